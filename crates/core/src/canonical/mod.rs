@@ -1,0 +1,23 @@
+//! The form in which values are compared (identity page, "Canonical form").
+//!
+//! The form is versioned: a change of it moves stored keys and needs a migration.
+
+mod email;
+mod mobile;
+mod text;
+
+pub use email::email;
+pub use mobile::mobile;
+pub use text::{cleaned, type_key};
+
+/// Version of the rules in this module, written into every journal entry.
+pub const VERSION: u16 = 1;
+
+/// The canonical form of an identity value of the type with this key (see [`type_key`]).
+pub fn identity_value(type_key: &str, value: &str) -> String {
+    match type_key {
+        "mobile" => mobile(value),
+        "email" => email(value),
+        _ => cleaned(value),
+    }
+}

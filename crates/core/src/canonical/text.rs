@@ -1,0 +1,39 @@
+/// Trims Unicode white space and removes control and zero-width characters.
+pub fn cleaned(text: &str) -> String {
+    let kept: String = text.chars().filter(|c| !c.is_control() && !is_invisible(*c)).collect();
+    kept.trim().to_owned()
+}
+
+/// The form in which identity types are compared: trimmed, lower case (wire W29).
+pub fn type_key(name: &str) -> String {
+    cleaned(name).to_lowercase()
+}
+
+/// Characters that take no width and carry no meaning in an identity: zero-width space, joiners,
+/// direction marks, word joiner, byte order mark, soft hyphen.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{00AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_removed() {
+        assert_eq!(cleaned("\u{3000}\u{FEFF} oAb\u{200B}C\t\n"), "oAbC");
+        assert_eq!(type_key("WeChat "), "wechat");
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_twice_is_cleaning_once(text in "\\PC*|.*") {
+            let once = cleaned(&text);
+            prop_assert_eq!(cleaned(&once), once);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Commands: everything that can be asked to be written.
+
+use crate::attribute::{FieldKey, Value};
+use crate::directory::{AppChange, NewTenant};
+use crate::policy::{OnConflict, Preset};
+use crate::{AppNumber, CustomerId, Micros, TenantId};
+use std::collections::BTreeMap;
+
+/// One request to write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Whose data it is about.
+    pub tenant: TenantId,
+    /// Who asks, and when.
+    pub origin: Origin,
+    /// Whether to only say what would happen.
+    pub dry_run: bool,
+    /// What to do.
+    pub command: Command,
+}
+
+/// Who asks, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The app.
+    pub app: AppNumber,
+    /// The person behind the app, where known.
+    pub actor: Option<Box<str>>,
+    /// The id of the request, for finding it in logs.
+    pub request: Box<str>,
+    /// Now.
+    pub at: Micros,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Decide who this is, and write it down.
+    Upsert(Upsert),
+    /// Change the fields of one customer.
+    Put(Put),
+    /// Attach one identity to one customer.
+    Attach(Attach),
+    /// Delete one customer.
+    Delete(CustomerId),
+    /// Change the tenant's policy.
+    SetPolicy(SetPolicy),
+    /// Create a tenant. The request's own tenant is not looked at.
+    CreateTenant(NewTenant),
+    /// Create or change an app.
+    ChangeApp(AppChange),
+    /// Change nothing, durably: proves that the store can write.
+    Probe,
+}
+
+/// Fields as they were sent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FieldsSent {
+    /// Values by field; `None` clears. Only fields that senders write
+    /// ([`crate::attribute::Access::Written`]) and custom ones.
+    pub values: BTreeMap<FieldKey, Option<Value>>,
+    /// The flag of `mobile`, if sent.
+    pub mobile_verified: Option<bool>,
+    /// The flag of `email`, if sent.
+    pub email_verified: Option<bool>,
+}
+
+impl FieldsSent {
+    /// Whether nothing was sent.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.mobile_verified.is_none() && self.email_verified.is_none()
+    }
+}
+
+/// An identity as it was sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdentitySent {
+    /// The type, as sent.
+    pub kind: String,
+    /// The value, as sent.
+    pub value: String,
+    /// The display name, if any.
+    pub name: Option<String>,
+    /// The account the value belongs to, if known.
+    pub scope: Option<String>,
+}
+
+/// Decide who this is, and write it down (identity page, "One upsert").
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Upsert {
+    /// The identities, in the order of the request.
+    pub identities: Vec<IdentitySent>,
+    /// The fields.
+    pub fields: FieldsSent,
+    /// What to do on a conflict, instead of the tenant's setting.
+    pub on_conflict: Option<OnConflict>,
+    /// When the sender observed it; the arrival if absent.
+    pub observed_at: Option<Micros>,
+}
+
+/// Change the fields of one customer; a redirecting id means its survivor (wire W22).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Put {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The fields.
+    pub fields: FieldsSent,
+}
+
+/// Attach one identity to one customer; a redirecting id means its survivor (wire W22, W30).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attach {
+    /// The customer.
+    pub customer: CustomerId,
+    /// The identity.
+    pub identity: IdentitySent,
+}
+
+/// Change the tenant's policy; what is `None` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SetPolicy {
+    /// The preset.
+    pub preset: Option<Preset>,
+    /// What happens on a conflict.
+    pub on_conflict: Option<OnConflict>,
+}

@@ -1,0 +1,72 @@
+//! Conflicts and review entries: what the rules refused, and what they did although it deserves a
+//! look. Stored once, shown until settled.
+
+use crate::{ConflictId, CustomerId, IdentityNumber, Seq};
+use serde::{Deserialize, Serialize};
+
+/// Whether something was refused or done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ConflictKind {
+    /// A merge or attachment was refused.
+    Refused,
+    /// A join was made that deserves a look.
+    Review,
+}
+
+/// Why it was opened: the first rule that spoke (identity page, "One upsert").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Rule {
+    /// Both sides hold, or would hold, different values of a distinguishing type.
+    Distinguishing,
+    /// Somebody said that they are different people.
+    CannotLink,
+    /// More identities than a customer or a request may have.
+    TooManyIdentities,
+    /// Joined only by contact or weak identities.
+    ContactOnly,
+    /// Customers are kept apart by setting or request.
+    Keep,
+    /// More identities of one type than the policy allows.
+    OverLimit,
+    /// A match by attribute attached an account, unionid or openid to a customer that holds one.
+    AttributeMatch,
+}
+
+impl Rule {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Rule::Distinguishing => "distinguishing",
+            Rule::CannotLink => "cannotLink",
+            Rule::TooManyIdentities => "tooManyIdentities",
+            Rule::ContactOnly => "contactOnly",
+            Rule::Keep => "keep",
+            Rule::OverLimit => "overLimit",
+            Rule::AttributeMatch => "attributeMatch",
+        }
+    }
+}
+
+/// A conflict or review entry. It names homes; a pair is the same for as long as their survivors
+/// are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Its id within the tenant.
+    pub id: ConflictId,
+    /// Refused or to be reviewed.
+    pub kind: ConflictKind,
+    /// The rule that spoke.
+    pub rule: Rule,
+    /// The identity it is about.
+    pub identity: IdentityNumber,
+    /// A home of the customer that the request answered.
+    pub left: CustomerId,
+    /// A home of the other customer; `None` if nobody owns the identity.
+    pub right: Option<CustomerId>,
+    /// The identities of the request that opened it.
+    pub evidence: Vec<IdentityNumber>,
+    /// The entry that opened it.
+    pub opened: Seq,
+    /// The entry that settled it.
+    pub settled: Option<Seq>,
+}

@@ -1,0 +1,126 @@
+use super::TenantFacts;
+use crate::conflict::Conflict;
+use crate::customer::{Customer, Fold, State};
+use crate::identity::Identity;
+use crate::merge::{CannotLink, Merge};
+use crate::policy::IdentityType;
+use crate::{CustomerId, Seq};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything of one tenant but its journal, in order: for comparing two stores, and for asking
+/// whether one keeps its promises.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Identity types, by number.
+    pub types: Vec<IdentityType>,
+    /// Customer rows, by id.
+    pub customers: Vec<Customer>,
+    /// Folds of the homes of merged customers, by home.
+    pub homes: Vec<(CustomerId, Fold)>,
+    /// Identity rows, by number.
+    pub identities: Vec<Identity>,
+    /// Live merges, by id.
+    pub merges: Vec<Merge>,
+    /// Cannot-links, in order.
+    pub cannot_links: Vec<(CannotLink, Seq)>,
+    /// Conflicts and review entries, by id.
+    pub conflicts: Vec<Conflict>,
+}
+
+impl TenantFacts {
+    /// Everything these facts hold.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut identities: Vec<Identity> = self.identities.values().cloned().collect();
+        identities.sort_unstable_by_key(|identity| identity.number);
+        Snapshot {
+            types: self.policy.types().cloned().collect(),
+            customers: self.customers.values().cloned().collect(),
+            homes: self.homes.iter().map(|(home, fold)| (*home, fold.clone())).collect(),
+            identities,
+            merges: self.merges.values().cloned().collect(),
+            cannot_links: self.links.iter().map(|(link, seq)| (*link, *seq)).collect(),
+            conflicts: self.conflicts.values().cloned().collect(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// What breaks a promise of the identity page; empty for a sound store.
+    pub fn audit(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let customers: BTreeMap<CustomerId, &Customer> =
+            self.customers.iter().map(|customer| (customer.id, customer)).collect();
+        self.audit_identities(&customers, &mut found);
+        self.audit_customers(&customers, &mut found);
+        found
+    }
+
+    /// Promise 1: one row per value; no owned identity without a live home.
+    fn audit_identities(
+        &self,
+        customers: &BTreeMap<CustomerId, &Customer>,
+        found: &mut Vec<String>,
+    ) {
+        let keys: BTreeSet<_> = self.identities.iter().map(|identity| &identity.key).collect();
+        if keys.len() != self.identities.len() {
+            found.push("two identity rows have one key".to_owned());
+        }
+        for identity in &self.identities {
+            let Some(home) = identity.home else { continue };
+            let state = customers.get(&home).map(|customer| customer.state);
+            let live = match state {
+                Some(State::Live) => true,
+                Some(State::MergedInto(survivor)) => {
+                    customers.get(&survivor).is_some_and(|it| it.state == State::Live)
+                }
+                Some(State::Deleted) | None => false,
+            };
+            if !live {
+                found.push(format!("identity {} has the home {home}, {state:?}", identity.number));
+            }
+        }
+    }
+
+    /// Promise 2 for redirects, and the shape of merged customers: as many home rows as homes, the
+    /// survivor the smallest of them, and one merge fewer than homes.
+    fn audit_customers(
+        &self,
+        customers: &BTreeMap<CustomerId, &Customer>,
+        found: &mut Vec<String>,
+    ) {
+        let homes: BTreeMap<CustomerId, &Fold> =
+            self.homes.iter().map(|(home, fold)| (*home, fold)).collect();
+        for customer in &self.customers {
+            if let State::MergedInto(survivor) = customer.state
+                && (survivor >= customer.id
+                    || customers
+                        .get(&survivor)
+                        .is_none_or(|it| matches!(it.state, State::MergedInto(_))))
+            {
+                found.push(format!("customer {} redirects to {survivor}", customer.id));
+            }
+            let members: BTreeMap<CustomerId, &Fold> = self
+                .customers
+                .iter()
+                .filter(|it| it.id == customer.id || it.state == State::MergedInto(customer.id))
+                .filter_map(|it| Some((it.id, *homes.get(&it.id)?)))
+                .collect();
+            let expected = members.len().max(1);
+            let redirects = matches!(customer.state, State::MergedInto(_));
+            if !redirects && usize::try_from(customer.homes) != Ok(expected) {
+                found.push(format!("customer {} has {expected} homes", customer.id));
+            }
+            if redirects || members.is_empty() {
+                continue;
+            }
+            let merges: Vec<&Merge> =
+                self.merges.iter().filter(|merge| members.contains_key(&merge.left)).collect();
+            if merges.len() + 1 != members.len() {
+                found.push(format!("customer {} has {} merges", customer.id, merges.len()));
+            }
+            if super::combine(&members, &merges) != customer.fold {
+                found.push(format!("customer {} does not show its homes", customer.id));
+            }
+        }
+    }
+}

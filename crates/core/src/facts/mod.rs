@@ -1,0 +1,362 @@
+//! Facts: the part of a tenant's state that a decision looks at.
+//!
+//! An engine fills them from its tables, [`crate::decide::decide_batch`] decides on them and
+//! records what it decided, and the engine writes what became [`Dirty`]. The in-memory engine
+//! simply keeps them.
+
+mod audit;
+mod combine;
+mod needs;
+mod record;
+
+pub use audit::Snapshot;
+pub use combine::combine;
+pub use needs::Needs;
+
+use crate::attribute::Attribute;
+use crate::canonical;
+use crate::conflict::Conflict;
+use crate::customer::{Customer, Fold, State};
+use crate::directory::{Directory, Tenant};
+use crate::identity::{Identity, IdentityKey};
+use crate::journal::Entry;
+use crate::merge::{CannotLink, Merge};
+use crate::policy::Policy;
+use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// The last numbers given out in a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// The last customer.
+    pub customer: CustomerId,
+    /// The last identity.
+    pub identity: IdentityNumber,
+    /// The last journal entry.
+    pub seq: Seq,
+    /// The last merge.
+    pub merge: MergeId,
+    /// The last conflict or review entry.
+    pub conflict: ConflictId,
+}
+
+impl Default for Counters {
+    fn default() -> Counters {
+        Counters {
+            customer: CustomerId(0),
+            identity: IdentityNumber(0),
+            seq: Seq(0),
+            merge: MergeId(0),
+            conflict: ConflictId(0),
+        }
+    }
+}
+
+/// The facts of several tenants, and the directory where a batch changes it.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// By tenant. A tenant that is not here does not exist.
+    pub tenants: BTreeMap<TenantId, TenantFacts>,
+    /// Tenants and apps, all of them; an engine fills it if the batch has a command about them.
+    pub directory: Directory,
+    /// Whether `directory` has changed.
+    pub directory_dirty: bool,
+}
+
+/// What of one tenant a decision looks at.
+#[derive(Clone, Debug)]
+pub struct TenantFacts {
+    tenant: TenantId,
+    policy: Policy,
+    counters: Counters,
+    identities: HashMap<IdentityNumber, Identity>,
+    by_key: HashMap<IdentityKey, IdentityNumber>,
+    held: HashMap<CustomerId, BTreeSet<IdentityNumber>>,
+    customers: BTreeMap<CustomerId, Customer>,
+    homes: BTreeMap<CustomerId, Fold>,
+    members: HashMap<CustomerId, BTreeSet<CustomerId>>,
+    merges: BTreeMap<MergeId, Merge>,
+    carriers: HashMap<(Attribute, String), BTreeSet<CustomerId>>,
+    links: BTreeMap<CannotLink, Seq>,
+    conflicts: BTreeMap<ConflictId, Conflict>,
+    dirty: Dirty,
+}
+
+/// What an engine has to write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dirty {
+    /// New journal entries, in order.
+    pub entries: Vec<Entry>,
+    /// Customers to write.
+    pub customers: BTreeSet<CustomerId>,
+    /// Homes to write: folds of merged customers.
+    pub homes: BTreeSet<CustomerId>,
+    /// Identity rows to write.
+    pub identities: BTreeSet<IdentityNumber>,
+    /// Merges to write.
+    pub merges: BTreeSet<MergeId>,
+    /// Conflicts to write.
+    pub conflicts: BTreeSet<ConflictId>,
+    /// Identity types to write.
+    pub types: BTreeSet<TypeNumber>,
+    /// Whether the policy is to be written.
+    pub policy: bool,
+}
+
+impl Dirty {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        *self == Dirty::default()
+    }
+}
+
+/// Loading: what an engine tells about its tables.
+impl TenantFacts {
+    /// An empty tenant.
+    pub fn new(tenant: TenantId, policy: Policy, counters: Counters) -> TenantFacts {
+        TenantFacts {
+            tenant,
+            policy,
+            counters,
+            identities: HashMap::new(),
+            by_key: HashMap::new(),
+            held: HashMap::new(),
+            customers: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            members: HashMap::new(),
+            merges: BTreeMap::new(),
+            carriers: HashMap::new(),
+            links: BTreeMap::new(),
+            conflicts: BTreeMap::new(),
+            dirty: Dirty::default(),
+        }
+    }
+
+    /// A new tenant of the directory.
+    pub fn of(tenant: &Tenant) -> TenantFacts {
+        let policy = Policy::new(tenant.preset, tenant.on_conflict);
+        TenantFacts::new(tenant.id, policy, Counters::default())
+    }
+
+    /// Adds an identity row.
+    pub fn load_identity(&mut self, identity: Identity) {
+        self.by_key.insert(identity.key.clone(), identity.number);
+        if let Some(home) = identity.home {
+            self.held.entry(home).or_default().insert(identity.number);
+        }
+        self.identities.insert(identity.number, identity);
+    }
+
+    /// Adds a customer row. A live one is only whole with all identities of all its homes; one of
+    /// several homes needs their folds, their rows and the merges between them as well.
+    pub fn load_customer(&mut self, customer: Customer) {
+        if customer.state == State::Live {
+            self.carry(&customer);
+        }
+        if let State::MergedInto(survivor) = customer.state {
+            let members = self.members.entry(survivor).or_default();
+            members.insert(survivor);
+            members.insert(customer.id);
+        }
+        self.customers.insert(customer.id, customer);
+    }
+
+    /// Adds the fold of one home of a merged customer.
+    pub fn load_home(&mut self, home: CustomerId, fold: Fold) {
+        self.homes.insert(home, fold);
+    }
+
+    /// Adds a live merge.
+    pub fn load_merge(&mut self, merge: Merge) {
+        self.merges.insert(merge.id, merge);
+    }
+
+    /// Adds a cannot-link, set by this entry.
+    pub fn load_cannot_link(&mut self, link: CannotLink, seq: Seq) {
+        self.links.insert(link, seq);
+    }
+
+    /// Adds a conflict or review entry, settled ones included.
+    pub fn load_conflict(&mut self, conflict: Conflict) {
+        self.conflicts.insert(conflict.id, conflict);
+    }
+}
+
+/// Looking.
+impl TenantFacts {
+    /// Whose facts these are.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The rules.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The last numbers given out.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// The identity of this number.
+    pub fn identity(&self, number: IdentityNumber) -> Option<&Identity> {
+        self.identities.get(&number)
+    }
+
+    /// The identity of this key.
+    pub fn identity_of(&self, key: &IdentityKey) -> Option<&Identity> {
+        self.identities.get(self.by_key.get(key)?)
+    }
+
+    /// The row of this customer id, whatever has become of it.
+    pub fn customer(&self, id: CustomerId) -> Option<&Customer> {
+        self.customers.get(&id)
+    }
+
+    /// All customer rows, by id.
+    pub fn customers(&self) -> impl Iterator<Item = &Customer> {
+        self.customers.values()
+    }
+
+    /// All identity rows, in no order.
+    pub fn identities(&self) -> impl Iterator<Item = &Identity> {
+        self.identities.values()
+    }
+
+    /// The customer that answers for this id; `None` if it is missing or deleted.
+    pub fn survivor(&self, id: CustomerId) -> Option<&Customer> {
+        let customer = self.customers.get(&id)?;
+        match customer.state {
+            State::Live => Some(customer),
+            State::MergedInto(survivor) => {
+                self.customers.get(&survivor).filter(|survivor| survivor.state == State::Live)
+            }
+            State::Deleted => None,
+        }
+    }
+
+    /// The customer that owns this identity.
+    pub fn owner(&self, number: IdentityNumber) -> Option<CustomerId> {
+        Some(self.survivor(self.identities.get(&number)?.home?)?.id)
+    }
+
+    /// The homes of a customer, itself included.
+    pub fn homes_of(&self, customer: CustomerId) -> Vec<CustomerId> {
+        match self.members.get(&customer) {
+            Some(members) => members.iter().copied().collect(),
+            None => vec![customer],
+        }
+    }
+
+    /// The identities of a customer: those of all its homes, by number.
+    pub fn held_by(&self, customer: CustomerId) -> impl Iterator<Item = &Identity> {
+        let mut numbers: Vec<IdentityNumber> = self
+            .homes_of(customer)
+            .iter()
+            .filter_map(|home| self.held.get(home))
+            .flatten()
+            .copied()
+            .collect();
+        numbers.sort_unstable();
+        numbers.into_iter().filter_map(|number| self.identities.get(&number))
+    }
+
+    /// What one home shows on its own.
+    pub fn fold_of(&self, home: CustomerId) -> Option<&Fold> {
+        self.homes.get(&home).or_else(|| Some(&self.customers.get(&home)?.fold))
+    }
+
+    /// The fold of one home of a merged customer.
+    pub fn home(&self, home: CustomerId) -> Option<&Fold> {
+        self.homes.get(&home)
+    }
+
+    /// A live merge.
+    pub fn merge(&self, id: MergeId) -> Option<&Merge> {
+        self.merges.get(&id)
+    }
+
+    /// Live customers that show this canonical value, by id.
+    pub fn carriers(&self, attribute: Attribute, canonical: &str) -> Vec<CustomerId> {
+        let carriers = self.carriers.get(&(attribute, canonical.to_owned()));
+        carriers.into_iter().flatten().copied().collect()
+    }
+
+    /// Whether somebody said that a home of the one and a home of the other are different people.
+    pub fn cannot_link(&self, one: &[CustomerId], other: &[CustomerId]) -> bool {
+        !self.links.is_empty()
+            && one.iter().any(|a| {
+                other.iter().any(|b| self.links.contains_key(&CannotLink::between(*a, *b)))
+            })
+    }
+
+    /// All conflicts and review entries that are loaded, by id.
+    pub fn conflicts(&self) -> impl Iterator<Item = &Conflict> {
+        self.conflicts.values()
+    }
+
+    /// A conflict or review entry.
+    pub fn conflict(&self, id: ConflictId) -> Option<&Conflict> {
+        self.conflicts.get(&id)
+    }
+
+    /// What is to be written, leaving nothing.
+    pub fn take_dirty(&mut self) -> Dirty {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// A small copy that holds these customers and identities whole: enough to see what a change
+    /// to them would give, without making it.
+    pub fn excerpt(&self, customers: &[CustomerId], identities: &[IdentityNumber]) -> TenantFacts {
+        let mut excerpt = TenantFacts::new(self.tenant, self.policy.clone(), self.counters);
+        for home in customers.iter().flat_map(|customer| self.homes_of(*customer)) {
+            if let Some(customer) = self.customers.get(&home) {
+                excerpt.load_customer(customer.clone());
+            }
+            if let Some(fold) = self.homes.get(&home) {
+                excerpt.load_home(home, fold.clone());
+            }
+            for number in self.held.get(&home).into_iter().flatten() {
+                if let Some(identity) = self.identities.get(number) {
+                    excerpt.load_identity(identity.clone());
+                }
+            }
+        }
+        for number in identities {
+            if let Some(identity) = self.identities.get(number) {
+                excerpt.load_identity(identity.clone());
+            }
+        }
+        for merge in self.merges.values() {
+            if excerpt.customers.contains_key(&merge.left) {
+                excerpt.load_merge(merge.clone());
+            }
+        }
+        excerpt
+    }
+
+    fn match_keys(customer: &Customer) -> impl Iterator<Item = (Attribute, String)> {
+        let mobile = customer.fold.text(Attribute::Mobile).map(canonical::mobile);
+        let email = customer.fold.text(Attribute::Email).map(canonical::email);
+        let mobile = mobile.map(|value| (Attribute::Mobile, value));
+        mobile.into_iter().chain(email.map(|value| (Attribute::Email, value)))
+    }
+
+    fn carry(&mut self, customer: &Customer) {
+        for key in TenantFacts::match_keys(customer) {
+            self.carriers.entry(key).or_default().insert(customer.id);
+        }
+    }
+
+    fn uncarry(&mut self, customer: &Customer) {
+        for key in TenantFacts::match_keys(customer) {
+            if let Some(carriers) = self.carriers.get_mut(&key) {
+                carriers.remove(&customer.id);
+                if carriers.is_empty() {
+                    self.carriers.remove(&key);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use crate::attribute::{Attribute, FieldKey};
+use crate::canonical;
+use crate::command::{Command, FieldsSent, IdentitySent, Request};
+use crate::identity::IdentityKey;
+use crate::policy::Policy;
+use crate::{CustomerId, TenantId};
+use std::collections::BTreeSet;
+
+/// What a tenant's commands in a batch will look at: what an engine has to load.
+///
+/// To be loaded beside it: the owner of each identity, whole (see
+/// [`super::TenantFacts::load_customer`]); each customer, whole; for each match key the first
+/// [`crate::limits::CARRIERS_MAX`] live customers that show it and one more for each command,
+/// whole; cannot-links of all homes; conflicts about the identities.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Identities that may exist.
+    pub identities: BTreeSet<IdentityKey>,
+    /// Customers named by id.
+    pub customers: BTreeSet<CustomerId>,
+    /// Attributes by which a customer may be found, in canonical form.
+    pub match_keys: BTreeSet<(Attribute, String)>,
+}
+
+impl Needs {
+    /// What the commands of one tenant need.
+    pub fn of(tenant: TenantId, batch: &[Request], policy: &Policy) -> Needs {
+        let mut needs = Needs::default();
+        for request in batch.iter().filter(|request| request.tenant == tenant) {
+            match &request.command {
+                Command::Upsert(upsert) => {
+                    for identity in &upsert.identities {
+                        needs.identity(identity, policy);
+                    }
+                    needs.fields(&upsert.fields, policy);
+                }
+                Command::Put(put) => {
+                    needs.customers.insert(put.customer);
+                }
+                Command::Attach(attach) => {
+                    needs.customers.insert(attach.customer);
+                    needs.identity(&attach.identity, policy);
+                }
+                Command::Delete(customer) => {
+                    needs.customers.insert(*customer);
+                }
+                Command::SetPolicy(_)
+                | Command::CreateTenant(_)
+                | Command::ChangeApp(_)
+                | Command::Probe => (),
+            }
+        }
+        needs
+    }
+
+    fn identity(&mut self, sent: &IdentitySent, policy: &Policy) {
+        if let Some(kind) = policy.type_named(&sent.kind) {
+            let value = canonical::identity_value(&canonical::type_key(&kind.name), &sent.value);
+            self.identities.insert(IdentityKey { kind: kind.number, value: value.into() });
+        }
+    }
+
+    fn fields(&mut self, fields: &FieldsSent, policy: &Policy) {
+        for attribute in [Attribute::Mobile, Attribute::Email] {
+            let sent = fields.values.get(&FieldKey::Builtin(attribute));
+            let Some(text) = sent.and_then(|value| value.as_ref()?.text()) else { continue };
+            let value = canonical::identity_value(attribute.name(), text);
+            // The identity of the same value tells whether it is quarantined.
+            if let Some(kind) = policy.type_named(attribute.name()) {
+                let value = value.clone().into();
+                self.identities.insert(IdentityKey { kind: kind.number, value });
+            }
+            self.match_keys.insert((attribute, value));
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What a change means: the only place that says it.
+
+use super::{TenantFacts, combine};
+use crate::customer::{Cell, Customer, Fold, State};
+use crate::identity::{Identity, Quarantine};
+use crate::journal::{Change, Claim, Counted, Entry, FieldEffect, Record, Role};
+use crate::merge::Merge;
+use crate::outcome::IdentityVerdict;
+use crate::{CustomerId, IdentityNumber, Seq};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl TenantFacts {
+    /// Applies a change: to the facts of a batch, so that later commands see earlier ones; to the
+    /// in-memory engine; to an empty store that replays a journal.
+    pub fn record(&mut self, change: &Change) {
+        for kind in &change.types {
+            self.policy.add_type(kind.clone());
+            self.dirty.types.insert(kind.number);
+        }
+        for identity in &change.identities {
+            self.counters.identity = self.counters.identity.max(identity.number);
+            self.dirty.identities.insert(identity.number);
+            self.load_identity(identity.clone());
+        }
+        for (number, name) in &change.names {
+            self.with_identity(*number, |identity| identity.name = Some(name.clone()));
+        }
+        let entry = &change.entry;
+        for touched in entry.touched.iter().filter(|touched| touched.role == Role::Created) {
+            self.create(touched.customer, entry);
+        }
+        for record in &entry.records {
+            self.record_effect(entry, record);
+        }
+        for touched in &entry.touched {
+            self.with_customer(touched.customer, |customer| {
+                customer.head = entry.seq;
+                if touched.rev_after != touched.rev_before {
+                    customer.rev = touched.rev_after;
+                    customer.updated_at = entry.at;
+                }
+            });
+        }
+        self.counters.seq = self.counters.seq.max(entry.seq);
+        self.dirty.entries.push(entry.clone());
+    }
+
+    fn record_effect(&mut self, entry: &Entry, record: &Record) {
+        match record {
+            Record::Counted(counted) => self.record_counted(counted),
+            Record::Merged(merge) => self.record_merge(merge),
+            Record::Claim(claim) => self.record_claim(entry, claim),
+            Record::Opened(conflict) => {
+                self.counters.conflict = self.counters.conflict.max(conflict.id);
+                self.dirty.conflicts.insert(conflict.id);
+                self.load_conflict(conflict.clone());
+            }
+            Record::Deleted { customer, identities } => {
+                for (number, _) in identities {
+                    self.rehome(*number, None);
+                }
+                self.set_state(*customer, State::Deleted);
+            }
+            Record::PolicyChanged { after, .. } => {
+                self.policy.preset = after.preset;
+                self.policy.on_conflict = after.on_conflict;
+                self.policy.version += 1;
+                self.dirty.policy = true;
+            }
+        }
+    }
+
+    fn create(&mut self, id: CustomerId, entry: &Entry) {
+        self.counters.customer = self.counters.customer.max(id);
+        self.dirty.customers.insert(id);
+        let customer = Customer {
+            id,
+            state: State::Live,
+            fold: Fold::default(),
+            homes: 1,
+            rev: 0,
+            head: entry.seq,
+            created_at: entry.at,
+            updated_at: entry.at,
+        };
+        self.customers.insert(id, customer);
+    }
+
+    fn record_counted(&mut self, counted: &Counted) {
+        for (number, companion) in &counted.pairs {
+            let Some(kind) = self.identities.get(companion).map(|identity| identity.key.kind)
+            else {
+                continue;
+            };
+            self.with_identity(*number, |identity| identity.companions.push((kind, *companion)));
+        }
+        for number in &counted.quarantined {
+            self.with_identity(*number, |identity| identity.quarantine = Quarantine::Yes);
+        }
+    }
+
+    fn record_merge(&mut self, merge: &Merge) {
+        self.counters.merge = self.counters.merge.max(merge.id);
+        let (Some(left), Some(right)) = (
+            self.survivor(merge.left).map(|customer| customer.id),
+            self.survivor(merge.right).map(|customer| customer.id),
+        ) else {
+            return;
+        };
+        let members: BTreeSet<CustomerId> =
+            [left, right].iter().flat_map(|side| self.homes_of(*side)).collect();
+        for side in [left, right] {
+            // The first merge gives a customer a home row of its own: until then it is its home.
+            if !self.homes.contains_key(&side)
+                && let Some(customer) = self.customers.get(&side)
+            {
+                self.homes.insert(side, customer.fold.clone());
+            }
+        }
+        self.dirty.homes.extend([left, right]);
+        self.dirty.merges.insert(merge.id);
+        self.load_merge(merge.clone());
+
+        let survivor = left.min(right);
+        self.members.remove(&left.max(right));
+        for home in members.iter().filter(|home| **home != survivor) {
+            self.set_fold(*home, Fold::default());
+            self.set_state(*home, State::MergedInto(survivor));
+            self.with_customer(*home, |customer| customer.homes = 0);
+        }
+        let homes = u32::try_from(members.len()).unwrap_or(u32::MAX);
+        self.members.insert(survivor, members);
+        self.with_customer(survivor, |customer| customer.homes = homes);
+        self.recombine(survivor);
+    }
+
+    fn record_claim(&mut self, entry: &Entry, claim: &Claim) {
+        for identity in &claim.identities {
+            let Some(number) = identity.number else { continue };
+            if matches!(identity.verdict, IdentityVerdict::Created | IdentityVerdict::Attached) {
+                self.rehome(number, Some(claim.home));
+            }
+            let known = self.identities.get(&number).is_some_and(|i| i.apps.contains(&entry.app));
+            if !known {
+                self.with_identity(number, |identity| identity.apps.push(entry.app));
+            }
+        }
+        let at = claim.observed_at.unwrap_or(entry.at);
+        let Some(mut fold) = self.fold_of(claim.home).cloned() else { return };
+        let mut changed = false;
+        for field in &claim.fields {
+            match field.effect {
+                FieldEffect::Written(_) => {
+                    let (value, verified) = (field.value.clone(), field.verified);
+                    let cell = Cell { value, verified, seq: entry.seq, at, apps: vec![entry.app] };
+                    fold.0.insert(field.key.clone(), cell);
+                    changed = true;
+                }
+                FieldEffect::Repeated => {
+                    if let Some(cell) = fold.0.get_mut(&field.key)
+                        && !cell.apps.contains(&entry.app)
+                    {
+                        cell.apps.push(entry.app);
+                        changed = true;
+                    }
+                }
+                FieldEffect::Screened => (),
+            }
+        }
+        if changed {
+            self.set_home(claim.home, claim.customer, fold);
+        }
+    }
+
+    /// Replaces the fold of one home and shows what follows from it.
+    fn set_home(&mut self, home: CustomerId, customer: CustomerId, fold: Fold) {
+        if self.homes.contains_key(&home) {
+            self.homes.insert(home, fold);
+            self.dirty.homes.insert(home);
+            self.recombine(customer);
+        } else {
+            self.set_fold(customer, fold);
+        }
+    }
+
+    fn recombine(&mut self, survivor: CustomerId) {
+        let homes: BTreeMap<CustomerId, &Fold> = self
+            .homes_of(survivor)
+            .into_iter()
+            .filter_map(|home| Some((home, self.homes.get(&home)?)))
+            .collect();
+        let merges: Vec<&Merge> =
+            self.merges.values().filter(|merge| homes.contains_key(&merge.left)).collect();
+        let fold = combine(&homes, &merges);
+        self.set_fold(survivor, fold);
+    }
+
+    fn set_fold(&mut self, id: CustomerId, fold: Fold) {
+        let Some(mut customer) = self.customers.remove(&id) else { return };
+        self.uncarry(&customer);
+        customer.fold = fold;
+        if customer.state == State::Live {
+            self.carry(&customer);
+        }
+        self.customers.insert(id, customer);
+        self.dirty.customers.insert(id);
+    }
+
+    fn set_state(&mut self, id: CustomerId, state: State) {
+        let Some(mut customer) = self.customers.remove(&id) else { return };
+        self.uncarry(&customer);
+        customer.state = state;
+        if state == State::Live {
+            self.carry(&customer);
+        }
+        self.customers.insert(id, customer);
+        self.dirty.customers.insert(id);
+    }
+
+    fn rehome(&mut self, number: IdentityNumber, home: Option<CustomerId>) {
+        let Some(identity) = self.identities.get_mut(&number) else { return };
+        let before = std::mem::replace(&mut identity.home, home);
+        if let Some(held) = before.and_then(|home| self.held.get_mut(&home)) {
+            held.remove(&number);
+        }
+        if let Some(home) = home {
+            self.held.entry(home).or_default().insert(number);
+        }
+        self.dirty.identities.insert(number);
+    }
+
+    fn with_identity(&mut self, number: IdentityNumber, change: impl FnOnce(&mut Identity)) {
+        if let Some(identity) = self.identities.get_mut(&number) {
+            change(identity);
+            self.dirty.identities.insert(number);
+        }
+    }
+
+    fn with_customer(&mut self, id: CustomerId, change: impl FnOnce(&mut Customer)) {
+        if let Some(customer) = self.customers.get_mut(&id) {
+            change(customer);
+            self.dirty.customers.insert(id);
+        }
+    }
+
+    /// The next place in the journal.
+    pub(crate) fn next_seq(&self) -> Seq {
+        Seq(self.counters.seq.0 + 1)
+    }
+}

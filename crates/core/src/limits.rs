@@ -1,0 +1,31 @@
+//! Every bound of the model, with its reason.
+
+/// Characters in an identity type (fact file 2.2).
+pub const IDENTITY_TYPE_CHARS_MAX: usize = 32;
+/// Characters in an identity value (fact file 2.2).
+pub const IDENTITY_VALUE_CHARS_MAX: usize = 128;
+/// Characters in an identity's display name (fact file 2.2).
+pub const IDENTITY_NAME_CHARS_MAX: usize = 256;
+/// Identities one request may carry, and one customer may hold (identity page, "Identity types").
+pub const IDENTITIES_MAX: usize = 100;
+/// Identity types a tenant may have (identity page, "Identity types").
+pub const IDENTITY_TYPES_MAX: usize = 200;
+/// Characters in a text attribute without a limit of its own (wire W33).
+pub const TEXT_CHARS_MAX: usize = 255;
+/// Characters in an address (wire W33).
+pub const ADDRESS_CHARS_MAX: usize = 512;
+/// Characters in `img` (wire W33).
+pub const IMAGE_CHARS_MAX: usize = 1024;
+/// Characters in `remark` (wire W33).
+pub const REMARK_CHARS_MAX: usize = 2000;
+/// Characters in the key of a custom attribute (wire W35).
+pub const CUSTOM_KEY_CHARS_MAX: usize = 64;
+/// Custom attributes a customer may have unless the hub is set otherwise (wire W35).
+pub const CUSTOM_ATTRIBUTES_MAX: usize = 120;
+/// Customers carrying one mobile or e-mail that a match by attribute looks at, in id order. A
+/// hotline number is carried by any number of customers; one upsert must not read them all.
+pub const CARRIERS_MAX: usize = 64;
+/// Commands in one [`crate::command::Batch`].
+pub const BATCH_MAX: usize = 10_000;
+
+const _: () = assert!(IDENTITIES_MAX <= IDENTITY_TYPES_MAX);

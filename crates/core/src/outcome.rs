@@ -1,0 +1,235 @@
+//! Outcomes: what came of a command. A refusal is an outcome, never an error.
+
+use crate::attribute::FieldKey;
+use crate::conflict::{Conflict, ConflictKind, Rule};
+use crate::customer::Customer;
+use crate::directory::{App, Tenant};
+use crate::journal::Route;
+use crate::{ConflictId, CustomerId, Seq};
+use serde::{Deserialize, Serialize};
+
+/// What came of one command; the `i`-th outcome answers the `i`-th command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// An upsert, put or attachment was accepted.
+    Resolved(Box<Resolution>),
+    /// A customer was deleted.
+    Deleted(CustomerId),
+    /// The policy stands like this now.
+    Policy(Tenant),
+    /// The tenant stands like this now.
+    Tenant(Tenant),
+    /// The app stands like this now; `created` says whether this command made it.
+    App {
+        /// The app.
+        app: App,
+        /// Whether it is new.
+        created: bool,
+    },
+    /// The store can write.
+    Written,
+    /// The domain says no; nothing was stored.
+    Refused(Refusal),
+}
+
+/// Why the domain says no.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal {
+    /// No such customer, or it was deleted.
+    CustomerMissing(CustomerId),
+    /// The id redirects; what was asked must name the survivor (wire W22).
+    CustomerMerged {
+        /// The id that was named.
+        customer: CustomerId,
+        /// The customer that answers for it.
+        survivor: CustomerId,
+    },
+    /// Nothing in the request can find or make a customer (identity page, step 3 and quarantine).
+    NothingUsable {
+        /// One per identity sent.
+        identities: Vec<IdentityOutcome>,
+    },
+    /// `onConflict` is `reject` and there are conflicts.
+    Conflicts {
+        /// The conflicts, whether or not they were known before.
+        conflicts: Vec<ConflictView>,
+        /// One per identity sent, as they would have come out.
+        identities: Vec<IdentityOutcome>,
+    },
+    /// An identity cannot be attached (wire W30).
+    NotAttached(IdentityOutcome),
+    /// No such tenant.
+    TenantMissing,
+    /// A tenant of this name exists.
+    TenantExists(Tenant),
+    /// No such app in this tenant.
+    AppMissing,
+    /// An app of this id exists and belongs to another tenant.
+    AppTaken,
+}
+
+/// What came of an upsert, put or attachment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolution {
+    /// In one word.
+    pub result: ResultKind,
+    /// The customer afterwards.
+    pub customer: Customer,
+    /// The customer before, for a put.
+    pub before: Option<Customer>,
+    /// How the customer was found.
+    pub route: Route,
+    /// One per identity sent, in the order of the request (promise 7).
+    pub identities: Vec<IdentityOutcome>,
+    /// Ids that redirect from now on.
+    pub merged: Vec<CustomerId>,
+    /// Conflicts and review entries that this request ran into, known ones included.
+    pub conflicts: Vec<ConflictView>,
+    /// What the sender should know.
+    pub warnings: Vec<Warning>,
+    /// The journal entry of this request; `None` if it left none, being a plain repeat or dry.
+    pub seq: Option<Seq>,
+}
+
+/// What came of a request, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultKind {
+    /// A customer was created.
+    Created,
+    /// The customer has a new version.
+    Updated,
+    /// Nothing visible changed.
+    Unchanged,
+    /// Customers were merged.
+    Merged,
+}
+
+impl ResultKind {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ResultKind::Created => "created",
+            ResultKind::Updated => "updated",
+            ResultKind::Unchanged => "unchanged",
+            ResultKind::Merged => "merged",
+        }
+    }
+}
+
+/// What came of one identity (identity page, end of "One upsert").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum IdentityVerdict {
+    /// Owned by the customer already.
+    Matched,
+    /// Its owner was merged in.
+    Moved,
+    /// It came into being with the customer.
+    Created,
+    /// It was free and is the customer's now.
+    Attached,
+    /// It stays with another customer.
+    KeptElsewhere,
+    /// A value that never matches.
+    Blocked,
+    /// It has been seen with too many people to match.
+    Quarantined,
+    /// More than the policy allows; not attached.
+    OverLimit,
+    /// Not an identity: empty, too long, or of one type too many.
+    Invalid,
+}
+
+impl IdentityVerdict {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            IdentityVerdict::Matched => "matched",
+            IdentityVerdict::Moved => "moved",
+            IdentityVerdict::Created => "created",
+            IdentityVerdict::Attached => "attached",
+            IdentityVerdict::KeptElsewhere => "keptElsewhere",
+            IdentityVerdict::Blocked => "blocked",
+            IdentityVerdict::Quarantined => "quarantined",
+            IdentityVerdict::OverLimit => "overLimit",
+            IdentityVerdict::Invalid => "invalid",
+        }
+    }
+}
+
+/// What came of one identity of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityOutcome {
+    /// The type as it was first seen in the tenant; as sent if it is no type.
+    pub kind: Box<str>,
+    /// The text as it was first sent for this identity.
+    pub value: Box<str>,
+    /// The display name that stands.
+    pub name: Option<Box<str>>,
+    /// What came of it.
+    pub verdict: IdentityVerdict,
+    /// Who owns it afterwards.
+    pub owner: Option<CustomerId>,
+}
+
+/// A conflict or review entry as a request sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConflictView {
+    /// Its id; `None` if it was not stored (`reject`, dry run).
+    pub id: Option<ConflictId>,
+    /// Refused or to be reviewed.
+    pub kind: ConflictKind,
+    /// The rule that spoke.
+    pub rule: Rule,
+    /// The place in the request of the identity it is about.
+    pub identity: usize,
+    /// The other customer, as it answers today.
+    pub with: Option<CustomerId>,
+    /// Whether this request opened it.
+    pub new: bool,
+}
+
+impl ConflictView {
+    /// A stored conflict as the request sees it.
+    pub fn of(conflict: &Conflict, identity: usize, with: Option<CustomerId>, new: bool) -> Self {
+        let (id, kind, rule) = (Some(conflict.id), conflict.kind, conflict.rule);
+        ConflictView { id, kind, rule, identity, with, new }
+    }
+}
+
+/// Something the sender should know; nothing is dropped silently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// The identity at this place is a value that never matches.
+    IdentityBlocked(usize),
+    /// The identity at this place does not match any more.
+    IdentityQuarantined(usize),
+    /// The identity at this place was attached although the type's limit is passed, or is a second
+    /// value of a type of which a customer has one.
+    IdentityOverLimit(usize),
+    /// The identity at this place is no identity.
+    IdentityInvalid(usize),
+    /// The merged customer holds more identities of this type than the policy allows.
+    MergedOverLimit(Box<str>),
+    /// This field holds a value that never matches; it is kept only where no good one stands.
+    FieldBlocked(FieldKey),
+    /// A verified flag came without a number or address, and the customer has none.
+    FlagWithoutValue(FieldKey),
+    /// The request was answered by the owner of a quarantined identity; its fields and names were
+    /// not written.
+    NothingWritten,
+}
+
+impl Warning {
+    /// The stable code on the wire.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Warning::IdentityBlocked(_) => "identityBlocked",
+            Warning::IdentityQuarantined(_) => "identityQuarantined",
+            Warning::IdentityOverLimit(_) | Warning::MergedOverLimit(_) => "overLimit",
+            Warning::IdentityInvalid(_) => "identityInvalid",
+            Warning::FieldBlocked(_) => "fieldBlocked",
+            Warning::FlagWithoutValue(_) => "flagWithoutValue",
+            Warning::NothingWritten => "nothingWritten",
+        }
+    }
+}

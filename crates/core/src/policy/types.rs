@@ -1,0 +1,64 @@
+use super::Preset;
+
+/// What an identity type says about people (identity page, "Identity types").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Two customers with different values of it are different people.
+    Distinguishing,
+    /// It belongs to one person, who may have several.
+    Normal,
+    /// People share and inherit it.
+    Contact,
+    /// A device; many people may use it.
+    Weak,
+}
+
+impl Role {
+    /// Whether it is an account, a unionid or an openid: something that is somebody's own.
+    pub fn is_own(self) -> bool {
+        matches!(self, Role::Distinguishing | Role::Normal)
+    }
+}
+
+/// How many identities of one type a customer may hold.
+pub type Limit = usize;
+
+/// The rules of one identity type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeRules {
+    /// Its rank: the smallest number decides first.
+    pub priority: u16,
+    /// How many of it a customer may hold.
+    pub limit: Limit,
+    /// What it says about people.
+    pub role: Role,
+}
+
+impl TypeRules {
+    /// The rules of the type with this key under a preset; unknown types are custom accounts.
+    pub fn of(key: &str, preset: Preset) -> TypeRules {
+        let (priority, limit, role) = match key {
+            "wechat-unionid" => (20, 1, Role::Distinguishing),
+            "wechat" | "applet-wechat" => (30, 20, Role::Normal),
+            "mobile" => (40, 5, Role::Contact),
+            "email" => (50, 5, Role::Contact),
+            device if is_device(device) => (90, 50, Role::Weak),
+            _ => match preset {
+                Preset::Compat => (10, 10, Role::Distinguishing),
+                Preset::Guarded => (10, 1, Role::Distinguishing),
+            },
+        };
+        TypeRules { priority, limit, role }
+    }
+
+    /// Whether its values quarantine those of another type that are sent with too many of them.
+    pub fn counts_against(self, other: TypeRules) -> bool {
+        self.role == Role::Distinguishing && self.priority < other.priority
+    }
+}
+
+fn is_device(key: &str) -> bool {
+    matches!(key, "cookie" | "idfa" | "imei" | "cl_cid")
+        || key.starts_with("jpush-")
+        || key.starts_with("getui-")
+}

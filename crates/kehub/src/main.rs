@@ -1,0 +1,2 @@
+//! Kehub, the customer hub.
+fn main() {}

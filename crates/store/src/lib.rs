@@ -1,0 +1,189 @@
+//! The storage port: everything the hub asks of its storage, and the engines that answer.
+//!
+//! An engine does three things to a batch: it loads [`kehub_core::facts::Facts`], calls
+//! [`kehub_core::decide::decide_batch`] once, and writes what became dirty, in one durable
+//! transaction shared with whatever else was waiting. No engine knows a rule about identities.
+
+use async_trait::async_trait;
+use kehub_core::command::Request;
+use kehub_core::customer::Customer;
+use kehub_core::directory::Directory;
+use kehub_core::facts::Snapshot;
+use kehub_core::filter::{Filter, Order};
+use kehub_core::identity::Identity;
+use kehub_core::journal::Entry;
+use kehub_core::limits::BATCH_MAX;
+use kehub_core::outcome::Outcome;
+use kehub_core::{CustomerId, Seq, TenantId};
+use std::fmt;
+
+/// A part of the hub that keeps customers. All of it is safe to use from many tasks at once.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Applies the requests in order, all of them in one durable transaction. Outcome `i` answers
+    /// request `i`; a refused one changes nothing and does not disturb its neighbours.
+    async fn apply(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError>;
+
+    /// The customer that answers for an id, following redirects; `None` if there is none or it was
+    /// deleted.
+    async fn customer(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError>;
+
+    /// The live customers that match, in order. A redirecting id in the filter stands for its
+    /// survivor, which is answered once.
+    async fn customers(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page, StoreError>;
+
+    /// How many live customers match.
+    async fn customer_count(&self, tenant: TenantId, filter: &Filter) -> Result<u64, StoreError>;
+
+    /// The identities of these customers and of those that answer for them, each once, by owner
+    /// and number.
+    async fn identities_of(
+        &self,
+        tenant: TenantId,
+        customers: &[CustomerId],
+    ) -> Result<Vec<OwnedIdentity>, StoreError>;
+
+    /// The owned identities of this value, of one type or of any, by owner and number. The value
+    /// is compared in the canonical form of each type.
+    async fn identities_named(
+        &self,
+        tenant: TenantId,
+        kind: Option<&str>,
+        value: &str,
+    ) -> Result<Vec<OwnedIdentity>, StoreError>;
+
+    /// Entries of a tenant's journal strictly after a place, in order, at most `limit`.
+    async fn journal(
+        &self,
+        tenant: TenantId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError>;
+
+    /// Everything of a tenant but its journal, as of one moment. For checks and comparisons: it
+    /// reads the whole tenant into memory.
+    async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError>;
+
+    /// All tenants and apps, and the key that tokens are signed with.
+    async fn directory(&self) -> Result<Directory, StoreError>;
+
+    /// What the engine is doing right now.
+    fn gauges(&self) -> Gauges;
+
+    /// Finishes what was accepted, writes what may be written behind, and refuses everything
+    /// afterwards. May be called more than once.
+    async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// An identity and the customer that owns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedIdentity {
+    /// The owner: a live customer.
+    pub owner: CustomerId,
+    /// The type as it was first seen in the tenant.
+    pub kind: Box<str>,
+    /// The identity.
+    pub identity: Identity,
+}
+
+/// Which part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// In which order.
+    pub order: Order,
+    /// How many to skip.
+    pub offset: u64,
+    /// How many to answer.
+    pub limit: u32,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// How many match in all.
+    pub total: u64,
+    /// The asked part.
+    pub customers: Vec<Customer>,
+}
+
+/// Which requests go first when many are waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Somebody is waiting for the answer.
+    Interactive,
+    /// Imports: whenever nobody else is waiting.
+    Bulk,
+}
+
+/// Requests to be applied together: at least one, at most [`BATCH_MAX`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    requests: Vec<Request>,
+    lane: Lane,
+}
+
+impl Batch {
+    /// `None` if there are no requests, or too many.
+    pub fn new(requests: Vec<Request>, lane: Lane) -> Option<Batch> {
+        (1..=BATCH_MAX).contains(&requests.len()).then_some(Batch { requests, lane })
+    }
+
+    /// One request that somebody is waiting for.
+    pub fn one(request: Request) -> Batch {
+        Batch { requests: vec![request], lane: Lane::Interactive }
+    }
+
+    /// The requests, in order.
+    pub fn requests(&self) -> &[Request] {
+        &self.requests
+    }
+
+    /// Which requests go first.
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+}
+
+/// What an engine is doing right now, for the metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Requests that wait to be applied.
+    pub queue_depth: u64,
+    /// Requests applied in groups so far; refused and dry ones included.
+    pub grouped_total: u64,
+    /// Groups committed so far.
+    pub groups_total: u64,
+    /// Size of each of the last groups, taken out by this call, oldest first.
+    pub group_sizes: Vec<u32>,
+    /// How long the COMMIT of each of the last groups took, in microseconds, likewise.
+    pub commit_micros: Vec<u64>,
+}
+
+/// Trouble with the storage. The variant says what happened to the data.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was applied because the queue is full: safe to send again, a little later.
+    #[error("the queue of writes is full")]
+    QueueFull,
+    /// Certainly not applied: safe to send again.
+    #[error("not applied: {0}")]
+    NotApplied(#[source] Source),
+    /// May have been applied: ask before sending again.
+    #[error("not known whether it was applied: {0}")]
+    Unknown(#[source] Source),
+    /// What was read breaks a rule of ours. Nothing to retry; wake someone.
+    #[error("the store is corrupt: {0}")]
+    Corrupt(#[source] Source),
+}
+
+/// The cause of a [`StoreError`], for the log.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
