@@ -350,7 +350,7 @@ pub fn parse(
             "" => return Ok(None),
             trimmed => Raw::Text(trimmed),
         },
-        other => other,
+        Raw::Integer(_) | Raw::Real(_) | Raw::Flag(_) | Raw::Other(_) => raw,
     };
     match kind {
         Kind::Text(chars_max) => parse_text(raw, chars_max),
@@ -363,7 +363,9 @@ pub fn parse(
             Raw::Text(text) => parse_time(text)
                 .map(Value::Integer)
                 .ok_or_else(|| FieldProblem::new("a time like 2017-01-31T08:00:00Z", "other text")),
-            other => Err(FieldProblem::new("a time like 2017-01-31T08:00:00Z", other.found())),
+            Raw::Null | Raw::Integer(_) | Raw::Real(_) | Raw::Flag(_) | Raw::Other(_) => {
+                Err(FieldProblem::new("a time like 2017-01-31T08:00:00Z", raw.found()))
+            }
         },
     }
     .map(Some)

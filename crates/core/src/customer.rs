@@ -91,6 +91,7 @@ pub struct Customer {
 impl Customer {
     /// The value of any built-in attribute as it is answered and sorted; `None` means unset, also
     /// where the answer shows a default (`gender` 0, flags `false`).
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other attributes are plain fields")]
     pub fn shown(&self, attribute: Attribute) -> Option<Value> {
         match attribute {
             Attribute::Id => Some(Value::Integer(self.id.0)),

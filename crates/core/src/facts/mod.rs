@@ -11,6 +11,7 @@ mod record;
 
 pub use audit::Snapshot;
 pub use combine::combine;
+pub(crate) use combine::same_contact;
 pub use needs::Needs;
 
 use crate::attribute::Attribute;
@@ -79,6 +80,7 @@ pub struct TenantFacts {
     carriers: HashMap<(Attribute, String), BTreeSet<CustomerId>>,
     links: BTreeMap<CannotLink, Seq>,
     conflicts: BTreeMap<ConflictId, Conflict>,
+    about: HashMap<IdentityNumber, Vec<ConflictId>>,
     dirty: Dirty,
 }
 
@@ -128,6 +130,7 @@ impl TenantFacts {
             carriers: HashMap::new(),
             links: BTreeMap::new(),
             conflicts: BTreeMap::new(),
+            about: HashMap::new(),
             dirty: Dirty::default(),
         }
     }
@@ -178,7 +181,10 @@ impl TenantFacts {
 
     /// Adds a conflict or review entry, settled ones included.
     pub fn load_conflict(&mut self, conflict: Conflict) {
-        self.conflicts.insert(conflict.id, conflict);
+        let (id, identity) = (conflict.id, conflict.identity);
+        if self.conflicts.insert(id, conflict).is_none() {
+            self.about.entry(identity).or_default().push(id);
+        }
     }
 }
 
@@ -278,9 +284,12 @@ impl TenantFacts {
     }
 
     /// Live customers that show this canonical value, by id.
-    pub fn carriers(&self, attribute: Attribute, canonical: &str) -> Vec<CustomerId> {
-        let carriers = self.carriers.get(&(attribute, canonical.to_owned()));
-        carriers.into_iter().flatten().copied().collect()
+    pub fn carriers(
+        &self,
+        attribute: Attribute,
+        canonical: &str,
+    ) -> impl Iterator<Item = CustomerId> {
+        self.carriers.get(&(attribute, canonical.to_owned())).into_iter().flatten().copied()
     }
 
     /// Whether somebody said that a home of the one and a home of the other are different people.
@@ -294,6 +303,12 @@ impl TenantFacts {
     /// All conflicts and review entries that are loaded, by id.
     pub fn conflicts(&self) -> impl Iterator<Item = &Conflict> {
         self.conflicts.values()
+    }
+
+    /// Conflicts and review entries about one identity, by id.
+    pub fn conflicts_about(&self, identity: IdentityNumber) -> impl Iterator<Item = &Conflict> {
+        let ids = self.about.get(&identity).into_iter().flatten();
+        ids.filter_map(|id| self.conflicts.get(id))
     }
 
     /// A conflict or review entry.

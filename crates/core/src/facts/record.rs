@@ -99,7 +99,8 @@ impl TenantFacts {
         }
     }
 
-    fn record_merge(&mut self, merge: &Merge) {
+    /// Joins two homes; see [`Record::Merged`].
+    pub(crate) fn record_merge(&mut self, merge: &Merge) {
         self.counters.merge = self.counters.merge.max(merge.id);
         let (Some(left), Some(right)) = (
             self.survivor(merge.left).map(|customer| customer.id),
@@ -174,12 +175,13 @@ impl TenantFacts {
 
     /// Replaces the fold of one home and shows what follows from it.
     fn set_home(&mut self, home: CustomerId, customer: CustomerId, fold: Fold) {
-        if self.homes.contains_key(&home) {
-            self.homes.insert(home, fold);
-            self.dirty.homes.insert(home);
-            self.recombine(customer);
-        } else {
-            self.set_fold(customer, fold);
+        match self.homes.get_mut(&home) {
+            Some(of_home) => {
+                *of_home = fold;
+                self.dirty.homes.insert(home);
+                self.recombine(customer);
+            }
+            None => self.set_fold(customer, fold),
         }
     }
 

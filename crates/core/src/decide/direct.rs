@@ -1,0 +1,80 @@
+//! Commands that name a customer by its id: put, attach, delete.
+
+use super::fields;
+use super::join::Joining;
+use super::owners::Found;
+use super::settle::{Plan, change, outcomes, settle};
+use super::sort::sort_out;
+use crate::CustomerId;
+use crate::command::{Attach, Put, Request};
+use crate::customer::State;
+use crate::facts::TenantFacts;
+use crate::journal::{Record, Role, Route, Touched};
+use crate::outcome::{IdentityVerdict, Outcome, Refusal};
+use crate::policy::OnConflict;
+
+/// Changes the fields of a customer.
+pub(super) fn put(request: &Request, put: &Put, facts: &mut TenantFacts) -> Outcome {
+    let Some(customer) = facts.survivor(put.customer).map(|customer| customer.id) else {
+        return Outcome::Refused(Refusal::CustomerMissing(put.customer));
+    };
+    let mut plan = Plan::about(customer, Route::Id, sort_out(&[], facts));
+    plan.tells_before = true;
+    let (home, shown) = plan.shown_after_merges(facts);
+    plan.fields = fields::plan(&put.fields, &home, &shown);
+    settle(request, plan, facts)
+}
+
+/// Attaches an identity to a customer, or says why not (wire W30).
+pub(super) fn attach(request: &Request, attach: &Attach, facts: &mut TenantFacts) -> Outcome {
+    let Some(customer) = facts.survivor(attach.customer).map(|customer| customer.id) else {
+        return Outcome::Refused(Refusal::CustomerMissing(attach.customer));
+    };
+    let mut sorted = sort_out(std::slice::from_ref(&attach.identity), facts);
+    let found = Found {
+        primary: Some(customer),
+        route: Route::Id,
+        set_aside: Vec::new(),
+        others: Vec::new(),
+    };
+    let mut joining = Joining::new(facts, &mut sorted, &found, OnConflict::Keep);
+    joining.run(&found);
+    let Joining { opened, views, .. } = joining;
+    let verdict = sorted.items.first().and_then(|item| item.verdict);
+    if !matches!(verdict, Some(IdentityVerdict::Attached | IdentityVerdict::Matched)) {
+        let refused = outcomes(&sorted, facts).into_iter().next();
+        return Outcome::Refused(
+            refused.map_or(Refusal::NothingUsable { identities: Vec::new() }, Refusal::NotAttached),
+        );
+    }
+    let plan = Plan { opened, views, ..Plan::about(customer, Route::Id, sorted) };
+    settle(request, plan, facts)
+}
+
+/// Deletes a customer: it is gone from every read, and its identities are free again.
+pub(super) fn delete(request: &Request, id: CustomerId, facts: &mut TenantFacts) -> Outcome {
+    let missing = Outcome::Refused(Refusal::CustomerMissing(id));
+    let Some(survivor) = facts.survivor(id) else { return missing };
+    if survivor.id != id {
+        let survivor = survivor.id;
+        return Outcome::Refused(Refusal::CustomerMerged { customer: id, survivor });
+    }
+    let touched = Touched {
+        customer: id,
+        role: Role::Deleted,
+        previous: Some(survivor.head),
+        rev_before: survivor.rev,
+        rev_after: survivor.rev + 1,
+    };
+    let held = facts.held_by(id).filter_map(|identity| Some((identity.number, identity.home?)));
+    let identities = held.collect();
+    let records = vec![Record::Deleted { customer: id, identities }];
+    if !request.dry_run {
+        let change = change(request, facts, vec![touched], records);
+        facts.record(&change);
+    }
+    match facts.customer(id).map(|customer| customer.state) {
+        Some(State::Live | State::Deleted) => Outcome::Deleted(id),
+        Some(State::MergedInto(_)) | None => missing,
+    }
+}

@@ -1,0 +1,121 @@
+//! Commands about tenants, policies and apps.
+
+use super::settle::change;
+use crate::command::{Request, SetPolicy};
+use crate::directory::{App, AppChange, NewTenant, Tenant};
+use crate::facts::{Facts, TenantFacts};
+use crate::journal::{PolicyState, Record};
+use crate::outcome::{Outcome, Refusal};
+use crate::policy::OnConflict;
+use crate::{AppNumber, TenantId};
+
+/// Creates a tenant under the next number.
+pub(super) fn create_tenant(request: &Request, new: &NewTenant, facts: &mut Facts) -> Outcome {
+    let directory = &mut facts.directory;
+    if let Some(known) = directory.tenants.iter().find(|tenant| tenant.name == new.name) {
+        return Outcome::Refused(Refusal::TenantExists(known.clone()));
+    }
+    let last = directory.tenants.iter().map(|tenant| tenant.id.0).max().unwrap_or(0);
+    let tenant = Tenant {
+        id: TenantId(last + 1),
+        name: new.name.clone(),
+        preset: new.preset,
+        on_conflict: OnConflict::default(),
+        created_at: request.origin.at,
+    };
+    if !request.dry_run {
+        directory.tenants.push(tenant.clone());
+        facts.tenants.insert(tenant.id, TenantFacts::of(&tenant));
+        facts.directory_dirty = true;
+    }
+    Outcome::Tenant(tenant)
+}
+
+/// Creates or changes an app of the request's tenant.
+pub(super) fn change_app(request: &Request, wanted: &AppChange, facts: &mut Facts) -> Outcome {
+    let directory = &mut facts.directory;
+    if !directory.tenants.iter().any(|tenant| tenant.id == request.tenant) {
+        return Outcome::Refused(Refusal::TenantMissing);
+    }
+    let (AppChange::Create { id, .. }
+    | AppChange::Rotate { id, .. }
+    | AppChange::Revoke { id }
+    | AppChange::Permit { id, .. }) = wanted;
+    let place = directory.apps.iter().position(|app| app.id == *id);
+    let known = place.and_then(|place| directory.apps.get(place)).cloned();
+    let ours = known.as_ref().is_none_or(|app| app.tenant == request.tenant);
+    let (mut app, created) = match (wanted, known) {
+        (AppChange::Create { .. }, Some(_)) if !ours => {
+            return Outcome::Refused(Refusal::AppTaken);
+        }
+        (AppChange::Create { .. }, Some(app)) => return Outcome::App { app, created: false },
+        (AppChange::Create { .. }, None) => {
+            let last = directory.apps.iter().map(|app| app.number.0).max().unwrap_or(0);
+            (blank_app(AppNumber(last + 1), id, request), true)
+        }
+        (_, Some(app)) if ours => (app, false),
+        (_, _) => return Outcome::Refused(Refusal::AppMissing),
+    };
+    match wanted {
+        AppChange::Create { name, secret_hash, permissions, .. } => {
+            app.name = name.clone();
+            app.secret_hash = *secret_hash;
+            app.permissions.clone_from(permissions);
+        }
+        AppChange::Rotate { secret_hash, .. } => {
+            app.secret_hash = *secret_hash;
+            app.key_version += 1;
+        }
+        AppChange::Revoke { .. } => {
+            app.revoked_at = app.revoked_at.or(Some(request.origin.at));
+        }
+        AppChange::Permit { permissions, .. } => app.permissions.clone_from(permissions),
+    }
+    app.permissions.sort_unstable();
+    app.permissions.dedup();
+    if !request.dry_run {
+        match place.and_then(|place| directory.apps.get_mut(place)) {
+            Some(stored) => *stored = app.clone(),
+            None => directory.apps.push(app.clone()),
+        }
+        facts.directory_dirty = true;
+    }
+    Outcome::App { app, created }
+}
+
+fn blank_app(number: AppNumber, id: &str, request: &Request) -> App {
+    App {
+        number,
+        tenant: request.tenant,
+        id: id.into(),
+        name: "".into(),
+        secret_hash: [0; 32],
+        key_version: 1,
+        permissions: Vec::new(),
+        created_at: request.origin.at,
+        revoked_at: None,
+    }
+}
+
+/// Changes the tenant's policy; a policy that is set already is answered without an entry.
+pub(super) fn set_policy(request: &Request, wanted: SetPolicy, facts: &mut Facts) -> Outcome {
+    let stored = facts.directory.tenants.iter_mut().find(|tenant| tenant.id == request.tenant);
+    let (Some(stored), Some(tenant)) = (stored, facts.tenants.get_mut(&request.tenant)) else {
+        return Outcome::Refused(Refusal::TenantMissing);
+    };
+    let policy = tenant.policy();
+    let before = PolicyState { preset: policy.preset, on_conflict: policy.on_conflict };
+    let after = PolicyState {
+        preset: wanted.preset.unwrap_or(before.preset),
+        on_conflict: wanted.on_conflict.unwrap_or(before.on_conflict),
+    };
+    let answer = Tenant { preset: after.preset, on_conflict: after.on_conflict, ..stored.clone() };
+    if before != after && !request.dry_run {
+        let records = vec![Record::PolicyChanged { before, after }];
+        let change = change(request, tenant, Vec::new(), records);
+        tenant.record(&change);
+        *stored = answer.clone();
+        facts.directory_dirty = true;
+    }
+    Outcome::Policy(answer)
+}

@@ -1,0 +1,109 @@
+//! Step 7: fields.
+
+use crate::attribute::{Attribute, FieldKey, Value};
+use crate::canonical;
+use crate::command::FieldsSent;
+use crate::customer::{Cell, Fold};
+use crate::facts::same_contact;
+use crate::journal::{ClaimedField, FieldEffect};
+use crate::outcome::Warning;
+use crate::policy::is_blocked;
+
+/// What the fields of a request come to.
+#[derive(Debug, Default)]
+pub(super) struct FieldPlan {
+    /// One per field sent, in the order of their keys.
+    pub(super) fields: Vec<ClaimedField>,
+    /// Whether a value or flag is shown differently afterwards.
+    pub(super) visible: bool,
+    /// What the sender should know.
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Plans the fields of a claim that belongs to a home (`home`) of a customer that shows `shown`,
+/// after its merges.
+pub(super) fn plan(sent: &FieldsSent, home: &Fold, shown: &Fold) -> FieldPlan {
+    let mut plan = FieldPlan::default();
+    for (key, value) in &sent.values {
+        plan.field(key, value.as_ref(), flag_of(key, sent), home, shown);
+    }
+    for (attribute, flag) in
+        [(Attribute::Mobile, sent.mobile_verified), (Attribute::Email, sent.email_verified)]
+    {
+        let key = FieldKey::Builtin(attribute);
+        if let Some(flag) = flag.filter(|_| !sent.values.contains_key(&key)) {
+            plan.flag_alone(key, flag, home, shown);
+        }
+    }
+    plan
+}
+
+fn flag_of(key: &FieldKey, sent: &FieldsSent) -> Option<bool> {
+    match key {
+        FieldKey::Builtin(Attribute::Mobile) => sent.mobile_verified,
+        FieldKey::Builtin(Attribute::Email) => sent.email_verified,
+        FieldKey::Builtin(_) | FieldKey::Custom(_) => None,
+    }
+}
+
+impl FieldPlan {
+    fn field(
+        &mut self,
+        key: &FieldKey,
+        value: Option<&Value>,
+        flag: Option<bool>,
+        home: &Fold,
+        shown: &Fold,
+    ) {
+        let (home_cell, shown_cell) = (home.cell(key), shown.cell(key));
+        if is_blocked_value(key, value) {
+            self.warnings.push(Warning::FieldBlocked(key.clone()));
+            let stands = shown.value(key);
+            if stands.is_some() && !is_blocked_value(key, stands) {
+                return self.push(key, value, false, FieldEffect::Screened);
+            }
+        }
+        // W7: with the same number a flag stays true, whatever is sent.
+        let stays = |cell: Option<&Cell>| {
+            cell.is_some_and(|cell| cell.verified && same_contact(key, cell.value.as_ref(), value))
+        };
+        let verified =
+            value.is_some() && (flag == Some(true) || stays(home_cell) || stays(shown_cell));
+        let agrees = |cell: Option<&Cell>| {
+            cell.and_then(|cell| cell.value.as_ref()) == value
+                && cell.is_some_and(|cell| cell.verified) == verified
+        };
+        let visible = !agrees(shown_cell);
+        self.visible |= visible;
+        let effect = if !visible && agrees(home_cell) {
+            FieldEffect::Repeated
+        } else {
+            FieldEffect::Written(home_cell.map(|cell| cell.seq))
+        };
+        self.push(key, value, verified, effect);
+    }
+
+    /// A flag without its number belongs to the number that is shown.
+    fn flag_alone(&mut self, key: FieldKey, flag: bool, home: &Fold, shown: &Fold) {
+        match shown.value(&key) {
+            Some(value) => self.field(&key, Some(value), Some(flag), home, shown),
+            None if flag => self.warnings.push(Warning::FlagWithoutValue(key)),
+            None => (),
+        }
+    }
+
+    fn push(&mut self, key: &FieldKey, value: Option<&Value>, verified: bool, effect: FieldEffect) {
+        let (key, value) = (key.clone(), value.cloned());
+        self.fields.push(ClaimedField { key, value, verified, effect });
+    }
+}
+
+/// Whether this is a `mobile` or `email` that never matches; other attributes are not screened.
+fn is_blocked_value(key: &FieldKey, value: Option<&Value>) -> bool {
+    let FieldKey::Builtin(attribute @ (Attribute::Mobile | Attribute::Email)) = key else {
+        return false;
+    };
+    value.and_then(Value::text).is_some_and(|text| {
+        is_blocked(attribute.name(), &canonical::identity_value(attribute.name(), text))
+    })
+}

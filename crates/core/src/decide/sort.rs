@@ -1,0 +1,281 @@
+//! Step 1: sort out what was sent.
+
+use crate::canonical::{cleaned, identity_value, type_key};
+use crate::command::IdentitySent;
+use crate::facts::TenantFacts;
+use crate::identity::{Identity, IdentityKey, Quarantine};
+use crate::journal::Counted;
+use crate::limits::{
+    IDENTITIES_MAX, IDENTITY_NAME_CHARS_MAX, IDENTITY_TYPE_CHARS_MAX, IDENTITY_TYPES_MAX,
+    IDENTITY_VALUE_CHARS_MAX,
+};
+use crate::outcome::{IdentityVerdict, Warning};
+use crate::policy::{IdentityType, TypeRules, is_blocked};
+use crate::{IdentityNumber, TypeNumber};
+use std::collections::HashMap;
+
+/// One identity of a request.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// The type as it is shown.
+    pub(super) kind_name: Box<str>,
+    /// The value as it is shown.
+    pub(super) raw: Box<str>,
+    /// A name to be taken over, if the identity turns out to be the customer's.
+    pub(super) name: Option<Box<str>>,
+    /// The identity; `None` if it is none.
+    pub(super) number: Option<IdentityNumber>,
+    /// Its type.
+    pub(super) kind: TypeNumber,
+    /// The rules of its type.
+    pub(super) rules: TypeRules,
+    /// What came of it, once that is known.
+    pub(super) verdict: Option<IdentityVerdict>,
+    /// The place of an earlier item that is the same identity, whose outcome this one shares.
+    pub(super) same_as: Option<usize>,
+    /// Whether it is beyond what a request may carry.
+    pub(super) beyond_limit: bool,
+}
+
+impl Item {
+    /// Whether it may find and join customers.
+    pub(super) fn is_usable(&self) -> bool {
+        self.verdict.is_none() && self.same_as.is_none()
+    }
+}
+
+/// A request, sorted out.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    /// One per identity sent, in order.
+    pub(super) items: Vec<Item>,
+    /// Types seen for the first time.
+    pub(super) types: Vec<IdentityType>,
+    /// Identities seen for the first time: free rows.
+    pub(super) rows: Vec<Identity>,
+    /// Identities seen together for the first time.
+    pub(super) counted: Counted,
+    /// What the sender should know of it.
+    pub(super) warnings: Vec<Warning>,
+}
+
+impl Sorted {
+    /// Items that may find and join customers, with their places.
+    pub(super) fn usable(&self) -> impl Iterator<Item = (usize, &Item)> {
+        self.items.iter().enumerate().filter(|(_, item)| item.is_usable())
+    }
+
+    /// Whether any item came out like this.
+    pub(super) fn any(&self, verdict: IdentityVerdict) -> bool {
+        self.items.iter().any(|item| item.verdict == Some(verdict))
+    }
+
+    /// Whether this identity is quarantined, by an earlier request or by this one.
+    pub(super) fn is_quarantined(&self, key: &IdentityKey, facts: &TenantFacts) -> bool {
+        facts.identity_of(key).is_some_and(|identity| {
+            identity.quarantine == Quarantine::Yes
+                || self.counted.quarantined.contains(&identity.number)
+        })
+    }
+}
+
+/// Canonicalises and sets aside what is invalid, blocked, repeated, quarantined, too much, or a
+/// second value of a type of which a customer has one.
+pub(super) fn sort_out(sent: &[IdentitySent], facts: &TenantFacts) -> Sorted {
+    let mut sorted = Sorted::default();
+    let mut seen: HashMap<IdentityKey, usize> = HashMap::new();
+    for identity in sent {
+        let item = sorted.read(identity, facts, &mut seen);
+        sorted.items.push(item);
+    }
+    sorted.set_aside_beyond_limit();
+    sorted.count(facts);
+    sorted.set_aside_quarantined(facts);
+    sorted.set_aside_second_values();
+    sorted.warn();
+    sorted
+}
+
+impl Sorted {
+    fn read(
+        &mut self,
+        sent: &IdentitySent,
+        facts: &TenantFacts,
+        seen: &mut HashMap<IdentityKey, usize>,
+    ) -> Item {
+        let raw = cleaned(&sent.value);
+        let fits = (1..=IDENTITY_VALUE_CHARS_MAX).contains(&raw.chars().count())
+            && !sent.value.contains('\0')
+            && !sent.kind.contains('\0');
+        let kind = if fits { self.kind_of(&sent.kind, facts) } else { None };
+        let Some(kind) = kind else { return invalid(sent, raw) };
+
+        let policy = facts.policy();
+        let key_of_type = type_key(&kind.name);
+        let value = identity_value(&key_of_type, &raw);
+        let rules = TypeRules::of(&key_of_type, policy.preset);
+        let blocked = is_blocked(&key_of_type, &value);
+        let key = IdentityKey { kind: kind.number, value: value.into() };
+        let name = sent.name.as_deref().map(cleaned).filter(|name| !name.is_empty());
+        let name: Option<Box<str>> =
+            name.map(|name| name.chars().take(IDENTITY_NAME_CHARS_MAX).collect::<String>().into());
+
+        let same_as = seen.get(&key).copied();
+        let (number, raw) =
+            match (same_as.and_then(|at| self.items.get_mut(at)), facts.identity_of(&key)) {
+                (Some(first), _) => {
+                    if first.name.is_none() {
+                        first.name.clone_from(&name);
+                    }
+                    (first.number, first.raw.clone())
+                }
+                (None, Some(identity)) => (Some(identity.number), identity.raw.clone()),
+                (None, None) => {
+                    let raw: Box<str> = raw.into();
+                    let row = self.new_row(key.clone(), raw.clone(), sent, facts);
+                    (Some(row), raw)
+                }
+            };
+        seen.entry(key).or_insert(self.items.len());
+        let verdict = blocked.then_some(IdentityVerdict::Blocked);
+        let (kind_name, kind) = (kind.name, kind.number);
+        Item { kind_name, raw, name, number, kind, rules, verdict, same_as, beyond_limit: false }
+    }
+
+    /// The type of this name: a known one, or a new one while there is room.
+    fn kind_of(&mut self, name: &str, facts: &TenantFacts) -> Option<IdentityType> {
+        if let Some(known) = facts.policy().type_named(name) {
+            return Some(known.clone());
+        }
+        let name = cleaned(name);
+        let key = type_key(&name);
+        if let Some(new) = self.types.iter().find(|kind| type_key(&kind.name) == key) {
+            return Some(new.clone());
+        }
+        let taken = facts.policy().types().len() + self.types.len();
+        let fits = (1..=IDENTITY_TYPE_CHARS_MAX).contains(&name.chars().count());
+        if !fits || taken >= IDENTITY_TYPES_MAX {
+            return None;
+        }
+        let number = TypeNumber(u16::try_from(taken + 1).ok()?);
+        let kind = IdentityType { number, name: name.into() };
+        self.types.push(kind.clone());
+        Some(kind)
+    }
+
+    fn new_row(
+        &mut self,
+        key: IdentityKey,
+        raw: Box<str>,
+        sent: &IdentitySent,
+        facts: &TenantFacts,
+    ) -> IdentityNumber {
+        let last = self.rows.last().map_or(facts.counters().identity, |row| row.number);
+        let number = IdentityNumber(last.0 + 1);
+        let scope = sent.scope.as_deref().map(cleaned).filter(|scope| !scope.is_empty());
+        self.rows.push(Identity {
+            number,
+            key,
+            raw,
+            name: None,
+            scope: scope.map(Into::into),
+            home: None,
+            companions: Vec::new(),
+            quarantine: Quarantine::No,
+            apps: Vec::new(),
+        });
+        number
+    }
+
+    fn set_aside_beyond_limit(&mut self) {
+        let beyond = self.items.iter_mut().filter(|item| item.is_usable()).skip(IDENTITIES_MAX);
+        for item in beyond {
+            item.verdict = Some(IdentityVerdict::OverLimit);
+            item.beyond_limit = true;
+        }
+    }
+
+    /// Counts with how many different values of each distinguishing type of higher rank an
+    /// identity was sent, and quarantines it from the request that reaches the threshold.
+    fn count(&mut self, facts: &TenantFacts) {
+        let threshold = facts.policy().quarantine_after();
+        let mut counted = Counted::default();
+        for (_, item) in self.usable() {
+            let Some(number) = item.number else { continue };
+            let known = facts.identity(number);
+            if known.is_some_and(|identity| identity.quarantine == Quarantine::Yes) {
+                continue;
+            }
+            let mut companions = known.map_or(Vec::new(), |identity| identity.companions.clone());
+            for (_, other) in self.usable() {
+                let Some(companion) = other.number else { continue };
+                let counts = other.rules.counts_against(item.rules);
+                if !counts || companions.contains(&(other.kind, companion)) {
+                    continue;
+                }
+                companions.push((other.kind, companion));
+                counted.pairs.push((number, companion));
+                let values = companions.iter().filter(|(kind, _)| *kind == other.kind).count();
+                if values >= threshold {
+                    counted.quarantined.push(number);
+                    break;
+                }
+            }
+        }
+        self.counted = counted;
+    }
+
+    fn set_aside_quarantined(&mut self, facts: &TenantFacts) {
+        for item in self.items.iter_mut().filter(|item| item.is_usable()) {
+            let Some(number) = item.number else { continue };
+            let known = facts.identity(number);
+            if known.is_some_and(|identity| identity.quarantine == Quarantine::Yes)
+                || self.counted.quarantined.contains(&number)
+            {
+                item.verdict = Some(IdentityVerdict::Quarantined);
+            }
+        }
+    }
+
+    fn set_aside_second_values(&mut self) {
+        let mut taken = Vec::new();
+        for item in self.items.iter_mut().filter(|item| item.is_usable()) {
+            if item.rules.limit == 1 && taken.contains(&item.kind) {
+                item.verdict = Some(IdentityVerdict::OverLimit);
+            }
+            taken.push(item.kind);
+        }
+    }
+
+    fn warn(&mut self) {
+        let warnings = self.items.iter().enumerate().filter_map(|(at, item)| match item.verdict {
+            Some(IdentityVerdict::Blocked) => Some(Warning::IdentityBlocked(at)),
+            Some(IdentityVerdict::Quarantined) => Some(Warning::IdentityQuarantined(at)),
+            Some(IdentityVerdict::Invalid) => Some(Warning::IdentityInvalid(at)),
+            Some(IdentityVerdict::OverLimit) => Some(Warning::IdentityOverLimit(at)),
+            Some(
+                IdentityVerdict::Matched
+                | IdentityVerdict::Moved
+                | IdentityVerdict::Created
+                | IdentityVerdict::Attached
+                | IdentityVerdict::KeptElsewhere,
+            )
+            | None => None,
+        });
+        self.warnings = warnings.collect();
+    }
+}
+
+fn invalid(sent: &IdentitySent, raw: String) -> Item {
+    Item {
+        kind_name: cleaned(&sent.kind).into(),
+        raw: raw.into(),
+        name: None,
+        number: None,
+        kind: TypeNumber(0),
+        rules: TypeRules::of("", crate::policy::Preset::Compat),
+        verdict: Some(IdentityVerdict::Invalid),
+        same_as: None,
+        beyond_limit: false,
+    }
+}

@@ -1,0 +1,132 @@
+//! One upsert, step by step (identity page, "One upsert").
+
+use super::fields;
+use super::join::Joining;
+use super::owners::{find, has_usable_attribute, quarantined_owner};
+use super::settle::{Plan, change, outcomes, settle, views};
+use super::sort::{Sorted, sort_out};
+use crate::command::{Request, Upsert};
+use crate::conflict::ConflictKind;
+use crate::facts::TenantFacts;
+use crate::journal::{Record, Route};
+use crate::outcome::{IdentityVerdict, Outcome, Refusal, Warning};
+use crate::policy::{OnConflict, Preset};
+
+/// Decides who an upsert is about, and writes it down.
+pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts) -> Outcome {
+    let mut sorted = sort_out(&upsert.identities, facts);
+    if sorted.usable().next().is_none() {
+        match without_identity(upsert, &sorted, facts) {
+            Unmatched::Refused => return refuse(request, sorted, facts),
+            Unmatched::Quarantined(mut plan) => {
+                if !upsert.fields.is_empty() {
+                    plan.warnings.push(Warning::NothingWritten);
+                }
+                plan.sorted = sorted;
+                return unchanged(*plan, facts);
+            }
+            Unmatched::Open => (),
+        }
+    }
+
+    let found = find(&sorted, &upsert.fields, facts);
+    let on_conflict = upsert.on_conflict.unwrap_or(facts.policy().on_conflict);
+    let mut joining = Joining::new(facts, &mut sorted, &found, on_conflict);
+    joining.run(&found);
+    let warnings = joining.passed_limits();
+    let Joining { primary, created, home, merges, merged, opened, views, .. } = joining;
+    if on_conflict == OnConflict::Reject
+        && views.iter().any(|view| view.kind == ConflictKind::Refused)
+    {
+        return reject(views, &sorted, facts);
+    }
+    let mut plan = Plan {
+        created,
+        home,
+        merges,
+        merged,
+        opened,
+        views,
+        observed_at: upsert.observed_at,
+        warnings,
+        ..Plan::about(primary, found.route, sorted)
+    };
+    let (home_fold, shown) = plan.shown_after_merges(facts);
+    plan.fields = fields::plan(&upsert.fields, &home_fold, &shown);
+    settle(request, plan, facts)
+}
+
+/// What becomes of a request whose identities cannot find anybody.
+enum Unmatched {
+    /// It goes on: by attribute, or by creating a customer.
+    Open,
+    /// Nothing in it can find or make a customer.
+    Refused,
+    /// Compat answers the owner of a quarantined identity, unchanged.
+    Quarantined(Box<Plan>),
+}
+
+fn without_identity(upsert: &Upsert, sorted: &Sorted, facts: &TenantFacts) -> Unmatched {
+    let blocked = sorted.any(IdentityVerdict::Blocked);
+    let quarantined = sorted.any(IdentityVerdict::Quarantined);
+    if !blocked && !quarantined {
+        return if upsert.fields.is_empty() { Unmatched::Refused } else { Unmatched::Open };
+    }
+    match facts.policy().preset {
+        Preset::Compat => match quarantined_owner(sorted, facts) {
+            Some((owner, number)) => Unmatched::Quarantined(Box::new(Plan::about(
+                owner,
+                Route::Identity(number),
+                Sorted::default(),
+            ))),
+            None => Unmatched::Open,
+        },
+        Preset::Guarded if has_usable_attribute(sorted, &upsert.fields, facts) => Unmatched::Open,
+        Preset::Guarded => Unmatched::Refused,
+    }
+}
+
+/// Answers a customer without writing anything.
+fn unchanged(plan: Plan, facts: &TenantFacts) -> Outcome {
+    let Some(customer) = facts.survivor(plan.primary).cloned() else {
+        return Outcome::Refused(Refusal::CustomerMissing(plan.primary));
+    };
+    let identities = outcomes(&plan.sorted, facts);
+    let mut warnings = plan.sorted.warnings;
+    warnings.extend(plan.warnings);
+    Outcome::Resolved(Box::new(crate::outcome::Resolution {
+        result: crate::outcome::ResultKind::Unchanged,
+        customer,
+        before: None,
+        route: plan.route,
+        identities,
+        merged: Vec::new(),
+        conflicts: Vec::new(),
+        warnings,
+        seq: None,
+    }))
+}
+
+/// Refuses; what identities were seen together is kept all the same.
+fn refuse(request: &Request, mut sorted: Sorted, facts: &mut TenantFacts) -> Outcome {
+    if !request.dry_run && !sorted.counted.pairs.is_empty() {
+        let counted = std::mem::take(&mut sorted.counted);
+        let mut change = change(request, facts, Vec::new(), vec![Record::Counted(counted)]);
+        change.types = std::mem::take(&mut sorted.types);
+        change.identities = std::mem::take(&mut sorted.rows);
+        facts.record(&change);
+    }
+    Outcome::Refused(Refusal::NothingUsable { identities: outcomes(&sorted, facts) })
+}
+
+/// `onConflict=reject`: nothing is stored, quarantine counts included.
+fn reject(
+    found: Vec<crate::outcome::ConflictView>,
+    sorted: &Sorted,
+    facts: &TenantFacts,
+) -> Outcome {
+    Outcome::Refused(Refusal::Conflicts {
+        conflicts: views(found, true, facts),
+        identities: outcomes(sorted, facts),
+    })
+}
