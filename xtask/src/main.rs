@@ -1,2 +1,62 @@
-//! Tasks.
-fn main() {}
+//! The project's tasks, all of them in Rust: `cargo xtask --help`.
+#![expect(clippy::print_stdout, reason = "what a task finds out is its output")]
+
+mod generate;
+mod load;
+mod server;
+mod test;
+mod tidy;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The project's tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Install what the tests need, then run every test
+    Test(test::Options),
+    /// Check what the compiler does not: file lengths, leftovers, links, titles, crate borders
+    Tidy,
+    /// Write openapi.json as the code describes it
+    Generate,
+    /// Drive upserts through a real server and print how fast they went
+    Load(load::Options),
+}
+
+fn main() -> Result<()> {
+    match Task::parse() {
+        Task::Test(options) => test::run(&options),
+        Task::Tidy => tidy::run(),
+        Task::Generate => generate::run(),
+        Task::Load(options) => load::run(&options),
+    }
+}
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}
+
+/// `cargo`, run at the root: the very one that started this task.
+fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}
+
+/// Runs a command to its end; an error unless it succeeds.
+fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    anyhow::ensure!(status.success(), "{command:?} ended with {status}");
+    Ok(())
+}
+
+/// Where cargo puts what it builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}

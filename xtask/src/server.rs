@@ -1,0 +1,99 @@
+//! A `kehub serve` of our own: on a free loopback port, ended by its process number.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The credentials that the server is started with. They open nothing but a folder of our own.
+pub(crate) const APP_ID: &str = "cl000000000000001";
+pub(crate) const SECRET: &str = "00000000000000000000000000000000000000ab";
+
+const START_SECONDS_MAX: u64 = 30;
+
+/// A running server. Dropping it kills it; [`Server::stop`] asks it to end and waits.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts the binary on the store and waits until it is ready to write.
+    pub(crate) fn start(binary: &Path, store: &Path) -> Result<Server> {
+        let address = free_address()?;
+        let child = Command::new(binary)
+            .args(["serve", "--listen", &address.to_string(), "--log-level", "warn"])
+            .args(["--store", &format!("sqlite:{}", store.display())])
+            .env("KEHUB_BOOTSTRAP_APP", format!("{APP_ID}:{SECRET}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        let mut server = Server { child, address };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The body of a plain GET.
+    pub(crate) fn get(&self, path: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let host = self.address;
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("an answer without a body")?;
+        ensure!(
+            head.starts_with("HTTP/1.1 200"),
+            "GET {path}: {}",
+            head.lines().next().unwrap_or("")
+        );
+        Ok(body.to_owned())
+    }
+
+    /// Asks the server to end, as an operator would, and waits for it.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        crate::succeed(Command::new("kill").args(["-TERM", &self.child.id().to_string()]))?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+        while self.get("/readyz").is_err() {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the server ended with {status} before it was ready");
+            }
+            ensure!(Instant::now() < deadline, "not ready within {START_SECONDS_MAX} s");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // After `stop` there is nothing left to kill, and the error says so.
+        if self.child.kill().is_ok() {
+            self.child.wait().ok();
+        }
+    }
+}
+
+/// A loopback port that nobody listens on at this moment.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
