@@ -18,12 +18,23 @@ pub(super) struct FieldPlan {
     pub(super) visible: bool,
     /// What the sender should know.
     pub(super) warnings: Vec<Warning>,
+    spelling: Option<Spelling>,
+}
+
+/// What makes a value of `mobile` or `email` a repeat of the one that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// The same number or address, however it is spelled: two systems that spell it differently
+    /// do not take turns in changing a customer.
+    Free,
+    /// The same text: who edits a customer may correct a spelling.
+    Exact,
 }
 
 /// Plans the fields of a claim that belongs to a home (`home`) of a customer that shows `shown`,
 /// after its merges.
-pub(super) fn plan(sent: &FieldsSent, home: &Fold, shown: &Fold) -> FieldPlan {
-    let mut plan = FieldPlan::default();
+pub(super) fn plan(sent: &FieldsSent, spelling: Spelling, home: &Fold, shown: &Fold) -> FieldPlan {
+    let mut plan = FieldPlan { spelling: Some(spelling), ..FieldPlan::default() };
     for (key, value) in &sent.values {
         plan.field(key, value.as_ref(), flag_of(key, sent), home, shown);
     }
@@ -69,8 +80,10 @@ impl FieldPlan {
         };
         let verified =
             value.is_some() && (flag == Some(true) || stays(home_cell) || stays(shown_cell));
+        let free = self.spelling == Some(Spelling::Free);
         let agrees = |cell: Option<&Cell>| {
-            cell.and_then(|cell| cell.value.as_ref()) == value
+            let stands = cell.and_then(|cell| cell.value.as_ref());
+            (stands == value || free && same_contact(key, stands, value))
                 && cell.is_some_and(|cell| cell.verified) == verified
         };
         let visible = !agrees(shown_cell);

@@ -22,6 +22,7 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
                 if !upsert.fields.is_empty() {
                     plan.warnings.push(Warning::NothingWritten);
                 }
+                keep_counts(request, &mut sorted, facts);
                 plan.sorted = sorted;
                 return unchanged(*plan, facts);
             }
@@ -52,7 +53,7 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
         ..Plan::about(primary, found.route, sorted)
     };
     let (home_fold, shown) = plan.shown_after_merges(facts);
-    plan.fields = fields::plan(&upsert.fields, &home_fold, &shown);
+    plan.fields = fields::plan(&upsert.fields, fields::Spelling::Free, &home_fold, &shown);
     settle(request, plan, facts)
 }
 
@@ -109,14 +110,20 @@ fn unchanged(plan: Plan, facts: &TenantFacts) -> Outcome {
 
 /// Refuses; what identities were seen together is kept all the same.
 fn refuse(request: &Request, mut sorted: Sorted, facts: &mut TenantFacts) -> Outcome {
-    if !request.dry_run && !sorted.counted.pairs.is_empty() {
-        let counted = std::mem::take(&mut sorted.counted);
-        let mut change = change(request, facts, Vec::new(), vec![Record::Counted(counted)]);
-        change.types = std::mem::take(&mut sorted.types);
-        change.identities = std::mem::take(&mut sorted.rows);
-        facts.record(&change);
-    }
+    keep_counts(request, &mut sorted, facts);
     Outcome::Refused(Refusal::NothingUsable { identities: outcomes(&sorted, facts) })
+}
+
+/// Writes down which identities were seen together, of a request that writes nothing else.
+fn keep_counts(request: &Request, sorted: &mut Sorted, facts: &mut TenantFacts) {
+    if request.dry_run || sorted.counted.pairs.is_empty() {
+        return;
+    }
+    let counted = std::mem::take(&mut sorted.counted);
+    let mut change = change(request, facts, Vec::new(), vec![Record::Counted(counted)]);
+    change.types = std::mem::take(&mut sorted.types);
+    change.identities = std::mem::take(&mut sorted.rows);
+    facts.record(&change);
 }
 
 /// `onConflict=reject`: nothing is stored, quarantine counts included.

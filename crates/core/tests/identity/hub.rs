@@ -1,0 +1,330 @@
+//! A hub for stories and properties: pure facts, short names for identities, answers as text.
+
+use kehub_core::attribute::{self, Attribute, FieldKey, Kind, Raw, Value};
+use kehub_core::command::{
+    Attach, Command, FieldsSent, IdentitySent, Origin, Put, Request, Upsert,
+};
+use kehub_core::conflict::ConflictKind;
+use kehub_core::decide::decide_batch;
+use kehub_core::directory::{Directory, Tenant};
+use kehub_core::facts::{Facts, TenantFacts};
+use kehub_core::journal::Route;
+use kehub_core::outcome::{
+    ConflictView, IdentityOutcome, IdentityVerdict, Outcome, Refusal, Resolution, Warning,
+};
+use kehub_core::policy::{OnConflict, Preset};
+use kehub_core::{AppNumber, CustomerId, TenantId};
+
+/// The tenant that stories play in.
+pub(crate) const TENANT: TenantId = TenantId(1);
+
+/// A hub without a world: one tenant, a clock that ticks a second a request.
+pub(crate) struct Hub {
+    /// Everything it knows.
+    pub(crate) facts: Facts,
+    seconds: i64,
+}
+
+impl Hub {
+    /// A hub of the preset `compat`.
+    pub(crate) fn compat() -> Hub {
+        Hub::new(Preset::Compat)
+    }
+
+    /// A hub of the preset `guarded`.
+    pub(crate) fn guarded() -> Hub {
+        Hub::new(Preset::Guarded)
+    }
+
+    /// A hub of a preset.
+    pub(crate) fn new(preset: Preset) -> Hub {
+        let tenant = Tenant {
+            id: TENANT,
+            name: "story".into(),
+            preset,
+            on_conflict: OnConflict::Merge,
+            created_at: 0,
+        };
+        let mut facts = Facts::default();
+        facts.tenants.insert(TENANT, TenantFacts::of(&tenant));
+        facts.directory = Directory { tenants: vec![tenant], ..Directory::default() };
+        Hub { facts, seconds: 0 }
+    }
+
+    /// The tenant's facts.
+    pub(crate) fn tenant(&self) -> &TenantFacts {
+        &self.facts.tenants[&TENANT]
+    }
+
+    /// Runs one command.
+    pub(crate) fn run(&mut self, command: Command, dry_run: bool) -> Outcome {
+        self.seconds += 1;
+        let at = self.seconds * 1_000_000;
+        let origin = Origin { app: AppNumber(1), actor: None, request: "story".into(), at };
+        let request = Request { tenant: TENANT, origin, dry_run, command };
+        decide_batch(&[request], &mut self.facts).remove(0)
+    }
+
+    /// Tells one line of a story and says what came of it.
+    pub(crate) fn tell(&mut self, line: &str) -> String {
+        let words = words(line);
+        let (verb, rest) = words.split_first().expect("a line starts with a verb");
+        match verb.as_str() {
+            "upsert" => {
+                let (upsert, dry_run) = read_upsert(rest);
+                let sent = upsert.identities.clone();
+                let outcome = self.run(Command::Upsert(upsert), dry_run);
+                told(&outcome, &sent)
+            }
+            "put" => {
+                let customer = customer_id(&rest[0]);
+                let (upsert, dry_run) = read_fields(&rest[1..]);
+                let put = Put { customer, fields: upsert };
+                told(&self.run(Command::Put(put), dry_run), &[])
+            }
+            "attach" => {
+                let identity = identity(&rest[1]).expect("an identity");
+                let sent = vec![identity.clone()];
+                let attach = Attach { customer: customer_id(&rest[0]), identity };
+                told(&self.run(Command::Attach(attach), false), &sent)
+            }
+            "delete" => told(&self.run(Command::Delete(customer_id(&rest[0])), false), &[]),
+            "show" => self.show(customer_id(&rest[0])),
+            "owner" => self.owner(&rest[0]),
+            other => panic!("no such verb: {other}"),
+        }
+    }
+
+    fn show(&self, id: CustomerId) -> String {
+        let Some(customer) = self.tenant().survivor(id) else { return "nobody".to_owned() };
+        let mut shown = vec![format!("C{}", customer.id)];
+        shown.extend(self.tenant().held_by(customer.id).map(|identity| short(&identity.raw)));
+        for (key, cell) in &customer.fold.0 {
+            let Some(value) = &cell.value else { continue };
+            let verified = if cell.verified { " (verified)" } else { "" };
+            shown.push(format!("{key}={}{verified}", value_text(value)));
+        }
+        shown.join(" ")
+    }
+
+    fn owner(&self, word: &str) -> String {
+        let sent = identity(word).expect("an identity");
+        let identity = self.tenant().policy().type_named(&sent.kind).and_then(|kind| {
+            let key = kehub_core::canonical::type_key(&kind.name);
+            let value = kehub_core::canonical::identity_value(&key, &sent.value).into();
+            let key = kehub_core::identity::IdentityKey { kind: kind.number, value };
+            self.tenant().identity_of(&key)
+        });
+        let Some(identity) = identity else { return "unknown".to_owned() };
+        let owner = self.tenant().owner(identity.number);
+        owner.map_or("nobody".to_owned(), |owner| format!("C{owner}, as {:?}", identity.raw))
+    }
+}
+
+/// Splits at blanks, but not within double quotes.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for c in line.trim().chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            other => words.last_mut().unwrap().push(other),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn customer_id(word: &str) -> CustomerId {
+    CustomerId(word.strip_prefix('C').and_then(|id| id.parse().ok()).expect("C and a number"))
+}
+
+/// `a1` is the account `a1`, `m1` the mobile `13800000001`, `wechat:oAbC` any type and value.
+pub(crate) fn identity(word: &str) -> Option<IdentitySent> {
+    let (kind, value) = if let Some((kind, value)) = word.split_once(':') {
+        (kind.to_owned(), value.to_owned())
+    } else {
+        let (letter, number) = word.split_at_checked(1)?;
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let (kind, value) = match letter {
+            "a" => ("crm-account", word.to_owned()),
+            "b" => ("shop-account", word.to_owned()),
+            "u" => ("wechat-unionid", word.to_owned()),
+            "o" => ("wechat", word.to_owned()),
+            "m" => ("mobile", mobile(number)),
+            "e" => ("email", format!("{word}@example.com")),
+            "d" => ("cookie", word.to_owned()),
+            _ => return None,
+        };
+        (kind.to_owned(), value)
+    };
+    Some(IdentitySent { kind, value, name: None, scope: None })
+}
+
+fn mobile(number: &str) -> String {
+    format!("138{number:0>8}")
+}
+
+fn read_upsert(words: &[String]) -> (Upsert, bool) {
+    let mut upsert = Upsert::default();
+    let mut rest = Vec::new();
+    for word in words {
+        if let Some(identity) = identity(word).filter(|_| !word.contains('=')) {
+            upsert.identities.push(identity);
+        } else if let Some(name) = word.strip_prefix("called=") {
+            upsert.identities.last_mut().expect("an identity before").name = Some(name.to_owned());
+        } else if let Some(choice) = word.strip_prefix("onConflict=") {
+            upsert.on_conflict = OnConflict::named(choice);
+        } else if let Some(second) = word.strip_prefix("observedAt=") {
+            upsert.observed_at = Some(second.parse::<i64>().unwrap() * 1_000_000);
+        } else {
+            rest.push(word.clone());
+        }
+    }
+    let (fields, dry_run) = read_fields(&rest);
+    // As the wire does: what is empty in an upsert is not given (W6).
+    upsert.fields = fields;
+    upsert.fields.values.retain(|_, value| value.is_some());
+    (upsert, dry_run)
+}
+
+fn read_fields(words: &[String]) -> (FieldsSent, bool) {
+    let mut fields = FieldsSent::default();
+    let mut dry_run = false;
+    for word in words {
+        if word == "dry" {
+            dry_run = true;
+            continue;
+        }
+        let (name, text) = word.split_once('=').expect("name=value");
+        let flag = || Some(text == "true");
+        match name {
+            "mobileVerified" => fields.mobile_verified = flag(),
+            "emailVerified" => fields.email_verified = flag(),
+            _ => {
+                let (key, value) = read_field(name, text);
+                fields.values.insert(key, value);
+            }
+        }
+    }
+    (fields, dry_run)
+}
+
+fn read_field(name: &str, text: &str) -> (FieldKey, Option<Value>) {
+    let full = match identity(text) {
+        Some(contact) if matches!(name, "mobile" | "email") && !text.contains(':') => contact.value,
+        _ => text.to_owned(),
+    };
+    if let Some(custom) = name.strip_prefix("attr.") {
+        let key = FieldKey::custom(custom).expect("a custom key");
+        return (key, attribute::parse_custom(Raw::Text(&full)).unwrap());
+    }
+    let attribute = Attribute::named(name).expect("an attribute");
+    let kind: Kind = attribute.kind();
+    (FieldKey::Builtin(attribute), attribute::parse(kind, Raw::Text(&full), &|_| None).unwrap())
+}
+
+/// `13800000001` is told as `m1`, `e1@example.com` as `e1`.
+fn short(text: &str) -> String {
+    let mobile = text.strip_prefix("138").filter(|rest| rest.len() == 8);
+    if let Some(number) = mobile.and_then(|rest| rest.parse::<u32>().ok()) {
+        return format!("m{number}");
+    }
+    text.strip_suffix("@example.com").unwrap_or(text).to_owned()
+}
+
+fn value_text(value: &Value) -> String {
+    match value {
+        Value::Text(text) => short(text),
+        Value::Integer(number) => number.to_string(),
+        Value::Decimal(number) => number.get().to_string(),
+        Value::Flag(flag) => flag.to_string(),
+    }
+}
+
+fn told(outcome: &Outcome, sent: &[IdentitySent]) -> String {
+    match outcome {
+        Outcome::Resolved(resolution) => told_resolution(resolution, sent),
+        Outcome::Deleted(customer) => format!("C{customer} deleted"),
+        Outcome::Refused(refusal) => told_refusal(refusal, sent),
+        Outcome::Policy(_) | Outcome::Tenant(_) | Outcome::App { .. } | Outcome::Written => {
+            format!("{outcome:?}")
+        }
+    }
+}
+
+fn told_resolution(resolution: &Resolution, sent: &[IdentitySent]) -> String {
+    let mut parts = vec![format!("C{} {}", resolution.customer.id, resolution.result.name())];
+    if let Route::Mobile | Route::Email = resolution.route {
+        parts.push(format!("by {:?}", resolution.route).to_lowercase());
+    }
+    for merged in &resolution.merged {
+        parts.push(format!("C{merged} redirects"));
+    }
+    parts.extend(told_identities(&resolution.identities, sent));
+    parts.extend(resolution.conflicts.iter().map(|view| told_conflict(view, sent)));
+    parts.extend(resolution.warnings.iter().map(|warning| told_warning(warning, sent)));
+    parts.join(", ")
+}
+
+fn told_refusal(refusal: &Refusal, sent: &[IdentitySent]) -> String {
+    let mut parts = vec!["refused".to_owned()];
+    match refusal {
+        Refusal::Conflicts { conflicts, identities } => {
+            parts.extend(told_identities(identities, sent));
+            parts.extend(conflicts.iter().map(|view| told_conflict(view, sent)));
+        }
+        Refusal::NothingUsable { identities } => parts.extend(told_identities(identities, sent)),
+        Refusal::NotAttached(identity) => {
+            parts.extend(told_identities(std::slice::from_ref(identity), sent));
+        }
+        Refusal::CustomerMissing(customer) => parts.push(format!("there is no C{customer}")),
+        Refusal::CustomerMerged { customer, survivor } => {
+            parts.push(format!("C{customer} is C{survivor} now"));
+        }
+        Refusal::TenantMissing
+        | Refusal::TenantExists(_)
+        | Refusal::AppMissing
+        | Refusal::AppTaken => parts.push(format!("{refusal:?}")),
+    }
+    parts.join(", ")
+}
+
+fn told_identities(identities: &[IdentityOutcome], sent: &[IdentitySent]) -> Vec<String> {
+    assert_eq!(identities.len(), sent.len(), "every identity is accounted for once");
+    let told = identities.iter().zip(sent).map(|(identity, sent)| {
+        let elsewhere = identity.verdict == IdentityVerdict::KeptElsewhere;
+        let owner = identity.owner.filter(|_| elsewhere);
+        let by = owner.map_or(String::new(), |owner| format!(" by C{owner}"));
+        let verdict = if elsewhere { "kept" } else { identity.verdict.name() };
+        format!("{} {verdict}{by}", short(&sent.value))
+    });
+    told.collect()
+}
+
+fn told_conflict(view: &ConflictView, sent: &[IdentitySent]) -> String {
+    let kind = match view.kind {
+        ConflictKind::Refused => "conflict",
+        ConflictKind::Review => "review",
+    };
+    let age = if view.new { "" } else { "known " };
+    let about = short(&sent[view.identity].value);
+    let with = view.with.map_or(String::new(), |with| format!(" with C{with}"));
+    format!("{age}{kind} on {about}{with} ({})", view.rule.name())
+}
+
+fn told_warning(warning: &Warning, sent: &[IdentitySent]) -> String {
+    let about = match warning {
+        Warning::IdentityBlocked(at)
+        | Warning::IdentityQuarantined(at)
+        | Warning::IdentityOverLimit(at)
+        | Warning::IdentityInvalid(at) => short(&sent[*at].value),
+        Warning::MergedOverLimit(kind) => kind.to_string(),
+        Warning::FieldBlocked(key) | Warning::FlagWithoutValue(key) => key.to_string(),
+        Warning::NothingWritten => "fields".to_owned(),
+    };
+    format!("warning {} {about}", warning.code())
+}

@@ -1,0 +1,289 @@
+//! The promises of the identity page that hold for any sequence of requests.
+
+use crate::hub::{Hub, TENANT, identity};
+use kehub_core::command::{Attach, Command, FieldsSent, Put, Upsert};
+use kehub_core::facts::{Counters, TenantFacts};
+use kehub_core::identity::{Identity, Quarantine};
+use kehub_core::journal::{Change, Entry};
+use kehub_core::outcome::{IdentityVerdict, Outcome, Refusal, Resolution, ResultKind};
+use kehub_core::policy::{OnConflict, Policy, Preset};
+use kehub_core::{CustomerId, attribute::Attribute, attribute::FieldKey, attribute::Value};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Short names of identities of every role, few enough to meet often.
+const IDENTITIES: &[&str] = &[
+    "a1",
+    "a2",
+    "a3",
+    "b1",
+    "u1",
+    "u2",
+    "u3",
+    "o1",
+    "o2",
+    "o3",
+    "m1",
+    "m2",
+    "m3",
+    "e1",
+    "e2",
+    "d1",
+    "d2",
+    "crm-account:null",
+    "mobile:00000000000",
+    "crm-account:",
+];
+
+fn any_identities() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::collection::vec(prop::sample::select(IDENTITIES), 0..5)
+}
+
+fn any_fields() -> impl Strategy<Value = FieldsSent> {
+    let value = prop::option::weighted(0.4, 0..4_u8);
+    (value.clone(), value.clone(), value, any::<Option<bool>>()).prop_map(
+        |(name, mobile, email, verified)| {
+            let mut fields = FieldsSent::default();
+            let mut give = |attribute, text: Option<String>| {
+                if let Some(text) = text {
+                    let value =
+                        Some(Value::Text(text.into())).filter(|_| !fields.values.is_empty());
+                    fields.values.insert(FieldKey::Builtin(attribute), value);
+                }
+            };
+            give(Attribute::Name, name.map(|n| format!("name {n}")));
+            give(Attribute::Mobile, mobile.map(|n| format!("1380000000{n}")));
+            give(Attribute::Email, email.map(|n| format!("e{n}@example.com")));
+            fields.mobile_verified = verified;
+            fields
+        },
+    )
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let on_conflict = prop::option::of(prop::sample::select(vec![
+        OnConflict::Merge,
+        OnConflict::Keep,
+        OnConflict::Reject,
+    ]));
+    let upsert = (any_identities(), any_fields(), on_conflict).prop_map(
+        |(identities, mut fields, on_conflict)| {
+            fields.values.retain(|_, value| value.is_some());
+            let identities = identities.iter().filter_map(|word| identity(word)).collect();
+            Command::Upsert(Upsert { identities, fields, on_conflict, observed_at: None })
+        },
+    );
+    let customer = || (1..8_i64).prop_map(CustomerId);
+    let put = (customer(), any_fields())
+        .prop_map(|(customer, fields)| Command::Put(Put { customer, fields }));
+    let attach = (customer(), prop::sample::select(IDENTITIES))
+        .prop_filter_map("an identity", |(customer, word)| {
+            Some(Command::Attach(Attach { customer, identity: identity(word)? }))
+        });
+    prop_oneof![
+        12 => upsert,
+        2 => put,
+        2 => attach,
+        1 => customer().prop_map(Command::Delete),
+    ]
+}
+
+fn any_preset() -> impl Strategy<Value = Preset> {
+    prop::sample::select(vec![Preset::Compat, Preset::Guarded])
+}
+
+fn resolution(outcome: &Outcome) -> Option<&Resolution> {
+    match outcome {
+        Outcome::Resolved(resolution) => Some(resolution),
+        _ => None,
+    }
+}
+
+/// How many identities an outcome accounts for.
+fn accounted(outcome: &Outcome) -> usize {
+    match outcome {
+        Outcome::Resolved(resolution) => resolution.identities.len(),
+        Outcome::Refused(
+            Refusal::Conflicts { identities, .. } | Refusal::NothingUsable { identities },
+        ) => identities.len(),
+        other => panic!("an upsert came out as {other:?}"),
+    }
+}
+
+/// What becomes of an empty tenant that knows the texts and is told the journal.
+fn replayed(preset: Preset, hub: &TenantFacts, journal: &[Entry]) -> TenantFacts {
+    let mut policy = Policy::new(preset, OnConflict::Merge);
+    for kind in hub.policy().types() {
+        policy.add_type(kind.clone());
+    }
+    let mut facts = TenantFacts::new(TENANT, policy, Counters::default());
+    for known in hub.identities() {
+        facts.load_identity(Identity {
+            home: None,
+            companions: Vec::new(),
+            quarantine: Quarantine::No,
+            apps: Vec::new(),
+            ..known.clone()
+        });
+    }
+    for entry in journal {
+        let entry = entry.clone();
+        facts.record(&Change { entry, types: vec![], identities: vec![], names: vec![] });
+    }
+    facts
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Promises 1, 2, 6 and 7, after every request.
+    #[test]
+    fn any_sequence_keeps_the_promises(
+        preset in any_preset(),
+        commands in prop::collection::vec((any_command(), prop::bool::weighted(0.1)), 1..40),
+    ) {
+        let mut hub = Hub::new(preset);
+        let mut journal: Vec<Entry> = Vec::new();
+        let mut ids: BTreeSet<CustomerId> = BTreeSet::new();
+        for (command, dry_run) in commands {
+            let before = hub.tenant().snapshot();
+            let sent = match &command {
+                Command::Upsert(upsert) => Some(upsert.identities.len()),
+                _ => None,
+            };
+            let outcome = hub.run(command, dry_run);
+            let dirty = hub.facts.tenants.get_mut(&TENANT).unwrap().take_dirty();
+            let after = hub.tenant().snapshot();
+
+            prop_assert_eq!(after.audit(), Vec::<String>::new());
+            if let Some(sent) = sent {
+                prop_assert_eq!(accounted(&outcome), sent);
+            }
+            if dry_run {
+                prop_assert_eq!(&before, &after);
+                prop_assert!(dirty.is_empty());
+            }
+            if let Some(resolution) = resolution(&outcome) {
+                let entry = resolution.seq.is_some();
+                prop_assert_eq!(entry, !dirty.entries.is_empty());
+                if resolution.result == ResultKind::Unchanged && !dry_run {
+                    let of = |customers: &[kehub_core::customer::Customer]| {
+                        let found = customers.iter().find(|it| it.id == resolution.customer.id);
+                        found.map(|it| (it.rev, it.updated_at))
+                    };
+                    prop_assert_eq!(of(&before.customers), of(&after.customers));
+                }
+            }
+            journal.extend(dirty.entries);
+            ids.extend(after.customers.iter().map(|customer| customer.id));
+            let present: BTreeSet<CustomerId> = after.customers.iter().map(|c| c.id).collect();
+            prop_assert_eq!(&ids, &present);
+        }
+        let replayed = replayed(preset, hub.tenant(), &journal);
+        prop_assert_eq!(replayed.snapshot(), hub.tenant().snapshot());
+    }
+
+    /// Along each customer, the entries that touched it form a chain from its head.
+    #[test]
+    fn a_history_can_be_followed_back(
+        preset in any_preset(),
+        commands in prop::collection::vec(any_command(), 1..30),
+    ) {
+        let mut hub = Hub::new(preset);
+        let mut journal = BTreeMap::new();
+        for command in commands {
+            hub.run(command, false);
+            for entry in hub.facts.tenants.get_mut(&TENANT).unwrap().take_dirty().entries {
+                journal.insert(entry.seq, entry);
+            }
+        }
+        for customer in hub.tenant().customers() {
+            let mut next = Some(customer.head);
+            let mut rev = customer.rev;
+            while let Some(seq) = next {
+                let touched = journal[&seq].touched.iter().find(|t| t.customer == customer.id);
+                let touched = touched.expect("the entry touched the customer");
+                prop_assert_eq!(touched.rev_after, rev);
+                (next, rev) = (touched.previous, touched.rev_before);
+            }
+            prop_assert_eq!(rev, 0);
+        }
+    }
+
+    /// Promise 3: where nothing doubtful happens in any order, the order does not matter.
+    #[test]
+    fn order_does_not_matter_where_nothing_is_doubtful(
+        preset in any_preset(),
+        upserts in prop::collection::vec(
+            prop::collection::vec(
+                prop::sample::select(vec!["a1", "b1", "u1", "o1", "o2", "m1", "e1", "d1"]), 1..4),
+            2..5),
+    ) {
+        let told: Vec<(bool, BTreeSet<BTreeSet<String>>)> =
+            permutations(&upserts).iter().map(|order| tell(preset, order)).collect();
+        if told.iter().all(|(clean, _)| *clean) {
+            let partitions: BTreeSet<_> = told.into_iter().map(|(_, partition)| partition).collect();
+            prop_assert_eq!(partitions.len(), 1);
+        }
+    }
+
+    /// Promise 5, one after the other: equal requests create once.
+    #[test]
+    fn equal_requests_create_once(
+        preset in any_preset(),
+        identities in prop::sample::subsequence(vec!["a1", "u1", "o1", "m1", "e1", "d1"], 1..6),
+    ) {
+        let mut hub = Hub::new(preset);
+        let identities: Vec<_> = identities.iter().filter_map(|word| identity(word)).collect();
+        let upsert = Upsert { identities, ..Upsert::default() };
+        let results: Vec<ResultKind> = (0..64)
+            .map(|_| hub.run(Command::Upsert(upsert.clone()), false))
+            .map(|outcome| resolution(&outcome).unwrap().result)
+            .collect();
+        prop_assert_eq!(results[0], ResultKind::Created);
+        prop_assert!(results[1..].iter().all(|result| *result == ResultKind::Unchanged));
+        prop_assert_eq!(hub.facts.tenants.get_mut(&TENANT).unwrap().take_dirty().entries.len(), 1);
+    }
+}
+
+fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+    let Some((first, rest)) = items.split_first() else { return vec![Vec::new()] };
+    let mut all = Vec::new();
+    for order in permutations(rest) {
+        for at in 0..=order.len() {
+            let mut order = order.clone();
+            order.insert(at, first.clone());
+            all.push(order);
+        }
+    }
+    all
+}
+
+/// Whether every identity came out well, and who is who afterwards.
+fn tell(preset: Preset, upserts: &[Vec<&str>]) -> (bool, BTreeSet<BTreeSet<String>>) {
+    let mut hub = Hub::new(preset);
+    let mut clean = true;
+    for words in upserts {
+        let identities = words.iter().filter_map(|word| identity(word)).collect();
+        let outcome = hub.run(Command::Upsert(Upsert { identities, ..Upsert::default() }), false);
+        clean &= resolution(&outcome).is_some_and(|resolution| {
+            resolution.warnings.is_empty()
+                && resolution.conflicts.is_empty()
+                && resolution.identities.iter().all(|identity| {
+                    matches!(
+                        identity.verdict,
+                        IdentityVerdict::Matched
+                            | IdentityVerdict::Moved
+                            | IdentityVerdict::Attached
+                            | IdentityVerdict::Created
+                    )
+                })
+        });
+    }
+    let tenant = hub.tenant();
+    let live = tenant.customers().filter(|customer| tenant.survivor(customer.id) == Some(customer));
+    let partition = live
+        .map(|customer| tenant.held_by(customer.id).map(|it| it.raw.to_string()).collect())
+        .collect();
+    (clean, partition)
+}
