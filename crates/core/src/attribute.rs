@@ -4,7 +4,6 @@
 
 use crate::Micros;
 use crate::limits::{ADDRESS_CHARS_MAX, IMAGE_CHARS_MAX, REMARK_CHARS_MAX, TEXT_CHARS_MAX};
-use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -41,7 +40,7 @@ pub enum Access {
 macro_rules! attributes {
     ($($variant:ident $name:literal $kind:expr, $access:expr, $about:literal;)*) => {
         /// A built-in attribute, in the order in which answers list them (wire W2).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Attribute {
             $(#[doc = $about] $variant,)*
         }
@@ -172,7 +171,7 @@ impl fmt::Display for Attribute {
 }
 
 /// The key of a field: a built-in attribute, or a custom one inside `attr`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FieldKey {
     /// An attribute of the table, one with [`Access::Written`].
     Builtin(Attribute),
@@ -204,8 +203,7 @@ impl fmt::Display for FieldKey {
 }
 
 /// A finite number with a fraction; `-0` is kept as `0`, so that equal numbers are equal bits.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug)]
 pub struct Real(f64);
 
 impl Real {
@@ -228,7 +226,7 @@ impl PartialEq for Real {
 impl Eq for Real {}
 
 /// One value of one field. Never an empty text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// Text, a date as `yyyy-MM-dd` included.
     Text(Box<str>),

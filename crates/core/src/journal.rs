@@ -168,7 +168,7 @@ pub struct ClaimedField {
 }
 
 /// What came of a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldEffect {
     /// Written; the entry whose value it replaced in its home, if there was one.
     Written(Option<Seq>),

@@ -21,6 +21,7 @@ pub mod limits;
 pub mod merge;
 pub mod outcome;
 pub mod policy;
+mod stored;
 
 use serde::{Deserialize, Serialize};
 
