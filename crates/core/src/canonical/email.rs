@@ -1,8 +1,11 @@
-use super::cleaned;
+use super::{cleaned, is_plain};
 use unicode_normalization::UnicodeNormalization;
 
 /// An e-mail address as it is compared: NFKC, lower case.
 pub fn email(text: &str) -> String {
+    if is_plain(text) {
+        return text.trim().to_ascii_lowercase();
+    }
     let folded: String = cleaned(text).nfkc().collect();
     let lower: String = folded.to_lowercase().nfkc().collect();
     cleaned(&lower)

@@ -8,6 +8,7 @@ mod text;
 
 pub use email::email;
 pub use mobile::mobile;
+use text::is_plain;
 pub use text::{cleaned, type_key};
 
 /// Version of the rules in this module, written into every journal entry.

@@ -1,7 +1,15 @@
 /// Trims Unicode white space and removes control and zero-width characters.
 pub fn cleaned(text: &str) -> String {
+    if is_plain(text) {
+        return text.trim().to_owned();
+    }
     let kept: String = text.chars().filter(|c| !c.is_control() && !is_invisible(*c)).collect();
     kept.trim().to_owned()
+}
+
+/// Whether nothing but its ends may have to change: the case of most identities.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
 /// The form in which identity types are compared: trimmed, lower case (wire W29).

@@ -71,7 +71,7 @@ pub(super) fn delete(request: &Request, id: CustomerId, facts: &mut TenantFacts)
     let records = vec![Record::Deleted { customer: id, identities }];
     if !request.dry_run {
         let change = change(request, facts, vec![touched], records);
-        facts.record(&change);
+        facts.record(change);
     }
     match facts.customer(id).map(|customer| customer.state) {
         Some(State::Live | State::Deleted) => Outcome::Deleted(id),

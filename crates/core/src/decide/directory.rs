@@ -113,7 +113,7 @@ pub(super) fn set_policy(request: &Request, wanted: SetPolicy, facts: &mut Facts
     if before != after && !request.dry_run {
         let records = vec![Record::PolicyChanged { before, after }];
         let change = change(request, tenant, Vec::new(), records);
-        tenant.record(&change);
+        tenant.record(change);
         *stored = answer.clone();
         facts.directory_dirty = true;
     }

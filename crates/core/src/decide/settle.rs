@@ -15,6 +15,7 @@ use crate::outcome::{
     ConflictView, IdentityOutcome, IdentityVerdict, Outcome, Resolution, ResultKind, Warning,
 };
 use crate::{AppNumber, CustomerId, IdentityNumber, Micros, Seq};
+use std::borrow::Cow;
 
 /// Everything that was decided about an upsert, put or attachment.
 #[derive(Debug)]
@@ -63,14 +64,14 @@ impl Plan {
     }
 
     /// What the home and the customer show once the merges are made: what fields are compared to.
-    pub(super) fn shown_after_merges(&self, facts: &TenantFacts) -> (Fold, Fold) {
-        let fold_of = |facts: &TenantFacts| {
-            let home = facts.fold_of(self.home).cloned().unwrap_or_default();
-            let shown = facts.customer(self.survivor()).map(|customer| customer.fold.clone());
-            (home, shown.unwrap_or_default())
-        };
+    pub(super) fn shown_after_merges<'f>(
+        &self,
+        facts: &'f TenantFacts,
+    ) -> (Cow<'f, Fold>, Cow<'f, Fold>) {
         if self.merges.is_empty() {
-            return fold_of(facts);
+            let home = facts.fold_of(self.home).map(Cow::Borrowed);
+            let shown = facts.customer(self.primary).map(|customer| Cow::Borrowed(&customer.fold));
+            return (home.unwrap_or_default(), shown.unwrap_or_default());
         }
         let customers: Vec<CustomerId> =
             self.merged.iter().copied().chain([self.primary]).collect();
@@ -78,7 +79,9 @@ impl Plan {
         for merge in &self.merges {
             excerpt.record_merge(merge);
         }
-        fold_of(&excerpt)
+        let home = excerpt.fold_of(self.home).cloned().unwrap_or_default();
+        let shown = excerpt.customer(self.survivor()).map(|customer| customer.fold.clone());
+        (Cow::Owned(home), Cow::Owned(shown.unwrap_or_default()))
     }
 
     /// New display names for identities that are the customer's.
@@ -211,10 +214,10 @@ pub(super) fn settle(request: &Request, mut plan: Plan, facts: &mut TenantFacts)
         change.identities = std::mem::take(&mut plan.sorted.rows);
         change.names = names;
         if request.dry_run {
-            excerpt = Some(preview(&change, &customers, &plan.sorted, facts));
+            excerpt = Some(preview(change, &customers, &plan.sorted, facts));
         } else {
-            facts.record(&change);
             seq = Some(change.entry.seq);
+            facts.record(change);
         }
     }
     let after = excerpt.as_ref().unwrap_or(facts);
@@ -239,7 +242,7 @@ pub(super) fn settle(request: &Request, mut plan: Plan, facts: &mut TenantFacts)
 
 /// What the facts would be after a change.
 fn preview(
-    change: &Change,
+    change: Change,
     customers: &[CustomerId],
     sorted: &Sorted,
     facts: &TenantFacts,

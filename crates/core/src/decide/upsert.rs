@@ -123,7 +123,7 @@ fn keep_counts(request: &Request, sorted: &mut Sorted, facts: &mut TenantFacts) 
     let mut change = change(request, facts, Vec::new(), vec![Record::Counted(counted)]);
     change.types = std::mem::take(&mut sorted.types);
     change.identities = std::mem::take(&mut sorted.rows);
-    facts.record(&change);
+    facts.record(change);
 }
 
 /// `onConflict=reject`: nothing is stored, quarantine counts included.

@@ -1,6 +1,7 @@
 //! What a change means: the only place that says it.
 
 use super::{TenantFacts, combine};
+use crate::attribute::{Attribute, FieldKey};
 use crate::customer::{Cell, Customer, Fold, State};
 use crate::identity::{Identity, Quarantine};
 use crate::journal::{Change, Claim, Counted, Entry, FieldEffect, Record, Role};
@@ -12,25 +13,25 @@ use std::collections::{BTreeMap, BTreeSet};
 impl TenantFacts {
     /// Applies a change: to the facts of a batch, so that later commands see earlier ones; to the
     /// in-memory engine; to an empty store that replays a journal.
-    pub fn record(&mut self, change: &Change) {
-        for kind in &change.types {
-            self.policy.add_type(kind.clone());
+    pub fn record(&mut self, change: Change) {
+        for kind in change.types {
             self.dirty.types.insert(kind.number);
+            self.policy.add_type(kind);
         }
-        for identity in &change.identities {
+        for identity in change.identities {
             self.counters.identity = self.counters.identity.max(identity.number);
             self.dirty.identities.insert(identity.number);
-            self.load_identity(identity.clone());
+            self.load_identity(identity);
         }
-        for (number, name) in &change.names {
-            self.with_identity(*number, |identity| identity.name = Some(name.clone()));
+        for (number, name) in change.names {
+            self.with_identity(number, |identity| identity.name = Some(name));
         }
-        let entry = &change.entry;
+        let entry = change.entry;
         for touched in entry.touched.iter().filter(|touched| touched.role == Role::Created) {
-            self.create(touched.customer, entry);
+            self.create(touched.customer, &entry);
         }
         for record in &entry.records {
-            self.record_effect(entry, record);
+            self.record_effect(&entry, record);
         }
         for touched in &entry.touched {
             self.with_customer(touched.customer, |customer| {
@@ -42,7 +43,7 @@ impl TenantFacts {
             });
         }
         self.counters.seq = self.counters.seq.max(entry.seq);
-        self.dirty.entries.push(entry.clone());
+        self.dirty.entries.push(entry);
     }
 
     fn record_effect(&mut self, entry: &Entry, record: &Record) {
@@ -146,42 +147,26 @@ impl TenantFacts {
                 self.with_identity(number, |identity| identity.apps.push(entry.app));
             }
         }
-        let at = claim.observed_at.unwrap_or(entry.at);
-        let Some(mut fold) = self.fold_of(claim.home).cloned() else { return };
-        let mut changed = false;
-        for field in &claim.fields {
-            match field.effect {
-                FieldEffect::Written(_) => {
-                    let (value, verified) = (field.value.clone(), field.verified);
-                    let cell = Cell { value, verified, seq: entry.seq, at, apps: vec![entry.app] };
-                    fold.0.insert(field.key.clone(), cell);
-                    changed = true;
-                }
-                FieldEffect::Repeated => {
-                    if let Some(cell) = fold.0.get_mut(&field.key)
-                        && !cell.apps.contains(&entry.app)
-                    {
-                        cell.apps.push(entry.app);
-                        changed = true;
-                    }
-                }
-                FieldEffect::Screened => (),
-            }
+        let changes = claim.fields.iter().any(|field| field.effect != FieldEffect::Screened);
+        if !changes {
+            return;
         }
-        if changed {
-            self.set_home(claim.home, claim.customer, fold);
-        }
-    }
-
-    /// Replaces the fold of one home and shows what follows from it.
-    fn set_home(&mut self, home: CustomerId, customer: CustomerId, fold: Fold) {
-        match self.homes.get_mut(&home) {
-            Some(of_home) => {
-                *of_home = fold;
-                self.dirty.homes.insert(home);
-                self.recombine(customer);
+        if let Some(fold) = self.homes.get_mut(&claim.home) {
+            write_fields(entry, claim, fold);
+            self.dirty.homes.insert(claim.home);
+            self.recombine(claim.customer);
+        } else if let Some(mut customer) = self.customers.remove(&claim.customer) {
+            // A customer that is its own home: its fold is changed where it stands.
+            let carried = claim.fields.iter().any(|field| is_match_key(&field.key));
+            if carried {
+                self.uncarry(&customer);
             }
-            None => self.set_fold(customer, fold),
+            write_fields(entry, claim, &mut customer.fold);
+            if carried {
+                self.carry(&customer);
+            }
+            self.customers.insert(claim.customer, customer);
+            self.dirty.customers.insert(claim.customer);
         }
     }
 
@@ -249,4 +234,30 @@ impl TenantFacts {
     pub(crate) fn next_seq(&self) -> Seq {
         Seq(self.counters.seq.0 + 1)
     }
+}
+
+/// Writes what a claim says into the fold of its home.
+fn write_fields(entry: &Entry, claim: &Claim, fold: &mut Fold) {
+    let at = claim.observed_at.unwrap_or(entry.at);
+    for field in &claim.fields {
+        match field.effect {
+            FieldEffect::Written(_) => {
+                let (value, verified) = (field.value.clone(), field.verified);
+                let cell = Cell { value, verified, seq: entry.seq, at, apps: vec![entry.app] };
+                fold.0.insert(field.key.clone(), cell);
+            }
+            FieldEffect::Repeated => {
+                if let Some(cell) = fold.0.get_mut(&field.key)
+                    && !cell.apps.contains(&entry.app)
+                {
+                    cell.apps.push(entry.app);
+                }
+            }
+            FieldEffect::Screened => (),
+        }
+    }
+}
+
+fn is_match_key(key: &FieldKey) -> bool {
+    matches!(key, FieldKey::Builtin(Attribute::Mobile | Attribute::Email))
 }

@@ -128,7 +128,7 @@ fn replayed(preset: Preset, hub: &TenantFacts, journal: &[Entry]) -> TenantFacts
     }
     for entry in journal {
         let entry = entry.clone();
-        facts.record(&Change { entry, types: vec![], identities: vec![], names: vec![] });
+        facts.record(Change { entry, types: vec![], identities: vec![], names: vec![] });
     }
     facts
 }
