@@ -5,7 +5,7 @@ use crate::conflict::{Conflict, ConflictKind, Rule};
 use crate::customer::Customer;
 use crate::directory::{App, Tenant};
 use crate::journal::Route;
-use crate::{ConflictId, CustomerId, Seq};
+use crate::{ConflictId, CustomerId, IdentityNumber, Seq};
 use serde::{Deserialize, Serialize};
 
 /// What came of one command; the `i`-th outcome answers the `i`-th command.
@@ -159,6 +159,8 @@ impl IdentityVerdict {
 /// What came of one identity of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityOutcome {
+    /// Its number; `None` if it is no identity. In a dry run a new one has none that lasts.
+    pub number: Option<IdentityNumber>,
     /// The type as it was first seen in the tenant; as sent if it is no type.
     pub kind: Box<str>,
     /// The text as it was first sent for this identity.

@@ -3,6 +3,18 @@
 //! An engine does three things to a batch: it loads [`kehub_core::facts::Facts`], calls
 //! [`kehub_core::decide::decide_batch`] once, and writes what became dirty, in one durable
 //! transaction shared with whatever else was waiting. No engine knows a rule about identities.
+//!
+//! [`MemoryStore`] is the model: facts behind a lock. [`SqliteStore`] is the embedded default.
+//! [`UnreliableStore`] stands before either and fails on demand, for tests of those who use the
+//! port.
+
+mod memory;
+mod sqlite;
+mod unreliable;
+
+pub use memory::MemoryStore;
+pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
+pub use unreliable::{Fault, UnreliableStore};
 
 use async_trait::async_trait;
 use kehub_core::command::Request;
@@ -150,6 +162,10 @@ impl Batch {
     /// Which requests go first.
     pub fn lane(&self) -> Lane {
         self.lane
+    }
+
+    pub(crate) fn into_requests(self) -> Vec<Request> {
+        self.requests
     }
 }
 

@@ -304,6 +304,7 @@ pub(super) fn outcomes(sorted: &Sorted, facts: &TenantFacts) -> Vec<IdentityOutc
         .map(|item| {
             let identity = item.number.and_then(|number| facts.identity(number));
             IdentityOutcome {
+                number: item.number,
                 kind: item.kind_name.clone(),
                 value: item.raw.clone(),
                 name: identity.and_then(|identity| identity.name.clone()),

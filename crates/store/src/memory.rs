@@ -1,0 +1,213 @@
+//! The engine that keeps everything in memory, and the model that the others are compared with:
+//! facts behind a lock, and what [`kehub_core::facts::TenantFacts::record`] makes of them.
+
+use crate::{Batch, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError};
+use async_trait::async_trait;
+use kehub_core::customer::Customer;
+use kehub_core::decide::decide_batch;
+use kehub_core::directory::Directory;
+use kehub_core::facts::{Facts, Snapshot, TenantFacts};
+use kehub_core::filter::{Condition, Filter};
+use kehub_core::identity::Identity;
+use kehub_core::journal::Entry;
+use kehub_core::outcome::Outcome;
+use kehub_core::{CustomerId, Seq, TenantId, canonical};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Keeps everything in memory, and forgets it when dropped. Slow with many customers: it looks at
+/// each one for every list.
+#[derive(Debug)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    facts: Facts,
+    journal: BTreeMap<TenantId, Vec<Entry>>,
+    gauges: Gauges,
+    closed: bool,
+}
+
+/// How many groups [`Gauges::group_sizes`] remembers between two looks.
+const RECENT_GROUPS_MAX: usize = 1024;
+
+impl MemoryStore {
+    /// An empty hub without tenants. The key for tokens is drawn here, so tokens do not outlive it.
+    pub fn new() -> Result<MemoryStore, getrandom::Error> {
+        let mut state = State::default();
+        getrandom::fill(&mut state.facts.directory.token_key)?;
+        Ok(MemoryStore { state: Mutex::new(state) })
+    }
+
+    /// A panic under the lock is a bug in a decision; what was recorded before it stands, as it
+    /// would in a journal.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open_state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        let state = self.state();
+        if state.closed {
+            return Err(StoreError::NotApplied("the store is closed".into()));
+        }
+        Ok(state)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn apply(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError> {
+        let requests = batch.into_requests();
+        let mut state = self.open_state()?;
+        let outcomes = decide_batch(&requests, &mut state.facts);
+        if outcomes.len() != requests.len() {
+            return Err(StoreError::Corrupt("as many outcomes as requests were due".into()));
+        }
+        state.keep(requests.len());
+        Ok(outcomes)
+    }
+
+    async fn customer(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        let state = self.open_state()?;
+        Ok(state.tenant(tenant).and_then(|facts| facts.survivor(id)).cloned())
+    }
+
+    async fn customers(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page, StoreError> {
+        let state = self.open_state()?;
+        let mut found = state.matching(tenant, filter);
+        found.sort_by(|one, other| page.order.compare(one, other));
+        let total = u64::try_from(found.len()).unwrap_or(u64::MAX);
+        let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
+        let take = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let customers = found.into_iter().skip(skip).take(take).cloned().collect();
+        Ok(Page { total, customers })
+    }
+
+    async fn customer_count(&self, tenant: TenantId, filter: &Filter) -> Result<u64, StoreError> {
+        let state = self.open_state()?;
+        Ok(u64::try_from(state.matching(tenant, filter).len()).unwrap_or(u64::MAX))
+    }
+
+    async fn identities_of(
+        &self,
+        tenant: TenantId,
+        customers: &[CustomerId],
+    ) -> Result<Vec<OwnedIdentity>, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
+        let owners: BTreeSet<CustomerId> = customers
+            .iter()
+            .filter_map(|id| facts.survivor(*id))
+            .map(|customer| customer.id)
+            .collect();
+        let held = |owner| facts.held_by(owner).filter_map(move |it| owned(facts, owner, it));
+        Ok(owners.into_iter().flat_map(held).collect())
+    }
+
+    async fn identities_named(
+        &self,
+        tenant: TenantId,
+        kind: Option<&str>,
+        value: &str,
+    ) -> Result<Vec<OwnedIdentity>, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
+        let is_named = |identity: &&Identity| {
+            let Some(found) = facts.policy().type_of(identity.key.kind) else { return false };
+            let key = canonical::type_key(&found.name);
+            kind.is_none_or(|kind| canonical::type_key(kind) == key)
+                && *identity.key.value == *canonical::identity_value(&key, value)
+        };
+        let mut found: Vec<OwnedIdentity> = facts
+            .identities()
+            .filter(is_named)
+            .filter_map(|identity| owned(facts, facts.owner(identity.number)?, identity))
+            .collect();
+        found.sort_by_key(|it| (it.owner, it.identity.number));
+        Ok(found)
+    }
+
+    async fn journal(
+        &self,
+        tenant: TenantId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let state = self.open_state()?;
+        let entries = state.journal.get(&tenant).into_iter().flatten();
+        Ok(entries.filter(|entry| entry.seq > after).take(limit).cloned().collect())
+    }
+
+    async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {
+        Ok(self.open_state()?.tenant(tenant).map(TenantFacts::snapshot).unwrap_or_default())
+    }
+
+    async fn directory(&self) -> Result<Directory, StoreError> {
+        Ok(self.open_state()?.facts.directory.clone())
+    }
+
+    fn gauges(&self) -> Gauges {
+        let mut state = self.state();
+        let group_sizes = std::mem::take(&mut state.gauges.group_sizes);
+        Gauges { group_sizes, ..state.gauges.clone() }
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.state().closed = true;
+        Ok(())
+    }
+}
+
+impl State {
+    fn tenant(&self, tenant: TenantId) -> Option<&TenantFacts> {
+        self.facts.tenants.get(&tenant)
+    }
+
+    /// Takes over what a batch left to be written.
+    fn keep(&mut self, requests: usize) {
+        for (tenant, facts) in &mut self.facts.tenants {
+            let entries = facts.take_dirty().entries;
+            self.journal.entry(*tenant).or_default().extend(entries);
+        }
+        self.facts.directory_dirty = false;
+        self.gauges.groups_total += 1;
+        self.gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
+        if self.gauges.group_sizes.len() < RECENT_GROUPS_MAX {
+            self.gauges.group_sizes.push(u32::try_from(requests).unwrap_or(u32::MAX));
+        }
+    }
+
+    fn matching(&self, tenant: TenantId, filter: &Filter) -> Vec<&Customer> {
+        let Some(facts) = self.tenant(tenant) else { return Vec::new() };
+        let filter = with_survivors(filter, facts);
+        facts.customers().filter(|customer| filter.matches(customer)).collect()
+    }
+}
+
+/// The filter with redirecting ids replaced by those that answer for them.
+fn with_survivors(filter: &Filter, facts: &TenantFacts) -> Filter {
+    let mut filter = filter.clone();
+    for condition in &mut filter.conditions {
+        if let Condition::IdIn(ids) = condition {
+            let survivors = ids.iter().filter_map(|id| facts.survivor(*id));
+            *ids = survivors.map(|customer| customer.id).collect();
+        }
+    }
+    filter
+}
+
+fn owned(facts: &TenantFacts, owner: CustomerId, identity: &Identity) -> Option<OwnedIdentity> {
+    let kind = facts.policy().type_of(identity.key.kind)?.name.clone();
+    Some(OwnedIdentity { owner, kind, identity: identity.clone() })
+}

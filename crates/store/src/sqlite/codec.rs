@@ -1,0 +1,364 @@
+//! How what is kept becomes columns, and back.
+//!
+//! A fold is stored as two things: its values, readable and sortable (`source`, `stage`, and the
+//! rest as JSON), and its cells, which say where each value came from and what was cleared. The
+//! cells name the values by their place in the order of the fold, so that no key is stored twice.
+
+use super::trouble::Trouble;
+use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
+use kehub_core::customer::{Cell, Fold};
+use kehub_core::journal::Entry;
+use kehub_core::{AppNumber, Micros, Seq, TenantId, TypeNumber};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The bits of a packed key below the tenant.
+const NUMBER_BITS: u32 = 40;
+/// The bits of a packed type key below the tenant.
+const TYPE_BITS: u32 = 16;
+/// The first byte of stored cells and entries: the format of what follows.
+const FORMAT: u8 = 1;
+
+/// The packed key of a number of this tenant; `None` if it cannot be one, so that no number from
+/// outside ever reaches into another tenant.
+pub(super) fn key(tenant: TenantId, number: i64) -> Option<i64> {
+    let tenant = i64::from(tenant.0);
+    (1..1 << NUMBER_BITS).contains(&number).then_some((tenant << NUMBER_BITS) | number)
+}
+
+/// The packed key of a number that we gave out ourselves.
+pub(super) fn own_key(tenant: TenantId, number: i64) -> Result<i64, Trouble> {
+    key(tenant, number).ok_or_else(|| Trouble::broken(format!("{number} is out of range")))
+}
+
+/// The first and the last key that a tenant can have.
+pub(super) fn key_range(tenant: TenantId) -> (i64, i64) {
+    let first = i64::from(tenant.0) << NUMBER_BITS;
+    (first, first | ((1 << NUMBER_BITS) - 1))
+}
+
+/// The number within a packed key.
+pub(super) fn number_of(key: i64) -> i64 {
+    key & ((1 << NUMBER_BITS) - 1)
+}
+
+/// The packed key of an identity type.
+pub(super) fn type_key(tenant: TenantId, number: TypeNumber) -> i64 {
+    (i64::from(tenant.0) << TYPE_BITS) | i64::from(number.0)
+}
+
+/// The number within the packed key of an identity type.
+pub(super) fn type_of(key: i64) -> TypeNumber {
+    TypeNumber(u16::try_from(key & i64::from(u16::MAX)).unwrap_or_default())
+}
+
+/// A fold as columns.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct FoldColumns {
+    pub(super) source: Option<Box<str>>,
+    pub(super) stage: Option<Box<str>>,
+    pub(super) fields: Option<String>,
+    pub(super) cells: Option<Vec<u8>>,
+}
+
+/// Whether a value stands in a column of its own instead of the JSON.
+fn has_column(key: &FieldKey, value: &Value) -> bool {
+    matches!(key, FieldKey::Builtin(Attribute::Source | Attribute::Stage))
+        && matches!(value, Value::Text(_))
+}
+
+/// The columns of a fold.
+pub(super) fn fold_columns(fold: &Fold) -> Result<FoldColumns, Trouble> {
+    let text = |attribute| fold.text(attribute).map(Box::from);
+    let mut columns = FoldColumns {
+        source: text(Attribute::Source),
+        stage: text(Attribute::Stage),
+        ..FoldColumns::default()
+    };
+    if fold.0.is_empty() {
+        return Ok(columns);
+    }
+    let fields = serde_json::to_string(&FieldsOut(fold)).map_err(Trouble::broken)?;
+    columns.fields = (fields != "{}").then_some(fields);
+    columns.cells = Some(encode(&Cells::of(fold))?);
+    Ok(columns)
+}
+
+/// The fold that was made these columns.
+pub(super) fn fold(columns: FoldColumns) -> Result<Fold, Trouble> {
+    let mut values = match columns.fields {
+        Some(fields) => serde_json::from_str::<FieldsIn>(&fields).map_err(Trouble::broken)?.0,
+        None => BTreeMap::new(),
+    };
+    for (attribute, text) in
+        [(Attribute::Source, columns.source), (Attribute::Stage, columns.stage)]
+    {
+        if let Some(text) = text {
+            values.insert(FieldKey::Builtin(attribute), Value::Text(text));
+        }
+    }
+    match columns.cells {
+        Some(cells) => decode::<Cells>(&cells)?.fold(values),
+        None if values.is_empty() => Ok(Fold::default()),
+        None => Err(Trouble::broken("values without cells")),
+    }
+}
+
+/// Where the values of a fold came from. Most folds were written by one request, or few.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Cells {
+    stamps: Vec<(Seq, Micros, Vec<AppNumber>)>,
+    /// Per value shown, in the order of the fold, its stamp; empty if all have the first.
+    shown: Vec<usize>,
+    /// The places of the verified values among those shown.
+    verified: Vec<usize>,
+    /// Cleared fields: key, stamp, flag.
+    cleared: Vec<(String, usize, bool)>,
+}
+
+impl Cells {
+    fn of(fold: &Fold) -> Cells {
+        let mut cells = Cells::default();
+        for (key, cell) in &fold.0 {
+            let stamp = cells.stamp(cell);
+            if cell.value.is_none() {
+                cells.cleared.push((key.to_string(), stamp, cell.verified));
+                continue;
+            }
+            if cell.verified {
+                cells.verified.push(cells.shown.len());
+            }
+            cells.shown.push(stamp);
+        }
+        if cells.shown.iter().all(|stamp| *stamp == 0) {
+            cells.shown.clear();
+        }
+        cells
+    }
+
+    fn stamp(&mut self, cell: &Cell) -> usize {
+        let known = self
+            .stamps
+            .iter()
+            .position(|(seq, at, apps)| (*seq, *at) == (cell.seq, cell.at) && *apps == cell.apps);
+        known.unwrap_or_else(|| {
+            self.stamps.push((cell.seq, cell.at, cell.apps.clone()));
+            self.stamps.len() - 1
+        })
+    }
+
+    fn fold(&self, values: BTreeMap<FieldKey, Value>) -> Result<Fold, Trouble> {
+        if !self.shown.is_empty() && self.shown.len() != values.len() {
+            return Err(Trouble::broken("the cells are those of another number of values"));
+        }
+        let mut fold = Fold::default();
+        for (place, (key, value)) in values.into_iter().enumerate() {
+            let stamp = self.shown.get(place).copied().unwrap_or_default();
+            let verified = self.verified.contains(&place);
+            fold.0.insert(key, self.cell(stamp, Some(value), verified)?);
+        }
+        for (key, stamp, verified) in &self.cleared {
+            fold.0.insert(field_named(key)?, self.cell(*stamp, None, *verified)?);
+        }
+        Ok(fold)
+    }
+
+    fn cell(&self, stamp: usize, value: Option<Value>, verified: bool) -> Result<Cell, Trouble> {
+        let (seq, at, apps) =
+            self.stamps.get(stamp).ok_or_else(|| Trouble::broken("a cell without a stamp"))?;
+        Ok(Cell { value, verified, seq: *seq, at: *at, apps: apps.clone() })
+    }
+}
+
+/// The field that [`FieldKey`] prints like this.
+fn field_named(name: &str) -> Result<FieldKey, Trouble> {
+    if let Some(key) = name.strip_prefix("attr.") {
+        return Ok(FieldKey::Custom(key.into()));
+    }
+    let attribute = Attribute::named(name);
+    attribute.map(FieldKey::Builtin).ok_or_else(|| Trouble::broken(format!("no field `{name}`")))
+}
+
+/// The values of a fold that have no columns, as JSON. A verified flag is shown for sorting and
+/// for people; the one that counts is in the cells.
+struct FieldsOut<'a>(&'a Fold);
+
+impl Serialize for FieldsOut<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (key, cell) in &self.0.0 {
+            let (FieldKey::Builtin(attribute), Some(value)) = (key, &cell.value) else { continue };
+            if has_column(key, value) {
+                continue;
+            }
+            map.serialize_entry(attribute.name(), &Out(value))?;
+            if let Some(flag) = flag_of(*attribute).filter(|_| cell.verified) {
+                map.serialize_entry(flag.name(), &true)?;
+            }
+        }
+        if self.0.custom().next().is_some() {
+            map.serialize_entry("attr", &CustomOut(self.0))?;
+        }
+        map.end()
+    }
+}
+
+/// The flag that is part of the value of an attribute.
+fn flag_of(attribute: Attribute) -> Option<Attribute> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "two of eighty have a flag")]
+    match attribute {
+        Attribute::Mobile => Some(Attribute::MobileVerified),
+        Attribute::Email => Some(Attribute::EmailVerified),
+        _ => None,
+    }
+}
+
+struct CustomOut<'a>(&'a Fold);
+
+impl Serialize for CustomOut<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.custom().map(|(key, value)| (key, Out(value))))
+    }
+}
+
+struct Out<'a>(&'a Value);
+
+impl Serialize for Out<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::Integer(number) => serializer.serialize_i64(*number),
+            Value::Decimal(real) => serializer.serialize_f64(real.get()),
+            Value::Flag(flag) => serializer.serialize_bool(*flag),
+        }
+    }
+}
+
+/// The values of [`FieldsOut`].
+struct FieldsIn(BTreeMap<FieldKey, Value>);
+
+impl<'de> Deserialize<'de> for FieldsIn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = FieldsIn;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the fields of a customer")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldsIn, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some(name) = map.next_key::<Box<str>>()? {
+            match (&*name, Attribute::named(&name)) {
+                ("attr", _) => {
+                    let custom = map.next_value::<BTreeMap<Box<str>, In>>()?;
+                    let custom = custom.into_iter().map(|(k, In(v))| (FieldKey::Custom(k), v));
+                    fields.extend(custom);
+                }
+                (_, Some(Attribute::MobileVerified | Attribute::EmailVerified)) => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                (_, Some(attribute)) => {
+                    fields.insert(FieldKey::Builtin(attribute), map.next_value::<In>()?.0);
+                }
+                (_, None) => return Err(A::Error::custom(format!("no field `{name}`"))),
+            }
+        }
+        Ok(FieldsIn(fields))
+    }
+}
+
+struct In(Value);
+
+impl<'de> Deserialize<'de> for In {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(InVisitor)
+    }
+}
+
+struct InVisitor;
+
+impl Visitor<'_> for InVisitor {
+    type Value = In;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a number or a boolean")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<In, E> {
+        Ok(In(Value::Text(text.into())))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<In, E> {
+        Ok(In(Value::Integer(number)))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<In, E> {
+        i64::try_from(number).map(|number| In(Value::Integer(number))).map_err(E::custom)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<In, E> {
+        Real::new(number)
+            .map(|real| In(Value::Decimal(real)))
+            .ok_or_else(|| E::custom("a number that is not finite"))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, flag: bool) -> Result<In, E> {
+        Ok(In(Value::Flag(flag)))
+    }
+}
+
+/// A journal entry as it is stored.
+pub(super) fn entry_blob(entry: &Entry) -> Result<Vec<u8>, Trouble> {
+    encode(entry)
+}
+
+/// The journal entry that was stored as this.
+pub(super) fn entry(blob: &[u8]) -> Result<Entry, Trouble> {
+    decode(blob)
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = vec![FORMAT];
+    rmp_serde::encode::write(&mut bytes, value).map_err(Trouble::broken)?;
+    Ok(bytes)
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Trouble> {
+    match bytes.split_first() {
+        Some((&FORMAT, rest)) => rmp_serde::from_slice(rest).map_err(Trouble::broken),
+        Some((format, _)) => Err(Trouble::broken(format!("stored in the unknown format {format}"))),
+        None => Err(Trouble::broken("stored as nothing")),
+    }
+}
+
+/// A list as it is stored, `None` if it is empty.
+pub(super) fn list_blob<T: Serialize>(list: &[T]) -> Result<Option<Vec<u8>>, Trouble> {
+    if list.is_empty() { Ok(None) } else { encode(&list).map(Some) }
+}
+
+/// The list that was stored as this.
+pub(super) fn list<T: DeserializeOwned>(blob: Option<&[u8]>) -> Result<Vec<T>, Trouble> {
+    blob.map_or_else(|| Ok(Vec::new()), decode)
+}
+
+/// The name of a variant without content, such as `Refused`.
+pub(super) fn variant_text<T: Serialize>(variant: &T) -> Result<String, Trouble> {
+    let value = serde_json::to_value(variant).map_err(Trouble::broken)?;
+    let name = value.as_str().map(str::to_owned);
+    name.ok_or_else(|| Trouble::broken(format!("`{value}` is no name")))
+}
+
+/// The variant of this name.
+pub(super) fn variant<T: DeserializeOwned>(name: String) -> Result<T, Trouble> {
+    serde_json::from_value(serde_json::Value::String(name)).map_err(Trouble::broken)
+}

@@ -1,0 +1,96 @@
+//! Connections to the file: how they are set up, the pool for reading, the one for checkpoints.
+
+use super::trouble::Trouble;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// How long a connection waits for another process before it gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements kept by a connection.
+const STATEMENTS_MAX: usize = 128;
+
+/// Every commit is durable when it returns; checkpoints are left to a connection of their own.
+const WRITING: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA wal_autocheckpoint = 0;
+    PRAGMA cache_size = -65536;
+    PRAGMA temp_store = MEMORY;";
+const READING: &str = "
+    PRAGMA query_only = TRUE;
+    PRAGMA cache_size = -16384;
+    PRAGMA mmap_size = 1073741824;
+    PRAGMA temp_store = MEMORY;";
+
+/// A connection that writes, to a file that may be new.
+pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    conn.execute_batch(WRITING)?;
+    Ok(conn)
+}
+
+/// Connections that only read, lent one at a time.
+#[derive(Debug)]
+pub(super) struct Readers {
+    idle: Mutex<Vec<Connection>>,
+    permits: Semaphore,
+}
+
+impl Readers {
+    pub(super) fn open(path: &Path, count: usize) -> Result<Readers, Trouble> {
+        let count = count.max(1);
+        let idle = (0..count).map(|_| reading(path)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Readers { idle: Mutex::new(idle), permits: Semaphore::new(count) })
+    }
+
+    /// Waits for a free connection.
+    pub(super) async fn permit(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        self.permits.acquire().await.ok()
+    }
+
+    /// Refuses every further reader.
+    pub(super) fn close(&self) {
+        self.permits.close();
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads with a connection of the pool. The caller holds a permit.
+    pub(super) fn read<T>(
+        &self,
+        path: &Path,
+        read: impl FnOnce(&Connection) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let idle = self.idle().pop();
+        let mut conn = match idle {
+            Some(conn) => conn,
+            // A connection is lost if a read panics.
+            None => reading(path)?,
+        };
+        // One snapshot for all statements of a read.
+        let tx = conn.transaction()?;
+        let found = read(&tx);
+        tx.finish()?;
+        self.idle().push(conn);
+        found
+    }
+}
+
+fn reading(path: &Path) -> Result<Connection, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    conn.execute_batch(READING)?;
+    Ok(conn)
+}

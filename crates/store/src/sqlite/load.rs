@@ -1,0 +1,420 @@
+//! From tables to [`Facts`]: everything that the requests of a group will look at, read once.
+
+use super::codec;
+use super::rows::{
+    self, Indexed, conflict_columns, customer_columns, identity_columns, on_conflict, preset,
+};
+use super::trouble::Trouble;
+use kehub_core::attribute::Attribute;
+use kehub_core::command::{Command, Request};
+use kehub_core::customer::{Customer, State};
+use kehub_core::directory::{App, Directory, Permission, Tenant};
+use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
+use kehub_core::identity::{Identity, IdentityKey};
+use kehub_core::limits::CARRIERS_MAX;
+use kehub_core::policy::{IdentityType, Policy};
+use kehub_core::{
+    AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber,
+};
+use rusqlite::{Connection, Row};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+const TENANT: &str = "
+    SELECT preset, on_conflict, policy_version,
+           last_customer, last_identity, last_seq, last_merge, last_conflict
+    FROM tenant WHERE id = ?1";
+const TENANTS: &str = "
+    SELECT id, name, preset, on_conflict, created_at FROM tenant ORDER BY id";
+const APPS: &str = "
+    SELECT number, tenant, id, name, secret_hash, key_version, permissions, created_at, revoked_at
+    FROM app ORDER BY number";
+const TOKEN_KEY: &str = "SELECT token_key FROM hub WHERE id = 1";
+const TYPES: &str = "
+    SELECT key, name FROM identity_type WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+const DATA_VERSION: &str = "PRAGMA data_version";
+const CUSTOMER: &str = concat!("SELECT ", customer_columns!(), " FROM customer WHERE key = ?1");
+const CUSTOMERS_MERGED_INTO: &str =
+    concat!("SELECT ", customer_columns!(), " FROM customer WHERE survivor = ?1 ORDER BY key");
+const CARRIERS_MOBILE: &str = "
+    SELECT key FROM customer WHERE live = ?1 AND mobile_key = ?2 ORDER BY key LIMIT ?3";
+const CARRIERS_EMAIL: &str = "
+    SELECT key FROM customer WHERE live = ?1 AND email_key = ?2 ORDER BY key LIMIT ?3";
+const HOME: &str = "SELECT key, source, stage, fields, cells FROM home WHERE key = ?1";
+const IDENTITY_OF_VALUE: &str =
+    concat!("SELECT ", identity_columns!(), " FROM identity WHERE type = ?1 AND value = ?2");
+const IDENTITIES_OF_HOME: &str =
+    concat!("SELECT ", identity_columns!(), " FROM identity WHERE home = ?1 ORDER BY key");
+const MERGES_OF_HOME: &str = "
+    SELECT key, left_home, right_home, seq, bridge, guards
+    FROM merge WHERE left_home = ?1 ORDER BY key";
+const CANNOT_LINKS_EXIST: &str = "SELECT 1 FROM cannot_link WHERE low BETWEEN ?1 AND ?2 LIMIT 1";
+const CANNOT_LINKS_OF_HOME: &str = "
+    SELECT low, high, seq FROM cannot_link WHERE low = ?1
+    UNION ALL
+    SELECT low, high, seq FROM cannot_link WHERE high = ?1";
+const CONFLICTS_OF_IDENTITY: &str =
+    concat!("SELECT ", conflict_columns!(), " FROM conflict WHERE identity = ?1 ORDER BY key");
+
+/// The statements of this file that read rows of customers, for a look at their plans.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("tenant", TENANT),
+    ("types", TYPES),
+    ("customer", CUSTOMER),
+    ("customers merged into", CUSTOMERS_MERGED_INTO),
+    ("carriers of a mobile", CARRIERS_MOBILE),
+    ("carriers of an e-mail address", CARRIERS_EMAIL),
+    ("home", HOME),
+    ("identity of a value", IDENTITY_OF_VALUE),
+    ("identities of a home", IDENTITIES_OF_HOME),
+    ("merges of a home", MERGES_OF_HOME),
+    ("cannot-links exist", CANNOT_LINKS_EXIST),
+    ("cannot-links of a home", CANNOT_LINKS_OF_HOME),
+    ("conflicts of an identity", CONFLICTS_OF_IDENTITY),
+];
+
+/// How the rows that were loaded stand in the tables. What is not here has no row yet.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    pub(super) tenants: HashMap<TenantId, TenantBefore>,
+    /// Loaded if the requests have a command about it.
+    pub(super) directory: Directory,
+}
+
+/// How the rows of one tenant stand in the tables.
+#[derive(Debug, Default)]
+pub(super) struct TenantBefore {
+    pub(super) customers: HashMap<CustomerId, Indexed>,
+    /// Identities and their homes.
+    pub(super) identities: HashMap<IdentityNumber, Option<CustomerId>>,
+}
+
+/// The types of tenants, kept from group to group for as long as no other process writes.
+#[derive(Debug, Default)]
+pub(super) struct TypesCache {
+    data_version: i64,
+    types: HashMap<TenantId, Policy>,
+}
+
+impl TypesCache {
+    /// Forgets everything if another connection has written since the last call. To be called
+    /// inside the transaction that will use the cache.
+    fn refresh(&mut self, conn: &Connection) -> Result<(), Trouble> {
+        let version = rows::first(conn, DATA_VERSION, (), rows::integer)?.unwrap_or_default();
+        if version != self.data_version {
+            self.types.clear();
+            self.data_version = version;
+        }
+        Ok(())
+    }
+
+    /// Forgets a tenant whose types are about to be written.
+    pub(super) fn forget(&mut self, tenant: TenantId) {
+        self.types.remove(&tenant);
+    }
+
+    fn policy(&mut self, conn: &Connection, tenant: TenantId) -> Result<Policy, Trouble> {
+        if let Some(policy) = self.types.get(&tenant) {
+            return Ok(policy.clone());
+        }
+        let policy = policy_of_types(types(conn, tenant)?);
+        self.types.insert(tenant, policy.clone());
+        Ok(policy)
+    }
+}
+
+/// Everything that the requests will look at. A tenant without a row is not in the facts.
+pub(super) fn facts(
+    conn: &Connection,
+    requests: &[Request],
+    cache: &mut TypesCache,
+) -> Result<(Facts, Before), Trouble> {
+    cache.refresh(conn)?;
+    let mut facts = Facts::default();
+    let mut before = Before::default();
+    if requests.iter().any(|request| needs_directory(&request.command)) {
+        facts.directory = directory(conn)?;
+        before.directory = facts.directory.clone();
+    }
+    let tenants: BTreeSet<TenantId> = requests.iter().map(|request| request.tenant).collect();
+    for tenant in tenants {
+        let policy = cache.policy(conn, tenant)?;
+        let Some(mut loader) = Loader::start(conn, tenant, policy)? else { continue };
+        loader.load(requests)?;
+        facts.tenants.insert(tenant, loader.facts);
+        before.tenants.insert(tenant, loader.before);
+    }
+    Ok((facts, before))
+}
+
+fn needs_directory(command: &Command) -> bool {
+    match command {
+        Command::SetPolicy(_) | Command::CreateTenant(_) | Command::ChangeApp(_) => true,
+        Command::Upsert(_)
+        | Command::Put(_)
+        | Command::Attach(_)
+        | Command::Delete(_)
+        | Command::Probe => false,
+    }
+}
+
+/// All tenants and apps, and the key for tokens.
+pub(super) fn directory(conn: &Connection) -> Result<Directory, Trouble> {
+    let token_key = rows::first(conn, TOKEN_KEY, (), |row| Ok(row.get(0)?))?;
+    Ok(Directory {
+        tenants: rows::all(conn, TENANTS, (), tenant)?,
+        apps: rows::all(conn, APPS, (), app)?,
+        token_key: token_key.ok_or_else(|| Trouble::broken("the hub has no key for tokens"))?,
+    })
+}
+
+fn tenant(row: &Row<'_>) -> Result<Tenant, Trouble> {
+    Ok(Tenant {
+        id: TenantId(row.get(0)?),
+        name: row.get(1)?,
+        preset: preset(&row.get::<_, Box<str>>(2)?)?,
+        on_conflict: on_conflict(&row.get::<_, Box<str>>(3)?)?,
+        created_at: row.get(4)?,
+    })
+}
+
+fn app(row: &Row<'_>) -> Result<App, Trouble> {
+    let permissions: Box<str> = row.get(6)?;
+    let permission = |name: &str| {
+        Permission::named(name).ok_or_else(|| Trouble::broken(format!("no permission `{name}`")))
+    };
+    Ok(App {
+        number: AppNumber(row.get(0)?),
+        tenant: TenantId(row.get(1)?),
+        id: row.get(2)?,
+        name: row.get(3)?,
+        secret_hash: row.get(4)?,
+        key_version: row.get(5)?,
+        permissions: permissions.split_whitespace().map(permission).collect::<Result<_, _>>()?,
+        created_at: row.get(7)?,
+        revoked_at: row.get(8)?,
+    })
+}
+
+/// The identity types of a tenant, by number.
+pub(super) fn types(conn: &Connection, tenant: TenantId) -> Result<Vec<IdentityType>, Trouble> {
+    let first = codec::type_key(tenant, TypeNumber(0));
+    let last = codec::type_key(tenant, TypeNumber(u16::MAX));
+    rows::all(conn, TYPES, (first, last), |row| {
+        Ok(IdentityType { number: codec::type_of(row.get(0)?), name: row.get(1)? })
+    })
+}
+
+/// A policy that knows these types.
+pub(super) fn policy_of_types(types: Vec<IdentityType>) -> Policy {
+    let mut policy = Policy::default();
+    for kind in types {
+        policy.add_type(kind);
+    }
+    policy
+}
+
+/// The row of a customer id, whatever has become of it.
+pub(super) fn customer(
+    conn: &Connection,
+    key: i64,
+) -> Result<Option<(Customer, Indexed)>, Trouble> {
+    rows::first(conn, CUSTOMER, [key], rows::customer)
+}
+
+/// The rows of the ids that redirect to a customer, by id.
+pub(super) fn merged_into(
+    conn: &Connection,
+    survivor: i64,
+) -> Result<Vec<(Customer, Indexed)>, Trouble> {
+    rows::all(conn, CUSTOMERS_MERGED_INTO, [survivor], rows::customer)
+}
+
+/// The identities of one home, by number.
+pub(super) fn identities_of_home(conn: &Connection, home: i64) -> Result<Vec<Identity>, Trouble> {
+    rows::all(conn, IDENTITIES_OF_HOME, [home], rows::identity)
+}
+
+/// The identity of a value.
+pub(super) fn identity_of_value(
+    conn: &Connection,
+    tenant: TenantId,
+    key: &IdentityKey,
+) -> Result<Option<Identity>, Trouble> {
+    let kind = codec::type_key(tenant, key.kind);
+    rows::first(conn, IDENTITY_OF_VALUE, (kind, &*key.value), rows::identity)
+}
+
+/// Fills the facts of one tenant, reading no row twice.
+struct Loader<'c> {
+    conn: &'c Connection,
+    tenant: TenantId,
+    facts: TenantFacts,
+    before: TenantBefore,
+    /// Customers that are in the facts, and ids that have no row.
+    looked_at: HashSet<CustomerId>,
+    has_cannot_links: bool,
+}
+
+impl<'c> Loader<'c> {
+    /// `None` if there is no such tenant.
+    fn start(
+        conn: &'c Connection,
+        tenant: TenantId,
+        mut policy: Policy,
+    ) -> Result<Option<Loader<'c>>, Trouble> {
+        let row =
+            rows::first(conn, TENANT, [tenant.0], |row| Ok((policy_head(row)?, counters(row)?)))?;
+        let Some(((preset, on_conflict, version), counters)) = row else {
+            return Ok(None);
+        };
+        policy.preset = preset;
+        policy.on_conflict = on_conflict;
+        policy.version = version;
+        let links = rows::first(conn, CANNOT_LINKS_EXIST, codec::key_range(tenant), rows::integer)?;
+        Ok(Some(Loader {
+            conn,
+            tenant,
+            facts: TenantFacts::new(tenant, policy, counters),
+            before: TenantBefore::default(),
+            looked_at: HashSet::new(),
+            has_cannot_links: links.is_some(),
+        }))
+    }
+
+    fn load(&mut self, requests: &[Request]) -> Result<(), Trouble> {
+        let needs = Needs::of(self.tenant, requests, self.facts.policy());
+        let commands = requests.iter().filter(|request| request.tenant == self.tenant).count();
+        let mut found = Vec::new();
+        for key in &needs.identities {
+            if let Some(identity) = identity_of_value(self.conn, self.tenant, key)? {
+                found.push((identity.number, identity.home));
+                self.identity(identity);
+            }
+        }
+        for (number, home) in found {
+            if let Some(home) = home {
+                self.whole(home)?;
+            }
+            self.conflicts(number)?;
+        }
+        for customer in &needs.customers {
+            self.whole(*customer)?;
+        }
+        for (attribute, value) in &needs.match_keys {
+            for carrier in self.carriers(*attribute, value, commands)? {
+                self.whole(carrier)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the customer that answers for an id with everything it is made of.
+    fn whole(&mut self, id: CustomerId) -> Result<(), Trouble> {
+        if !self.looked_at.insert(id) {
+            return Ok(());
+        }
+        let Some(key) = codec::key(self.tenant, id.0) else { return Ok(()) };
+        let Some((mut root, indexed)) = customer(self.conn, key)? else { return Ok(()) };
+        if let State::MergedInto(survivor) = root.state {
+            // The survivor brings this row along with its other homes.
+            self.looked_at.insert(survivor);
+            let key = codec::own_key(self.tenant, survivor.0)?;
+            let found = customer(self.conn, key)?;
+            let (survivor, indexed) =
+                found.ok_or_else(|| Trouble::broken(format!("customer {id} leads nowhere")))?;
+            root = survivor;
+            self.keep(root.clone(), indexed);
+        } else {
+            self.keep(root.clone(), indexed);
+        }
+        let root_key = codec::own_key(self.tenant, root.id.0)?;
+        let mut homes = vec![root_key];
+        if root.homes > 1 {
+            for (member, indexed) in merged_into(self.conn, root_key)? {
+                homes.push(codec::own_key(self.tenant, member.id.0)?);
+                self.looked_at.insert(member.id);
+                self.keep(member, indexed);
+            }
+            self.homes(&homes)?;
+        }
+        for home in homes {
+            for identity in identities_of_home(self.conn, home)? {
+                self.identity(identity);
+            }
+            if self.has_cannot_links {
+                for (link, seq) in
+                    rows::all(self.conn, CANNOT_LINKS_OF_HOME, [home], rows::cannot_link)?
+                {
+                    self.facts.load_cannot_link(link, seq);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The folds of the homes of a merged customer, and the merges between them.
+    fn homes(&mut self, homes: &[i64]) -> Result<(), Trouble> {
+        for home in homes {
+            if let Some((id, fold)) = rows::first(self.conn, HOME, [home], rows::home)? {
+                self.facts.load_home(id, fold);
+            }
+            for merge in rows::all(self.conn, MERGES_OF_HOME, [home], rows::merge)? {
+                self.facts.load_merge(merge);
+            }
+        }
+        Ok(())
+    }
+
+    fn carriers(
+        &self,
+        attribute: Attribute,
+        value: &str,
+        commands: usize,
+    ) -> Result<Vec<CustomerId>, Trouble> {
+        let sql = if attribute == Attribute::Mobile { CARRIERS_MOBILE } else { CARRIERS_EMAIL };
+        let limit = i64::try_from(CARRIERS_MAX + commands).unwrap_or(i64::MAX);
+        rows::all(self.conn, sql, (self.tenant.0, value, limit), |row| {
+            Ok(CustomerId(codec::number_of(row.get(0)?)))
+        })
+    }
+
+    fn conflicts(&mut self, identity: IdentityNumber) -> Result<(), Trouble> {
+        if self.facts.counters().conflict == ConflictId(0) {
+            return Ok(());
+        }
+        let key = codec::own_key(self.tenant, identity.0)?;
+        for conflict in rows::all(self.conn, CONFLICTS_OF_IDENTITY, [key], rows::conflict)? {
+            self.facts.load_conflict(conflict);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, customer: Customer, indexed: Indexed) {
+        self.before.customers.insert(customer.id, indexed);
+        self.facts.load_customer(customer);
+    }
+
+    fn identity(&mut self, identity: Identity) {
+        if self.before.identities.insert(identity.number, identity.home).is_none() {
+            self.facts.load_identity(identity);
+        }
+    }
+}
+
+fn policy_head(
+    row: &Row<'_>,
+) -> Result<(kehub_core::policy::Preset, kehub_core::policy::OnConflict, u32), Trouble> {
+    let (preset_name, choice): (Box<str>, Box<str>) = (row.get(0)?, row.get(1)?);
+    Ok((preset(&preset_name)?, on_conflict(&choice)?, row.get(2)?))
+}
+
+fn counters(row: &Row<'_>) -> rusqlite::Result<Counters> {
+    Ok(Counters {
+        customer: CustomerId(row.get(3)?),
+        identity: IdentityNumber(row.get(4)?),
+        seq: Seq(row.get(5)?),
+        merge: MergeId(row.get(6)?),
+        conflict: ConflictId(row.get(7)?),
+    })
+}

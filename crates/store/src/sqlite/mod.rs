@@ -1,0 +1,211 @@
+//! The embedded default: one file, one writer thread, a few readers.
+//!
+//! [`writer`] takes what is waiting and runs it as a group: [`load`] reads the facts, the core
+//! decides, [`write`] writes what became dirty, one COMMIT makes all of it durable. [`query`] reads
+//! for lists and look-ups, beside the writer, each read from one snapshot; [`render`] turns its
+//! filters into SQL. [`checkpoint`] moves what was committed from the log into the file without
+//! keeping the writer waiting. [`codec`] and [`rows`] say how what is kept looks in columns,
+//! [`schema`] makes the tables, [`connection`] opens the file.
+
+mod checkpoint;
+mod codec;
+mod connection;
+mod load;
+#[cfg(test)]
+mod plans;
+mod query;
+mod render;
+mod rows;
+mod schema;
+mod trouble;
+mod write;
+mod writer;
+
+use crate::{Batch, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError};
+use async_trait::async_trait;
+use checkpoint::Checkpointer;
+use connection::Readers;
+use kehub_core::customer::Customer;
+use kehub_core::directory::Directory;
+use kehub_core::facts::Snapshot;
+use kehub_core::filter::Filter;
+use kehub_core::journal::Entry;
+use kehub_core::outcome::Outcome;
+use kehub_core::{CustomerId, Seq, TenantId};
+use rusqlite::Connection;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use trouble::Trouble;
+use writer::Writer;
+
+/// How the engine uses the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqliteOptions {
+    /// Requests that may wait to be written; more are refused with [`StoreError::QueueFull`].
+    /// Default 4096.
+    pub queue_requests: usize,
+    /// Requests that are committed together at most. Default 512.
+    pub group_requests: usize,
+    /// Connections that read. Default 4.
+    pub readers: usize,
+    /// Pages of 4 KiB in the write-ahead log that call for a checkpoint. Default 16,000; 0 leaves
+    /// the log alone until the store is closed.
+    pub wal_pages: u32,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> SqliteOptions {
+        SqliteOptions { queue_requests: 4096, group_requests: 512, readers: 4, wal_pages: 16_000 }
+    }
+}
+
+/// Why a file could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open `{path}`: {cause}")]
+pub struct OpenError {
+    path: String,
+    cause: String,
+}
+
+/// Keeps everything in one SQLite file. A commit is durable when it is answered.
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    writer: Writer,
+    readers: Readers,
+    checkpointer: Checkpointer,
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
+
+impl SqliteStore {
+    /// Opens a file, creating it and the folder it is in if need be.
+    pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<SqliteStore, OpenError> {
+        let path = path.as_ref();
+        let open = || {
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                std::fs::create_dir_all(folder).map_err(Trouble::broken)?;
+            }
+            let mut conn = connection::writing(path)?;
+            schema::migrate(&mut conn)?;
+            let writer = Writer::start(conn, &options)?;
+            let readers = Readers::open(path, options.readers)?;
+            let checkpointer = Checkpointer::start(path, options.wal_pages)?;
+            Ok(Inner { path: path.to_owned(), writer, readers, checkpointer })
+        };
+        let inner = open().map_err(|cause: Trouble| OpenError {
+            path: path.display().to_string(),
+            cause: cause.to_string(),
+        })?;
+        Ok(SqliteStore { inner: Arc::new(inner) })
+    }
+
+    /// Runs a read beside the writer, off the async threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let closed = || StoreError::NotApplied("the store is closed".into());
+        let permit = self.inner.readers.permit().await.ok_or_else(closed)?;
+        let inner = Arc::clone(&self.inner);
+        let task = tokio::task::spawn_blocking(move || inner.readers.read(&inner.path, read));
+        let found = task.await.map_err(|error| StoreError::Corrupt(error.into()))?;
+        drop(permit);
+        found.map_err(StoreError::from)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.writer.close();
+        self.checkpointer.close();
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn apply(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError> {
+        self.inner.writer.apply(batch).await
+    }
+
+    async fn customer(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        self.read(move |conn| query::survivor(conn, tenant, id)).await
+    }
+
+    async fn customers(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page, StoreError> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.read(move |conn| query::customers(conn, tenant, &filter, &page)).await
+    }
+
+    async fn customer_count(&self, tenant: TenantId, filter: &Filter) -> Result<u64, StoreError> {
+        let filter = filter.clone();
+        self.read(move |conn| query::count(conn, tenant, &filter)).await
+    }
+
+    async fn identities_of(
+        &self,
+        tenant: TenantId,
+        customers: &[CustomerId],
+    ) -> Result<Vec<OwnedIdentity>, StoreError> {
+        let customers = customers.to_vec();
+        self.read(move |conn| query::identities_of(conn, tenant, &customers)).await
+    }
+
+    async fn identities_named(
+        &self,
+        tenant: TenantId,
+        kind: Option<&str>,
+        value: &str,
+    ) -> Result<Vec<OwnedIdentity>, StoreError> {
+        let (kind, value) = (kind.map(str::to_owned), value.to_owned());
+        self.read(move |conn| query::identities_named(conn, tenant, kind.as_deref(), &value)).await
+    }
+
+    async fn journal(
+        &self,
+        tenant: TenantId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.read(move |conn| query::journal(conn, tenant, after, limit)).await
+    }
+
+    async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {
+        self.read(move |conn| query::snapshot(conn, tenant)).await
+    }
+
+    async fn directory(&self) -> Result<Directory, StoreError> {
+        self.read(load::directory).await
+    }
+
+    fn gauges(&self) -> Gauges {
+        self.inner.writer.gauges()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let inner = Arc::clone(&self.inner);
+        let close = move || {
+            inner.writer.close();
+            inner.readers.close();
+            inner.checkpointer.close();
+        };
+        tokio::task::spawn_blocking(close).await.map_err(|error| StoreError::Corrupt(error.into()))
+    }
+}

@@ -1,0 +1,260 @@
+//! Reads: customers by id, by identity and by filter; identities; the journal.
+
+use super::codec::{self, key_range, number_of};
+use super::load;
+use super::render::{condition, order_by};
+use super::rows::{self, conflict_columns, customer_columns, identity_columns};
+use super::trouble::Trouble;
+use crate::{OwnedIdentity, Page, PageRequest};
+use kehub_core::customer::{Customer, State};
+use kehub_core::facts::Snapshot;
+use kehub_core::filter::{Condition, Filter};
+use kehub_core::identity::{Identity, IdentityKey};
+use kehub_core::journal::Entry;
+use kehub_core::policy::IdentityType;
+use kehub_core::{CustomerId, Seq, TenantId, TypeNumber, canonical};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, params_from_iter};
+use std::collections::BTreeMap;
+
+const LIVE_COUNT: &str = "SELECT customers_live FROM tenant WHERE id = ?1";
+const JOURNAL: &str =
+    "SELECT entry FROM journal WHERE key > ?1 AND key <= ?2 ORDER BY key LIMIT ?3";
+const ALL_CUSTOMERS: &str = concat!(
+    "SELECT ",
+    customer_columns!(),
+    " FROM customer WHERE key BETWEEN ?1 AND ?2 ORDER BY key"
+);
+const ALL_HOMES: &str = "
+    SELECT key, source, stage, fields, cells FROM home WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+const ALL_IDENTITIES: &str = concat!(
+    "SELECT ",
+    identity_columns!(),
+    " FROM identity WHERE key BETWEEN ?1 AND ?2 ORDER BY key"
+);
+const ALL_MERGES: &str = "
+    SELECT key, left_home, right_home, seq, bridge, guards
+    FROM merge WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+const ALL_CANNOT_LINKS: &str =
+    "SELECT low, high, seq FROM cannot_link WHERE low BETWEEN ?1 AND ?2 ORDER BY low, high";
+const ALL_CONFLICTS: &str = concat!(
+    "SELECT ",
+    conflict_columns!(),
+    " FROM conflict WHERE key BETWEEN ?1 AND ?2 ORDER BY key"
+);
+
+/// The live customer that answers for an id.
+pub(super) fn survivor(
+    conn: &Connection,
+    tenant: TenantId,
+    id: CustomerId,
+) -> Result<Option<Customer>, Trouble> {
+    let Some(key) = codec::key(tenant, id.0) else { return Ok(None) };
+    let Some((customer, _)) = load::customer(conn, key)? else { return Ok(None) };
+    let customer = match customer.state {
+        State::Live => Some(customer),
+        State::Deleted => None,
+        State::MergedInto(survivor) => {
+            load::customer(conn, codec::own_key(tenant, survivor.0)?)?.map(|(found, _)| found)
+        }
+    };
+    Ok(customer.filter(|customer| customer.state == State::Live))
+}
+
+/// A page of the live customers that match.
+pub(super) fn customers(
+    conn: &Connection,
+    tenant: TenantId,
+    filter: &Filter,
+    page: &PageRequest,
+) -> Result<Page, Trouble> {
+    let filter = with_survivors(conn, tenant, filter)?;
+    let total = matching(conn, tenant, &filter)?;
+    let mut query = Query::of(tenant, &filter)?;
+    query.sql.insert_str(0, "SELECT key FROM customer");
+    query.sql.push_str(&order_by(&page.order));
+    query.sql.push_str(" LIMIT ? OFFSET ?");
+    query.args.push(Sql::Integer(i64::from(page.limit)));
+    query.args.push(Sql::Integer(i64::try_from(page.offset).unwrap_or(i64::MAX)));
+    // Keys first: an index that serves filter and order is all that a deep page reads.
+    let keys: Vec<i64> = query.rows(conn)?;
+    let mut customers = Vec::with_capacity(keys.len());
+    for key in keys {
+        let found = load::customer(conn, key)?;
+        customers.extend(found.map(|(customer, _)| customer));
+    }
+    Ok(Page { total, customers })
+}
+
+/// How many live customers match.
+pub(super) fn count(conn: &Connection, tenant: TenantId, filter: &Filter) -> Result<u64, Trouble> {
+    let filter = with_survivors(conn, tenant, filter)?;
+    matching(conn, tenant, &filter)
+}
+
+fn matching(conn: &Connection, tenant: TenantId, filter: &Filter) -> Result<u64, Trouble> {
+    let count = if filter.conditions.is_empty() {
+        rows::first(conn, LIVE_COUNT, [tenant.0], rows::integer)?
+    } else {
+        let mut query = Query::of(tenant, filter)?;
+        query.sql.insert_str(0, "SELECT count(*) FROM customer");
+        query.rows(conn)?.first().copied()
+    };
+    u64::try_from(count.unwrap_or_default()).map_err(Trouble::broken)
+}
+
+/// A statement in the making.
+pub(super) struct Query {
+    pub(super) sql: String,
+    args: Vec<Sql>,
+}
+
+impl Query {
+    /// ` WHERE ...` of a filter whose ids have been resolved.
+    pub(super) fn of(tenant: TenantId, filter: &Filter) -> Result<Query, Trouble> {
+        let mut query = Query { sql: String::new(), args: Vec::new() };
+        if filter.conditions.is_empty() {
+            // All of a tenant: its range of the table, in which ids are in order already.
+            let (first, last) = key_range(tenant);
+            query.sql.push_str(" WHERE live IS NOT NULL AND key BETWEEN ? AND ?");
+            query.args.extend([Sql::Integer(first), Sql::Integer(last)]);
+            return Ok(query);
+        }
+        query.sql.push_str(" WHERE live = ?");
+        query.args.push(Sql::Integer(i64::from(tenant.0)));
+        for wanted in &filter.conditions {
+            query.sql.push_str(" AND ");
+            condition(tenant, wanted, &mut query.sql, &mut query.args)?;
+        }
+        Ok(query)
+    }
+
+    fn rows(&self, conn: &Connection) -> Result<Vec<i64>, Trouble> {
+        rows::all(conn, &self.sql, params_from_iter(&self.args), rows::integer)
+    }
+}
+
+/// The filter with redirecting ids replaced by those that answer for them.
+fn with_survivors(conn: &Connection, tenant: TenantId, filter: &Filter) -> Result<Filter, Trouble> {
+    let mut filter = filter.clone();
+    for condition in &mut filter.conditions {
+        if let Condition::IdIn(ids) = condition {
+            let mut survivors = Vec::with_capacity(ids.len());
+            for id in ids.iter() {
+                survivors.extend(survivor(conn, tenant, *id)?.map(|customer| customer.id));
+            }
+            survivors.sort_unstable();
+            survivors.dedup();
+            *ids = survivors;
+        }
+    }
+    Ok(filter)
+}
+
+/// The identities of the customers that answer for these ids.
+pub(super) fn identities_of(
+    conn: &Connection,
+    tenant: TenantId,
+    customers: &[CustomerId],
+) -> Result<Vec<OwnedIdentity>, Trouble> {
+    let types = types_of(conn, tenant)?;
+    let mut owners: BTreeMap<CustomerId, Customer> = BTreeMap::new();
+    for id in customers {
+        if let Some(customer) = survivor(conn, tenant, *id)? {
+            owners.insert(customer.id, customer);
+        }
+    }
+    let mut found = Vec::new();
+    for (owner, customer) in owners {
+        let root = codec::own_key(tenant, owner.0)?;
+        let mut homes = vec![root];
+        if customer.homes > 1 {
+            for (member, _) in load::merged_into(conn, root)? {
+                homes.push(codec::own_key(tenant, member.id.0)?);
+            }
+        }
+        let mut held = Vec::new();
+        for home in homes {
+            held.extend(load::identities_of_home(conn, home)?);
+        }
+        held.sort_unstable_by_key(|identity| identity.number);
+        for identity in held {
+            found.push(owned(owner, identity, &types)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The owned identities of a value, of one type or of any.
+pub(super) fn identities_named(
+    conn: &Connection,
+    tenant: TenantId,
+    kind: Option<&str>,
+    value: &str,
+) -> Result<Vec<OwnedIdentity>, Trouble> {
+    let types = types_of(conn, tenant)?;
+    let wanted = kind.map(canonical::type_key);
+    let mut found = Vec::new();
+    for (number, name) in &types {
+        let type_key = canonical::type_key(name);
+        if wanted.as_ref().is_some_and(|wanted| *wanted != type_key) {
+            continue;
+        }
+        let value = canonical::identity_value(&type_key, value).into();
+        let key = IdentityKey { kind: *number, value };
+        let Some(identity) = load::identity_of_value(conn, tenant, &key)? else { continue };
+        let Some(home) = identity.home else { continue };
+        if let Some(owner) = survivor(conn, tenant, home)? {
+            found.push(owned(owner.id, identity, &types)?);
+        }
+    }
+    found.sort_by_key(|found| (found.owner, found.identity.number));
+    Ok(found)
+}
+
+fn types_of(
+    conn: &Connection,
+    tenant: TenantId,
+) -> Result<BTreeMap<TypeNumber, Box<str>>, Trouble> {
+    let types = load::types(conn, tenant)?;
+    Ok(types.into_iter().map(|IdentityType { number, name }| (number, name)).collect())
+}
+
+fn owned(
+    owner: CustomerId,
+    identity: Identity,
+    types: &BTreeMap<TypeNumber, Box<str>>,
+) -> Result<OwnedIdentity, Trouble> {
+    let missing = || Trouble::broken(format!("identity {} has no type", identity.number));
+    let kind = types.get(&identity.key.kind).ok_or_else(missing)?.clone();
+    Ok(OwnedIdentity { owner, kind, identity })
+}
+
+/// Entries of the journal after a place.
+pub(super) fn journal(
+    conn: &Connection,
+    tenant: TenantId,
+    after: Seq,
+    limit: usize,
+) -> Result<Vec<Entry>, Trouble> {
+    let (first, last) = key_range(tenant);
+    let after = first.saturating_add(after.0.clamp(0, number_of(last)));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    rows::all(conn, JOURNAL, (after, last, limit), |row| {
+        codec::entry(row.get_ref(0)?.as_blob().map_err(Trouble::broken)?)
+    })
+}
+
+/// Everything of a tenant but its journal.
+pub(super) fn snapshot(conn: &Connection, tenant: TenantId) -> Result<Snapshot, Trouble> {
+    let range = key_range(tenant);
+    Ok(Snapshot {
+        types: load::types(conn, tenant)?,
+        customers: rows::all(conn, ALL_CUSTOMERS, range, |row| Ok(rows::customer(row)?.0))?,
+        homes: rows::all(conn, ALL_HOMES, range, rows::home)?,
+        identities: rows::all(conn, ALL_IDENTITIES, range, rows::identity)?,
+        merges: rows::all(conn, ALL_MERGES, range, rows::merge)?,
+        cannot_links: rows::all(conn, ALL_CANNOT_LINKS, range, rows::cannot_link)?,
+        conflicts: rows::all(conn, ALL_CONFLICTS, range, rows::conflict)?,
+    })
+}

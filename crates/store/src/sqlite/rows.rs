@@ -1,0 +1,197 @@
+//! Rows as the statements of this folder select them, and what they mean.
+
+use super::codec::{self, FoldColumns};
+use super::trouble::Trouble;
+use kehub_core::conflict::Conflict;
+use kehub_core::customer::{Customer, Fold, State};
+use kehub_core::identity::{Identity, IdentityKey, Quarantine};
+use kehub_core::merge::{CannotLink, Merge};
+use kehub_core::policy::{OnConflict, Preset};
+use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq};
+use rusqlite::{Connection, Params, Row};
+
+/// The columns of [`customer`].
+macro_rules! customer_columns {
+    () => {
+        "key, live, survivor, homes, rev, head, created_at, updated_at, \
+         source, stage, mobile_key, email_key, fields, cells"
+    };
+}
+/// The columns of [`identity`].
+macro_rules! identity_columns {
+    () => {
+        "key, type, value, raw, name, scope, home, quarantine, companions, apps"
+    };
+}
+/// The columns of [`conflict`].
+macro_rules! conflict_columns {
+    () => {
+        "key, kind, rule, identity, left_home, right_home, evidence, opened, settled"
+    };
+}
+pub(super) use {conflict_columns, customer_columns, identity_columns};
+
+/// What of a customer row stands in an index, as it is stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Indexed {
+    pub(super) live: Option<i64>,
+    pub(super) survivor: Option<i64>,
+    pub(super) updated_at: Micros,
+    pub(super) source: Option<Box<str>>,
+    pub(super) stage: Option<Box<str>>,
+    pub(super) mobile_key: Option<Box<str>>,
+    pub(super) email_key: Option<Box<str>>,
+}
+
+/// All rows of a statement, each read by `read`.
+pub(super) fn all<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, Trouble>,
+) -> Result<Vec<T>, Trouble> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+/// The first row of a statement, if there is one.
+pub(super) fn first<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, Trouble>,
+) -> Result<Option<T>, Trouble> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    rows.next()?.map(read).transpose()
+}
+
+/// The only column of a row.
+pub(super) fn integer(row: &Row<'_>) -> Result<i64, Trouble> {
+    Ok(row.get(0)?)
+}
+
+/// A row of `customer`.
+pub(super) fn customer(row: &Row<'_>) -> Result<(Customer, Indexed), Trouble> {
+    let indexed = Indexed {
+        live: row.get(1)?,
+        survivor: row.get(2)?,
+        updated_at: row.get(7)?,
+        source: row.get(8)?,
+        stage: row.get(9)?,
+        mobile_key: row.get(10)?,
+        email_key: row.get(11)?,
+    };
+    let state = match (indexed.live, indexed.survivor) {
+        (Some(_), None) => State::Live,
+        (None, Some(survivor)) => State::MergedInto(CustomerId(codec::number_of(survivor))),
+        (None, None) => State::Deleted,
+        (Some(_), Some(_)) => return Err(Trouble::broken("a customer both live and merged")),
+    };
+    let fold = codec::fold(FoldColumns {
+        source: indexed.source.clone(),
+        stage: indexed.stage.clone(),
+        fields: row.get(12)?,
+        cells: row.get(13)?,
+    })?;
+    let customer = Customer {
+        id: CustomerId(codec::number_of(row.get(0)?)),
+        state,
+        fold,
+        homes: row.get(3)?,
+        rev: u64::try_from(row.get::<_, i64>(4)?).map_err(Trouble::broken)?,
+        head: Seq(row.get(5)?),
+        created_at: row.get(6)?,
+        updated_at: indexed.updated_at,
+    };
+    Ok((customer, indexed))
+}
+
+/// A row of `home`: `key, source, stage, fields, cells`.
+pub(super) fn home(row: &Row<'_>) -> Result<(CustomerId, Fold), Trouble> {
+    let fold = codec::fold(FoldColumns {
+        source: row.get(1)?,
+        stage: row.get(2)?,
+        fields: row.get(3)?,
+        cells: row.get(4)?,
+    })?;
+    Ok((CustomerId(codec::number_of(row.get(0)?)), fold))
+}
+
+/// A row of `identity`.
+pub(super) fn identity(row: &Row<'_>) -> Result<Identity, Trouble> {
+    let value: Box<str> = row.get(2)?;
+    let raw = row.get::<_, Option<Box<str>>>(3)?.unwrap_or_else(|| value.clone());
+    let home = row.get::<_, Option<i64>>(6)?;
+    let blob = |column| -> Result<Option<&[u8]>, Trouble> {
+        row.get_ref(column)?.as_blob_or_null().map_err(Trouble::broken)
+    };
+    Ok(Identity {
+        number: IdentityNumber(codec::number_of(row.get(0)?)),
+        key: IdentityKey { kind: codec::type_of(row.get(1)?), value },
+        raw,
+        name: row.get(4)?,
+        scope: row.get(5)?,
+        home: home.map(|home| CustomerId(codec::number_of(home))),
+        companions: codec::list(blob(8)?)?,
+        quarantine: if row.get(7)? { Quarantine::Yes } else { Quarantine::No },
+        apps: codec::list(blob(9)?)?,
+    })
+}
+
+/// A row of `merge`: `key, left_home, right_home, seq, bridge, guards`.
+pub(super) fn merge(row: &Row<'_>) -> Result<Merge, Trouble> {
+    let home = |column| -> Result<CustomerId, Trouble> {
+        Ok(CustomerId(codec::number_of(row.get(column)?)))
+    };
+    let blob = |column| -> Result<Option<&[u8]>, Trouble> {
+        row.get_ref(column)?.as_blob_or_null().map_err(Trouble::broken)
+    };
+    Ok(Merge {
+        id: MergeId(codec::number_of(row.get(0)?)),
+        left: home(1)?,
+        right: home(2)?,
+        seq: Seq(row.get(3)?),
+        bridge: codec::list(blob(4)?)?,
+        guards: codec::list(blob(5)?)?,
+    })
+}
+
+/// A row of `cannot_link`: `low, high, seq`.
+pub(super) fn cannot_link(row: &Row<'_>) -> Result<(CannotLink, Seq), Trouble> {
+    let low = CustomerId(codec::number_of(row.get(0)?));
+    let high = CustomerId(codec::number_of(row.get(1)?));
+    Ok((CannotLink { low, high }, Seq(row.get(2)?)))
+}
+
+/// A row of `conflict`.
+pub(super) fn conflict(row: &Row<'_>) -> Result<Conflict, Trouble> {
+    let right = row.get::<_, Option<i64>>(5)?;
+    let evidence = row.get_ref(6)?.as_blob_or_null().map_err(Trouble::broken)?;
+    Ok(Conflict {
+        id: ConflictId(codec::number_of(row.get(0)?)),
+        kind: codec::variant(row.get(1)?)?,
+        rule: codec::variant(row.get(2)?)?,
+        identity: IdentityNumber(codec::number_of(row.get(3)?)),
+        left: CustomerId(codec::number_of(row.get(4)?)),
+        right: right.map(|right| CustomerId(codec::number_of(right))),
+        evidence: codec::list(evidence)?,
+        opened: Seq(row.get(7)?),
+        settled: row.get::<_, Option<i64>>(8)?.map(Seq),
+    })
+}
+
+/// The preset of this stored name.
+pub(super) fn preset(name: &str) -> Result<Preset, Trouble> {
+    Preset::named(name).ok_or_else(|| Trouble::broken(format!("no preset `{name}`")))
+}
+
+/// The choice of this stored name.
+pub(super) fn on_conflict(name: &str) -> Result<OnConflict, Trouble> {
+    OnConflict::named(name).ok_or_else(|| Trouble::broken(format!("no choice `{name}`")))
+}

@@ -1,0 +1,56 @@
+//! The tables: numbered migrations, each applied once, in order, in a transaction of its own.
+
+use super::trouble::Trouble;
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use sha2::{Digest as _, Sha256};
+
+/// The migrations, oldest first. One that has been released is never changed.
+const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../../migrations/sqlite/0001_start.sql"))];
+
+const MIGRATIONS_TABLE: &str = "
+    CREATE TABLE IF NOT EXISTS migration (
+        number   INTEGER PRIMARY KEY,
+        checksum TEXT NOT NULL
+    )";
+const MIGRATION_APPLIED: &str = "SELECT checksum FROM migration WHERE number = ?1";
+const MIGRATION_NEWEST: &str = "SELECT coalesce(max(number), 0) FROM migration";
+const MIGRATION_INSERT: &str = "INSERT INTO migration (number, checksum) VALUES (?1, ?2)";
+const HUB_INSERT: &str = "
+    INSERT INTO hub (id, writer, last_group, token_key) VALUES (1, 0, 0, ?1)
+    ON CONFLICT (id) DO NOTHING";
+
+/// Brings the tables up to date.
+pub(super) fn migrate(conn: &mut Connection) -> Result<(), Trouble> {
+    // Two processes that open one new file at once take turns here.
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch(MIGRATIONS_TABLE)?;
+    let newest: i64 = tx.query_row(MIGRATION_NEWEST, (), |row| row.get(0))?;
+    let known = MIGRATIONS.last().map_or(0, |(number, _)| *number);
+    if newest > known {
+        return Err(Trouble::broken(format!(
+            "the file was written by a newer Kehub: its schema is {newest}, this one knows {known}"
+        )));
+    }
+    for (number, sql) in MIGRATIONS {
+        let checksum = hex::encode(Sha256::digest(sql.as_bytes()));
+        let applied: Option<String> =
+            tx.query_row(MIGRATION_APPLIED, [number], |row| row.get(0)).optional()?;
+        match applied {
+            Some(applied) if applied == checksum => (),
+            Some(_) => {
+                return Err(Trouble::broken(format!(
+                    "migration {number} of the file is not the one this Kehub knows"
+                )));
+            }
+            None => {
+                tx.execute_batch(sql)?;
+                tx.execute(MIGRATION_INSERT, (number, checksum))?;
+            }
+        }
+    }
+    let mut token_key = [0_u8; 32];
+    getrandom::fill(&mut token_key).map_err(|error| Trouble::broken(error.to_string()))?;
+    tx.execute(HUB_INSERT, [token_key])?;
+    tx.commit()?;
+    Ok(())
+}

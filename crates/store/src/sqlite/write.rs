@@ -1,0 +1,392 @@
+//! From what became dirty to tables.
+//!
+//! The cost of a write is the pages it touches. So rows are written in the order of their keys,
+//! and an UPDATE names an indexed column only if its value changed: SQLite rewrites the index
+//! entries of every column that the statement names.
+
+use super::codec;
+use super::load::{Before, TenantBefore};
+use super::rows::Indexed;
+use super::trouble::Trouble;
+use kehub_core::attribute::Attribute;
+use kehub_core::canonical;
+use kehub_core::conflict::Conflict;
+use kehub_core::customer::{Customer, Fold, State};
+use kehub_core::directory::{App, Directory};
+use kehub_core::facts::{Dirty, Facts, TenantFacts};
+use kehub_core::identity::{Identity, Quarantine};
+use kehub_core::journal::Entry;
+use kehub_core::merge::Merge;
+use kehub_core::{CustomerId, TenantId};
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, params};
+use std::fmt::Write as _;
+
+const TENANT_INSERT: &str = "
+    INSERT INTO tenant (id, name, preset, on_conflict, policy_version, created_at, customers_live,
+                        last_customer, last_identity, last_seq, last_merge, last_conflict)
+    VALUES (?1, ?2, ?3, ?4, 1, ?5, 0, 0, 0, 0, 0, 0)
+    ON CONFLICT (id) DO UPDATE SET
+        name = excluded.name, preset = excluded.preset, on_conflict = excluded.on_conflict";
+const TENANT_UPDATE: &str = "
+    UPDATE tenant SET customers_live = customers_live + ?2, last_customer = ?3,
+        last_identity = ?4, last_seq = ?5, last_merge = ?6, last_conflict = ?7
+    WHERE id = ?1";
+const POLICY_UPDATE: &str = "
+    UPDATE tenant SET preset = ?2, on_conflict = ?3, policy_version = ?4 WHERE id = ?1";
+const APP_UPSERT: &str = "
+    INSERT INTO app (number, tenant, id, name, secret_hash, key_version, permissions,
+                     created_at, revoked_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    ON CONFLICT (number) DO UPDATE SET
+        name = excluded.name, secret_hash = excluded.secret_hash,
+        key_version = excluded.key_version, permissions = excluded.permissions,
+        revoked_at = excluded.revoked_at";
+const TYPE_INSERT: &str = "INSERT INTO identity_type (key, name) VALUES (?1, ?2)";
+const IDENTITY_INSERT: &str = "
+    INSERT INTO identity (key, type, value, raw, name, scope, home, quarantine, companions, apps)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+const IDENTITY_UPDATE: &str = "
+    UPDATE identity SET name = ?2, scope = ?3, quarantine = ?4, companions = ?5, apps = ?6
+    WHERE key = ?1";
+const IDENTITY_REHOME: &str = "
+    UPDATE identity SET name = ?2, scope = ?3, quarantine = ?4, companions = ?5, apps = ?6,
+        home = ?7
+    WHERE key = ?1";
+const CUSTOMER_INSERT: &str = "
+    INSERT INTO customer (key, homes, rev, head, fields, cells, live, survivor, updated_at,
+                          source, stage, mobile_key, email_key, created_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+const CUSTOMER_UPDATE: &str =
+    "UPDATE customer SET homes = ?2, rev = ?3, head = ?4, fields = ?5, cells = ?6";
+const HOME_UPSERT: &str = "
+    INSERT INTO home (key, source, stage, fields, cells) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (key) DO UPDATE SET source = excluded.source, stage = excluded.stage,
+        fields = excluded.fields, cells = excluded.cells";
+const MERGE_INSERT: &str = "
+    INSERT INTO merge (key, left_home, right_home, seq, bridge, guards)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const CONFLICT_UPSERT: &str = "
+    INSERT INTO conflict (key, kind, rule, identity, left_home, right_home, evidence, opened,
+                          settled)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    ON CONFLICT (key) DO UPDATE SET evidence = excluded.evidence, settled = excluded.settled";
+const JOURNAL_INSERT: &str = "INSERT INTO journal (key, at, entry) VALUES (?1, ?2, ?3)";
+
+/// Everything that became dirty, taken out of the facts.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    tenants: Vec<(TenantId, Dirty)>,
+    directory: bool,
+}
+
+impl Changes {
+    pub(super) fn take(facts: &mut Facts) -> Changes {
+        let directory = std::mem::take(&mut facts.directory_dirty);
+        let taken = facts.tenants.iter_mut().map(|(tenant, facts)| (*tenant, facts.take_dirty()));
+        let tenants = taken.filter(|(_, dirty)| !dirty.is_empty()).collect();
+        Changes { tenants, directory }
+    }
+
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tenants.is_empty() && !self.directory
+    }
+
+    /// The tenants whose types are among what is to be written.
+    pub(super) fn tenants_with_types(&self) -> impl Iterator<Item = TenantId> {
+        self.tenants.iter().filter(|(_, dirty)| !dirty.types.is_empty()).map(|(tenant, _)| *tenant)
+    }
+}
+
+/// Writes the changes.
+pub(super) fn changes(
+    conn: &Connection,
+    facts: &Facts,
+    changes: &Changes,
+    before: &Before,
+) -> Result<(), Trouble> {
+    if changes.directory {
+        directory(conn, &facts.directory, &before.directory)?;
+    }
+    let nothing = TenantBefore::default();
+    for (tenant, dirty) in &changes.tenants {
+        let missing = || Trouble::broken(format!("tenant {tenant} is dirty and not there"));
+        let facts = facts.tenants.get(tenant).ok_or_else(missing)?;
+        let before = before.tenants.get(tenant).unwrap_or(&nothing);
+        TenantWriter { conn, tenant: *tenant, facts, before }.write(dirty)?;
+    }
+    Ok(())
+}
+
+/// Writes the tenants and apps that are new or different.
+fn directory(conn: &Connection, now: &Directory, before: &Directory) -> Result<(), Trouble> {
+    for tenant in now.tenants.iter().filter(|tenant| !before.tenants.contains(tenant)) {
+        conn.prepare_cached(TENANT_INSERT)?.execute(params![
+            tenant.id.0,
+            tenant.name,
+            tenant.preset.name(),
+            tenant.on_conflict.name(),
+            tenant.created_at,
+        ])?;
+    }
+    for app in now.apps.iter().filter(|app| !before.apps.contains(app)) {
+        write_app(conn, app)?;
+    }
+    Ok(())
+}
+
+fn write_app(conn: &Connection, app: &App) -> Result<(), Trouble> {
+    let names: Vec<&str> = app.permissions.iter().map(|permission| permission.name()).collect();
+    conn.prepare_cached(APP_UPSERT)?.execute(params![
+        app.number.0,
+        app.tenant.0,
+        app.id,
+        app.name,
+        app.secret_hash,
+        app.key_version,
+        names.join(" "),
+        app.created_at,
+        app.revoked_at,
+    ])?;
+    Ok(())
+}
+
+struct TenantWriter<'a> {
+    conn: &'a Connection,
+    tenant: TenantId,
+    facts: &'a TenantFacts,
+    before: &'a TenantBefore,
+}
+
+impl TenantWriter<'_> {
+    fn write(&self, dirty: &Dirty) -> Result<(), Trouble> {
+        for number in &dirty.types {
+            let kind = loaded(self.facts.policy().type_of(*number))?;
+            let key = codec::type_key(self.tenant, *number);
+            self.conn.prepare_cached(TYPE_INSERT)?.execute((key, &*kind.name))?;
+        }
+        for number in &dirty.identities {
+            self.identity(loaded(self.facts.identity(*number))?)?;
+        }
+        let mut live = 0;
+        for id in &dirty.customers {
+            live += self.customer(loaded(self.facts.customer(*id))?)?;
+        }
+        for home in &dirty.homes {
+            self.home(*home, loaded(self.facts.home(*home))?)?;
+        }
+        for id in &dirty.merges {
+            self.merge(loaded(self.facts.merge(*id))?)?;
+        }
+        for id in &dirty.conflicts {
+            self.conflict(loaded(self.facts.conflict(*id))?)?;
+        }
+        for entry in &dirty.entries {
+            self.entry(entry)?;
+        }
+        self.counters(live)?;
+        if dirty.policy {
+            self.policy()?;
+        }
+        Ok(())
+    }
+
+    fn key(&self, number: i64) -> Result<i64, Trouble> {
+        codec::own_key(self.tenant, number)
+    }
+
+    fn identity(&self, identity: &Identity) -> Result<(), Trouble> {
+        let key = self.key(identity.number.0)?;
+        let home = identity.home.map(|home| self.key(home.0)).transpose()?;
+        let quarantine = identity.quarantine == Quarantine::Yes;
+        let companions = codec::list_blob(&identity.companions)?;
+        let apps = codec::list_blob(&identity.apps)?;
+        let (name, scope) = (&identity.name, &identity.scope);
+        match self.before.identities.get(&identity.number) {
+            Some(before) if *before == identity.home => self
+                .conn
+                .prepare_cached(IDENTITY_UPDATE)?
+                .execute(params![key, name, scope, quarantine, companions, apps])?,
+            Some(_) => self
+                .conn
+                .prepare_cached(IDENTITY_REHOME)?
+                .execute(params![key, name, scope, quarantine, companions, apps, home])?,
+            None => {
+                let kind = codec::type_key(self.tenant, identity.key.kind);
+                let value = &identity.key.value;
+                let raw = (identity.raw != *value).then_some(&identity.raw);
+                self.conn.prepare_cached(IDENTITY_INSERT)?.execute(params![
+                    key, kind, value, raw, name, scope, home, quarantine, companions, apps
+                ])?
+            }
+        };
+        Ok(())
+    }
+
+    /// Writes a customer row; answers how many more customers are live by it: -1, 0 or 1.
+    fn customer(&self, customer: &Customer) -> Result<i64, Trouble> {
+        let key = self.key(customer.id.0)?;
+        let columns = codec::fold_columns(&customer.fold)?;
+        let now = self.indexed(customer, columns.source, columns.stage)?;
+        let rev = i64::try_from(customer.rev).map_err(Trouble::broken)?;
+        let (homes, head) = (customer.homes, customer.head.0);
+        let (fields, cells) = (columns.fields, columns.cells);
+        let Some(before) = self.before.customers.get(&customer.id) else {
+            self.conn.prepare_cached(CUSTOMER_INSERT)?.execute(params![
+                key,
+                homes,
+                rev,
+                head,
+                fields,
+                cells,
+                now.live,
+                now.survivor,
+                now.updated_at,
+                now.source,
+                now.stage,
+                now.mobile_key,
+                now.email_key,
+                customer.created_at,
+            ])?;
+            return Ok(i64::from(now.live.is_some()));
+        };
+        let mut sql = CUSTOMER_UPDATE.to_owned();
+        let mut values: Vec<&dyn ToSql> = vec![&key, &homes, &rev, &head, &fields, &cells];
+        for (column, value) in now.changed_since(before) {
+            values.push(value);
+            // Writing into a String cannot fail.
+            write!(sql, ", {column} = ?{}", values.len()).map_err(Trouble::broken)?;
+        }
+        sql.push_str(" WHERE key = ?1");
+        self.conn.prepare_cached(&sql)?.execute(&*values)?;
+        Ok(i64::from(now.live.is_some()) - i64::from(before.live.is_some()))
+    }
+
+    fn indexed(
+        &self,
+        customer: &Customer,
+        source: Option<Box<str>>,
+        stage: Option<Box<str>>,
+    ) -> Result<Indexed, Trouble> {
+        let is_live = customer.state == State::Live;
+        let survivor = match customer.state {
+            State::MergedInto(survivor) => Some(self.key(survivor.0)?),
+            State::Live | State::Deleted => None,
+        };
+        let match_key = |attribute, canonical: fn(&str) -> String| {
+            let shown = customer.fold.text(attribute).filter(|_| is_live)?;
+            Some(canonical(shown).into())
+        };
+        Ok(Indexed {
+            live: is_live.then(|| i64::from(self.tenant.0)),
+            survivor,
+            updated_at: customer.updated_at,
+            source,
+            stage,
+            mobile_key: match_key(Attribute::Mobile, canonical::mobile),
+            email_key: match_key(Attribute::Email, canonical::email),
+        })
+    }
+
+    fn home(&self, home: CustomerId, fold: &Fold) -> Result<(), Trouble> {
+        let key = self.key(home.0)?;
+        let columns = codec::fold_columns(fold)?;
+        self.conn.prepare_cached(HOME_UPSERT)?.execute(params![
+            key,
+            columns.source,
+            columns.stage,
+            columns.fields,
+            columns.cells
+        ])?;
+        Ok(())
+    }
+
+    fn merge(&self, merge: &Merge) -> Result<(), Trouble> {
+        self.conn.prepare_cached(MERGE_INSERT)?.execute(params![
+            self.key(merge.id.0)?,
+            self.key(merge.left.0)?,
+            self.key(merge.right.0)?,
+            merge.seq.0,
+            codec::list_blob(&merge.bridge)?,
+            codec::list_blob(&merge.guards)?,
+        ])?;
+        Ok(())
+    }
+
+    fn conflict(&self, conflict: &Conflict) -> Result<(), Trouble> {
+        self.conn.prepare_cached(CONFLICT_UPSERT)?.execute(params![
+            self.key(conflict.id.0)?,
+            codec::variant_text(&conflict.kind)?,
+            codec::variant_text(&conflict.rule)?,
+            self.key(conflict.identity.0)?,
+            self.key(conflict.left.0)?,
+            conflict.right.map(|right| self.key(right.0)).transpose()?,
+            codec::list_blob(&conflict.evidence)?,
+            conflict.opened.0,
+            conflict.settled.map(|seq| seq.0),
+        ])?;
+        Ok(())
+    }
+
+    fn entry(&self, entry: &Entry) -> Result<(), Trouble> {
+        let key = self.key(entry.seq.0)?;
+        let blob = codec::entry_blob(entry)?;
+        self.conn.prepare_cached(JOURNAL_INSERT)?.execute((key, entry.at, blob))?;
+        Ok(())
+    }
+
+    fn counters(&self, live: i64) -> Result<(), Trouble> {
+        let counters = self.facts.counters();
+        self.conn.prepare_cached(TENANT_UPDATE)?.execute(params![
+            self.tenant.0,
+            live,
+            counters.customer.0,
+            counters.identity.0,
+            counters.seq.0,
+            counters.merge.0,
+            counters.conflict.0,
+        ])?;
+        Ok(())
+    }
+
+    fn policy(&self) -> Result<(), Trouble> {
+        let policy = self.facts.policy();
+        let (preset, on_conflict) = (policy.preset.name(), policy.on_conflict.name());
+        self.conn.prepare_cached(POLICY_UPDATE)?.execute((
+            self.tenant.0,
+            preset,
+            on_conflict,
+            policy.version,
+        ))?;
+        Ok(())
+    }
+}
+
+impl Indexed {
+    /// The columns that differ, with their values.
+    fn changed_since(&self, before: &Indexed) -> impl Iterator<Item = (&'static str, &dyn ToSql)> {
+        fn column<'v, T: ToSql + PartialEq>(
+            name: &'static str,
+            now: &'v T,
+            before: &T,
+        ) -> Option<(&'static str, &'v dyn ToSql)> {
+            (now != before).then_some((name, now))
+        }
+        [
+            column("live", &self.live, &before.live),
+            column("survivor", &self.survivor, &before.survivor),
+            column("updated_at", &self.updated_at, &before.updated_at),
+            column("source", &self.source, &before.source),
+            column("stage", &self.stage, &before.stage),
+            column("mobile_key", &self.mobile_key, &before.mobile_key),
+            column("email_key", &self.email_key, &before.email_key),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+fn loaded<T>(found: Option<T>) -> Result<T, Trouble> {
+    found.ok_or_else(|| Trouble::broken("what is dirty is not in the facts"))
+}

@@ -1,0 +1,359 @@
+//! The one writer: a thread that takes what is waiting, decides it as a group, and commits it once.
+//!
+//! There is no timer: a group is whatever arrived while the one before it was committed, so an
+//! idle hub adds no delay and a busy one shares each commit among many.
+
+use super::load::{self, TypesCache};
+use super::trouble::Trouble;
+use super::{SqliteOptions, write};
+use crate::{Batch, Gauges, Lane, StoreError};
+use kehub_core::TenantId;
+use kehub_core::command::{Command, Request};
+use kehub_core::decide::decide_batch;
+use kehub_core::outcome::Outcome;
+use rusqlite::Connection;
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// How often a group that found the file busy is tried before it is given back. Each try waits
+/// for as long as the connection's busy timeout.
+const BUSY_TRIES_MAX: u32 = 3;
+/// How many groups are remembered between two looks at the gauges.
+const RECENT_GROUPS_MAX: usize = 1024;
+
+const MARK: &str = "UPDATE hub SET writer = ?1, last_group = last_group + 1 WHERE id = 1";
+const MARKED: &str = "SELECT writer, last_group FROM hub WHERE id = 1";
+
+type Answer = Result<Vec<Outcome>, StoreError>;
+
+/// A batch that waits, and who waits for it.
+struct Job {
+    requests: Vec<Request>,
+    reply: oneshot::Sender<Answer>,
+}
+
+#[derive(Default)]
+struct Queue {
+    interactive: VecDeque<Job>,
+    bulk: VecDeque<Job>,
+    /// Requests that wait, in all and by tenant.
+    waiting: usize,
+    by_tenant: HashMap<TenantId, usize>,
+    closed: bool,
+    gauges: Gauges,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    queue_requests: usize,
+    group_requests: usize,
+}
+
+impl Shared {
+    /// A panic while the queue is locked cannot leave it half changed.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The writer, as the store holds it.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread on a connection of its own.
+    pub(super) fn start(conn: Connection, options: &SqliteOptions) -> Result<Writer, Trouble> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            arrived: Condvar::new(),
+            queue_requests: options.queue_requests,
+            group_requests: options.group_requests.max(1),
+        });
+        let mut number = [0_u8; 8];
+        getrandom::fill(&mut number).map_err(|error| Trouble::broken(error.to_string()))?;
+        let worker = Worker {
+            conn,
+            shared: Arc::clone(&shared),
+            number: i64::from_le_bytes(number),
+            cache: TypesCache::default(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || worker.run())
+            .map_err(Trouble::broken)?;
+        Ok(Writer { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Puts a batch into the queue and waits for its answer.
+    pub(super) async fn apply(&self, batch: Batch) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(batch, reply)?;
+        let gone = |_| StoreError::Unknown("the writer ended before it answered".into());
+        answer.await.map_err(gone)?
+    }
+
+    fn enqueue(&self, batch: Batch, reply: oneshot::Sender<Answer>) -> Result<(), StoreError> {
+        let lane = batch.lane();
+        let requests = batch.into_requests();
+        let count = requests.len();
+        let mut queue = self.shared.queue();
+        if queue.closed {
+            return Err(StoreError::NotApplied("the store is closed".into()));
+        }
+        // An idle queue takes any batch, so that one larger than the queue can pass at all.
+        let limit = self.shared.queue_requests;
+        let tenant = requests.first().map(|request| request.tenant);
+        if queue.waiting > 0 && queue.waiting + count > limit {
+            return Err(StoreError::QueueFull);
+        }
+        // No tenant takes the last quarter of the queue from the others.
+        if let Some(tenant) = tenant {
+            let theirs = queue.by_tenant.get(&tenant).copied().unwrap_or_default();
+            if theirs > 0 && theirs + count > limit - limit / 4 {
+                return Err(StoreError::QueueFull);
+            }
+        }
+        for request in &requests {
+            *queue.by_tenant.entry(request.tenant).or_default() += 1;
+        }
+        queue.waiting += count;
+        let job = Job { requests, reply };
+        match lane {
+            Lane::Interactive => queue.interactive.push_back(job),
+            Lane::Bulk => queue.bulk.push_back(job),
+        }
+        drop(queue);
+        self.shared.arrived.notify_one();
+        Ok(())
+    }
+
+    pub(super) fn gauges(&self) -> Gauges {
+        let mut queue = self.shared.queue();
+        let group_sizes = std::mem::take(&mut queue.gauges.group_sizes);
+        let commit_micros = std::mem::take(&mut queue.gauges.commit_micros);
+        let queue_depth = u64::try_from(queue.waiting).unwrap_or(u64::MAX);
+        Gauges { queue_depth, group_sizes, commit_micros, ..queue.gauges.clone() }
+    }
+
+    /// Refuses what comes, finishes what is there, ends the thread.
+    pub(super) fn close(&self) {
+        self.shared.queue().closed = true;
+        self.shared.arrived.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer ended in a panic");
+        }
+    }
+}
+
+/// The writer's own thread.
+struct Worker {
+    conn: Connection,
+    shared: Arc<Shared>,
+    /// Tells this writer's groups from those of other processes.
+    number: i64,
+    cache: TypesCache,
+}
+
+/// What came of a group that was tried.
+enum Tried {
+    Answered(Vec<Outcome>, Option<u64>),
+    /// Rolled back.
+    NotApplied(Trouble),
+    /// A decision panicked; rolled back.
+    Panicked,
+    /// COMMIT failed, and the marker cannot be read.
+    Unknown(Trouble),
+}
+
+impl Worker {
+    fn run(mut self) {
+        while let Some(group) = self.next_group() {
+            self.serve(group);
+        }
+    }
+
+    /// What is waiting, interactive first, up to the group limit but at least one batch; `None`
+    /// once the queue is closed and empty.
+    fn next_group(&self) -> Option<Vec<Job>> {
+        let mut queue = self.shared.queue();
+        while queue.interactive.is_empty() && queue.bulk.is_empty() {
+            if queue.closed {
+                return None;
+            }
+            queue = self.shared.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut group = Vec::new();
+        let mut count = 0;
+        loop {
+            let queue = &mut *queue;
+            let lane =
+                if queue.interactive.is_empty() { &mut queue.bulk } else { &mut queue.interactive };
+            let fits = lane.front().is_some_and(|job| {
+                count == 0 || count + job.requests.len() <= self.shared.group_requests
+            });
+            let Some(job) = lane.pop_front_if(|_| fits) else { break };
+            count += job.requests.len();
+            queue.waiting -= job.requests.len();
+            for request in &job.requests {
+                if let Some(theirs) = queue.by_tenant.get_mut(&request.tenant) {
+                    *theirs -= 1;
+                    if *theirs == 0 {
+                        queue.by_tenant.remove(&request.tenant);
+                    }
+                }
+            }
+            group.push(job);
+        }
+        Some(group)
+    }
+
+    /// Applies a group and answers everybody in it.
+    fn serve(&mut self, group: Vec<Job>) {
+        let requests: Vec<Request> =
+            group.iter().flat_map(|job| job.requests.iter().cloned()).collect();
+        match self.try_group(&requests) {
+            Tried::Answered(outcomes, commit_micros) => {
+                self.count(requests.len(), commit_micros);
+                let mut outcomes = outcomes.into_iter();
+                for job in group {
+                    let theirs = outcomes.by_ref().take(job.requests.len()).collect();
+                    answer(job.reply, Ok(theirs));
+                }
+            }
+            // One member may be the reason: try each on its own, so that it fails alone.
+            Tried::Panicked | Tried::NotApplied(_) if group.len() > 1 => {
+                for job in group {
+                    self.serve(vec![job]);
+                }
+            }
+            Tried::NotApplied(trouble) => refuse(group, StoreError::from(trouble)),
+            Tried::Panicked => {
+                refuse(group, StoreError::Corrupt("a decision failed; nothing was written".into()));
+            }
+            Tried::Unknown(trouble) => refuse(group, StoreError::Unknown(trouble.into())),
+        }
+    }
+
+    /// Load, decide, write, commit. A busy file is tried again.
+    fn try_group(&mut self, requests: &[Request]) -> Tried {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let tried = catch_unwind(AssertUnwindSafe(|| self.transact(requests)));
+            let tried = tried.unwrap_or(Tried::Panicked);
+            if !matches!(tried, Tried::Answered(..)) {
+                self.roll_back();
+            }
+            match tried {
+                Tried::NotApplied(trouble) if trouble.is_busy() && attempts < BUSY_TRIES_MAX => (),
+                tried @ (Tried::Answered(..)
+                | Tried::NotApplied(_)
+                | Tried::Panicked
+                | Tried::Unknown(_)) => return tried,
+            }
+        }
+    }
+
+    fn roll_back(&mut self) {
+        self.cache = TypesCache::default();
+        if !self.conn.is_autocommit()
+            && let Err(error) = self.conn.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+    }
+
+    fn transact(&mut self, requests: &[Request]) -> Tried {
+        let outcomes = match self.prepare(requests) {
+            Ok(Prepared::Unchanged(outcomes)) => return Tried::Answered(outcomes, None),
+            Ok(Prepared::Written(outcomes)) => outcomes,
+            Err(trouble) => return Tried::NotApplied(trouble),
+        };
+        let marker = self.marker();
+        let started = Instant::now();
+        let committed = self.conn.execute_batch("COMMIT").map_err(Trouble::from);
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let Err(trouble) = committed else { return Tried::Answered(outcomes, Some(micros)) };
+        if !self.conn.is_autocommit() {
+            // Still in the transaction: it was certainly not committed.
+            return Tried::NotApplied(trouble);
+        }
+        // The marker was read inside the transaction; the same one seen from outside proves it.
+        match (marker, self.marker()) {
+            (Ok(inside), Ok(outside)) if inside == outside => {
+                Tried::Answered(outcomes, Some(micros))
+            }
+            (Ok(_), Ok(_)) => Tried::NotApplied(trouble),
+            (Err(_), _) | (_, Err(_)) => Tried::Unknown(trouble),
+        }
+    }
+
+    fn prepare(&mut self, requests: &[Request]) -> Result<Prepared, Trouble> {
+        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        let (mut facts, before) = load::facts(&self.conn, requests, &mut self.cache)?;
+        let outcomes = decide_batch(requests, &mut facts);
+        if outcomes.len() != requests.len() {
+            return Err(Trouble::broken("as many outcomes as requests were due"));
+        }
+        let changes = write::Changes::take(&mut facts);
+        let probed = requests.iter().any(|request| matches!(request.command, Command::Probe));
+        if changes.is_empty() && !probed {
+            self.conn.execute_batch("ROLLBACK")?;
+            return Ok(Prepared::Unchanged(outcomes));
+        }
+        for tenant in changes.tenants_with_types() {
+            self.cache.forget(tenant);
+        }
+        write::changes(&self.conn, &facts, &changes, &before)?;
+        self.conn.prepare_cached(MARK)?.execute([self.number])?;
+        Ok(Prepared::Written(outcomes))
+    }
+
+    /// Who committed the last group, and its number.
+    fn marker(&self) -> Result<(i64, i64), Trouble> {
+        Ok(self.conn.query_row(MARKED, (), |row| Ok((row.get(0)?, row.get(1)?)))?)
+    }
+
+    fn count(&self, requests: usize, commit_micros: Option<u64>) {
+        let mut queue = self.shared.queue();
+        let gauges = &mut queue.gauges;
+        gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
+        let Some(commit_micros) = commit_micros else { return };
+        gauges.groups_total += 1;
+        if gauges.group_sizes.len() < RECENT_GROUPS_MAX {
+            gauges.group_sizes.push(u32::try_from(requests).unwrap_or(u32::MAX));
+            gauges.commit_micros.push(commit_micros);
+        }
+    }
+}
+
+enum Prepared {
+    /// Nothing to write: the transaction is over.
+    Unchanged(Vec<Outcome>),
+    /// Written, to be committed.
+    Written(Vec<Outcome>),
+}
+
+fn refuse(group: Vec<Job>, error: StoreError) {
+    // A group that is refused as a whole has one member; see `serve`.
+    let mut error = Some(error);
+    for job in group {
+        let again = || StoreError::NotApplied("the group it was in failed".into());
+        answer(job.reply, Err(error.take().unwrap_or_else(again)));
+    }
+}
+
+/// Somebody who stopped waiting is no trouble.
+fn answer(reply: oneshot::Sender<Answer>, outcome: Answer) {
+    drop(reply.send(outcome));
+}

@@ -1,0 +1,146 @@
+//! A store that fails on demand: before the work, or after it. For tests of those who use the
+//! port; the case that is forgotten most is the failure after the work was done.
+
+use crate::{Batch, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError};
+use async_trait::async_trait;
+use kehub_core::customer::Customer;
+use kehub_core::directory::Directory;
+use kehub_core::facts::Snapshot;
+use kehub_core::filter::Filter;
+use kehub_core::journal::Entry;
+use kehub_core::outcome::Outcome;
+use kehub_core::{CustomerId, Seq, TenantId};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What goes wrong with one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// The queue is full: nothing is done.
+    QueueFull,
+    /// It fails before the work: [`StoreError::NotApplied`].
+    Before,
+    /// It fails after the work: [`StoreError::Unknown`].
+    After,
+    /// What was read makes no sense: [`StoreError::Corrupt`], nothing is done.
+    Corrupt,
+}
+
+/// Another store, with faults. Each call takes the next fault of the plan; without one it works.
+#[derive(Debug)]
+pub struct UnreliableStore {
+    inner: Arc<dyn Store>,
+    plan: Mutex<VecDeque<Fault>>,
+}
+
+impl UnreliableStore {
+    /// Wraps a store that works.
+    pub fn new(inner: Arc<dyn Store>) -> UnreliableStore {
+        UnreliableStore { inner, plan: Mutex::default() }
+    }
+
+    /// Plans faults for the next calls, one each.
+    pub fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).extend(faults);
+    }
+
+    /// Takes the next fault; `true` if the call is to fail after its work.
+    fn next(&self) -> Result<bool, StoreError> {
+        let fault = self.plan.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        match fault.unwrap_or(Fault::None) {
+            Fault::None => Ok(false),
+            Fault::After => Ok(true),
+            Fault::QueueFull => Err(StoreError::QueueFull),
+            Fault::Before => Err(StoreError::NotApplied("planned".into())),
+            Fault::Corrupt => Err(StoreError::Corrupt("planned".into())),
+        }
+    }
+}
+
+fn then<T>(fails: bool, found: Result<T, StoreError>) -> Result<T, StoreError> {
+    match found {
+        Ok(_) if fails => Err(StoreError::Unknown("planned".into())),
+        found => found,
+    }
+}
+
+#[async_trait]
+impl Store for UnreliableStore {
+    async fn apply(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError> {
+        let fails = self.next()?;
+        then(fails, self.inner.apply(batch).await)
+    }
+
+    async fn customer(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        let fails = self.next()?;
+        then(fails, self.inner.customer(tenant, id).await)
+    }
+
+    async fn customers(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page, StoreError> {
+        let fails = self.next()?;
+        then(fails, self.inner.customers(tenant, filter, page).await)
+    }
+
+    async fn customer_count(&self, tenant: TenantId, filter: &Filter) -> Result<u64, StoreError> {
+        let fails = self.next()?;
+        then(fails, self.inner.customer_count(tenant, filter).await)
+    }
+
+    async fn identities_of(
+        &self,
+        tenant: TenantId,
+        customers: &[CustomerId],
+    ) -> Result<Vec<OwnedIdentity>, StoreError> {
+        let fails = self.next()?;
+        then(fails, self.inner.identities_of(tenant, customers).await)
+    }
+
+    async fn identities_named(
+        &self,
+        tenant: TenantId,
+        kind: Option<&str>,
+        value: &str,
+    ) -> Result<Vec<OwnedIdentity>, StoreError> {
+        let fails = self.next()?;
+        then(fails, self.inner.identities_named(tenant, kind, value).await)
+    }
+
+    async fn journal(
+        &self,
+        tenant: TenantId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let fails = self.next()?;
+        then(fails, self.inner.journal(tenant, after, limit).await)
+    }
+
+    async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {
+        let fails = self.next()?;
+        then(fails, self.inner.snapshot(tenant).await)
+    }
+
+    async fn directory(&self) -> Result<Directory, StoreError> {
+        let fails = self.next()?;
+        then(fails, self.inner.directory().await)
+    }
+
+    fn gauges(&self) -> Gauges {
+        self.inner.gauges()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.inner.close().await
+    }
+}

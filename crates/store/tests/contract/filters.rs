@@ -1,0 +1,134 @@
+//! SQL filters and orders mean what the core says: random ones over random customers, compared
+//! with the model.
+
+use crate::support::{Rig, TENANT, identity};
+use kehub_core::CustomerId;
+use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
+use kehub_core::command::{Command, Upsert};
+use kehub_core::filter::{Condition, Filter, Order, Period, SortKey};
+use kehub_store::PageRequest;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+const TEXTS: &[&str] = &["a", "B", "上海", "ä", "a b", "'", "\"", "%", "1", "é\u{10FFFF}"];
+
+fn any_custom() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<bool>().prop_map(Value::Flag),
+        (-3..4_i64).prop_map(Value::Integer),
+        (-30..30_i32).prop_map(|n| Value::Decimal(Real::new(f64::from(n) / 8.0).unwrap())),
+        Just(Value::Integer(i64::MAX)),
+        prop::sample::select(TEXTS).prop_map(|text| Value::Text(text.into())),
+    ]
+}
+
+fn any_customer() -> impl Strategy<Value = Upsert> {
+    let text = || prop::option::of(prop::sample::select(TEXTS));
+    let number = || prop::option::of(0..4_i64);
+    let verified = prop::option::of(any::<bool>());
+    (text(), text(), text(), text(), number(), number(), verified, prop::option::of(any_custom()))
+        .prop_map(|(name, nick, source, stage, gender, mobile, verified, custom)| {
+            let mut upsert = Upsert::default();
+            let mut give = |attribute, value: Option<Value>| {
+                if value.is_some() {
+                    upsert.fields.values.insert(FieldKey::Builtin(attribute), value);
+                }
+            };
+            let text = |text: Option<&str>| text.map(|text| Value::Text(text.into()));
+            give(Attribute::Name, text(name));
+            give(Attribute::NickName, text(nick));
+            give(Attribute::Source, text(source));
+            give(Attribute::Stage, text(stage));
+            give(Attribute::Gender, gender.map(|gender| Value::Integer(gender % 3)));
+            give(Attribute::IsMember, gender.map(|gender| Value::Flag(gender > 1)));
+            give(Attribute::DateJoin, gender.map(|gender| Value::Integer(gender * 3_000_000)));
+            let contact =
+                |form: fn(i64) -> String| mobile.map(|number| Value::Text(form(number).into()));
+            give(Attribute::Mobile, contact(|number| format!("+86 1380000000{number}")));
+            give(Attribute::Email, contact(|number| format!("E{number}@example.com")));
+            upsert.fields.mobile_verified = verified;
+            if custom.is_some() {
+                upsert.fields.values.insert(FieldKey::custom("k.1-x").unwrap(), custom);
+            }
+            upsert
+        })
+}
+
+fn any_period() -> impl Strategy<Value = Period> {
+    let moment = || prop::option::of((0..14_i64).prop_map(|second| second * 1_000_000));
+    (moment(), moment()).prop_map(|(from, before)| Period { from, before })
+}
+
+fn any_condition() -> impl Strategy<Value = Condition> {
+    let attribute = || {
+        prop::sample::select(vec![
+            Attribute::Name,
+            Attribute::Source,
+            Attribute::Stage,
+            Attribute::NickName,
+        ])
+    };
+    prop_oneof![
+        (attribute(), prop::sample::select(TEXTS))
+            .prop_map(|(attribute, text)| Condition::TextIs(attribute, text.to_owned())),
+        attribute().prop_map(Condition::Empty),
+        (0..4_u8).prop_map(|number| Condition::MobileIs(format!("1380000000{number}"))),
+        (0..4_u8).prop_map(|number| Condition::EmailIs(format!("e{number}@example.com"))),
+        (0..3_i64).prop_map(Condition::GenderIs),
+        prop::collection::vec((0..14_i64).prop_map(CustomerId), 0..6).prop_map(Condition::IdIn),
+        any_period().prop_map(Condition::Created),
+        any_period().prop_map(Condition::Updated),
+    ]
+}
+
+fn any_order() -> impl Strategy<Value = Order> {
+    let key = prop_oneof![
+        4 => prop::sample::select(Attribute::ALL).prop_map(SortKey::Attribute),
+        1 => Just(SortKey::Custom("k.1-x".into())),
+    ];
+    (key, any::<bool>()).prop_map(|(by, descending)| Order { by, descending })
+}
+
+type Ask = (Vec<Condition>, Order, u64, u32);
+
+async fn asked(customers: Vec<Upsert>, merged: Option<(usize, usize)>, asks: Vec<Ask>) {
+    let (model, engine) = (Rig::memory().await, Rig::sqlite().await);
+    let mut commands = Vec::new();
+    for (place, mut upsert) in customers.into_iter().enumerate() {
+        upsert.identities.push(identity(&format!("o{place}")));
+        commands.push(Command::Upsert(upsert));
+    }
+    if let Some((one, other)) = merged {
+        let identities = vec![identity(&format!("o{one}")), identity(&format!("o{other}"))];
+        commands.push(Command::Upsert(Upsert { identities, ..Upsert::default() }));
+    }
+    for rig in [&model, &engine] {
+        rig.batch(commands.iter().map(|it| rig.request(TENANT, it.clone())).collect()).await;
+    }
+    for (conditions, order, offset, limit) in asks {
+        let filter = Filter { conditions };
+        let page = PageRequest { order, offset, limit };
+        let expected = model.store.customers(TENANT, &filter, &page).await.unwrap();
+        let found = engine.store.customers(TENANT, &filter, &page).await.unwrap();
+        assert_eq!(expected, found, "{filter:?} {page:?}");
+        let count = engine.store.customer_count(TENANT, &filter).await.unwrap();
+        assert_eq!(count, expected.total);
+    }
+}
+
+#[test]
+fn any_filter_and_order_mean_the_same_in_sql() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let mut runner = TestRunner::new(Config { cases: 48, ..Config::default() });
+    let ask = (prop::collection::vec(any_condition(), 0..4), any_order(), 0..4_u64, 1..20_u32);
+    let strategy = (
+        prop::collection::vec(any_customer(), 1..12),
+        prop::option::of((0..12_usize, 0..12_usize)),
+        prop::collection::vec(ask, 8..24),
+    );
+    let run = |(customers, merged, asks)| {
+        runtime.block_on(asked(customers, merged, asks));
+        Ok(())
+    };
+    runner.run(&strategy, run).unwrap();
+}

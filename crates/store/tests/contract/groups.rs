@@ -1,0 +1,103 @@
+//! Many at once.
+
+use crate::support::{Rig, TENANT, resolution, upsert};
+use kehub_core::command::Command;
+use kehub_core::filter::Filter;
+use kehub_core::outcome::ResultKind;
+use kehub_store::{Batch, Lane, SqliteOptions, StoreError};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+async fn all_at_once(rig: &Rig, commands: Vec<Command>) -> Vec<ResultKind> {
+    let mut running = JoinSet::new();
+    for command in commands {
+        let (store, request) = (Arc::clone(&rig.store), rig.request(TENANT, command));
+        running.spawn(async move { store.apply(Batch::one(request)).await.unwrap().remove(0) });
+    }
+    let outcomes = running.join_all().await;
+    outcomes.into_iter().map(|outcome| resolution(outcome).result).collect()
+}
+
+pub(crate) async fn equal_first_upserts_at_once_create_one_customer(rig: &Rig) {
+    let commands = vec![upsert(&["a1", "m1"], &[("name", "Wang")]); 64];
+    let results = all_at_once(rig, commands).await;
+    let count = |wanted| results.iter().filter(|result| **result == wanted).count();
+    assert_eq!((count(ResultKind::Created), count(ResultKind::Unchanged)), (1, 63));
+}
+
+pub(crate) async fn crossed_upserts_at_once_neither_fail_nor_wait_for_ever(rig: &Rig) {
+    let crossed = (0..2_000).map(|number| {
+        let (x, y) = (format!("o{}", number / 2), format!("m{}", number / 2));
+        if number % 2 == 0 { upsert(&[&x, &y], &[]) } else { upsert(&[&y, &x], &[]) }
+    });
+    let results = all_at_once(rig, crossed.collect()).await;
+    assert_eq!(results.iter().filter(|result| **result == ResultKind::Created).count(), 1_000);
+    assert_eq!(rig.store.customer_count(TENANT, &Filter::default()).await.unwrap(), 1_000);
+}
+
+pub(crate) async fn nothing_is_accepted_after_closing(rig: &Rig) {
+    rig.upsert(&["a1"], &[]).await;
+    rig.store.close().await.unwrap();
+    rig.store.close().await.unwrap();
+    let refused = rig.try_run(TENANT, upsert(&["a2"], &[])).await;
+    assert!(matches!(refused, Err(StoreError::NotApplied(_))), "{refused:?}");
+}
+
+/// While one group is committed the next one gathers: 2,000 upserts that wait at the same time
+/// take far fewer commits.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_together_is_committed_together() {
+    let rig = Rig::sqlite().await;
+    let before = rig.store.gauges();
+    let commands = (0..2_000).map(|number| upsert(&[&format!("a{number}")], &[])).collect();
+    all_at_once(&rig, commands).await;
+    let after = rig.store.gauges();
+    assert_eq!(after.grouped_total - before.grouped_total, 2_000);
+    assert!(after.groups_total - before.groups_total < 1_000, "{after:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_refuses_at_once_and_loses_nothing() {
+    let options =
+        SqliteOptions { queue_requests: 8, group_requests: 4, ..SqliteOptions::default() };
+    let rig = Rig::sqlite_with(options).await;
+    let mut running = JoinSet::new();
+    for number in 0..500 {
+        let command = upsert(&[&format!("a{number}")], &[]);
+        let (store, request) = (Arc::clone(&rig.store), rig.request(TENANT, command));
+        running.spawn(async move { store.apply(Batch::one(request)).await });
+    }
+    let mut accepted = 0;
+    for outcome in running.join_all().await {
+        match outcome {
+            Ok(_) => accepted += 1,
+            Err(StoreError::QueueFull) => (),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(rig.store.customer_count(TENANT, &Filter::default()).await.unwrap(), accepted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_larger_than_the_queue_passes_when_nobody_waits() {
+    let options =
+        SqliteOptions { queue_requests: 8, group_requests: 4, ..SqliteOptions::default() };
+    let rig = Rig::sqlite_with(options).await;
+    let rows = (0..100).map(|number| rig.request(TENANT, upsert(&[&format!("a{number}")], &[])));
+    let batch = Batch::new(rows.collect(), Lane::Bulk).unwrap();
+    assert_eq!(rig.store.apply(batch).await.unwrap().len(), 100);
+}
+
+/// A caller that goes away takes nothing with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_stops_waiting_disturbs_nobody() {
+    let rig = Rig::sqlite().await;
+    for number in 0..50 {
+        let command = upsert(&[&format!("a{number}")], &[]);
+        let (store, request) = (Arc::clone(&rig.store), rig.request(TENANT, command));
+        let waiting = tokio::spawn(async move { store.apply(Batch::one(request)).await });
+        waiting.abort();
+        drop(waiting.await);
+    }
+    assert_eq!(rig.upsert(&["o1"], &[]).await.result, ResultKind::Created);
+}

@@ -1,0 +1,100 @@
+//! Lists and look-ups.
+
+use crate::support::{Rig, TENANT};
+use kehub_core::CustomerId;
+use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
+use kehub_core::command::{Command, Upsert};
+use kehub_core::filter::{Condition, Filter, Order, SortKey};
+
+fn by(attribute: Attribute, descending: bool) -> Order {
+    Order { by: SortKey::Attribute(attribute), descending }
+}
+
+async fn ids(rig: &Rig, filter: Filter, order: Order, part: (u64, u32)) -> Vec<i64> {
+    rig.page(filter, order, part).await.customers.iter().map(|customer| customer.id.0).collect()
+}
+
+pub(crate) async fn a_page_is_in_order_and_knows_the_total(rig: &Rig) {
+    for (account, city) in [("a1", "上海"), ("a2", ""), ("a3", "Beijing"), ("a4", "上海")] {
+        rig.upsert(&[account], &[("city", city)]).await;
+    }
+    let page = rig.page(Filter::default(), Order::default(), (1, 2)).await;
+    assert_eq!(page.total, 4);
+    assert_eq!(page.customers.iter().map(|c| c.id.0).collect::<Vec<_>>(), [2, 3]);
+    let city = |descending| by(Attribute::City, descending);
+    assert_eq!(ids(rig, Filter::default(), city(false), (0, 9)).await, [2, 3, 1, 4]);
+    assert_eq!(ids(rig, Filter::default(), city(true), (0, 9)).await, [4, 1, 3, 2]);
+    let in_shanghai =
+        Filter { conditions: vec![Condition::TextIs(Attribute::City, "上海".into())] };
+    assert_eq!(rig.store.customer_count(TENANT, &in_shanghai).await.unwrap(), 2);
+    assert_eq!(ids(rig, in_shanghai, by(Attribute::LastUpdated, true), (0, 9)).await, [4, 1]);
+}
+
+pub(crate) async fn a_page_past_the_end_is_empty(rig: &Rig) {
+    rig.upsert(&["a1"], &[]).await;
+    let page = rig.page(Filter::default(), Order::default(), (100, 10)).await;
+    assert_eq!((page.total, page.customers), (1, Vec::new()));
+    let page = rig.page(Filter::default(), Order::default(), (u64::MAX, 10)).await;
+    assert_eq!(page.total, 1);
+}
+
+pub(crate) async fn redirecting_ids_in_a_filter_stand_for_their_survivor(rig: &Rig) {
+    rig.upsert(&["o1"], &[]).await;
+    rig.upsert(&["o2"], &[]).await;
+    rig.upsert(&["o1", "o2"], &[]).await;
+    rig.upsert(&["o3"], &[]).await;
+    let ids_of = |ids: &[i64]| Filter {
+        conditions: vec![Condition::IdIn(ids.iter().map(|id| CustomerId(*id)).collect())],
+    };
+    let found = ids(rig, ids_of(&[2, 1, 3, 99, -4]), Order::default(), (0, 9)).await;
+    assert_eq!(found, [1, 3]);
+    assert_eq!(rig.store.customer_count(TENANT, &ids_of(&[2])).await.unwrap(), 1);
+    assert_eq!(rig.store.customer_count(TENANT, &ids_of(&[])).await.unwrap(), 0);
+    assert_eq!(rig.store.customer_count(TENANT, &Filter::default()).await.unwrap(), 2);
+}
+
+pub(crate) async fn identities_are_found_by_owner_type_and_value(rig: &Rig) {
+    rig.upsert(&["o1"], &[]).await;
+    rig.upsert(&["m1"], &[]).await;
+    rig.upsert(&["o1", "m1", "e1"], &[]).await;
+    let of = |ids: Vec<CustomerId>| async move {
+        let found = rig.store.identities_of(TENANT, &ids).await.unwrap();
+        found.into_iter().map(|it| (it.owner.0, it.kind, it.identity.raw)).collect::<Vec<_>>()
+    };
+    let held = of(vec![CustomerId(2), CustomerId(1)]).await;
+    let expected = [("wechat", "o1"), ("mobile", "13800000001"), ("email", "e1@example.com")];
+    assert_eq!(held, expected.map(|(kind, raw)| (1, kind.into(), raw.into())));
+
+    let named = |kind: Option<&'static str>, value: &'static str| async move {
+        let found = rig.store.identities_named(TENANT, kind, value).await.unwrap();
+        found.into_iter().map(|it| (it.owner.0, it.kind.to_string())).collect::<Vec<_>>()
+    };
+    assert_eq!(named(Some("Mobile "), "+86 138 0000 0001").await, [(1, "mobile".to_owned())]);
+    assert_eq!(named(None, "E1@example.com").await, [(1, "email".to_owned())]);
+    assert_eq!(named(Some("wechat"), "13800000001").await, []);
+    assert_eq!(named(Some("nothing"), "o1").await, []);
+}
+
+pub(crate) async fn custom_attributes_sort_across_types(rig: &Rig) {
+    let values = [
+        Some(Value::Text("b".into())),
+        None,
+        Some(Value::Integer(10)),
+        Some(Value::Flag(true)),
+        Some(Value::Decimal(Real::new(9.5).unwrap())),
+        Some(Value::Flag(false)),
+        Some(Value::Text("10".into())),
+    ];
+    let key = FieldKey::custom("a.b-c").unwrap();
+    for (place, value) in values.into_iter().enumerate() {
+        let mut upsert = Upsert::default();
+        upsert.identities.push(crate::support::identity(&format!("a{place}")));
+        if value.is_some() {
+            upsert.fields.values.insert(key.clone(), value);
+        }
+        rig.run(TENANT, Command::Upsert(upsert)).await;
+    }
+    let order = |descending| Order { by: SortKey::named("attr.a.b-c").unwrap(), descending };
+    assert_eq!(ids(rig, Filter::default(), order(false), (0, 9)).await, [2, 6, 4, 5, 3, 7, 1]);
+    assert_eq!(ids(rig, Filter::default(), order(true), (0, 9)).await, [1, 7, 3, 5, 4, 6, 2]);
+}

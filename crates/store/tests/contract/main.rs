@@ -1,0 +1,65 @@
+//! What every engine promises, run against each of them.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that panics has failed, and says where"
+)]
+
+mod access;
+mod filters;
+mod groups;
+mod lists;
+mod model;
+mod support;
+mod writes;
+
+/// Runs each promise against each engine, so that a failure reads `on_sqlite::a_refused_…`.
+macro_rules! contract {
+    ($($module:ident::{$($promise:ident),* $(,)?}),* $(,)?) => {
+        mod on_memory {
+            use crate::{support, $($module),*};
+            $($(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() { $module::$promise(&support::Rig::memory().await).await; })*)*
+        }
+        mod on_sqlite {
+            use crate::{support, $($module),*};
+            $($(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() { $module::$promise(&support::Rig::sqlite().await).await; })*)*
+        }
+    };
+}
+
+contract! {
+    writes::{
+        a_new_identity_creates_a_customer,
+        a_known_identity_updates_its_customer,
+        a_merged_away_id_answers_with_its_survivor,
+        a_refused_command_leaves_its_neighbours_alone,
+        a_dry_run_stores_nothing,
+        a_later_row_of_a_batch_sees_the_earlier_ones,
+        a_deleted_customer_is_gone_from_every_read,
+        the_journal_is_the_chain_of_what_happened,
+        a_probe_is_written,
+        a_tenant_that_does_not_exist_is_refused,
+    },
+    access::{
+        tenants_and_apps_are_in_the_directory,
+        an_app_can_be_rotated_revoked_and_permitted,
+        an_app_belongs_to_its_tenant,
+        a_policy_change_rules_the_next_upsert,
+        a_tenant_sees_nothing_of_another,
+    },
+    lists::{
+        a_page_is_in_order_and_knows_the_total,
+        a_page_past_the_end_is_empty,
+        redirecting_ids_in_a_filter_stand_for_their_survivor,
+        identities_are_found_by_owner_type_and_value,
+        custom_attributes_sort_across_types,
+    },
+    groups::{
+        equal_first_upserts_at_once_create_one_customer,
+        crossed_upserts_at_once_neither_fail_nor_wait_for_ever,
+        nothing_is_accepted_after_closing,
+    },
+}

@@ -1,0 +1,145 @@
+//! An engine to be tried, and short ways to ask it.
+
+use kehub_core::attribute::{Attribute, FieldKey, Value};
+use kehub_core::command::{Command, FieldsSent, IdentitySent, Origin, Request, Upsert};
+use kehub_core::customer::Customer;
+use kehub_core::directory::NewTenant;
+use kehub_core::filter::{Filter, Order};
+use kehub_core::outcome::{Outcome, Resolution};
+use kehub_core::policy::Preset;
+use kehub_core::{AppNumber, CustomerId, TenantId};
+use kehub_store::{
+    Batch, Lane, MemoryStore, Page, PageRequest, SqliteOptions, SqliteStore, Store, StoreError,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tempfile::TempDir;
+
+/// The tenant that a rig starts with.
+pub(crate) const TENANT: TenantId = TenantId(1);
+
+/// An engine with one tenant.
+pub(crate) struct Rig {
+    pub(crate) store: Arc<dyn Store>,
+    clock: AtomicI64,
+    /// Holds the file of an engine that has one for as long as the rig lives.
+    _folder: Option<TempDir>,
+}
+
+impl Rig {
+    pub(crate) async fn memory() -> Rig {
+        Rig::with(Arc::new(MemoryStore::new().unwrap()), None).await
+    }
+
+    pub(crate) async fn sqlite() -> Rig {
+        Rig::sqlite_with(SqliteOptions::default()).await
+    }
+
+    pub(crate) async fn sqlite_with(options: SqliteOptions) -> Rig {
+        let folder = TempDir::new().unwrap();
+        let store = SqliteStore::open(folder.path().join("hub.db"), options).unwrap();
+        Rig::with(Arc::new(store), Some(folder)).await
+    }
+
+    async fn with(store: Arc<dyn Store>, folder: Option<TempDir>) -> Rig {
+        let rig = Rig { store, clock: AtomicI64::new(0), _folder: folder };
+        assert_eq!(rig.tenant("first", Preset::Compat).await, TENANT);
+        rig
+    }
+
+    /// Creates a tenant.
+    pub(crate) async fn tenant(&self, name: &str, preset: Preset) -> TenantId {
+        let new = NewTenant { name: name.into(), preset };
+        match self.run(TENANT, Command::CreateTenant(new)).await {
+            Outcome::Tenant(tenant) => tenant.id,
+            other => panic!("no tenant: {other:?}"),
+        }
+    }
+
+    /// A request at the next second.
+    pub(crate) fn request(&self, tenant: TenantId, command: Command) -> Request {
+        let at = (self.clock.fetch_add(1, Ordering::Relaxed) + 1) * 1_000_000;
+        let origin = Origin { app: AppNumber(1), actor: None, request: "test".into(), at };
+        Request { tenant, origin, dry_run: false, command }
+    }
+
+    pub(crate) async fn run(&self, tenant: TenantId, command: Command) -> Outcome {
+        self.try_run(tenant, command).await.unwrap()
+    }
+
+    pub(crate) async fn try_run(
+        &self,
+        tenant: TenantId,
+        command: Command,
+    ) -> Result<Outcome, StoreError> {
+        let batch = Batch::one(self.request(tenant, command));
+        Ok(self.store.apply(batch).await?.remove(0))
+    }
+
+    pub(crate) async fn batch(&self, requests: Vec<Request>) -> Vec<Outcome> {
+        let count = requests.len();
+        let batch = Batch::new(requests, Lane::Interactive).unwrap();
+        let outcomes = self.store.apply(batch).await.unwrap();
+        assert_eq!(outcomes.len(), count);
+        outcomes
+    }
+
+    /// Upserts for the first tenant, and says what came of it.
+    pub(crate) async fn upsert(&self, identities: &[&str], fields: &[(&str, &str)]) -> Resolution {
+        resolution(self.run(TENANT, upsert(identities, fields)).await)
+    }
+
+    pub(crate) async fn customer(&self, id: i64) -> Option<Customer> {
+        self.store.customer(TENANT, CustomerId(id)).await.unwrap()
+    }
+
+    pub(crate) async fn page(&self, filter: Filter, order: Order, part: (u64, u32)) -> Page {
+        let page = PageRequest { order, offset: part.0, limit: part.1 };
+        self.store.customers(TENANT, &filter, &page).await.unwrap()
+    }
+}
+
+/// `a1`, `u1`, `o1`, `m1`, `e1`, `d1`: an identity of the type that the letter stands for.
+pub(crate) fn identity(word: &str) -> IdentitySent {
+    let (letter, number) = word.split_at(1);
+    let (kind, value) = match letter {
+        "a" => ("crm-account", word.to_owned()),
+        "b" => ("shop-account", word.to_owned()),
+        "u" => ("wechat-unionid", word.to_owned()),
+        "o" => ("wechat", word.to_owned()),
+        "m" => ("mobile", format!("138{number:0>8}")),
+        "e" => ("email", format!("{word}@example.com")),
+        "d" => ("cookie", word.to_owned()),
+        "x" => ("crm-account", "null".to_owned()),
+        other => panic!("no such letter: {other}"),
+    };
+    IdentitySent { kind: kind.to_owned(), value, name: None, scope: None }
+}
+
+pub(crate) fn fields(fields: &[(&str, &str)]) -> FieldsSent {
+    let mut sent = FieldsSent::default();
+    for (name, text) in fields {
+        let key = match name.strip_prefix("attr.") {
+            Some(custom) => FieldKey::custom(custom).unwrap(),
+            None => FieldKey::Builtin(Attribute::named(name).unwrap()),
+        };
+        let value = (!text.is_empty()).then(|| Value::Text((*text).into()));
+        sent.values.insert(key, value);
+    }
+    sent
+}
+
+pub(crate) fn upsert(identities: &[&str], sent: &[(&str, &str)]) -> Command {
+    Command::Upsert(Upsert {
+        identities: identities.iter().map(|word| identity(word)).collect(),
+        fields: fields(sent),
+        ..Upsert::default()
+    })
+}
+
+pub(crate) fn resolution(outcome: Outcome) -> Resolution {
+    match outcome {
+        Outcome::Resolved(resolution) => *resolution,
+        other => panic!("not resolved: {other:?}"),
+    }
+}
