@@ -10,6 +10,8 @@
 mod checkpoint;
 mod codec;
 mod connection;
+#[cfg(test)]
+mod golden;
 mod load;
 #[cfg(test)]
 mod plans;

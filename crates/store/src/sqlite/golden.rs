@@ -1,0 +1,155 @@
+//! The stored formats, byte by byte: a change that reads old files differently fails here.
+
+use super::codec;
+use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
+use kehub_core::conflict::{Conflict, ConflictKind, Rule};
+use kehub_core::customer::{Cell, Fold};
+use kehub_core::journal::{
+    Claim, ClaimedField, ClaimedIdentity, Counted, Entry, FieldEffect, PolicyState, Record, Role,
+    Route, Touched,
+};
+use kehub_core::merge::{Guard, Merge, Verdict};
+use kehub_core::outcome::IdentityVerdict;
+use kehub_core::policy::{OnConflict, Preset};
+use kehub_core::{AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq};
+use std::collections::BTreeMap;
+
+fn field(name: &str, value: Option<Value>, effect: FieldEffect) -> ClaimedField {
+    let custom = name.strip_prefix("attr.").and_then(FieldKey::custom);
+    let key = custom.or_else(|| Attribute::named(name).map(FieldKey::Builtin)).unwrap();
+    ClaimedField { key, value, verified: name == "mobile", effect }
+}
+
+/// An entry with every kind of record.
+fn entry() -> Entry {
+    let (one, two) = (CustomerId(1), CustomerId(2));
+    let merge = Merge {
+        id: MergeId(1),
+        left: one,
+        right: two,
+        seq: Seq(7),
+        bridge: vec![IdentityNumber(1), IdentityNumber(2)],
+        guards: vec![(Guard::Distinguishing, Verdict::Pass), (Guard::ContactOnly, Verdict::Review)],
+    };
+    let identity = ClaimedIdentity {
+        number: Some(IdentityNumber(1)),
+        verdict: IdentityVerdict::Matched,
+        named: true,
+    };
+    let claim = Claim {
+        route: Route::Identity(IdentityNumber(1)),
+        customer: one,
+        home: one,
+        identities: vec![
+            identity,
+            ClaimedIdentity { number: None, verdict: IdentityVerdict::Invalid, named: false },
+        ],
+        fields: vec![
+            field("mobile", Some(Value::Text("1".into())), FieldEffect::Written(Some(Seq(3)))),
+            field("attr.a", Some(Value::Flag(true)), FieldEffect::Repeated),
+            field("name", None, FieldEffect::Written(None)),
+        ],
+        observed_at: None,
+    };
+    let conflict = Conflict {
+        id: ConflictId(4),
+        kind: ConflictKind::Review,
+        rule: Rule::ContactOnly,
+        identity: IdentityNumber(2),
+        left: one,
+        right: Some(two),
+        evidence: vec![IdentityNumber(1)],
+        opened: Seq(7),
+        settled: None,
+    };
+    let policy = |preset| PolicyState { preset, on_conflict: OnConflict::Keep };
+    Entry {
+        seq: Seq(7),
+        position: 7,
+        at: 1_000_000,
+        app: AppNumber(3),
+        actor: None,
+        request: "r1".into(),
+        policy: 2,
+        canonical: 1,
+        touched: vec![Touched {
+            customer: one,
+            role: Role::Primary,
+            previous: Some(Seq(5)),
+            rev_before: 2,
+            rev_after: 3,
+        }],
+        records: vec![
+            Record::Counted(Counted {
+                pairs: vec![(IdentityNumber(2), IdentityNumber(1))],
+                quarantined: vec![IdentityNumber(2)],
+            }),
+            Record::Merged(merge),
+            Record::Claim(claim),
+            Record::Opened(conflict),
+            Record::Deleted { customer: one, identities: vec![(IdentityNumber(1), two)] },
+            Record::PolicyChanged {
+                before: policy(Preset::Compat),
+                after: policy(Preset::Guarded),
+            },
+        ],
+    }
+}
+
+fn fold() -> Fold {
+    let cell = |value, verified, seq, apps: &[u32]| Cell {
+        value,
+        verified,
+        seq: Seq(seq),
+        at: 1_000_000,
+        apps: apps.iter().copied().map(AppNumber).collect(),
+    };
+    let builtin = FieldKey::Builtin;
+    Fold(BTreeMap::from([
+        (builtin(Attribute::Name), cell(None, false, 5, &[1])),
+        (builtin(Attribute::Source), cell(Some(Value::Text("店".into())), false, 4, &[1])),
+        (builtin(Attribute::Mobile), cell(Some(Value::Text("1".into())), true, 4, &[1, 2])),
+        (
+            builtin(Attribute::AnnualRevenue),
+            cell(Some(Value::Decimal(Real::new(2.0).unwrap())), false, 4, &[1]),
+        ),
+        (FieldKey::custom("a").unwrap(), cell(Some(Value::Integer(2)), false, 5, &[1])),
+    ]))
+}
+
+#[test]
+fn an_entry_is_stored_like_this() {
+    let blob = codec::entry_blob(&entry()).unwrap();
+    assert_eq!(hex::encode(&blob), ENTRY);
+    assert_eq!(codec::entry(&hex::decode(ENTRY).unwrap()).unwrap(), entry());
+}
+
+#[test]
+fn a_fold_is_stored_like_this() {
+    let columns = codec::fold_columns(&fold()).unwrap();
+    assert_eq!(columns.fields.as_deref(), Some(FIELDS));
+    assert_eq!(hex::encode(columns.cells.as_deref().unwrap()), CELLS);
+    assert_eq!(codec::fold(columns).unwrap(), fold());
+}
+
+#[test]
+fn what_is_cut_or_of_another_format_is_refused() {
+    let blob = hex::decode(ENTRY).unwrap();
+    for cut in 0..blob.len() {
+        assert!(codec::entry(blob.get(..cut).unwrap()).is_err(), "{cut}");
+    }
+    let mut newer = blob;
+    *newer.first_mut().unwrap() += 1;
+    assert!(codec::entry(&newer).is_err());
+}
+
+const ENTRY: &str = "019a0707ce000f424003c0a272310201919501a75072696d6172790502039681a7436f756e746564\
+    9291920201910281a64d657267656496010102079201029292ae44697374696e6775697368696e67\
+    a45061737392ab436f6e746163744f6e6c79a652657669657781a5436c61696d9681a84964656e74\
+    697479010101929301a74d617463686564c393c0a7496e76616c6964c29394a66d6f62696c65a131\
+    c30394a6617474722e61c3c2ff94a46e616d65c0c200c081a64f70656e65649904a6526576696577\
+    ab436f6e746163744f6e6c79020102910107c081a744656c6574656492019192010281ad506f6c69\
+    63794368616e6765649292a6436f6d706174a44b65657092a747756172646564a44b656570";
+const FIELDS: &str = r#"{"mobile":"1","mobileVerified":true,"annualRevenue":2.0,"attr":{"a":2}}"#;
+const CELLS: &str = "0194939305ce000f424091019304ce000f42409201029304ce000f42409101940102020091009193\
+    a46e616d6500c2";
