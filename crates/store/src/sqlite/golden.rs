@@ -20,23 +20,13 @@ fn field(name: &str, value: Option<Value>, effect: FieldEffect) -> ClaimedField 
     ClaimedField { key, value, verified: name == "mobile", effect }
 }
 
-/// An entry with every kind of record.
-fn entry() -> Entry {
-    let (one, two) = (CustomerId(1), CustomerId(2));
-    let merge = Merge {
-        id: MergeId(1),
-        left: one,
-        right: two,
-        seq: Seq(7),
-        bridge: vec![IdentityNumber(1), IdentityNumber(2)],
-        guards: vec![(Guard::Distinguishing, Verdict::Pass), (Guard::ContactOnly, Verdict::Review)],
-    };
+fn claim(one: CustomerId) -> Claim {
     let identity = ClaimedIdentity {
         number: Some(IdentityNumber(1)),
         verdict: IdentityVerdict::Matched,
         named: true,
     };
-    let claim = Claim {
+    Claim {
         route: Route::Identity(IdentityNumber(1)),
         customer: one,
         home: one,
@@ -50,6 +40,19 @@ fn entry() -> Entry {
             field("name", None, FieldEffect::Written(None)),
         ],
         observed_at: None,
+    }
+}
+
+/// An entry with every kind of record.
+fn entry() -> Entry {
+    let (one, two) = (CustomerId(1), CustomerId(2));
+    let merge = Merge {
+        id: MergeId(1),
+        left: one,
+        right: two,
+        seq: Seq(7),
+        bridge: vec![IdentityNumber(1), IdentityNumber(2)],
+        guards: vec![(Guard::Distinguishing, Verdict::Pass), (Guard::ContactOnly, Verdict::Review)],
     };
     let conflict = Conflict {
         id: ConflictId(4),
@@ -85,7 +88,7 @@ fn entry() -> Entry {
                 quarantined: vec![IdentityNumber(2)],
             }),
             Record::Merged(merge),
-            Record::Claim(claim),
+            Record::Claim(claim(one)),
             Record::Opened(conflict),
             Record::Deleted { customer: one, identities: vec![(IdentityNumber(1), two)] },
             Record::PolicyChanged {
