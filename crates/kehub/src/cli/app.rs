@@ -1,0 +1,130 @@
+//! `kehub app`.
+
+use super::DEFAULT_TENANT;
+use super::store::{change_app, default_tenant, tenant, with_store};
+use crate::config::StoreLocation;
+use crate::credentials::{Credentials, draw_secret, secret_hash};
+use anyhow::{Context as _, Result};
+use kehub_core::directory::{App, AppChange, Permission};
+use kehub_store::Store;
+
+/// What can be done with apps.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Create an app, and print its secret once
+    Create {
+        /// A name for people
+        #[arg(long)]
+        name: String,
+        /// The tenant it belongs to
+        #[arg(long, default_value = DEFAULT_TENANT)]
+        tenant: String,
+        /// What it may do, separated by commas; everything unless given
+        #[arg(long, value_delimiter = ',', value_parser = permission)]
+        permissions: Vec<Permission>,
+    },
+    /// List apps
+    List,
+    /// Give an app a new secret, print it once, and end the tokens of the old one
+    Rotate {
+        /// The app id
+        app: String,
+    },
+    /// End an app and its tokens
+    Revoke {
+        /// The app id
+        app: String,
+    },
+    /// Set what an app may do
+    Permissions {
+        /// The app id
+        app: String,
+        /// What it may do, separated by commas or blanks
+        #[arg(required = true, value_delimiter = ',', value_parser = permission)]
+        permissions: Vec<Permission>,
+    },
+}
+
+fn permission(name: &str) -> Result<Permission, String> {
+    let names = || Permission::ALL.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
+    Permission::named(name).ok_or_else(|| format!("expected one of {}", names()))
+}
+
+pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()> {
+    with_store(location, async move |store| match command {
+        Command::Create { name, tenant, permissions } => {
+            create(&*store, name, &tenant, permissions).await
+        }
+        Command::List => list(&*store).await,
+        Command::Rotate { app } => rotate(&*store, app).await,
+        Command::Revoke { app } => {
+            let tenant = known(&*store, &app).await?.tenant;
+            change_app(&*store, tenant, AppChange::Revoke { id: app.as_str().into() }).await?;
+            println!("{app} is revoked; running hubs know it within seconds");
+            Ok(())
+        }
+        Command::Permissions { app, permissions } => {
+            let tenant = known(&*store, &app).await?.tenant;
+            let change = AppChange::Permit { id: app.into(), permissions };
+            let (app, _) = change_app(&*store, tenant, change).await?;
+            println!("{} may do: {}", app.id, permitted(&app));
+            Ok(())
+        }
+    })
+    .await
+}
+
+async fn create(
+    store: &dyn Store,
+    name: String,
+    tenant_name: &str,
+    mut permissions: Vec<Permission>,
+) -> Result<()> {
+    let tenant = if tenant_name == DEFAULT_TENANT {
+        default_tenant(store).await?
+    } else {
+        tenant(store, tenant_name).await?
+    };
+    if permissions.is_empty() {
+        permissions = Permission::ALL.to_vec();
+    }
+    let Credentials { app: id, secret } = Credentials::draw().context("cannot draw a secret")?;
+    let secret_hash = secret_hash(&secret);
+    let change = AppChange::Create { id, name: name.into(), secret_hash, permissions };
+    let (app, _) = change_app(store, tenant.id, change).await?;
+    println!("app id  {}\nsecret  {secret}", app.id);
+    println!("tenant  {tenant_name}\nmay do  {}", permitted(&app));
+    println!("The secret is kept nowhere: note it now.");
+    Ok(())
+}
+
+async fn rotate(store: &dyn Store, app: String) -> Result<()> {
+    let tenant = known(store, &app).await?.tenant;
+    let secret = draw_secret().context("cannot draw a secret")?;
+    let secret_hash = secret_hash(&secret);
+    change_app(store, tenant, AppChange::Rotate { id: app.into(), secret_hash }).await?;
+    println!("secret  {secret}");
+    println!("The old secret and its tokens end within seconds. The new one is kept nowhere.");
+    Ok(())
+}
+
+async fn list(store: &dyn Store) -> Result<()> {
+    let directory = store.directory().await?;
+    for app in &directory.apps {
+        let tenant = directory.tenants.iter().find(|tenant| tenant.id == app.tenant);
+        let tenant = tenant.map_or("?", |tenant| &*tenant.name);
+        let state = if app.revoked_at.is_some() { "revoked" } else { "live" };
+        println!("{}  {state:7}  {tenant}  {}  {}", app.id, permitted(app), app.name);
+    }
+    Ok(())
+}
+
+/// The app of this id, whichever tenant it belongs to.
+async fn known(store: &dyn Store, id: &str) -> Result<App> {
+    let apps = store.directory().await?.apps;
+    apps.into_iter().find(|app| &*app.id == id).with_context(|| format!("there is no app `{id}`"))
+}
+
+fn permitted(app: &App) -> String {
+    app.permissions.iter().map(|it| it.name()).collect::<Vec<_>>().join(",")
+}

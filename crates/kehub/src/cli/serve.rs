@@ -1,0 +1,117 @@
+//! `kehub serve`.
+
+use super::store::{change_app, default_tenant, open};
+use super::welcome;
+use crate::clock::SystemClock;
+use crate::config::{ServeOptions, StoreLocation};
+use crate::credentials::{Credentials, secret_hash};
+use crate::server::{self, App, Hub};
+use crate::telemetry;
+use anyhow::{Context as _, Result};
+use kehub_core::TenantId;
+use kehub_core::directory::{AppChange, Permission};
+use kehub_store::Store;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+/// How often a hub looks who may ask: an app that somebody revoked is refused after this time.
+const REFRESH_PERIOD: Duration = Duration::from_secs(2);
+
+pub(super) async fn run(location: &StoreLocation, options: &ServeOptions) -> Result<()> {
+    telemetry::start(options.log_format, options.log_level).context("cannot log")?;
+    // Before anything else: a signal during the start ends it as properly as one later.
+    let end = end_signal().context("cannot listen for signals")?;
+    let store = open(location, options.sqlite())?;
+    let result = serve(store.clone(), options, end).await;
+    store.close().await.context("cannot close the store")?;
+    result?;
+    info!("the hub has ended");
+    Ok(())
+}
+
+async fn serve(
+    store: Arc<dyn Store>,
+    options: &ServeOptions,
+    end: impl Future<Output = ()>,
+) -> Result<()> {
+    let listener = TcpListener::bind(options.listen).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", options.listen))?;
+    let address = listener.local_addr().context("cannot tell the address")?;
+
+    let first = prepare(&*store, options.bootstrap_app.as_ref()).await?;
+    let mut run = [0; 4];
+    getrandom::fill(&mut run).context("cannot draw a number")?;
+    let run = u32::from_be_bytes(run);
+    let hub = Hub::new(store, Arc::new(SystemClock), options.settings(), run).await?;
+
+    info!(%address, version = env!("CARGO_PKG_VERSION"), "the hub listens");
+    match first {
+        Some(credentials) => print!("{}", welcome::first_start(address, &credentials)),
+        None => print!("{}", welcome::later_start(address)),
+    }
+    let refreshing = tokio::spawn(keep_fresh(hub.clone()));
+    server::serve(listener, App::new(hub), options.limits(), end).await;
+    refreshing.abort();
+    Ok(())
+}
+
+/// Makes sure that there is a tenant, and an app that may call; gives the credentials of an app
+/// that nobody knows yet.
+async fn prepare(store: &dyn Store, chosen: Option<&Credentials>) -> Result<Option<Credentials>> {
+    let tenant = default_tenant(store).await?.id;
+    if let Some(chosen) = chosen {
+        let (app, created) = create_app(store, tenant, chosen, "bootstrap app").await?;
+        if !created && app.secret_hash != secret_hash(&chosen.secret) {
+            warn!(app = app.number.0, "the bootstrap app has another secret, which stays");
+        }
+        return Ok(None);
+    }
+    if !store.directory().await?.apps.is_empty() {
+        return Ok(None);
+    }
+    let drawn = Credentials::draw().context("cannot draw a secret")?;
+    create_app(store, tenant, &drawn, "first app").await?;
+    Ok(Some(drawn))
+}
+
+async fn create_app(
+    store: &dyn Store,
+    tenant: TenantId,
+    credentials: &Credentials,
+    name: &str,
+) -> Result<(kehub_core::directory::App, bool)> {
+    let change = AppChange::Create {
+        id: credentials.app.clone(),
+        name: name.into(),
+        secret_hash: secret_hash(&credentials.secret),
+        permissions: Permission::ALL.to_vec(),
+    };
+    change_app(store, tenant, change).await
+}
+
+/// Reads again and again who may ask, so that what the command line changes is known soon.
+async fn keep_fresh(hub: Hub) {
+    let mut ticks = tokio::time::interval(REFRESH_PERIOD);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = hub.refresh().await {
+            warn!(%error, "apps and tenants could not be read again");
+        }
+    }
+}
+
+/// Ready when the process is asked to end: SIGTERM, or Ctrl-C.
+fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => info!("asked to end by SIGTERM"),
+            _ = interrupt.recv() => info!("asked to end by Ctrl-C"),
+        }
+    })
+}

@@ -1,0 +1,86 @@
+//! The store as the command line uses it: opened beside a running hub, changed, closed.
+
+use super::DEFAULT_TENANT;
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::StoreLocation;
+use anyhow::{Context as _, Result, bail};
+use kehub_core::command::{Command, Origin, Request};
+use kehub_core::directory::{App, AppChange, NewTenant, Tenant};
+use kehub_core::outcome::{Outcome, Refusal};
+use kehub_core::policy::Preset;
+use kehub_core::{AppNumber, TenantId};
+use kehub_store::{Batch, SqliteOptions, SqliteStore, Store};
+use std::future::Future;
+use std::sync::Arc;
+
+/// The app number of the command line itself, in journals.
+const COMMAND_LINE: AppNumber = AppNumber(0);
+
+/// Opens the store, and makes it if there is none.
+pub(super) fn open(location: &StoreLocation, options: SqliteOptions) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(SqliteStore::open(&location.path, options)?))
+}
+
+/// Opens the store for one piece of work, and closes it afterwards.
+pub(super) async fn with_store<W, T>(
+    location: &StoreLocation,
+    work: impl FnOnce(Arc<dyn Store>) -> W,
+) -> Result<T>
+where
+    W: Future<Output = Result<T>>,
+{
+    let store = open(location, SqliteOptions::default())?;
+    let result = work(store.clone()).await;
+    store.close().await.context("cannot close the store")?;
+    result
+}
+
+/// The tenant of this name.
+pub(super) async fn tenant(store: &dyn Store, name: &str) -> Result<Tenant> {
+    let tenants = store.directory().await?.tenants;
+    let found = tenants.into_iter().find(|tenant| &*tenant.name == name);
+    found.with_context(|| format!("there is no tenant `{name}`"))
+}
+
+/// The default tenant, created if the store has none.
+pub(super) async fn default_tenant(store: &dyn Store) -> Result<Tenant> {
+    let new = NewTenant { name: DEFAULT_TENANT.into(), preset: Preset::Compat };
+    let outcome = apply(store, TenantId(0), Command::CreateTenant(new)).await?;
+    let (Outcome::Tenant(tenant) | Outcome::Refused(Refusal::TenantExists(tenant))) = outcome
+    else {
+        bail!("the store gave an outcome of another kind");
+    };
+    Ok(tenant)
+}
+
+/// Applies a change of apps; gives the app, and whether it is new.
+pub(super) async fn change_app(
+    store: &dyn Store,
+    tenant: TenantId,
+    change: AppChange,
+) -> Result<(App, bool)> {
+    match apply(store, tenant, Command::ChangeApp(change)).await? {
+        Outcome::App { app, created } => Ok((app, created)),
+        Outcome::Refused(Refusal::AppMissing) => bail!("there is no such app"),
+        Outcome::Refused(Refusal::AppTaken) => bail!("an app of another tenant has this id"),
+        Outcome::Refused(_)
+        | Outcome::Resolved(_)
+        | Outcome::Deleted(_)
+        | Outcome::Policy(_)
+        | Outcome::Tenant(_)
+        | Outcome::Written => bail!("the store gave an outcome of another kind"),
+    }
+}
+
+/// Applies one command.
+pub(super) async fn apply(
+    store: &dyn Store,
+    tenant: TenantId,
+    command: Command,
+) -> Result<Outcome> {
+    let at = SystemClock.now();
+    let origin = Origin { app: COMMAND_LINE, actor: None, request: "command line".into(), at };
+    let request = Request { tenant, origin, dry_run: false, command };
+    let outcomes = store.apply(Batch::one(request)).await?;
+    outcomes.into_iter().next().context("the store gave no outcome")
+}

@@ -1,0 +1,33 @@
+//! What a newcomer is told on an empty store: credentials, and three commands that work as pasted.
+
+use crate::credentials::Credentials;
+use std::net::SocketAddr;
+
+/// The text for the first start. It ends with the commands, so that everything from the first
+/// `curl` on can be pasted.
+pub(super) fn first_start(address: SocketAddr, credentials: &Credentials) -> String {
+    let Credentials { app, secret } = credentials;
+    format!(
+        r#"Kehub listens on http://{address}. The API is described on http://{address}/docs.
+
+This is a new store. Its first app may do everything:
+
+  app id  {app}
+  secret  {secret}
+
+The secret is shown only now and kept nowhere: note it. To try it, paste:
+
+  TOKEN=$(curl -sS "http://{address}/security/accesstoken?grant_type=client_credentials&appid={app}&secret={secret}" | sed 's/.*"access_token":"\([0-9a-f]*\)".*/\1/')
+  curl -sS -w '\n' "http://{address}/v1/customerandidentities?access_token=$TOKEN" -H 'Content-Type: application/json' -d '{{"customer":{{"name":"Wang Fang","mobile":"13800000001","source":"web shop"}},"customerIdentities":[{{"identityType":"wechat","identityValue":"oABC-123"}},{{"identityType":"taobao-account","identityValue":"wangfang"}}]}}'
+  curl -sS -w '\n' "http://{address}/v1/customers?mobile=13800000001&select=id,name,mobile,source&access_token=$TOKEN"
+"#
+    )
+}
+
+/// The text for every other start.
+pub(super) fn later_start(address: SocketAddr) -> String {
+    format!(
+        "Kehub listens on http://{address}. The API is described on http://{address}/docs.\n\
+         `kehub app create --name NAME` makes credentials.\n"
+    )
+}

@@ -1,0 +1,157 @@
+//! What operators may set: flags, each with an environment variable of the same name.
+
+use crate::credentials::Credentials;
+use crate::server::{Limits, Settings};
+use clap::{Args, ValueEnum};
+use kehub_core::limits;
+use kehub_store::SqliteOptions;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Where customers are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoreLocation {
+    /// The file of an embedded SQLite store.
+    pub(crate) path: PathBuf,
+}
+
+impl FromStr for StoreLocation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<StoreLocation, String> {
+        match text.split_once(':') {
+            Some(("sqlite", path)) if !path.is_empty() => Ok(StoreLocation { path: path.into() }),
+            Some(_) | None => Err("expected sqlite:PATH".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for StoreLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sqlite:{}", self.path.display())
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    /// Nothing.
+    Off,
+    /// Faults.
+    Error,
+    /// Faults, and what may become one.
+    Warn,
+    /// Also one line for each request.
+    Info,
+    /// Also what connections do.
+    Debug,
+}
+
+/// Options of `kehub serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, env = "KEHUB_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// How log lines look
+    #[arg(long, env = "KEHUB_LOG_FORMAT", value_enum, default_value = "text")]
+    pub(crate) log_format: LogFormat,
+
+    /// How much is logged, to standard error
+    #[arg(long, env = "KEHUB_LOG_LEVEL", value_enum, default_value = "info")]
+    pub(crate) log_level: LogLevel,
+
+    /// `<app id>:<secret>` of an app to create in the default tenant, with all permissions, unless
+    /// there is one of this id
+    #[arg(long, env = "KEHUB_BOOTSTRAP_APP", value_name = "APP:SECRET", hide_env_values = true)]
+    pub(crate) bootstrap_app: Option<Credentials>,
+
+    /// Writes that may wait; further ones are answered 503
+    #[arg(long, env = "KEHUB_QUEUE_MAX", default_value_t = 4096, value_parser = at_least_one)]
+    pub(crate) queue_max: usize,
+
+    /// Writes that share one commit at most
+    #[arg(long, env = "KEHUB_GROUP_MAX", default_value_t = 512, value_parser = at_least_one)]
+    pub(crate) group_max: usize,
+
+    /// Connections to the store that read at the same time
+    #[arg(long, env = "KEHUB_READERS", default_value_t = 4, value_parser = at_least_one)]
+    pub(crate) readers: usize,
+
+    /// Bytes of a request body at most
+    #[arg(long, env = "KEHUB_BODY_BYTES_MAX", default_value_t = 1024 * 1024)]
+    pub(crate) body_bytes_max: usize,
+
+    /// Open connections at most; further ones wait
+    #[arg(long, env = "KEHUB_CONNECTIONS_MAX", default_value_t = 4096, value_parser = at_least_one)]
+    pub(crate) connections_max: usize,
+
+    /// Seconds for the head of a request to arrive, waiting for it included
+    #[arg(long, env = "KEHUB_HEADER_TIMEOUT", value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) header_timeout: u64,
+
+    /// Seconds from the head of a request to its answer
+    #[arg(long, env = "KEHUB_REQUEST_TIMEOUT", value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) request_timeout: u64,
+
+    /// Seconds that running requests may take after the hub was asked to end
+    #[arg(long, env = "KEHUB_SHUTDOWN_TIMEOUT", value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) shutdown_timeout: u64,
+
+    /// Answer the customer before the change from PUT /v1/customers/{id}, not after it
+    #[arg(long, env = "KEHUB_V1_PUT_ANSWERS_BEFORE")]
+    pub(crate) v1_put_answers_before: bool,
+
+    /// Custom attributes that one request may carry
+    #[arg(long, env = "KEHUB_CUSTOM_ATTRIBUTES_MAX",
+        default_value_t = limits::CUSTOM_ATTRIBUTES_MAX)]
+    pub(crate) custom_attributes_max: usize,
+}
+
+impl ServeOptions {
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            body_bytes_max: self.body_bytes_max,
+            request_timeout: Duration::from_secs(self.request_timeout),
+            put_answers_before: self.v1_put_answers_before,
+            custom_attributes_max: self.custom_attributes_max,
+        }
+    }
+
+    pub(crate) fn sqlite(&self) -> SqliteOptions {
+        SqliteOptions {
+            queue_requests: self.queue_max,
+            group_requests: self.group_max,
+            readers: self.readers,
+            ..SqliteOptions::default()
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            connections_max: self.connections_max,
+            header_timeout: Duration::from_secs(self.header_timeout),
+            shutdown_timeout: Duration::from_secs(self.shutdown_timeout),
+        }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number of at least 1".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}

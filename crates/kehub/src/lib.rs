@@ -1,0 +1,12 @@
+//! Kehub, the customer hub, as a library: what the binary is made of, and what tests start.
+//!
+//! [`server`] answers calls, [`cli`] is what operators type. Handlers hold a store of
+//! `kehub_store` and know nothing of SQL.
+
+pub mod cli;
+pub mod clock;
+mod config;
+pub mod credentials;
+pub mod server;
+mod telemetry;
+mod v1;

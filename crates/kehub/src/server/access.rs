@@ -1,0 +1,63 @@
+//! Who may ask: the directory of the store, arranged for a look-up per call.
+
+use super::tokens::{Claimed, Signer};
+use crate::credentials::is_secret;
+use kehub_core::directory::{App, Directory, Permission, Tenant};
+use kehub_core::{AppNumber, Micros};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// An app that may ask, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) app: App,
+    pub(crate) tenant: Tenant,
+}
+
+impl Caller {
+    /// Whether the app has the permission (W38).
+    pub(crate) fn may(&self, permission: Permission) -> bool {
+        self.app.permissions.contains(&permission)
+    }
+}
+
+/// Every app that is not revoked, by number and by id.
+#[derive(Debug)]
+pub(crate) struct Access {
+    by_number: HashMap<AppNumber, Arc<Caller>>,
+    by_id: HashMap<Box<str>, Arc<Caller>>,
+    signer: Signer,
+}
+
+impl Access {
+    pub(crate) fn new(directory: Directory) -> Access {
+        let tenants: HashMap<_, _> =
+            directory.tenants.into_iter().map(|tenant| (tenant.id, tenant)).collect();
+        let live = directory.apps.into_iter().filter(|app| app.revoked_at.is_none());
+        let callers = live.filter_map(|app| {
+            let tenant = tenants.get(&app.tenant)?.clone();
+            Some(Arc::new(Caller { app, tenant }))
+        });
+        let callers: Vec<Arc<Caller>> = callers.collect();
+        Access {
+            by_id: callers.iter().map(|it| (it.app.id.clone(), it.clone())).collect(),
+            by_number: callers.into_iter().map(|it| (it.app.number, it)).collect(),
+            signer: Signer::new(&directory.token_key),
+        }
+    }
+
+    /// A token for an app that shows its secret.
+    pub(crate) fn token(&self, id: &str, secret: &str, now: Micros) -> Option<String> {
+        let caller = self.by_id.get(id)?;
+        let app = &caller.app;
+        let known = is_secret(secret, &app.secret_hash);
+        known.then(|| self.signer.issue(app.number, app.key_version, now)).flatten()
+    }
+
+    /// The app that a token was issued to, if the token is alive.
+    pub(crate) fn caller(&self, token: &str, now: Micros) -> Option<&Arc<Caller>> {
+        let claimed = Claimed::read(token)?;
+        let caller = self.by_number.get(&claimed.app)?;
+        self.signer.vouches(&claimed, caller.app.key_version, now).then_some(caller)
+    }
+}

@@ -1,0 +1,135 @@
+//! The hub as handlers see it: the store, the clock, who may ask, and what is counted.
+
+use super::access::Access;
+use super::metrics::Metrics;
+use super::status::Readiness;
+use crate::clock::Clock;
+use crate::server::problem::Problem;
+use kehub_core::command::Request;
+use kehub_core::limits;
+use kehub_core::outcome::{Outcome, Refusal};
+use kehub_store::{Batch, Store, StoreError};
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// What an operator may set about answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Bytes of a body at most (W34).
+    pub body_bytes_max: usize,
+    /// How long a request may take from its head to its answer.
+    pub request_timeout: Duration,
+    /// Whether a PUT answers the customer before the change, not after it (W3).
+    pub put_answers_before: bool,
+    /// Custom attributes that one request may carry (W35).
+    pub custom_attributes_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            body_bytes_max: 1024 * 1024,
+            request_timeout: Duration::from_secs(30),
+            put_answers_before: false,
+            custom_attributes_max: limits::CUSTOM_ATTRIBUTES_MAX,
+        }
+    }
+}
+
+/// A hub. Clones are the same hub.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    access: RwLock<Arc<Access>>,
+    request_ids: RequestIds,
+    settings: Settings,
+    metrics: Metrics,
+    readiness: Readiness,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+impl Hub {
+    /// A hub on a store. `run` sets its request ids apart from those of other runs.
+    pub async fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        run: u32,
+    ) -> Result<Hub, StoreError> {
+        let access = Access::new(store.directory().await?);
+        Ok(Hub(Arc::new(Inner {
+            store,
+            clock,
+            access: RwLock::new(Arc::new(access)),
+            request_ids: RequestIds { run, last: AtomicU32::new(0) },
+            settings,
+            metrics: Metrics::new(),
+            readiness: Readiness::default(),
+        })))
+    }
+
+    /// Reads again who may ask. Until then, apps that others changed are as they were.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        let access = Arc::new(Access::new(self.store().directory().await?));
+        *self.0.access.write().unwrap_or_else(PoisonError::into_inner) = access;
+        Ok(())
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    pub(crate) fn access(&self) -> Arc<Access> {
+        self.0.access.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn readiness(&self) -> &Readiness {
+        &self.0.readiness
+    }
+
+    /// An id for a request, unique as long as runs are.
+    pub(crate) fn next_request_id(&self) -> Box<str> {
+        let ids = &self.0.request_ids;
+        let number = ids.last.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        format!("{:08x}{number:08x}", ids.run).into()
+    }
+
+    /// Applies one request. A refusal is an outcome; only trouble is an error.
+    pub(crate) async fn apply(&self, request: Request) -> Result<Outcome, Problem> {
+        let outcomes = self.store().apply(Batch::one(request)).await?;
+        match outcomes.into_iter().next() {
+            Some(Outcome::Refused(Refusal::TenantMissing)) => Err(Problem::TokenInvalid),
+            Some(outcome) => Ok(outcome),
+            None => Err(StoreError::Corrupt("a request got no outcome".into()).into()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RequestIds {
+    run: u32,
+    last: AtomicU32,
+}

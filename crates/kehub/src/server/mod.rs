@@ -1,0 +1,21 @@
+//! The server around the wire: who may ask, how long and how much, what is logged and counted.
+
+mod access;
+mod context;
+mod docs;
+mod hub;
+mod layers;
+mod listen;
+mod metrics;
+mod openapi;
+mod paths;
+pub(crate) mod problem;
+mod router;
+mod status;
+pub(crate) mod tokens;
+
+pub(crate) use context::Call;
+pub use hub::{Hub, Settings};
+pub use listen::{Limits, serve};
+pub use openapi::document as openapi;
+pub use router::App;

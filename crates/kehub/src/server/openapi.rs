@@ -1,0 +1,87 @@
+//! The description of the API: `utoipa` ties each operation to the handler that answers it, the
+//! rest is what [`crate::v1::document`] tells about it.
+
+use super::problem;
+use super::router::described;
+use crate::v1::{document, schemas};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+use std::sync::LazyLock;
+
+const ABOUT: &str = "Kehub decides while a request is being answered which customer it is about. \
+Calls under `/v1` speak the v1 wire of DM Hub: errors about tokens and fields come with status 200 \
+and say so in the body.";
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
+
+/// The OpenAPI document of this version.
+pub fn document() -> &'static Value {
+    &DOCUMENT
+}
+
+/// The document as it is served.
+pub(crate) async fn json() -> Response {
+    problem::json(StatusCode::OK, document())
+}
+
+fn build() -> Value {
+    let generated = described().into_openapi();
+    let mut document = serde_json::to_value(generated).unwrap_or_default();
+    if let Value::Object(members) = &mut document {
+        members.insert("info".to_owned(), info());
+        members.insert("security".to_owned(), json!([{ "accessToken": [] }, { "bearer": [] }]));
+        members.insert("tags".to_owned(), tags());
+        members.insert("components".to_owned(), components());
+    }
+    if let Some(Value::Object(paths)) = document.get_mut("paths") {
+        let operations = paths.values_mut().filter_map(Value::as_object_mut).flatten();
+        for (_, operation) in operations {
+            if let Value::Object(operation) = operation {
+                complete(operation);
+            }
+        }
+    }
+    document
+}
+
+/// Adds parameters, bodies and answers to an operation. A test holds both lists together.
+fn complete(operation: &mut Map<String, Value>) {
+    let name = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
+    if let Some(Value::Object(more)) = document::operation(name) {
+        operation.extend(more);
+    }
+}
+
+fn info() -> Value {
+    json!({
+        "title": "Kehub",
+        "version": env!("CARGO_PKG_VERSION"),
+        "description": ABOUT,
+        "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+    })
+}
+
+fn tags() -> Value {
+    json!([
+        { "name": "Access", "description": "Tokens, and whose they are." },
+        { "name": "Customers", "description": "Who is who, and what is known of them." },
+        { "name": "Identities", "description": "What points at one customer." },
+        { "name": "Operation", "description": "Whether the hub is well. No token is needed." },
+    ])
+}
+
+fn components() -> Value {
+    json!({
+        "schemas": schemas::all(),
+        "securitySchemes": {
+            "accessToken": {
+                "type": "apiKey",
+                "in": "query",
+                "name": "access_token",
+                "description": "A token of `/security/accesstoken`. It wins over the header.",
+            },
+            "bearer": { "type": "http", "scheme": "bearer" },
+        },
+    })
+}

@@ -1,0 +1,78 @@
+//! Which path is answered by whom.
+
+use super::hub::Hub;
+use super::problem::Problem;
+use super::{docs, layers, openapi, paths, status};
+use crate::v1::{customers, identities, token, users};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::{Router, routing};
+use tower::ServiceExt as _;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Every path template, as logs and metrics name it.
+pub(crate) const ROUTES: &[&str] = &[
+    "/security/accesstoken",
+    "/v1/customerandidentities",
+    "/v1/customers",
+    "/v1/customers/count",
+    "/v1/customers/{id}",
+    "/v1/customeridentities",
+    "/v1/users/current",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+];
+
+/// The calls that `openapi.json` describes.
+pub(crate) fn described() -> OpenApiRouter<Hub> {
+    OpenApiRouter::new()
+        .routes(routes!(token::access_token))
+        .routes(routes!(users::user_current))
+        .routes(routes!(customers::upsert::customer_and_identities_upsert))
+        .routes(routes!(customers::list::customer_list, customers::upsert::customer_upsert))
+        .routes(routes!(customers::list::customer_count))
+        .routes(routes!(
+            customers::one::customer_get,
+            customers::one::customer_put,
+            customers::one::customer_delete
+        ))
+        .routes(routes!(identities::identity_list, identities::identity_attach))
+        .routes(routes!(status::healthz))
+        .routes(routes!(status::readyz))
+        .routes(routes!(status::metrics))
+}
+
+/// Everything that the hub answers, ready to be asked. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct App(Router);
+
+impl App {
+    /// All routes and what surrounds them.
+    pub fn new(hub: Hub) -> App {
+        let (described, _) = described().split_for_parts();
+        let router = described
+            .route("/openapi.json", routing::get(openapi::json))
+            .route("/docs", routing::get(docs::page))
+            .fallback(async || Problem::PathUnknown)
+            .method_not_allowed_fallback(async || Problem::MethodWrong)
+            .layer(CatchPanicLayer::custom(layers::panicked))
+            .layer(from_fn_with_state(hub.clone(), layers::surround))
+            .with_state(hub);
+        App(router)
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, mut request: Request<Body>) -> Response {
+        paths::canonicalise(&mut request);
+        match self.0.clone().oneshot(request).await {
+            Ok(response) => response,
+        }
+    }
+}
