@@ -219,28 +219,47 @@ impl Worker {
 
     /// Applies a group and answers everybody in it.
     fn serve(&mut self, group: Vec<Job>) {
-        let requests: Vec<Request> =
-            group.iter().flat_map(|job| job.requests.iter().cloned()).collect();
-        match self.try_group(&requests) {
+        let (batches, replies): (Vec<Vec<Request>>, Vec<_>) =
+            group.into_iter().map(|job| (job.requests, job.reply)).unzip();
+        let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
+        let requests: Vec<Request> = batches.into_iter().flatten().collect();
+        let members = sizes.into_iter().zip(replies).collect();
+        self.answer(&requests, members);
+    }
+
+    /// Applies requests that members of a group brought, so many each, and answers them.
+    fn answer(&mut self, requests: &[Request], members: Vec<(usize, oneshot::Sender<Answer>)>) {
+        let error = match self.try_group(requests) {
             Tried::Answered(outcomes, commit_micros) => {
                 self.count(requests.len(), commit_micros);
                 let mut outcomes = outcomes.into_iter();
-                for job in group {
-                    let theirs = outcomes.by_ref().take(job.requests.len()).collect();
-                    answer(job.reply, Ok(theirs));
+                for (size, reply) in members {
+                    send(reply, Ok(outcomes.by_ref().take(size).collect()));
                 }
+                return;
             }
             // One member may be the reason: try each on its own, so that it fails alone.
-            Tried::Panicked | Tried::NotApplied(_) if group.len() > 1 => {
-                for job in group {
-                    self.serve(vec![job]);
+            Tried::Panicked | Tried::NotApplied(_) if members.len() > 1 => {
+                let mut rest = requests;
+                for (size, reply) in members {
+                    let (theirs, others) = rest.split_at(size.min(rest.len()));
+                    rest = others;
+                    self.answer(theirs, vec![(size, reply)]);
                 }
+                return;
             }
-            Tried::NotApplied(trouble) => refuse(group, StoreError::from(trouble)),
-            Tried::Panicked => {
-                refuse(group, StoreError::Corrupt("a decision failed; nothing was written".into()));
+            Tried::Unknown(trouble) => {
+                let cause = Arc::new(trouble);
+                for (_, reply) in members {
+                    send(reply, Err(StoreError::Unknown(Arc::clone(&cause).into())));
+                }
+                return;
             }
-            Tried::Unknown(trouble) => refuse(group, StoreError::Unknown(trouble.into())),
+            Tried::NotApplied(trouble) => StoreError::from(trouble),
+            Tried::Panicked => StoreError::Corrupt("a decision failed; nothing was written".into()),
+        };
+        if let Some((_, reply)) = members.into_iter().next() {
+            send(reply, Err(error));
         }
     }
 
@@ -344,16 +363,7 @@ enum Prepared {
     Written(Vec<Outcome>),
 }
 
-fn refuse(group: Vec<Job>, error: StoreError) {
-    // A group that is refused as a whole has one member; see `serve`.
-    let mut error = Some(error);
-    for job in group {
-        let again = || StoreError::NotApplied("the group it was in failed".into());
-        answer(job.reply, Err(error.take().unwrap_or_else(again)));
-    }
-}
-
 /// Somebody who stopped waiting is no trouble.
-fn answer(reply: oneshot::Sender<Answer>, outcome: Answer) {
-    drop(reply.send(outcome));
+fn send(reply: oneshot::Sender<Answer>, answer: Answer) {
+    drop(reply.send(answer));
 }
