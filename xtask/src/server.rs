@@ -1,10 +1,10 @@
 //! A `kehub serve` of our own: on a free loopback port, ended by its process number.
 
 use anyhow::{Context as _, Result, bail, ensure};
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,21 +19,24 @@ const START_SECONDS_MAX: u64 = 30;
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    /// Kept open, so that the server may go on printing.
+    _output: BufReader<ChildStdout>,
 }
 
 impl Server {
     /// Starts the binary on the store and waits until it is ready to write.
     pub(crate) fn start(binary: &Path, store: &Path) -> Result<Server> {
-        let address = free_address()?;
-        let child = Command::new(binary)
-            .args(["serve", "--listen", &address.to_string(), "--log-level", "warn"])
+        let mut child = Command::new(binary)
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn"])
             .args(["--store", &format!("sqlite:{}", store.display())])
             .env("KEHUB_BOOTSTRAP_APP", format!("{APP_ID}:{SECRET}"))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {}", binary.display()))?;
-        let mut server = Server { child, address };
+        let mut output = BufReader::new(child.stdout.take().context("no output to read")?);
+        let address = address_said(&mut output)?;
+        let mut server = Server { child, address, _output: output };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -93,7 +96,11 @@ impl Drop for Server {
     }
 }
 
-/// A loopback port that nobody listens on at this moment.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+/// Where the server listens, as it prints before anything else: the port is its own choice.
+fn address_said(output: &mut impl BufRead) -> Result<SocketAddr> {
+    let mut line = String::new();
+    output.read_line(&mut line)?;
+    let address = line.split_once("listens on http://").and_then(|(_, rest)| rest.split_once(". "));
+    let (address, _) = address.with_context(|| format!("no address in {line:?}"))?;
+    Ok(address.parse()?)
 }

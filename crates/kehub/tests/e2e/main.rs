@@ -1,0 +1,13 @@
+//! The real binary, started, used, killed and started again, as an operator and a newcomer would.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, and says where"
+)]
+
+mod administration;
+mod api_page;
+mod crash;
+mod first_run;
+mod hub;
+mod shutdown;
