@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// The counters of a hub.
@@ -20,6 +21,8 @@ pub(crate) struct Metrics {
     latency: Family<RouteLabels, Histogram, fn() -> Histogram>,
     upserts: Family<UpsertLabels, Counter>,
     queue_depth: Gauge,
+    groups: Counter,
+    grouped: Counter,
     group_size: Histogram,
     commit: Histogram,
 }
@@ -54,12 +57,27 @@ impl Metrics {
         registry.register("upserts", "Upserts, by what came of them", Family::clone(&upserts));
         let queue_depth = Gauge::default();
         registry.register("queue_depth", "Requests that wait to be applied", queue_depth.clone());
+        let groups = Counter::default();
+        registry.register("groups", "Groups committed", groups.clone());
+        let grouped = Counter::default();
+        registry.register("grouped_requests", "Requests applied in groups", grouped.clone());
         let group_size = Histogram::new(exponential_buckets(1.0, 2.0, 12));
-        registry.register("group_size", "Requests that shared one commit", group_size.clone());
+        let about = "Requests that shared one commit; where there are many, a sample";
+        registry.register("group_size", about, group_size.clone());
         let commit = latencies();
-        let about = "Commits of the store";
+        let about = "Commits of the store; where there are many, a sample";
         registry.register_with_unit("commit_duration", about, Unit::Seconds, commit.clone());
-        Metrics { registry, requests, latency, upserts, queue_depth, group_size, commit }
+        Metrics {
+            registry,
+            requests,
+            latency,
+            upserts,
+            queue_depth,
+            groups,
+            grouped,
+            group_size,
+            commit,
+        }
     }
 
     pub(crate) fn count_request(
@@ -83,6 +101,8 @@ impl Metrics {
     /// All of it as text, with what the store says of itself.
     pub(crate) fn text(&self, gauges: &Gauges) -> Result<String, fmt::Error> {
         self.queue_depth.set(i64::try_from(gauges.queue_depth).unwrap_or(i64::MAX));
+        self.groups.inner().store(gauges.groups_total, Ordering::Relaxed);
+        self.grouped.inner().store(gauges.grouped_total, Ordering::Relaxed);
         for size in &gauges.group_sizes {
             self.group_size.observe(f64::from(*size));
         }
