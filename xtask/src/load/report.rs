@@ -25,8 +25,8 @@ impl Reading {
         let value =
             |name| metric(&metrics, name).with_context(|| format!("no `{name}` under /metrics"));
         Ok(Reading {
-            grouped: value("kehub_group_size_sum")?,
-            commits: value("kehub_group_size_count")?,
+            grouped: value("kehub_grouped_requests_total")?,
+            commits: value("kehub_groups_total")?,
             server_ticks: ticks(server.process()),
             client_ticks: ticks(std::process::id()),
         })
