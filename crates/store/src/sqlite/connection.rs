@@ -1,6 +1,7 @@
 //! Connections to the file: how they are set up, the pool for reading, the one for checkpoints.
 
 use super::trouble::Trouble;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -31,8 +32,7 @@ pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(BUSY_TIMEOUT)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    set_up(&conn)?;
     conn.execute_batch(WRITING)?;
     Ok(conn)
 }
@@ -89,8 +89,16 @@ impl Readers {
 fn reading(path: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(BUSY_TIMEOUT)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    set_up(&conn)?;
     conn.execute_batch(READING)?;
     Ok(conn)
+}
+
+fn set_up(conn: &Connection) -> Result<(), Trouble> {
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Without this, SQLite looks at the value bound to a LIMIT and plans such a statement anew for
+    // every call: a fifth of the writer's time.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
