@@ -1,5 +1,5 @@
 //! The project's tasks, all of them in Rust: `cargo xtask --help`.
-#![expect(clippy::print_stdout, reason = "what a task finds out is its output")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to people")]
 
 mod generate;
 mod load;
@@ -10,7 +10,7 @@ mod tidy;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 /// The project's tasks.
 #[derive(Debug, Parser)]
@@ -26,12 +26,19 @@ enum Task {
     Load(load::Options),
 }
 
-fn main() -> Result<()> {
-    match Task::parse() {
+fn main() -> ExitCode {
+    let result = match Task::parse() {
         Task::Test(options) => test::run(&options),
         Task::Tidy => tidy::run(),
         Task::Generate => generate::run(),
         Task::Load(options) => load::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
