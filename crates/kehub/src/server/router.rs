@@ -59,13 +59,17 @@ impl App {
         let (described, _) = described().split_for_parts();
         let router = described
             .route("/openapi.json", routing::get(openapi::json))
-            .route("/docs", routing::get(docs::page))
+            .route("/docs", routing::get(docs::page));
+        App::surrounded(router, hub)
+    }
+
+    fn surrounded(router: Router<Hub>, hub: Hub) -> App {
+        let router = router
             .fallback(async || Problem::PathUnknown)
             .method_not_allowed_fallback(async || Problem::MethodWrong)
             .layer(CatchPanicLayer::custom(layers::panicked))
-            .layer(from_fn_with_state(hub.clone(), layers::surround))
-            .with_state(hub);
-        App(router)
+            .layer(from_fn_with_state(hub.clone(), layers::surround));
+        App(router.with_state(hub))
     }
 
     /// Answers one request.
@@ -73,6 +77,37 @@ impl App {
         paths::canonicalise(&mut request);
         match self.0.clone().oneshot(request).await {
             Ok(response) => response,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::server::Settings;
+    use axum::body::to_bytes;
+    use axum::http::StatusCode;
+    use kehub_store::MemoryStore;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_that_quotes_nothing() {
+        let store = Arc::new(MemoryStore::new().unwrap());
+        let clock = Arc::new(ManualClock::at(0));
+        let hub = Hub::new(store, clock, Settings::default(), 0).await.unwrap();
+        let broken = async || -> StatusCode { panic!("13800000001") };
+        let app = App::surrounded(Router::new().route("/", routing::get(broken)), hub);
+        let response = app.answer(Request::new(Body::empty())).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = to_bytes(response.into_body(), 1000).await.unwrap();
+        assert_eq!(body, r#"{"error_code":50001,"error_description":"a fault of the hub"}"#);
+    }
+
+    #[test]
+    fn every_described_path_has_its_name_in_logs_and_metrics() {
+        for path in openapi::document()["paths"].as_object().unwrap().keys() {
+            assert!(ROUTES.contains(&path.as_str()), "{path}");
         }
     }
 }

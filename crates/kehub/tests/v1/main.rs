@@ -1,0 +1,27 @@
+//! The v1 wire, call by call: statuses, headers and bodies are exact, because the clock and the ids
+//! are given.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, and says where"
+)]
+
+mod bad_input;
+mod clients;
+mod conformance;
+mod customer;
+mod customers;
+mod extras;
+mod faults;
+mod hub;
+mod identities;
+mod list;
+mod logs;
+mod openapi;
+mod operation;
+mod paths;
+mod permissions;
+mod tenants;
+mod token;
+mod upsert;
+mod users;
