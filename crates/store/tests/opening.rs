@@ -1,0 +1,89 @@
+//! Opening a file: what is refused, and in words that say why.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+use kehub_core::command::{Command, Origin, Request};
+use kehub_core::directory::NewTenant;
+use kehub_core::policy::Preset;
+use kehub_core::{AppNumber, TenantId};
+use kehub_store::{Batch, SqliteOptions, SqliteStore, Store};
+use rusqlite::Connection;
+use std::path::Path;
+use tempfile::TempDir;
+
+fn open(path: &Path) -> Result<SqliteStore, String> {
+    SqliteStore::open(path, SqliteOptions::default()).map_err(|error| error.to_string())
+}
+
+fn create_tenant(name: &str) -> Batch {
+    let origin = Origin { app: AppNumber(1), actor: None, request: "test".into(), at: 1 };
+    let new = NewTenant { name: name.into(), preset: Preset::Compat };
+    let command = Command::CreateTenant(new);
+    Batch::one(Request { tenant: TenantId(1), origin, dry_run: false, command })
+}
+
+/// A hub with one tenant, closed again and then changed behind its back.
+async fn changed_by(path: &Path, sql: &str) {
+    let store = open(path).unwrap();
+    store.apply(create_tenant("first")).await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
+
+fn tenants_in(path: &Path) -> i64 {
+    let conn = Connection::open(path).unwrap();
+    conn.query_row("SELECT count(*) FROM tenant", (), |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_kept_is_there_again() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("not/yet/there/hub.db");
+    let store = open(&path).unwrap();
+    store.apply(create_tenant("first")).await.unwrap();
+    let before = store.directory().await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    assert_eq!(open(&path).unwrap().directory().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_schema_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("hub.db");
+    changed_by(&path, "INSERT INTO migration (number, checksum) VALUES (99, 'later')").await;
+    let refused = open(&path).unwrap_err();
+    assert!(refused.contains(&path.display().to_string()), "{refused}");
+    assert!(refused.contains("newer Kehub"), "{refused}");
+    assert!(refused.contains("99") && refused.contains("knows 1"), "{refused}");
+    assert_eq!(tenants_in(&path), 1);
+}
+
+#[tokio::test]
+async fn a_file_made_by_another_migration_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("hub.db");
+    changed_by(&path, "UPDATE migration SET checksum = 'another' WHERE number = 1").await;
+    let refused = open(&path).unwrap_err();
+    assert!(refused.contains(&path.display().to_string()), "{refused}");
+    assert!(refused.contains("migration 1"), "{refused}");
+    assert_eq!(tenants_in(&path), 1);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("hub.db");
+    let text = "not a database, but long enough to be looked at as one\n".repeat(100);
+    std::fs::write(&path, &text).unwrap();
+    let refused = open(&path).unwrap_err();
+    assert!(refused.contains(&path.display().to_string()), "{refused}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn a_folder_in_the_place_of_the_file_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let refused = open(folder.path()).unwrap_err();
+    assert!(refused.contains(&folder.path().display().to_string()), "{refused}");
+}
