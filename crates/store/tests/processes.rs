@@ -101,8 +101,12 @@ async fn resolve(store: &SqliteStore, identities: &[(&str, &str)]) -> Resolution
 async fn types_of_another_process_are_seen_by_the_next_group() {
     let hub = Hub::new().await;
     let (server, cli) = (hub.process(), hub.process());
-    // Each has read the types before the other adds one.
     resolve(&server, &[("crm", "1")]).await;
+    // A group that adds no type is one after which the types are remembered.
+    for process in [&server, &cli] {
+        let known = resolve(process, &[("crm", "1")]).await;
+        assert_eq!(known.result, ResultKind::Unchanged);
+    }
     resolve(&cli, &[("crm", "1"), ("wechat", "o1")]).await;
     let found = resolve(&server, &[("wechat", "o1"), ("mobile", "13800000001")]).await;
     assert_eq!((found.result, found.customer.id), (ResultKind::Updated, CustomerId(1)));
