@@ -2,6 +2,7 @@
 
 use crate::credentials::Credentials;
 use crate::server::{Limits, Settings};
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use kehub_core::limits;
 use kehub_store::SqliteOptions;
@@ -112,7 +113,7 @@ pub(crate) struct ServeOptions {
     pub(crate) shutdown_timeout: u64,
 
     /// Answer the customer before the change from PUT /v1/customers/{id}, not after it
-    #[arg(long, env = "KEHUB_V1_PUT_ANSWERS_BEFORE")]
+    #[arg(long, env = "KEHUB_V1_PUT_ANSWERS_BEFORE", value_parser = BoolishValueParser::new())]
     pub(crate) v1_put_answers_before: bool,
 
     /// Custom attributes that one request may carry

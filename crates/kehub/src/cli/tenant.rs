@@ -3,6 +3,7 @@
 use super::store::{apply, tenant, with_store};
 use crate::config::StoreLocation;
 use anyhow::{Result, bail};
+use clap::builder::NonEmptyStringValueParser;
 use kehub_core::TenantId;
 use kehub_core::command::{self, SetPolicy};
 use kehub_core::directory::{NewTenant, Tenant};
@@ -16,6 +17,7 @@ pub(super) enum Command {
     /// Create a tenant
     Create {
         /// Its name
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         name: String,
         /// How doubtful cases are decided: compat or guarded
         #[arg(long, default_value = "compat", value_parser = preset)]

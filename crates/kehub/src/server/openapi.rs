@@ -11,7 +11,8 @@ use std::sync::LazyLock;
 
 const ABOUT: &str = "Kehub decides while a request is being answered which customer it is about. \
 Calls under `/v1` speak the v1 wire of DM Hub: errors about tokens and fields come with status 200 \
-and say so in the body.";
+and say so in the body. Every call but `/security/accesstoken` takes its token as the parameter \
+`access_token` or as `Authorization: Bearer`.";
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 

@@ -9,6 +9,7 @@
 mod bad_input;
 mod clients;
 mod conformance;
+mod connections;
 mod customer;
 mod customers;
 mod extras;
