@@ -2,6 +2,7 @@
 
 use crate::attribute::{FieldKey, Value};
 use crate::directory::{AppChange, NewTenant};
+use crate::limits::CUSTOM_ATTRIBUTES_MAX;
 use crate::policy::{OnConflict, Preset};
 use crate::{AppNumber, CustomerId, Micros, TenantId};
 use std::collections::BTreeMap;
@@ -54,7 +55,7 @@ pub enum Command {
 }
 
 /// Fields as they were sent.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FieldsSent {
     /// Values by field; `None` clears. Only fields that senders write
     /// ([`crate::attribute::Access::Written`]) and custom ones.
@@ -63,6 +64,20 @@ pub struct FieldsSent {
     pub mobile_verified: Option<bool>,
     /// The flag of `email`, if sent.
     pub email_verified: Option<bool>,
+    /// How many custom attributes the customer may have afterwards (wire W35). A merge may bring
+    /// it above; then nothing new is added to them.
+    pub custom_max: usize,
+}
+
+impl Default for FieldsSent {
+    fn default() -> FieldsSent {
+        FieldsSent {
+            values: BTreeMap::new(),
+            mobile_verified: None,
+            email_verified: None,
+            custom_max: CUSTOM_ATTRIBUTES_MAX,
+        }
+    }
 }
 
 impl FieldsSent {

@@ -56,6 +56,13 @@ pub enum Refusal {
         /// One per identity sent, as they would have come out.
         identities: Vec<IdentityOutcome>,
     },
+    /// The customer would have more custom attributes than it may (wire W35).
+    CustomAttributesTooMany {
+        /// How many it would have.
+        found: usize,
+        /// How many it may have.
+        limit: usize,
+    },
     /// An identity cannot be attached (wire W30).
     NotAttached(IdentityOutcome),
     /// No such tenant.

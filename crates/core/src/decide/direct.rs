@@ -21,6 +21,9 @@ pub(super) fn put(request: &Request, put: &Put, facts: &mut TenantFacts) -> Outc
     let mut plan = Plan::about(customer, Route::Id, sort_out(&[], facts));
     plan.tells_before = true;
     let (home, shown) = plan.shown_after_merges(facts);
+    if let Some(refusal) = fields::too_many_custom(&put.fields, &shown) {
+        return Outcome::Refused(refusal);
+    }
     plan.fields = fields::plan(&put.fields, fields::Spelling::Exact, &home, &shown);
     settle(request, plan, facts)
 }

@@ -6,7 +6,7 @@ use crate::command::FieldsSent;
 use crate::customer::{Cell, Fold};
 use crate::facts::same_contact;
 use crate::journal::{ClaimedField, FieldEffect};
-use crate::outcome::Warning;
+use crate::outcome::{Refusal, Warning};
 use crate::policy::is_blocked;
 
 /// What the fields of a request come to.
@@ -19,6 +19,20 @@ pub(super) struct FieldPlan {
     /// What the sender should know.
     pub(super) warnings: Vec<Warning>,
     spelling: Option<Spelling>,
+}
+
+/// The refusal of a request that adds custom attributes beyond the limit.
+pub(super) fn too_many_custom(sent: &FieldsSent, shown: &Fold) -> Option<Refusal> {
+    let is_new = |(key, value): &(&FieldKey, &Option<Value>)| {
+        matches!(key, FieldKey::Custom(_)) && value.is_some() && shown.value(key).is_none()
+    };
+    let cleared = |(key, value): &(&FieldKey, &Option<Value>)| {
+        matches!(key, FieldKey::Custom(_)) && value.is_none() && shown.value(key).is_some()
+    };
+    let new = sent.values.iter().filter(is_new).count();
+    let kept = shown.custom().count() - sent.values.iter().filter(cleared).count();
+    let (found, limit) = (kept + new, sent.custom_max);
+    (new > 0 && found > limit).then_some(Refusal::CustomAttributesTooMany { found, limit })
 }
 
 /// What makes a value of `mobile` or `email` a repeat of the one that is shown.

@@ -57,6 +57,9 @@ pub(super) struct Sorted {
     pub(super) counted: Counted,
     /// What the sender should know of it.
     pub(super) warnings: Vec<Warning>,
+    /// How many different blocked values there were so far, and how many others.
+    blocked: usize,
+    unblocked: usize,
 }
 
 impl Sorted {
@@ -132,11 +135,15 @@ impl Sorted {
                 (None, Some(identity)) => (Some(identity.number), identity.raw.clone()),
                 (None, None) => {
                     let raw: Box<str> = raw.into();
-                    let row = self.new_row(key.clone(), raw.clone(), sent, facts);
-                    (Some(row), raw)
+                    let row = self.has_room_for_row(blocked);
+                    let row = row.then(|| self.new_row(key.clone(), raw.clone(), sent, facts));
+                    (row, raw)
                 }
             };
-        seen.entry(key).or_insert(self.items.len());
+        if same_as.is_none() {
+            seen.insert(key, self.items.len());
+            *if blocked { &mut self.blocked } else { &mut self.unblocked } += 1;
+        }
         let verdict = blocked.then_some(IdentityVerdict::Blocked);
         let (kind_name, kind) = (kind.name, kind.number);
         Item { kind_name, raw, name, number, kind, rules, verdict, same_as, beyond_limit: false }
@@ -161,6 +168,13 @@ impl Sorted {
         let kind = IdentityType { number, name: name.into() };
         self.types.push(kind.clone());
         Some(kind)
+    }
+
+    /// Whether another new identity is written down. A request may carry a hundred of them; the
+    /// first one beyond stands for the rest in the conflict, and those need no rows of their own.
+    fn has_room_for_row(&self, blocked: bool) -> bool {
+        let before = if blocked { self.blocked } else { self.unblocked };
+        before <= IDENTITIES_MAX
     }
 
     fn new_row(

@@ -53,6 +53,9 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
         ..Plan::about(primary, found.route, sorted)
     };
     let (home_fold, shown) = plan.shown_after_merges(facts);
+    if let Some(refusal) = fields::too_many_custom(&upsert.fields, &shown) {
+        return Outcome::Refused(refusal);
+    }
     plan.fields = fields::plan(&upsert.fields, fields::Spelling::Free, &home_fold, &shown);
     settle(request, plan, facts)
 }

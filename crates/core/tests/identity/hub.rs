@@ -285,6 +285,9 @@ fn told_refusal(refusal: &Refusal, sent: &[IdentitySent]) -> String {
         Refusal::CustomerMerged { customer, survivor } => {
             parts.push(format!("C{customer} is C{survivor} now"));
         }
+        Refusal::CustomAttributesTooMany { found, limit } => {
+            parts.push(format!("{found} custom attributes, at most {limit}"));
+        }
         Refusal::TenantMissing
         | Refusal::TenantExists(_)
         | Refusal::AppMissing

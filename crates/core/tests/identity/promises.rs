@@ -287,3 +287,38 @@ fn tell(preset: Preset, upserts: &[Vec<&str>]) -> (bool, BTreeSet<BTreeSet<Strin
         .collect();
     (clean, partition)
 }
+
+/// Wire W35: what a customer has accumulated counts, not only what one request brings.
+#[test]
+fn custom_attributes_add_up_to_their_limit() {
+    let mut hub = Hub::new(Preset::Compat);
+    let mut send = |keys: std::ops::Range<usize>| {
+        let mut upsert = Upsert::default();
+        upsert.identities.extend(identity("a1"));
+        for key in keys {
+            let key = FieldKey::custom(&format!("attr{key}")).unwrap();
+            upsert.fields.values.insert(key, Some(Value::Integer(1)));
+        }
+        hub.run(Command::Upsert(upsert), false)
+    };
+    assert!(resolution(&send(0..100)).is_some());
+    assert!(resolution(&send(100..120)).is_some());
+    // Known ones may change; a new one is one too many.
+    assert!(resolution(&send(0..120)).is_some());
+    let refused = Refusal::CustomAttributesTooMany { found: 121, limit: 120 };
+    assert_eq!(send(119..121), Outcome::Refused(refused));
+}
+
+/// A request with thousands of identities is accounted for, and leaves few rows behind.
+#[test]
+fn identities_beyond_the_limit_of_a_request_leave_one_row() {
+    let mut hub = Hub::new(Preset::Compat);
+    let identities = (0..5_000).filter_map(|number| identity(&format!("o{number}"))).collect();
+    let outcome = hub.run(Command::Upsert(Upsert { identities, ..Upsert::default() }), false);
+    let resolution = resolution(&outcome).unwrap();
+    let count = |wanted| resolution.identities.iter().filter(|it| it.verdict == wanted).count();
+    assert_eq!(count(IdentityVerdict::Created), 100);
+    assert_eq!(count(IdentityVerdict::OverLimit), 4_900);
+    assert_eq!(resolution.conflicts.len(), 1);
+    assert_eq!(hub.tenant().identities().count(), 101);
+}

@@ -177,6 +177,10 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
             let conflicts = reads.then(|| conflicts.iter().map(ConflictBody::of).collect());
             Refused::Fields(form, FieldErrors { fields, conflicts })
         }
+        Refusal::CustomAttributesTooMany { found, limit } => {
+            let message = format!("expected at most {limit} on a customer, found {found}");
+            Refused::fields(form, vec![FieldError::new("attr", message)])
+        }
         Refusal::NotAttached(outcome) => {
             let message = why_not_usable(outcome.verdict).unwrap_or("it cannot be attached");
             Refused::fields(form, vec![FieldError::new("identityValue", message)])

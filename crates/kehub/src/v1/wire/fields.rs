@@ -41,7 +41,8 @@ impl Reader {
 
     /// The fields of a customer object. Unknown keys and those that the hub sets are ignored (W9).
     pub(crate) fn customer(&mut self, object: &Object<'_>) -> FieldsSent {
-        let mut sent = FieldsSent::default();
+        let mut sent =
+            FieldsSent { custom_max: self.custom_attributes_max, ..FieldsSent::default() };
         for (key, json) in object.iter() {
             if key == "attr" {
                 self.custom(json, &mut sent);
@@ -252,7 +253,8 @@ mod tests {
     #[test]
     fn nothing_is_not_given_to_an_upsert_and_clears_in_a_put() {
         let body = r#"{"name":"","city":null,"gender":" ","mobileVerified":null,"attr":{"a":""}}"#;
-        assert_eq!(read(Empty::NotGiven, body), (FieldsSent::default(), Vec::new()));
+        let nothing = FieldsSent { custom_max: 3, ..FieldsSent::default() };
+        assert_eq!(read(Empty::NotGiven, body), (nothing, Vec::new()));
         let (sent, problems) = read(Empty::Clears, body);
         assert_eq!(problems, []);
         assert_eq!(sent.values.len(), 4);
