@@ -1,10 +1,15 @@
 //! Moves what was committed from the write-ahead log into the file, on a thread of its own, so
-//! that no commit waits for it.
+//! that no commit waits for the bulk of it.
+//!
+//! The log starts over only when all of it has been moved, and under load there is always a commit
+//! that was not. So the thread moves what there is and then asks the writer, which moves the few
+//! pages that came in meanwhile between two groups. The next commit finds the log wholly moved.
 
 use super::connection;
 use super::trouble::Trouble;
 use rusqlite::Connection;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,6 +20,35 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
+/// What the writer and the checkpointer tell each other.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// Pages in the log after the last commit of the writer.
+    pages: AtomicU32,
+    /// Whether the writer is to move the rest.
+    rest: AtomicBool,
+}
+
+impl Log {
+    /// Keeps count of the pages of the log from now on.
+    pub(super) fn watch(self: &Arc<Self>, writer: &mut Connection) -> Result<(), Trouble> {
+        let log = Arc::clone(self);
+        let count = move |_: &mut rusqlite::hooks::Wal, pages| {
+            log.pages.store(u32::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
+            Ok(())
+        };
+        Ok(writer.wal_hook(Some(count))?)
+    }
+
+    /// Called by the writer between two groups: moves the rest if it is time to.
+    pub(super) fn move_rest(&self, writer: &Connection) {
+        if self.rest.load(Ordering::Acquire) {
+            checkpoint(writer, PASSIVE);
+            self.rest.store(false, Ordering::Release);
+        }
+    }
+}
+
 /// The checkpointing thread, as the store holds it.
 pub(super) struct Checkpointer {
     stop: Arc<(Mutex<bool>, Condvar)>,
@@ -22,19 +56,21 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    pub(super) fn start(path: &Path, wal_pages: u32) -> Result<Checkpointer, Trouble> {
+    pub(super) fn start(
+        path: &Path,
+        wal_pages: u32,
+        log: Arc<Log>,
+    ) -> Result<Checkpointer, Trouble> {
         let conn = connection::writing(path)?;
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        let log = std::path::PathBuf::from(log);
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let stopped = Arc::clone(&stop);
-        let limit = u64::from(wal_pages) * 4096;
         let run = move || {
             while !wait(&stopped) {
-                let length = std::fs::metadata(&log).map_or(0, |file| file.len());
-                if limit > 0 && length > limit {
+                // The length of the file would not do: it never shrinks.
+                let is_long = log.pages.load(Ordering::Relaxed) > wal_pages;
+                if wal_pages > 0 && is_long && !log.rest.load(Ordering::Acquire) {
                     checkpoint(&conn, PASSIVE);
+                    log.rest.store(true, Ordering::Release);
                 }
             }
             checkpoint(&conn, TRUNCATE);

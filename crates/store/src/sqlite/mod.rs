@@ -25,7 +25,7 @@ mod writer;
 
 use crate::{Batch, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError};
 use async_trait::async_trait;
-use checkpoint::Checkpointer;
+use checkpoint::{Checkpointer, Log};
 use connection::Readers;
 use kehub_core::customer::Customer;
 use kehub_core::directory::Directory;
@@ -98,9 +98,11 @@ impl SqliteStore {
             }
             let mut conn = connection::writing(path)?;
             schema::migrate(&mut conn)?;
-            let writer = Writer::start(conn, &options)?;
+            let log = Arc::new(Log::default());
+            log.watch(&mut conn)?;
+            let writer = Writer::start(conn, &options, Arc::clone(&log))?;
             let readers = Readers::open(path, options.readers)?;
-            let checkpointer = Checkpointer::start(path, options.wal_pages)?;
+            let checkpointer = Checkpointer::start(path, options.wal_pages, log)?;
             Ok(Inner { path: path.to_owned(), writer, readers, checkpointer })
         };
         let inner = open().map_err(|cause: Trouble| OpenError {

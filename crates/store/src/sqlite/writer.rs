@@ -3,6 +3,7 @@
 //! There is no timer: a group is whatever arrived while the one before it was committed, so an
 //! idle hub adds no delay and a busy one shares each commit among many.
 
+use super::checkpoint::Log;
 use super::load::{self, TypesCache};
 use super::trouble::Trouble;
 use super::{SqliteOptions, write};
@@ -69,7 +70,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection of its own.
-    pub(super) fn start(conn: Connection, options: &SqliteOptions) -> Result<Writer, Trouble> {
+    pub(super) fn start(
+        conn: Connection,
+        options: &SqliteOptions,
+        log: Arc<Log>,
+    ) -> Result<Writer, Trouble> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             arrived: Condvar::new(),
@@ -83,6 +88,7 @@ impl Writer {
             shared: Arc::clone(&shared),
             number: i64::from_le_bytes(number),
             cache: TypesCache::default(),
+            log,
         };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -162,6 +168,7 @@ struct Worker {
     /// Tells this writer's groups from those of other processes.
     number: i64,
     cache: TypesCache,
+    log: Arc<Log>,
 }
 
 /// What came of a group that was tried.
@@ -179,6 +186,7 @@ impl Worker {
     fn run(mut self) {
         while let Some(group) = self.next_group() {
             self.serve(group);
+            self.log.move_rest(&self.conn);
         }
     }
 
