@@ -182,6 +182,17 @@ enum Tried {
     Unknown(Trouble),
 }
 
+impl Tried {
+    /// Whether the reason may lie in what one member asked, rather than in the machine.
+    fn blames_a_member(&self) -> bool {
+        match self {
+            Tried::Panicked => true,
+            Tried::NotApplied(trouble) => trouble.is_corrupt(),
+            Tried::Answered(..) | Tried::Unknown(_) => false,
+        }
+    }
+}
+
 impl Worker {
     fn run(mut self) {
         while let Some(group) = self.next_group() {
@@ -247,7 +258,7 @@ impl Worker {
                 return;
             }
             // One member may be the reason: try each on its own, so that it fails alone.
-            Tried::Panicked | Tried::NotApplied(_) if members.len() > 1 => {
+            tried if members.len() > 1 && tried.blames_a_member() => {
                 let mut rest = requests;
                 for (size, reply) in members {
                     let (theirs, others) = rest.split_at(size.min(rest.len()));
@@ -260,6 +271,14 @@ impl Worker {
                 let cause = Arc::new(trouble);
                 for (_, reply) in members {
                     send(reply, Err(StoreError::Unknown(Arc::clone(&cause).into())));
+                }
+                return;
+            }
+            // A full disk or a busy file would meet each of them alike, and busy only after a wait.
+            Tried::NotApplied(trouble) if !trouble.is_corrupt() => {
+                let cause = Arc::new(trouble);
+                for (_, reply) in members {
+                    send(reply, Err(StoreError::NotApplied(Arc::clone(&cause).into())));
                 }
                 return;
             }
