@@ -2,13 +2,13 @@
 
 use super::codec::{self, key_range, number_of};
 use super::load;
-use super::render::{condition, order_by};
+use super::render::{Path, condition, order_by};
 use super::rows::{self, conflict_columns, customer_columns, identity_columns};
 use super::trouble::Trouble;
 use crate::{OwnedIdentity, Page, PageRequest};
 use kehub_core::customer::{Customer, State};
 use kehub_core::facts::Snapshot;
-use kehub_core::filter::{Condition, Filter};
+use kehub_core::filter::{Condition, Filter, Order};
 use kehub_core::identity::{Identity, IdentityKey};
 use kehub_core::journal::Entry;
 use kehub_core::policy::IdentityType;
@@ -70,9 +70,7 @@ pub(super) fn customers(
 ) -> Result<Page, Trouble> {
     let filter = with_survivors(conn, tenant, filter)?;
     let total = matching(conn, tenant, &filter)?;
-    let mut query = Query::of(tenant, &filter)?;
-    query.sql.insert_str(0, "SELECT key FROM customer");
-    query.sql.push_str(&order_by(&page.order));
+    let mut query = Query::page(tenant, &filter, &page.order)?;
     query.sql.push_str(" LIMIT ? OFFSET ?");
     query.args.push(Sql::Integer(i64::from(page.limit)));
     query.args.push(Sql::Integer(i64::try_from(page.offset).unwrap_or(i64::MAX)));
@@ -96,9 +94,8 @@ fn matching(conn: &Connection, tenant: TenantId, filter: &Filter) -> Result<u64,
     let count = if filter.conditions.is_empty() {
         rows::first(conn, LIVE_COUNT, [tenant.0], rows::integer)?
     } else {
-        let mut query = Query::of(tenant, filter)?;
-        query.sql.insert_str(0, "SELECT count(*) FROM customer");
-        query.rows(conn)?.first().copied()
+        let path = Path::of(filter).unwrap_or(Path::Table);
+        Query::of("count(*)", path, tenant, filter)?.rows(conn)?.first().copied()
     };
     u64::try_from(count.unwrap_or_default()).map_err(Trouble::broken)
 }
@@ -110,18 +107,23 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// ` WHERE ...` of a filter whose ids have been resolved.
-    pub(super) fn of(tenant: TenantId, filter: &Filter) -> Result<Query, Trouble> {
-        let mut query = Query { sql: String::new(), args: Vec::new() };
-        if filter.conditions.is_empty() {
-            // All of a tenant: its range of the table, in which ids are in order already.
+    /// The keys of all customers that match, in order. The ids of the filter have been resolved.
+    pub(super) fn page(tenant: TenantId, filter: &Filter, order: &Order) -> Result<Query, Trouble> {
+        let path = Path::of(filter).or_else(|| Path::in_order(order)).unwrap_or(Path::Table);
+        let mut query = Query::of("key", path, tenant, filter)?;
+        query.sql.push_str(&order_by(order));
+        Ok(query)
+    }
+
+    fn of(what: &str, path: Path, tenant: TenantId, filter: &Filter) -> Result<Query, Trouble> {
+        let sql = format!("SELECT {what} FROM customer {} WHERE live = ?", path.clause());
+        let mut query = Query { sql, args: vec![Sql::Integer(i64::from(tenant.0))] };
+        if path == Path::Table {
+            // The range of the tenant, in which ids are in order already.
             let (first, last) = key_range(tenant);
-            query.sql.push_str(" WHERE live IS NOT NULL AND key BETWEEN ? AND ?");
+            query.sql.push_str(" AND key BETWEEN ? AND ?");
             query.args.extend([Sql::Integer(first), Sql::Integer(last)]);
-            return Ok(query);
         }
-        query.sql.push_str(" WHERE live = ?");
-        query.args.push(Sql::Integer(i64::from(tenant.0)));
         for wanted in &filter.conditions {
             query.sql.push_str(" AND ");
             condition(tenant, wanted, &mut query.sql, &mut query.args)?;
