@@ -4,9 +4,9 @@ use super::trouble::Trouble;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a connection waits for another process before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,19 +41,20 @@ pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
 #[derive(Debug)]
 pub(super) struct Readers {
     idle: Mutex<Vec<Connection>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl Readers {
     pub(super) fn open(path: &Path, count: usize) -> Result<Readers, Trouble> {
         let count = count.max(1);
         let idle = (0..count).map(|_| reading(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Readers { idle: Mutex::new(idle), permits: Semaphore::new(count) })
+        Ok(Readers { idle: Mutex::new(idle), permits: Arc::new(Semaphore::new(count)) })
     }
 
-    /// Waits for a free connection.
-    pub(super) async fn permit(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        self.permits.acquire().await.ok()
+    /// Waits for a free connection. The permit goes with the read, not with the caller: one who
+    /// stops waiting leaves a read behind that still uses a connection.
+    pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.permits).acquire_owned().await.ok()
     }
 
     /// Refuses every further reader.

@@ -120,9 +120,12 @@ impl SqliteStore {
         let closed = || StoreError::NotApplied("the store is closed".into());
         let permit = self.inner.readers.permit().await.ok_or_else(closed)?;
         let inner = Arc::clone(&self.inner);
-        let task = tokio::task::spawn_blocking(move || inner.readers.read(&inner.path, read));
+        let task = tokio::task::spawn_blocking(move || {
+            let found = inner.readers.read(&inner.path, read);
+            drop(permit);
+            found
+        });
         let found = task.await.map_err(|error| StoreError::Corrupt(error.into()))?;
-        drop(permit);
         found.map_err(StoreError::from)
     }
 }
