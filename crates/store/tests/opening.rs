@@ -1,13 +1,15 @@
-//! Opening a file: what is refused, and in words that say why.
+//! Opening a file: what is refused, in words that say why; and who opens it first.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use kehub_core::command::{Command, Origin, Request};
 use kehub_core::directory::NewTenant;
+use kehub_core::outcome::Outcome;
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, TenantId};
 use kehub_store::{Batch, SqliteOptions, SqliteStore, Store};
 use rusqlite::Connection;
 use std::path::Path;
+use std::sync::Barrier;
 use tempfile::TempDir;
 
 fn open(path: &Path) -> Result<SqliteStore, String> {
@@ -86,4 +88,48 @@ fn a_folder_in_the_place_of_the_file_is_refused() {
     let folder = TempDir::new().unwrap();
     let refused = open(folder.path()).unwrap_err();
     assert!(refused.contains(&folder.path().display().to_string()), "{refused}");
+}
+
+#[test]
+fn the_database_of_another_program_is_refused_and_left_alone() {
+    for application in [0, 42] {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("hub.db");
+        let theirs = format!("CREATE TABLE bookmark (x); PRAGMA application_id = {application}");
+        Connection::open(&path).unwrap().execute_batch(&theirs).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let refused = open(&path).unwrap_err();
+        assert!(refused.contains("another program"), "{refused}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+}
+
+/// A server and the command line may meet at a file that neither has made yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_open_one_new_file_at_once_share_one_hub() {
+    for _ in 0..20 {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("new/hub.db");
+        let start = Barrier::new(2);
+        let open_together = || {
+            start.wait();
+            open(&path)
+        };
+        let (one, other) = std::thread::scope(|scope| {
+            let one = scope.spawn(open_together);
+            let other = scope.spawn(open_together);
+            (one.join().unwrap(), other.join().unwrap())
+        });
+        let (one, other) = (one.unwrap(), other.unwrap());
+        let (first, second) =
+            tokio::join!(one.apply(create_tenant("first")), other.apply(create_tenant("second")));
+        let id = |outcomes: Vec<Outcome>| match outcomes.first() {
+            Some(Outcome::Tenant(tenant)) => tenant.id,
+            other => panic!("no tenant: {other:?}"),
+        };
+        let mut ids = [id(first.unwrap()), id(second.unwrap())];
+        ids.sort_unstable();
+        assert_eq!(ids, [TenantId(1), TenantId(2)]);
+        assert_eq!(one.directory().await.unwrap(), other.directory().await.unwrap());
+    }
 }

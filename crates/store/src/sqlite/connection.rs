@@ -1,5 +1,6 @@
 //! Connections to the file: how they are set up, the pool for reading, the one for checkpoints.
 
+use super::schema;
 use super::trouble::Trouble;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -13,9 +14,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept by a connection.
 const STATEMENTS_MAX: usize = 128;
 
+/// How often, and after what pause, the log is asked for again while another process makes the
+/// same file: SQLite does not wait by itself there.
+const LOG_TRIES_MAX: u32 = 100;
+const LOG_PAUSE: Duration = Duration::from_millis(20);
+
+const LOG: &str = "PRAGMA journal_mode = WAL";
 /// Every commit is durable when it returns; checkpoints are left to a connection of their own.
 const WRITING: &str = "
-    PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA cache_size = -65536;
@@ -33,8 +39,25 @@ pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     set_up(&conn)?;
+    // Before anything is changed in a file that may be somebody else's.
+    schema::check_ours(&conn)?;
+    use_log(&conn)?;
     conn.execute_batch(WRITING)?;
     Ok(conn)
+}
+
+fn use_log(conn: &Connection) -> Result<(), Trouble> {
+    let mut tries = 1;
+    loop {
+        let used = conn.query_row(LOG, (), |_| Ok(())).map_err(Trouble::from);
+        match used {
+            Err(trouble) if trouble.is_busy() && tries < LOG_TRIES_MAX => {
+                tries += 1;
+                std::thread::sleep(LOG_PAUSE);
+            }
+            used => return used,
+        }
+    }
 }
 
 /// Connections that only read, lent one at a time.

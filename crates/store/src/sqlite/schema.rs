@@ -7,6 +7,14 @@ use sha2::{Digest as _, Sha256};
 /// The migrations, oldest first. One that has been released is never changed.
 const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../../migrations/sqlite/0001_start.sql"))];
 
+/// `Kehu`: tells our files from those of other programs.
+const APPLICATION_ID: i64 = 0x4b65_6875;
+
+const APPLICATION: &str = "PRAGMA application_id";
+/// Whether nobody's tables are here, or a table that only ours have.
+const NEW_OR_OURS: &str = "
+    SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)
+        OR EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'identity_type')";
 const MIGRATIONS_TABLE: &str = "
     CREATE TABLE IF NOT EXISTS migration (
         number   INTEGER PRIMARY KEY,
@@ -19,10 +27,21 @@ const HUB_INSERT: &str = "
     INSERT INTO hub (id, writer, last_group, token_key) VALUES (1, 0, 0, ?1)
     ON CONFLICT (id) DO NOTHING";
 
+/// Refuses the file of another program.
+pub(super) fn check_ours(conn: &Connection) -> Result<(), Trouble> {
+    let application: i64 = conn.query_row(APPLICATION, (), |row| row.get(0))?;
+    let new_or_ours: bool = conn.query_row(NEW_OR_OURS, (), |row| row.get(0))?;
+    if application == APPLICATION_ID || (application == 0 && new_or_ours) {
+        return Ok(());
+    }
+    Err(Trouble::broken("it is the database of another program"))
+}
+
 /// Brings the tables up to date.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), Trouble> {
     // Two processes that open one new file at once take turns here.
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.execute_batch(MIGRATIONS_TABLE)?;
     let newest: i64 = tx.query_row(MIGRATION_NEWEST, (), |row| row.get(0))?;
     let known = MIGRATIONS.last().map_or(0, |(number, _)| *number);
