@@ -26,9 +26,11 @@ const BUSY_TRIES_MAX: u32 = 3;
 /// How many groups are remembered between two looks at the gauges.
 const RECENT_GROUPS_MAX: usize = 1024;
 
-const MARK: &str = "UPDATE hub SET writer = ?1, last_group = last_group + 1 WHERE id = 1";
+const MARK: &str = "UPDATE hub SET writer = ?1, last_group = ?2 WHERE id = 1";
 const MARKED: &str = "SELECT writer, last_group FROM hub WHERE id = 1";
 
+/// Who committed a group, and its number.
+type Mark = (i64, i64);
 type Answer = Result<Vec<Outcome>, StoreError>;
 
 /// A batch that waits, and who waits for it.
@@ -320,12 +322,11 @@ impl Worker {
     }
 
     fn transact(&mut self, requests: &[Request]) -> Tried {
-        let outcomes = match self.prepare(requests) {
+        let (outcomes, before) = match self.prepare(requests) {
             Ok(Prepared::Unchanged(outcomes)) => return Tried::Answered(outcomes, None),
-            Ok(Prepared::Written(outcomes)) => outcomes,
+            Ok(Prepared::Written(outcomes, before)) => (outcomes, before),
             Err(trouble) => return Tried::NotApplied(trouble),
         };
-        let marker = self.marker();
         let started = Instant::now();
         let committed = self.conn.execute_batch("COMMIT").map_err(Trouble::from);
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -334,14 +335,38 @@ impl Worker {
             // Still in the transaction: it was certainly not committed.
             return Tried::NotApplied(trouble);
         }
-        // The marker was read inside the transaction; the same one seen from outside proves it.
-        match (marker, self.marker()) {
-            (Ok(inside), Ok(outside)) if inside == outside => {
-                Tried::Answered(outcomes, Some(micros))
-            }
-            (Ok(_), Ok(_)) => Tried::NotApplied(trouble),
-            (Err(_), _) | (_, Err(_)) => Tried::Unknown(trouble),
+        match self.settle(before) {
+            Ok(Some(true)) => Tried::Answered(outcomes, Some(micros)),
+            Ok(Some(false)) => Tried::NotApplied(trouble),
+            // Somebody else has written since, or the file does not answer.
+            Ok(None) | Err(_) => Tried::Unknown(trouble),
         }
+    }
+
+    /// Whether the group is there whose COMMIT failed; `None` if that cannot be told any more.
+    ///
+    /// A failed sync may have left the group at the end of the log, where a recovery would find it.
+    /// So what is found is committed once more with a new mark: either that makes the group
+    /// durable, or it takes its place.
+    fn settle(&self, before: Mark) -> Result<Option<bool>, Trouble> {
+        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        let found = self.marker()?;
+        let is_applied = if found == self.mark_after(before) {
+            Some(true)
+        } else if found == before {
+            Some(false)
+        } else {
+            None
+        };
+        // Neither of the two that are told apart here.
+        self.conn.execute(MARK, (self.number, found.1 + 2))?;
+        self.conn.execute_batch("COMMIT")?;
+        Ok(is_applied)
+    }
+
+    /// What a group of this writer leaves behind that found this mark.
+    fn mark_after(&self, before: Mark) -> Mark {
+        (self.number, before.1 + 1)
     }
 
     fn prepare(&mut self, requests: &[Request]) -> Result<Prepared, Trouble> {
@@ -361,13 +386,15 @@ impl Worker {
             self.cache.forget(tenant);
         }
         write::changes(&self.conn, &facts, &changes, &before)?;
-        self.conn.prepare_cached(MARK)?.execute([self.number])?;
-        Ok(Prepared::Written(outcomes))
+        let before = self.marker()?;
+        self.conn.prepare_cached(MARK)?.execute(self.mark_after(before))?;
+        Ok(Prepared::Written(outcomes, before))
     }
 
     /// Who committed the last group, and its number.
-    fn marker(&self) -> Result<(i64, i64), Trouble> {
-        Ok(self.conn.query_row(MARKED, (), |row| Ok((row.get(0)?, row.get(1)?)))?)
+    fn marker(&self) -> Result<Mark, Trouble> {
+        let mut marked = self.conn.prepare_cached(MARKED)?;
+        Ok(marked.query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
     fn count(&self, requests: usize, commit_micros: Option<u64>) {
@@ -386,11 +413,52 @@ impl Worker {
 enum Prepared {
     /// Nothing to write: the transaction is over.
     Unchanged(Vec<Outcome>),
-    /// Written, to be committed.
-    Written(Vec<Outcome>),
+    /// Written, to be committed; and the mark that was found.
+    Written(Vec<Outcome>, Mark),
 }
 
 /// Somebody who stopped waiting is no trouble.
 fn send(reply: oneshot::Sender<Answer>, answer: Answer) {
     drop(reply.send(answer));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{connection, schema};
+    use super::*;
+
+    fn worker(path: &std::path::Path) -> Worker {
+        let mut conn = connection::writing(path).unwrap();
+        schema::migrate(&mut conn).unwrap();
+        Worker {
+            conn,
+            shared: Arc::new(Shared {
+                queue: Mutex::default(),
+                arrived: Condvar::new(),
+                queue_requests: 8,
+                group_requests: 8,
+            }),
+            number: 7,
+            cache: TypesCache::default(),
+            log: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn a_commit_that_says_nothing_is_settled_by_the_marker() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let worker = worker(&folder.path().join("hub.db"));
+        let before = worker.marker().unwrap();
+        assert_eq!(worker.settle(before).unwrap(), Some(false));
+
+        let before = worker.marker().unwrap();
+        worker.conn.execute(MARK, worker.mark_after(before)).unwrap();
+        assert_eq!(worker.settle(before).unwrap(), Some(true));
+
+        // Another process was faster than the question: its mark hides ours.
+        let before = worker.marker().unwrap();
+        worker.conn.execute(MARK, worker.mark_after(before)).unwrap();
+        worker.conn.execute(MARK, (8, before.1 + 2)).unwrap();
+        assert_eq!(worker.settle(before).unwrap(), None);
+    }
 }
