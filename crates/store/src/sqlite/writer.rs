@@ -173,6 +173,22 @@ struct Worker {
     log: Arc<Log>,
 }
 
+/// Ends the queue with its writer. After a panic nobody would take out what waits.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue();
+        queue.closed = true;
+        let Queue { interactive, bulk, .. } = &mut *queue;
+        for job in interactive.drain(..).chain(bulk.drain(..)) {
+            send(job.reply, Err(StoreError::NotApplied("the writer has ended".into())));
+        }
+        queue.waiting = 0;
+        queue.by_tenant.clear();
+    }
+}
+
 /// What came of a group that was tried.
 enum Tried {
     Answered(Vec<Outcome>, Option<u64>),
@@ -197,6 +213,7 @@ impl Tried {
 
 impl Worker {
     fn run(mut self) {
+        let _end = End(Arc::clone(&self.shared));
         while let Some(group) = self.next_group() {
             self.serve(group);
             self.log.move_rest(&self.conn);
