@@ -3,6 +3,7 @@
 //! The table follows section 2.1 of the fact file; limits are wire W33.
 
 use crate::Micros;
+use crate::canonical;
 use crate::limits::{ADDRESS_CHARS_MAX, IMAGE_CHARS_MAX, REMARK_CHARS_MAX, TEXT_CHARS_MAX};
 use std::cmp::Ordering;
 use std::fmt;
@@ -331,7 +332,7 @@ impl Raw<'_> {
 }
 
 /// Reads a value for an attribute: JSON types and text alike (wire W8). `Ok(None)` means nothing
-/// was given (`null`, or text that is empty after trimming).
+/// was given (`null`, or text that shows nothing).
 ///
 /// `parse_time` reads a moment; it is an argument because calendars are not this crate's business.
 pub fn parse(
@@ -344,10 +345,8 @@ pub fn parse(
         Raw::Text(text) if text.contains('\0') => {
             return Err(FieldProblem::new("text without U+0000", "text with U+0000"));
         }
-        Raw::Text(text) => match text.trim() {
-            "" => return Ok(None),
-            trimmed => Raw::Text(trimmed),
-        },
+        Raw::Text(text) if canonical::is_blank(text) => return Ok(None),
+        Raw::Text(text) => Raw::Text(text.trim()),
         Raw::Integer(_) | Raw::Real(_) | Raw::Flag(_) | Raw::Other(_) => raw,
     };
     match kind {

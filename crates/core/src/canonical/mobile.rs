@@ -7,7 +7,7 @@ use super::cleaned;
 /// and would move stored keys (identity page, "Canonical form").
 pub fn mobile(text: &str) -> String {
     let trimmed = cleaned(text);
-    let bare: String = trimmed.chars().map(fold_width).filter(|c| !is_separator(*c)).collect();
+    let bare = bare_mobile(&trimmed);
     let mainland = ["+86", "0086", "86", "0", ""]
         .iter()
         .filter_map(|prefix| bare.strip_prefix(prefix))
@@ -22,6 +22,11 @@ pub fn mobile(text: &str) -> String {
         }
         Some(_) | None => trimmed,
     }
+}
+
+/// A number without what people put between its digits, which may be none at all.
+pub(crate) fn bare_mobile(text: &str) -> String {
+    text.chars().map(fold_width).filter(|c| !is_separator(*c)).collect()
 }
 
 fn is_mainland(text: &str) -> bool {

@@ -7,9 +7,10 @@ mod mobile;
 mod text;
 
 pub use email::email;
+pub(crate) use mobile::bare_mobile;
 pub use mobile::mobile;
 use text::is_plain;
-pub use text::{cleaned, type_key};
+pub use text::{cleaned, is_blank, type_key};
 
 /// Version of the rules in this module, written into every journal entry.
 pub const VERSION: u16 = 1;

@@ -7,6 +7,11 @@ pub fn cleaned(text: &str) -> String {
     kept.trim().to_owned()
 }
 
+/// Whether a text shows nothing: white space, control and zero-width characters only.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || c.is_control() || is_invisible(c))
+}
+
 /// Whether nothing but its ends may have to change: the case of most identities.
 pub(super) fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
@@ -22,7 +27,7 @@ pub fn type_key(name: &str) -> String {
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
-        '\u{00AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}'
+        '\u{00AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{061C}' | '\u{180E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
     )
 }
 

@@ -37,6 +37,7 @@ pub(super) fn attach(request: &Request, attach: &Attach, facts: &mut TenantFacts
     let found = Found {
         primary: Some(customer),
         route: Route::Id,
+        items: Vec::new(),
         set_aside: Vec::new(),
         others: Vec::new(),
     };

@@ -1,13 +1,11 @@
 //! Step 7: fields.
 
 use crate::attribute::{Attribute, FieldKey, Value};
-use crate::canonical;
 use crate::command::FieldsSent;
 use crate::customer::{Cell, Fold};
-use crate::facts::same_contact;
+use crate::facts::{is_blocked_value, same_contact};
 use crate::journal::{ClaimedField, FieldEffect};
 use crate::outcome::{Refusal, Warning};
-use crate::policy::is_blocked;
 
 /// What the fields of a request come to.
 #[derive(Debug, Default)]
@@ -92,30 +90,32 @@ impl FieldPlan {
         let stays = |cell: Option<&Cell>| {
             cell.is_some_and(|cell| cell.verified && same_contact(key, cell.value.as_ref(), value))
         };
-        let verified =
-            value.is_some() && (flag == Some(true) || stays(home_cell) || stays(shown_cell));
+        // The home keeps what it was told; the customer also shows what another home has verified.
+        let at_home = value.is_some() && (flag == Some(true) || stays(home_cell));
+        let seen = at_home || (value.is_some() && stays(shown_cell));
         let free = self.spelling == Some(Spelling::Free);
-        let agrees = |cell: Option<&Cell>| {
+        let agrees = |cell: Option<&Cell>, verified: bool| {
             let stands = cell.and_then(|cell| cell.value.as_ref());
             (stands == value || free && same_contact(key, stands, value))
                 && cell.is_some_and(|cell| cell.verified) == verified
         };
-        let visible = !agrees(shown_cell);
+        let visible = !agrees(shown_cell, seen);
         self.visible |= visible;
-        let effect = if !visible && agrees(home_cell) {
+        let effect = if !visible && agrees(home_cell, at_home) {
             FieldEffect::Repeated
         } else {
             FieldEffect::Written(home_cell.map(|cell| cell.seq))
         };
-        self.push(key, value, verified, effect);
+        self.push(key, value, at_home, effect);
     }
 
     /// A flag without its number belongs to the number that is shown.
     fn flag_alone(&mut self, key: FieldKey, flag: bool, home: &Fold, shown: &Fold) {
         match shown.value(&key) {
-            Some(value) => self.field(&key, Some(value), Some(flag), home, shown),
+            Some(value) if flag => self.field(&key, Some(value), Some(flag), home, shown),
             None if flag => self.warnings.push(Warning::FlagWithoutValue(key)),
-            None => (),
+            // With the same number a flag never goes back (W7).
+            Some(_) | None => (),
         }
     }
 
@@ -123,14 +123,4 @@ impl FieldPlan {
         let (key, value) = (key.clone(), value.cloned());
         self.fields.push(ClaimedField { key, value, verified, effect });
     }
-}
-
-/// Whether this is a `mobile` or `email` that never matches; other attributes are not screened.
-fn is_blocked_value(key: &FieldKey, value: Option<&Value>) -> bool {
-    let FieldKey::Builtin(attribute @ (Attribute::Mobile | Attribute::Email)) = key else {
-        return false;
-    };
-    value.and_then(Value::text).is_some_and(|text| {
-        is_blocked(attribute.name(), &canonical::identity_value(attribute.name(), text))
-    })
 }

@@ -87,8 +87,11 @@ impl<'a> Joining<'a> {
         for at in &usable {
             self.attach(*at, by_attribute);
         }
-        for side in &found.others {
-            self.meet(side);
+        let spoken: Vec<_> =
+            found.others.iter().filter_map(|side| self.meet(found, side)).collect();
+        // Opened once all merges are known: a pair is the same while its survivors are.
+        for (kind, rule, at) in spoken {
+            self.open(kind, rule, at);
         }
         for at in usable {
             self.conclude(at);
@@ -154,23 +157,21 @@ impl<'a> Joining<'a> {
             .any(|identity| self.facts.policy().rules_of(identity.key.kind).role.is_own())
     }
 
-    /// Step 5 for one other owner, against the result so far.
-    fn meet(&mut self, side: &Side) {
+    /// Step 5 for one other owner, against the result so far; what is to be opened about it.
+    fn meet(&mut self, found: &Found, side: &Side) -> Option<(ConflictKind, Rule, usize)> {
         let best = side.best();
-        let Some(number) = self.sorted.items.get(best).and_then(|item| item.number) else { return };
+        let number = self.sorted.items.get(best)?.number?;
         let guards = self.ask_guards(side);
         let refused = guards.iter().find(|(_, verdict)| *verdict == Verdict::Refuse);
         if let Some((guard, _)) = refused {
-            return self.open(ConflictKind::Refused, rule_of(*guard), best);
+            return Some((ConflictKind::Refused, rule_of(*guard), best));
         }
         let review = guards.iter().find(|(_, verdict)| *verdict == Verdict::Review);
-        if let Some((guard, _)) = review {
-            self.open(ConflictKind::Review, rule_of(*guard), best);
-        }
+        let review = review.map(|(guard, _)| (ConflictKind::Review, rule_of(*guard), best));
         let right = self.facts.identity(number).and_then(|it| it.home).unwrap_or(side.owner);
         let last = self.facts.counters().merge.0;
         let offset = i64::try_from(self.merges.len()).unwrap_or(i64::MAX);
-        let bridge = self.bridge(side);
+        let bridge = self.bridge(found, side);
         self.merges.push(Merge {
             id: MergeId(last + 1 + offset),
             left: self.home,
@@ -182,17 +183,13 @@ impl<'a> Joining<'a> {
         self.merged.push(side.owner);
         self.held.extend(self.facts.held_by(side.owner).map(|it| (it.number, it.key.kind)));
         self.homes.extend(self.facts.homes_of(side.owner));
+        review
     }
 
     /// The identities of the request that found the primary and this side.
-    fn bridge(&self, side: &Side) -> Vec<IdentityNumber> {
+    fn bridge(&self, found: &Found, side: &Side) -> Vec<IdentityNumber> {
         let number_of = |at: &usize| self.sorted.items.get(*at)?.number;
-        let of_primary = self
-            .evidence
-            .iter()
-            .copied()
-            .filter(|number| self.facts.owner(*number) == Some(self.primary));
-        of_primary.chain(side.items.iter().filter_map(number_of)).collect()
+        found.items.iter().chain(&side.items).filter_map(number_of).collect()
     }
 
     fn ask_guards(&self, side: &Side) -> Vec<(Guard, Verdict)> {
@@ -259,11 +256,14 @@ impl<'a> Joining<'a> {
         let Some(identity) = self.sorted.items.get(at).and_then(|item| item.number) else { return };
         let right = self.facts.identity(identity).and_then(|it| it.home);
         let with = right.and_then(|home| self.facts.survivor(home)).map(|customer| customer.id);
-        let known = self.facts.conflicts_about(identity).find(|conflict| {
-            conflict.kind == kind
-                && self.is_between(conflict, with)
-                && (conflict.settled.is_none()
-                    || self.evidence.iter().all(|number| conflict.evidence.contains(number)))
+        if with == Some(self.primary) {
+            return;
+        }
+        let same_pair =
+            |conflict: &&Conflict| conflict.kind == kind && self.is_between(conflict, with);
+        let about = || self.facts.conflicts_about(identity).filter(same_pair);
+        let known = about().find(|conflict| conflict.settled.is_none()).or_else(|| {
+            about().find(|it| self.evidence.iter().all(|number| it.evidence.contains(number)))
         });
         if let Some(conflict) = known {
             return self.views.push(ConflictView::of(conflict, at, with, false));
@@ -285,17 +285,19 @@ impl<'a> Joining<'a> {
         self.opened.push(conflict);
     }
 
-    /// Whether a stored conflict is between the primary and this customer: a pair is the same for
-    /// as long as its survivors are.
+    /// Whether a stored conflict is between the result and this customer: a pair is the same for as
+    /// long as its survivors are.
     fn is_between(&self, conflict: &Conflict, with: Option<CustomerId>) -> bool {
         let survivor = |home| self.facts.survivor(home).map(|customer| customer.id);
+        let ours = |customer: Option<CustomerId>| {
+            customer.is_some_and(|it| it == self.primary || self.merged.contains(&it))
+        };
         let left = survivor(conflict.left);
-        let primary = Some(self.primary);
         match (conflict.right, with) {
-            (None, None) => left == primary,
+            (None, None) => ours(left),
             (Some(right), Some(_)) => {
                 let right = survivor(right);
-                (left, right) == (primary, with) || (left, right) == (with, primary)
+                (ours(left) && right == with) || (left == with && ours(right))
             }
             (None, Some(_)) | (Some(_), None) => false,
         }

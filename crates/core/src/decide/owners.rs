@@ -5,7 +5,6 @@ use crate::attribute::{Attribute, FieldKey};
 use crate::canonical;
 use crate::command::FieldsSent;
 use crate::facts::TenantFacts;
-use crate::identity::IdentityKey;
 use crate::journal::Route;
 use crate::limits::CARRIERS_MAX;
 use crate::policy::{Preset, Role, is_blocked};
@@ -34,6 +33,8 @@ pub(super) struct Found {
     pub(super) primary: Option<CustomerId>,
     /// How it was found.
     pub(super) route: Route,
+    /// The places of the identities that found it.
+    pub(super) items: Vec<usize>,
     /// Owners that the request contradicts (guarded, step 4).
     pub(super) set_aside: Vec<Side>,
     /// Further owners, in the order in which they are to be merged.
@@ -76,7 +77,13 @@ pub(super) fn find(sorted: &Sorted, fields: &FieldsSent, facts: &TenantFacts) ->
             Some((customer, route)) => (Some(customer), route),
             None => (None, Route::Created),
         };
-        return Found { primary, route, set_aside: Vec::new(), others: Vec::new() };
+        return Found {
+            primary,
+            route,
+            items: Vec::new(),
+            set_aside: Vec::new(),
+            others: Vec::new(),
+        };
     }
     let guarded = facts.policy().preset == Preset::Guarded;
     let mut set_aside = Vec::new();
@@ -92,7 +99,9 @@ pub(super) fn find(sorted: &Sorted, fields: &FieldsSent, facts: &TenantFacts) ->
         .as_ref()
         .and_then(|side| sorted.items.get(side.best())?.number)
         .map_or(Route::Created, Route::Identity);
-    Found { primary: primary.map(|side| side.owner), route, set_aside, others: rest.collect() }
+    let (primary, items) = primary.map(|side| (side.owner, side.items)).unzip();
+    let items = items.unwrap_or_default();
+    Found { primary, route, items, set_aside, others: rest.collect() }
 }
 
 /// Whether the request brings a free distinguishing identity that differs from one the owner
@@ -129,11 +138,10 @@ fn usable_value(
 ) -> Option<String> {
     let sent = fields.values.get(&FieldKey::Builtin(attribute))?.as_ref()?.text()?;
     let value = canonical::identity_value(attribute.name(), sent);
-    let quarantined = facts.policy().type_named(attribute.name()).is_some_and(|kind| {
-        let key = IdentityKey { kind: kind.number, value: value.clone().into() };
-        sorted.is_quarantined(&key, facts)
-    });
-    (!is_blocked(attribute.name(), &value) && !quarantined).then_some(value)
+    let usable = !value.is_empty()
+        && !is_blocked(attribute.name(), &value)
+        && !sorted.is_quarantined(attribute.name(), &value, facts);
+    usable.then_some(value)
 }
 
 /// Whether the request has a `mobile` or `email` attribute that may match.
@@ -166,14 +174,20 @@ fn match_by_attribute(
     }
     let email = usable_value(Attribute::Email, sorted, fields, facts)?;
     let sent_mobile = fields.values.get(&FieldKey::Builtin(Attribute::Mobile));
-    let sent_mobile = sent_mobile.and_then(|value| value.as_ref()?.text()).map(canonical::mobile);
+    let sent_mobile = sent_mobile.and_then(|value| honest_mobile(value.as_ref()?.text()?));
     let by_email = first_carrier(Attribute::Email, &email, facts, |customer| {
         let shown = facts.customer(customer).and_then(|it| it.fold.text(Attribute::Mobile));
-        let shown = shown.map(canonical::mobile);
+        let shown = shown.and_then(honest_mobile);
         let mobiles_differ = sent_mobile.is_some() && shown.is_some() && sent_mobile != shown;
         !mobiles_differ && fits(customer, sorted, facts)
     });
     by_email.map(|customer| (customer, Route::Email))
+}
+
+/// A mobile in canonical form, unless it is one that says nothing about who this is.
+fn honest_mobile(text: &str) -> Option<String> {
+    let mobile = canonical::mobile(text);
+    (!mobile.is_empty() && !is_blocked(Attribute::Mobile.name(), &mobile)).then_some(mobile)
 }
 
 fn first_carrier(

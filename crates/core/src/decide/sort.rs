@@ -73,12 +73,18 @@ impl Sorted {
         self.items.iter().any(|item| item.verdict == Some(verdict))
     }
 
-    /// Whether this identity is quarantined, by an earlier request or by this one.
-    pub(super) fn is_quarantined(&self, key: &IdentityKey, facts: &TenantFacts) -> bool {
-        facts.identity_of(key).is_some_and(|identity| {
-            identity.quarantine == Quarantine::Yes
-                || self.counted.quarantined.contains(&identity.number)
-        })
+    /// Whether the identity of this type and canonical value is quarantined, by an earlier request
+    /// or by this one, which may be the first to name it.
+    pub(super) fn is_quarantined(&self, key: &str, value: &str, facts: &TenantFacts) -> bool {
+        let known = facts.policy().type_named(key).and_then(|kind| {
+            facts.identity_of(&IdentityKey { kind: kind.number, value: value.into() })
+        });
+        known.is_some_and(|identity| identity.quarantine == Quarantine::Yes)
+            || self.items.iter().any(|item| {
+                item.verdict == Some(IdentityVerdict::Quarantined)
+                    && type_key(&item.kind_name) == key
+                    && identity_value(key, &item.raw) == value
+            })
     }
 }
 

@@ -3,6 +3,7 @@ use crate::attribute::{Attribute, FieldKey, Value};
 use crate::canonical;
 use crate::customer::{Cell, Fold};
 use crate::merge::Merge;
+use crate::policy::is_blocked;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +40,12 @@ pub fn combine(homes: &BTreeMap<CustomerId, &Fold>, merges: &[&Merge]) -> Fold {
             .max_by_key(|cell| cell.seq);
         let winner = since.or_else(|| match (left.cell(key), right.cell(key)) {
             (Some(one), Some(other)) => {
-                let rank = |cell: &Cell, id| (cell.verified, cell.at, Reverse(id));
+                // A value that never matches does not overwrite a good one; a clear may.
+                let both = one.value.is_some() && other.value.is_some();
+                let rank = |cell: &Cell, id| {
+                    let good = both && !is_blocked_value(key, cell.value.as_ref());
+                    (good, cell.verified, cell.at, Reverse(id))
+                };
                 Some(if rank(one, left_id) >= rank(other, right_id) { one } else { other })
             }
             (one, other) => one.or(other),
@@ -87,4 +93,14 @@ pub(crate) fn same_contact(key: &FieldKey, one: Option<&Value>, other: Option<&V
         FieldKey::Builtin(Attribute::Email) => canonical::email(one) == canonical::email(other),
         FieldKey::Builtin(_) | FieldKey::Custom(_) => false,
     }
+}
+
+/// Whether this is a `mobile` or `email` that never matches; other attributes are not screened.
+pub(crate) fn is_blocked_value(key: &FieldKey, value: Option<&Value>) -> bool {
+    let FieldKey::Builtin(attribute @ (Attribute::Mobile | Attribute::Email)) = key else {
+        return false;
+    };
+    value.and_then(Value::text).is_some_and(|text| {
+        is_blocked(attribute.name(), &canonical::identity_value(attribute.name(), text))
+    })
 }

@@ -11,7 +11,7 @@ mod record;
 
 pub use audit::Snapshot;
 pub use combine::combine;
-pub(crate) use combine::same_contact;
+pub(crate) use combine::{is_blocked_value, same_contact};
 pub use needs::Needs;
 
 use crate::attribute::Attribute;

@@ -2,6 +2,7 @@ use crate::attribute::{Attribute, FieldKey};
 use crate::canonical;
 use crate::command::{Command, FieldsSent, IdentitySent, Request};
 use crate::identity::IdentityKey;
+use crate::limits::IDENTITIES_MAX;
 use crate::policy::Policy;
 use crate::{CustomerId, TenantId};
 use std::collections::BTreeSet;
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 ///
 /// To be loaded beside it: the owner of each identity, whole (see
 /// [`super::TenantFacts::load_customer`]); each customer, whole; for each match key the first
-/// [`crate::limits::CARRIERS_MAX`] live customers that show it and one more for each command,
+/// [`crate::limits::CARRIERS_MAX`] live customers that show it and [`Needs::removable`] more,
 /// whole; cannot-links of all homes; conflicts about the identities.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
@@ -51,6 +52,24 @@ impl Needs {
             }
         }
         needs
+    }
+
+    /// How many carriers of a match key the commands of a tenant may take away from those that come
+    /// later: an upsert as many as it may merge, any other command one.
+    pub fn removable(tenant: TenantId, batch: &[Request]) -> usize {
+        let theirs = batch.iter().filter(|request| request.tenant == tenant);
+        theirs
+            .map(|request| match &request.command {
+                Command::Upsert(upsert) => upsert.identities.len().clamp(1, IDENTITIES_MAX),
+                Command::Put(_)
+                | Command::Attach(_)
+                | Command::Delete(_)
+                | Command::SetPolicy(_)
+                | Command::CreateTenant(_)
+                | Command::ChangeApp(_)
+                | Command::Probe => 1,
+            })
+            .sum()
     }
 
     fn identity(&mut self, sent: &IdentitySent, policy: &Policy) {

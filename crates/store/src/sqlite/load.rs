@@ -284,7 +284,7 @@ impl<'c> Loader<'c> {
 
     fn load(&mut self, requests: &[Request]) -> Result<(), Trouble> {
         let needs = Needs::of(self.tenant, requests, self.facts.policy());
-        let commands = requests.iter().filter(|request| request.tenant == self.tenant).count();
+        let window = CARRIERS_MAX + Needs::removable(self.tenant, requests);
         let mut found = Vec::new();
         for key in &needs.identities {
             if let Some(identity) = identity_of_value(self.conn, self.tenant, key)? {
@@ -302,7 +302,7 @@ impl<'c> Loader<'c> {
             self.whole(*customer)?;
         }
         for (attribute, value) in &needs.match_keys {
-            for carrier in self.carriers(*attribute, value, commands)? {
+            for carrier in self.carriers(*attribute, value, window)? {
                 self.whole(carrier)?;
             }
         }
@@ -370,10 +370,10 @@ impl<'c> Loader<'c> {
         &self,
         attribute: Attribute,
         value: &str,
-        commands: usize,
+        window: usize,
     ) -> Result<Vec<CustomerId>, Trouble> {
         let sql = if attribute == Attribute::Mobile { CARRIERS_MOBILE } else { CARRIERS_EMAIL };
-        let limit = i64::try_from(CARRIERS_MAX + commands).unwrap_or(i64::MAX);
+        let limit = i64::try_from(window).unwrap_or(i64::MAX);
         rows::all(self.conn, sql, (self.tenant.0, value, limit), |row| {
             Ok(CustomerId(codec::number_of(row.get(0)?)))
         })

@@ -42,6 +42,7 @@ contract! {
         the_journal_is_the_chain_of_what_happened,
         a_probe_is_written,
         a_tenant_that_does_not_exist_is_refused,
+        a_match_by_attribute_sees_past_what_its_group_took_away,
     },
     access::{
         tenants_and_apps_are_in_the_directory,

@@ -2,9 +2,10 @@
 
 use crate::support::{Rig, TENANT, fields, identity, resolution, upsert};
 use kehub_core::attribute::Attribute;
-use kehub_core::command::{Command, Put};
+use kehub_core::command::{Command, IdentitySent, Put, Upsert};
 use kehub_core::filter::{Filter, Order};
 use kehub_core::journal::{Record, Role};
+use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::outcome::{IdentityVerdict, Outcome, Refusal, ResultKind};
 use kehub_core::{CustomerId, Seq, TenantId};
 use kehub_store::StoreError;
@@ -140,4 +141,41 @@ pub(crate) async fn a_tenant_that_does_not_exist_is_refused(rig: &Rig) {
     let read: Result<_, StoreError> = rig.store.customer(nowhere, CustomerId(1)).await;
     assert_eq!(read.unwrap(), None);
     assert_eq!(rig.store.customer_count(nowhere, &Filter::default()).await.unwrap(), 0);
+}
+
+/// The customers that carry one mobile are looked at in the order of their ids, and only so many of
+/// them. What a group takes away from the first ones must not hide those that come after.
+pub(crate) async fn a_match_by_attribute_sees_past_what_its_group_took_away(rig: &Rig) {
+    let account = |kind: usize, value: &str| IdentitySent {
+        kind: format!("t{kind}"),
+        value: value.to_owned(),
+        name: None,
+        scope: None,
+    };
+    let upsert = |identities: Vec<IdentitySent>, sent: &[(&str, &str)]| {
+        let fields = fields(sent);
+        Command::Upsert(Upsert { identities, fields, ..Upsert::default() })
+    };
+    let mobile = [("mobile", "13900000001")];
+    let mut identities: Vec<IdentitySent> = (1..=10).map(|kind| account(kind, "v")).collect();
+    identities.extend((0..CARRIERS_MAX - 8).map(|number| account(11, &format!("n{number}"))));
+    identities.push(identity("o1"));
+    let mut last = CustomerId(0);
+    for identity in identities {
+        // The mobile comes later, so that it does not find the ones before.
+        last = resolution(rig.run(TENANT, upsert(vec![identity], &[])).await).customer.id;
+        let put = Put { customer: last, fields: fields(&mobile) };
+        rig.run(TENANT, Command::Put(put)).await;
+    }
+
+    let merge = (1..=10).map(|number| account(number, "v")).collect();
+    let new = (1..=11).map(|number| account(number, "new")).collect();
+    let outcomes = rig
+        .batch(vec![
+            rig.request(TENANT, upsert(merge, &[])),
+            rig.request(TENANT, upsert(new, &mobile)),
+        ])
+        .await;
+    assert_eq!(resolution(outcomes[0].clone()).merged.len(), 9);
+    assert_eq!(resolution(outcomes[1].clone()).customer.id, last);
 }
