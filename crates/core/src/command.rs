@@ -60,6 +60,8 @@ pub struct FieldsSent {
     /// Values by field; `None` clears. Only fields that senders write
     /// ([`crate::attribute::Access::Written`]) and custom ones.
     pub values: BTreeMap<FieldKey, Option<Value>>,
+    /// Whether the custom attributes that are not among the values are cleared.
+    pub clears_custom: bool,
     /// The flag of `mobile`, if sent.
     pub mobile_verified: Option<bool>,
     /// The flag of `email`, if sent.
@@ -73,6 +75,7 @@ impl Default for FieldsSent {
     fn default() -> FieldsSent {
         FieldsSent {
             values: BTreeMap::new(),
+            clears_custom: false,
             mobile_verified: None,
             email_verified: None,
             custom_max: CUSTOM_ATTRIBUTES_MAX,
@@ -83,7 +86,10 @@ impl Default for FieldsSent {
 impl FieldsSent {
     /// Whether nothing was sent.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.mobile_verified.is_none() && self.email_verified.is_none()
+        self.values.is_empty()
+            && !self.clears_custom
+            && self.mobile_verified.is_none()
+            && self.email_verified.is_none()
     }
 }
 

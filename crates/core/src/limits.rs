@@ -8,7 +8,8 @@ pub const IDENTITY_VALUE_CHARS_MAX: usize = 128;
 pub const IDENTITY_NAME_CHARS_MAX: usize = 256;
 /// Identities one request may carry, and one customer may hold (identity page, "Identity types").
 pub const IDENTITIES_MAX: usize = 100;
-/// Identity types a tenant may have (identity page, "Identity types").
+/// Identity types a tenant may have beside those that Kehub knows by name (identity page,
+/// "Identity types").
 pub const IDENTITY_TYPES_MAX: usize = 200;
 /// Characters in a text attribute without a limit of its own (wire W33).
 pub const TEXT_CHARS_MAX: usize = 255;

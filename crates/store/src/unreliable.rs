@@ -26,6 +26,8 @@ pub enum Fault {
     After,
     /// What was read makes no sense: [`StoreError::Corrupt`], nothing is done.
     Corrupt,
+    /// It never answers; nothing is done.
+    Never,
 }
 
 /// Another store, with faults. Each call takes the next fault of the plan; without one it works.
@@ -47,7 +49,7 @@ impl UnreliableStore {
     }
 
     /// Takes the next fault; `true` if the call is to fail after its work.
-    fn next(&self) -> Result<bool, StoreError> {
+    async fn next(&self) -> Result<bool, StoreError> {
         let fault = self.plan.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         match fault.unwrap_or(Fault::None) {
             Fault::None => Ok(false),
@@ -55,6 +57,7 @@ impl UnreliableStore {
             Fault::QueueFull => Err(StoreError::QueueFull),
             Fault::Before => Err(StoreError::NotApplied("planned".into())),
             Fault::Corrupt => Err(StoreError::Corrupt("planned".into())),
+            Fault::Never => std::future::pending().await,
         }
     }
 }
@@ -69,7 +72,7 @@ fn then<T>(fails: bool, found: Result<T, StoreError>) -> Result<T, StoreError> {
 #[async_trait]
 impl Store for UnreliableStore {
     async fn apply(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError> {
-        let fails = self.next()?;
+        let fails = self.next().await?;
         then(fails, self.inner.apply(batch).await)
     }
 
@@ -78,7 +81,7 @@ impl Store for UnreliableStore {
         tenant: TenantId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        let fails = self.next()?;
+        let fails = self.next().await?;
         then(fails, self.inner.customer(tenant, id).await)
     }
 
@@ -88,12 +91,12 @@ impl Store for UnreliableStore {
         filter: &Filter,
         page: &PageRequest,
     ) -> Result<Page, StoreError> {
-        let fails = self.next()?;
+        let fails = self.next().await?;
         then(fails, self.inner.customers(tenant, filter, page).await)
     }
 
     async fn customer_count(&self, tenant: TenantId, filter: &Filter) -> Result<u64, StoreError> {
-        let fails = self.next()?;
+        let fails = self.next().await?;
         then(fails, self.inner.customer_count(tenant, filter).await)
     }
 
@@ -102,7 +105,7 @@ impl Store for UnreliableStore {
         tenant: TenantId,
         customers: &[CustomerId],
     ) -> Result<Vec<OwnedIdentity>, StoreError> {
-        let fails = self.next()?;
+        let fails = self.next().await?;
         then(fails, self.inner.identities_of(tenant, customers).await)
     }
 
@@ -112,7 +115,7 @@ impl Store for UnreliableStore {
         kind: Option<&str>,
         value: &str,
     ) -> Result<Vec<OwnedIdentity>, StoreError> {
-        let fails = self.next()?;
+        let fails = self.next().await?;
         then(fails, self.inner.identities_named(tenant, kind, value).await)
     }
 
@@ -122,17 +125,17 @@ impl Store for UnreliableStore {
         after: Seq,
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        let fails = self.next()?;
+        let fails = self.next().await?;
         then(fails, self.inner.journal(tenant, after, limit).await)
     }
 
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {
-        let fails = self.next()?;
+        let fails = self.next().await?;
         then(fails, self.inner.snapshot(tenant).await)
     }
 
     async fn directory(&self) -> Result<Directory, StoreError> {
-        let fails = self.next()?;
+        let fails = self.next().await?;
         then(fails, self.inner.directory().await)
     }
 

@@ -24,7 +24,8 @@ pub(super) fn put(request: &Request, put: &Put, facts: &mut TenantFacts) -> Outc
     if let Some(refusal) = fields::too_many_custom(&put.fields, &shown) {
         return Outcome::Refused(refusal);
     }
-    plan.fields = fields::plan(&put.fields, fields::Spelling::Exact, &home, &shown);
+    let created_at = facts.customer(customer).map(|customer| customer.created_at);
+    plan.fields = fields::plan(&put.fields, fields::Spelling::Exact, &home, &shown, created_at);
     settle(request, plan, facts)
 }
 

@@ -1,6 +1,7 @@
 //! Step 7: fields.
 
-use crate::attribute::{Attribute, FieldKey, Value};
+use crate::Micros;
+use crate::attribute::{Attribute, FieldKey, Kind, Value};
 use crate::command::FieldsSent;
 use crate::customer::{Cell, Fold};
 use crate::facts::{is_blocked_value, same_contact};
@@ -17,18 +18,23 @@ pub(super) struct FieldPlan {
     /// What the sender should know.
     pub(super) warnings: Vec<Warning>,
     spelling: Option<Spelling>,
+    /// When the customer was created; `None` if it is about to be.
+    created_at: Option<Micros>,
 }
 
 /// The refusal of a request that adds custom attributes beyond the limit.
 pub(super) fn too_many_custom(sent: &FieldsSent, shown: &Fold) -> Option<Refusal> {
     let is_new = |(key, value): &(&FieldKey, &Option<Value>)| {
-        matches!(key, FieldKey::Custom(_)) && value.is_some() && shown.value(key).is_none()
+        matches!(key, FieldKey::Custom(_))
+            && value.is_some()
+            && (sent.clears_custom || shown.value(key).is_none())
     };
     let cleared = |(key, value): &(&FieldKey, &Option<Value>)| {
         matches!(key, FieldKey::Custom(_)) && value.is_none() && shown.value(key).is_some()
     };
     let new = sent.values.iter().filter(is_new).count();
-    let kept = shown.custom().count() - sent.values.iter().filter(cleared).count();
+    let cleared = sent.values.iter().filter(cleared).count();
+    let kept = if sent.clears_custom { 0 } else { shown.custom().count() - cleared };
     let (found, limit) = (kept + new, sent.custom_max);
     (new > 0 && found > limit).then_some(Refusal::CustomAttributesTooMany { found, limit })
 }
@@ -45,10 +51,25 @@ pub(super) enum Spelling {
 
 /// Plans the fields of a claim that belongs to a home (`home`) of a customer that shows `shown`,
 /// after its merges.
-pub(super) fn plan(sent: &FieldsSent, spelling: Spelling, home: &Fold, shown: &Fold) -> FieldPlan {
-    let mut plan = FieldPlan { spelling: Some(spelling), ..FieldPlan::default() };
+pub(super) fn plan(
+    sent: &FieldsSent,
+    spelling: Spelling,
+    home: &Fold,
+    shown: &Fold,
+    created_at: Option<Micros>,
+) -> FieldPlan {
+    let mut plan = FieldPlan { spelling: Some(spelling), created_at, ..FieldPlan::default() };
     for (key, value) in &sent.values {
         plan.field(key, value.as_ref(), flag_of(key, sent), home, shown);
+    }
+    if sent.clears_custom {
+        let rest = shown
+            .0
+            .keys()
+            .filter(|key| matches!(key, FieldKey::Custom(_)) && !sent.values.contains_key(key));
+        for key in rest {
+            plan.field(key, None, None, home, shown);
+        }
     }
     for (attribute, flag) in
         [(Attribute::Mobile, sent.mobile_verified), (Attribute::Email, sent.email_verified)]
@@ -99,7 +120,7 @@ impl FieldPlan {
             (stands == value || free && same_contact(key, stands, value))
                 && cell.is_some_and(|cell| cell.verified) == verified
         };
-        let visible = !agrees(shown_cell, seen);
+        let visible = !agrees(shown_cell, seen) && !self.is_shown_unset(key, value, shown);
         self.visible |= visible;
         let effect = if !visible && agrees(home_cell, at_home) {
             FieldEffect::Repeated
@@ -107,6 +128,25 @@ impl FieldPlan {
             FieldEffect::Written(home_cell.map(|cell| cell.seq))
         };
         self.push(key, value, at_home, effect);
+    }
+
+    /// Whether an unset field is answered with this value anyway (wire W2): who reads a customer
+    /// and sends it back has changed nothing.
+    fn is_shown_unset(&self, key: &FieldKey, value: Option<&Value>, shown: &Fold) -> bool {
+        let FieldKey::Builtin(attribute) = key else { return false };
+        if shown.value(key).is_some() {
+            return false;
+        }
+        match (attribute.kind(), value) {
+            (Kind::Gender, Some(Value::Integer(0))) | (Kind::Flag, Some(Value::Flag(false))) => {
+                true
+            }
+            (Kind::Time, Some(Value::Integer(at))) if *attribute == Attribute::DateJoin => {
+                let second = |at: Micros| at.div_euclid(1_000_000);
+                self.created_at.map(second) == Some(second(*at))
+            }
+            _ => false,
+        }
     }
 
     /// A flag without its number belongs to the number that is shown.

@@ -167,7 +167,11 @@ impl Sorted {
         }
         let taken = facts.policy().types().len() + self.types.len();
         let fits = (1..=IDENTITY_TYPE_CHARS_MAX).contains(&name.chars().count());
-        if !fits || taken >= IDENTITY_TYPES_MAX {
+        let has_room = || {
+            let new = self.types.iter().filter(|kind| !TypeRules::is_known(&type_key(&kind.name)));
+            facts.policy().unknown_types() + new.count() < IDENTITY_TYPES_MAX
+        };
+        if !fits || !(TypeRules::is_known(&key) || has_room()) {
             return None;
         }
         let number = TypeNumber(u16::try_from(taken + 1).ok()?);

@@ -56,7 +56,9 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
     if let Some(refusal) = fields::too_many_custom(&upsert.fields, &shown) {
         return Outcome::Refused(refusal);
     }
-    plan.fields = fields::plan(&upsert.fields, fields::Spelling::Free, &home_fold, &shown);
+    let created_at = facts.survivor(primary).map(|customer| customer.created_at);
+    plan.fields =
+        fields::plan(&upsert.fields, fields::Spelling::Free, &home_fold, &shown, created_at);
     settle(request, plan, facts)
 }
 

@@ -6,8 +6,8 @@ mod types;
 pub use matching::is_blocked;
 pub use types::{Limit, Role, TypeRules};
 
+use crate::TypeNumber;
 use crate::canonical::type_key;
-use crate::{TypeNumber, limits};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
@@ -118,9 +118,10 @@ impl Policy {
         self.types.insert(kind.number, kind);
     }
 
-    /// Whether one more type may be added.
-    pub fn has_room_for_type(&self) -> bool {
-        self.types.len() < limits::IDENTITY_TYPES_MAX
+    /// How many types it has that Kehub does not know by name: those have a limit.
+    pub fn unknown_types(&self) -> usize {
+        let keys = self.by_key.keys();
+        keys.filter(|key| !TypeRules::is_known(key)).count()
     }
 
     /// Rank, limit and role of a type, by its number.

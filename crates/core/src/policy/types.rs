@@ -51,6 +51,22 @@ impl TypeRules {
         TypeRules { priority, limit, role }
     }
 
+    /// Whether the type with this key is one that Kehub knows by name, and every tenant may use.
+    pub fn is_known(key: &str) -> bool {
+        matches!(
+            key,
+            "wechat-unionid"
+                | "wechat"
+                | "applet-wechat"
+                | "mobile"
+                | "email"
+                | "cookie"
+                | "idfa"
+                | "imei"
+                | "cl_cid"
+        )
+    }
+
     /// Whether its values quarantine those of another type that are sent with too many of them.
     pub fn counts_against(self, other: TypeRules) -> bool {
         self.role == Role::Distinguishing && self.priority < other.priority

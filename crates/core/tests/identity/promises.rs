@@ -322,3 +322,22 @@ fn identities_beyond_the_limit_of_a_request_leave_one_row() {
     assert_eq!(resolution.conflicts.len(), 1);
     assert_eq!(hub.tenant().identities().count(), 101);
 }
+
+/// Types that people invent have a limit; those that everybody needs do not count.
+#[test]
+fn invented_types_do_not_use_up_the_known_ones() {
+    let mut hub = Hub::new(Preset::Compat);
+    let mut verdict = |word: &str| {
+        let upsert = Upsert { identities: vec![identity(word).unwrap()], ..Upsert::default() };
+        let outcome = hub.run(Command::Upsert(upsert), false);
+        resolution(&outcome).map(|resolution| resolution.identities[0].verdict)
+    };
+    for number in 0..200 {
+        let word = format!("type{number}:v");
+        assert_eq!(verdict(&word), Some(IdentityVerdict::Created), "{word}");
+    }
+    assert_eq!(verdict("one-more:v"), None);
+    for word in ["o1", "u1", "m1", "e1", "d1", "idfa:x", "type7:w"] {
+        assert_eq!(verdict(word), Some(IdentityVerdict::Created), "{word}");
+    }
+}

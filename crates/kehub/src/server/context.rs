@@ -71,10 +71,13 @@ impl Call {
         if announced.is_ok_and(|bytes| bytes > bytes_max) {
             return Err(Problem::BodyTooLarge);
         }
-        match Limited::new(body, bytes_max).collect().await {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(Problem::BodyTooLarge),
-            Err(_) => Err(Problem::BodyBroken),
+        // A body that does not come is the caller's fault, and nothing was stored: it must run out
+        // of time before the request as a whole does.
+        let patience = self.hub.settings().request_timeout.mul_f32(0.9);
+        match tokio::time::timeout(patience, Limited::new(body, bytes_max).collect()).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::BodyTooLarge),
+            Ok(Err(_)) | Err(_) => Err(Problem::BodyBroken),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::customers::upsert::{resolved, sent_object};
 use super::problem::{FieldError, Form, Refused};
 use super::wire::extras::Extras;
-use super::wire::fields::{Empty, Reader, is_whole};
+use super::wire::fields::{Empty, Reader};
 use super::wire::filter::{self, IDS_MAX};
 use super::wire::json::Json;
 use super::wire::query::NotText;
@@ -13,6 +13,7 @@ use crate::server::problem::json;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
+use kehub_core::canonical;
 use kehub_core::command::{Attach, Command, IdentitySent};
 use kehub_core::directory::Permission;
 use kehub_core::outcome::{Outcome, Refusal, Resolution};
@@ -99,9 +100,11 @@ pub(crate) async fn identity_attach(call: Call, body: Body) -> Result<Response, 
         reader.customer_id("customerId", object.get("customerId").unwrap_or(&Json::Null));
     let identity = reader.identity("", &object);
     let extras = Extras::read(call.query(), call.headers(), &mut reader.problems);
-    if reader.problems.is_empty() && !is_whole(&identity) {
-        let place = if identity.kind.trim().is_empty() { "identityType" } else { "identityValue" };
-        reader.unfit(place, "text", "none");
+    for (place, text) in [("identityType", &identity.kind), ("identityValue", &identity.value)] {
+        let told = reader.problems.iter().any(|problem| problem.field_name == place);
+        if !told && canonical::is_blank(text) {
+            reader.unfit(place, "text", "none");
+        }
     }
     if !reader.problems.is_empty() {
         return Err(Refused::fields(Form::Listed, reader.problems));

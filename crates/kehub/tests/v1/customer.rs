@@ -9,6 +9,8 @@ on_both_engines! {
     a_put_changes_what_it_names_and_clears_what_is_empty,
     a_put_of_a_merged_id_acts_on_the_survivor,
     a_put_says_what_does_not_fit,
+    a_put_of_nothing_changes_nothing,
+    a_put_of_null_clears_all_custom_attributes,
     a_delete_is_204_and_the_id_is_gone,
     a_merged_id_is_not_deleted,
 }
@@ -62,9 +64,31 @@ async fn a_put_says_what_does_not_fit(hub: TestHub) {
     hub.writer.upsert(&["member:1"], r#"{"name":"W"}"#).await.ok();
     let answer = hub.writer.put("/v1/customers/1", r#"{"name":"V","gender":9,"email":{}}"#).await;
     assert_eq!(answer.listed_fields(), ["gender", "email"]);
-    let nothing = r#""Request data need at least one field""#;
-    hub.writer.put("/v1/customers/1", r#"{"x":1}"#).await.is(400, nothing);
     assert_eq!(hub.writer.get("/v1/customers/1?select=name").await.text, r#"{"name":"W"}"#);
+}
+
+async fn a_put_of_nothing_changes_nothing(hub: TestHub) {
+    hub.writer.upsert(&["member:1"], r#"{"name":"W","attr":{"a":1,"b":"x"}}"#).await.ok();
+    let before = hub.writer.get("/v1/customers/1").await;
+    for body in ["{}", r#"{"x":1}"#, r#"{"mobileVerified":null}"#, r#"{"gender":0}"#, &before.text]
+    {
+        assert_eq!(hub.writer.put("/v1/customers/1", body).await.text, before.text, "{body}");
+    }
+    hub.writer.put("/v1/customers/2", "{}").await.is(404, MISSING);
+}
+
+async fn a_put_of_null_clears_all_custom_attributes(hub: TestHub) {
+    for nothing in ["null", r#""""#] {
+        hub.writer.upsert(&["member:1"], r#"{"name":"W","attr":{"a":1,"b":"x"}}"#).await.ok();
+        let body = format!(r#"{{"attr":{nothing}}}"#);
+        let answer = hub.writer.put("/v1/customers/1", &body).await.ok();
+        assert_eq!((answer["attr"].to_string(), &answer["name"]), ("{}".to_owned(), &"W".into()));
+        // An upsert never clears (W6).
+        hub.writer.upsert(&["member:1"], r#"{"attr":{"a":1}}"#).await.ok();
+        let body = format!(r#"{{"name":"W","attr":{nothing}}}"#);
+        let answer = hub.writer.upsert(&["member:1"], &body).await.ok();
+        assert_eq!(answer["attr"].to_string(), r#"{"a":1}"#);
+    }
 }
 
 async fn a_delete_is_204_and_the_id_is_gone(hub: TestHub) {

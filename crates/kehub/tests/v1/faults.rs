@@ -74,10 +74,22 @@ async fn an_effect_is_never_doubled_by_asking_again(hub: TestHub) {
 async fn a_request_that_takes_too_long_is_answered() {
     let settings = Settings { request_timeout: Duration::from_millis(1), ..Settings::default() };
     let hub = TestHub::with(settings).await;
+    for (method, body, code) in [("POST", r#"{"name":"W"}"#, 50302), ("GET", "", 50301)] {
+        hub.store.plan([Fault::Never]);
+        let answer = hub.writer.call(method, "/v1/customers", body).await;
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.json()["error_code"], code);
+    }
+}
+
+/// Nothing can have been stored, and it is not the hub that is in trouble.
+#[tokio::test]
+async fn a_body_that_never_ends_is_told() {
+    let settings = Settings { request_timeout: Duration::from_millis(1), ..Settings::default() };
+    let hub = TestHub::with(settings).await;
     let path = format!("/v1/customers?access_token={}", hub.writer.token);
     let answer = hub.call(request("POST", &path, Body::new(Endless))).await;
-    assert_eq!(answer.status, 503);
-    assert_eq!(answer.json()["error_code"], 50302);
+    answer.is(400, r#"{"error_code":40000,"error_description":"the body is not complete"}"#);
 }
 
 #[tokio::test]

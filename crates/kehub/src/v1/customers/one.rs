@@ -42,9 +42,6 @@ pub(crate) async fn customer_put(call: Call, body: Body) -> Result<Response, Ref
     if !reader.problems.is_empty() {
         return Err(Refused::fields(Form::Listed, reader.problems));
     }
-    if fields.is_empty() {
-        return Err(Refused::Body("Request data need at least one field".into()));
-    }
     let command = Command::Put(Put { customer, fields: fields.clone() });
     let outcome = call.apply(command, extras.dry_run).await?;
     let mut resolution = resolved(outcome, Form::Listed, &call)?;

@@ -182,7 +182,7 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
             Refused::fields(form, vec![FieldError::new("attr", message)])
         }
         Refusal::NotAttached(outcome) => {
-            let message = why_not_usable(outcome.verdict).unwrap_or("it cannot be attached");
+            let message = why_not_usable(&outcome).unwrap_or("it cannot be attached");
             Refused::fields(form, vec![FieldError::new("identityValue", message)])
         }
         Refusal::TenantMissing
@@ -193,13 +193,13 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
 }
 
 fn unusable((place, outcome): (usize, &IdentityOutcome)) -> Option<FieldError> {
-    let message = why_not_usable(outcome.verdict)?;
+    let message = why_not_usable(outcome)?;
     Some(FieldError::new(format!("customerIdentities[{place}].identityValue"), message))
 }
 
 /// Why an identity could not be used, as far as its sender may know.
-fn why_not_usable(verdict: IdentityVerdict) -> Option<&'static str> {
-    match verdict {
+fn why_not_usable(outcome: &IdentityOutcome) -> Option<&'static str> {
+    match outcome.verdict {
         IdentityVerdict::Matched
         | IdentityVerdict::Moved
         | IdentityVerdict::Created
@@ -212,7 +212,10 @@ fn why_not_usable(verdict: IdentityVerdict) -> Option<&'static str> {
         IdentityVerdict::OverLimit => {
             Some("the customer holds another identity of this type, or as many as it may")
         }
-        IdentityVerdict::Invalid => Some("expected a type and a value, found none"),
+        IdentityVerdict::Invalid if outcome.kind.is_empty() || outcome.value.is_empty() => {
+            Some("expected a type and a value, found none")
+        }
+        IdentityVerdict::Invalid => Some("the tenant has as many identity types as it may"),
     }
 }
 

@@ -47,5 +47,8 @@ fn is_off(value: &str) -> bool {
 fn prefers_resolution(headers: &HeaderMap) -> bool {
     let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let mut preferences = values.flat_map(|value| value.split(','));
-    preferences.any(|preference| preference.trim().eq_ignore_ascii_case("resolution"))
+    preferences.any(|preference| {
+        let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
+        name.trim().eq_ignore_ascii_case("resolution") && !is_off(value.trim())
+    })
 }

@@ -94,8 +94,10 @@ impl Reader {
     fn custom(&mut self, json: &Json<'_>, sent: &mut FieldsSent) {
         let object = match json {
             Json::Object(object) => object,
-            Json::Null => return,
-            Json::Text(text) if text.trim().is_empty() => return,
+            Json::Null => return sent.clears_custom = self.empty == Empty::Clears,
+            Json::Text(text) if text.trim().is_empty() => {
+                return sent.clears_custom = self.empty == Empty::Clears;
+            }
             Json::Text(_)
             | Json::Flag(_)
             | Json::Integer(_)
