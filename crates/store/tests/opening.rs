@@ -133,3 +133,16 @@ async fn two_that_open_one_new_file_at_once_share_one_hub() {
         assert_eq!(one.directory().await.unwrap(), other.directory().await.unwrap());
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("hub.db");
+    let _store = open(&path).unwrap();
+    for file in [path.clone(), path.with_extension("db-wal")] {
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+}

@@ -175,7 +175,7 @@ fn customer_put() -> Value {
         "parameters": parameters,
         "requestBody": body("CustomerInput", &json!({ "city": "Beijing", "remark": null })),
         "responses": responses([answer], &[
-            Common::Body("Request data need at least one field"),
+            Common::Body("Request data must be an object, found an array"),
             Common::Missing,
             Common::TooLarge,
             Common::Busy,

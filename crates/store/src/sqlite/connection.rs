@@ -34,6 +34,7 @@ const READING: &str = "
 
 /// A connection that writes, to a file that may be new.
 pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
+    make_private(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -44,6 +45,20 @@ pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
     use_log(&conn)?;
     conn.execute_batch(WRITING)?;
     Ok(conn)
+}
+
+/// Makes a file that is not there yet readable by its owner only: it will hold personal data.
+/// SQLite gives the same mode to the log beside it.
+fn make_private(path: &Path) -> Result<(), Trouble> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Trouble::broken(error)),
+    }
 }
 
 fn use_log(conn: &Connection) -> Result<(), Trouble> {
