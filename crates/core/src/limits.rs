@@ -28,5 +28,3 @@ pub const CUSTOM_ATTRIBUTES_MAX: usize = 120;
 pub const CARRIERS_MAX: usize = 64;
 /// Commands in one [`crate::command::Batch`].
 pub const BATCH_MAX: usize = 10_000;
-
-const _: () = assert!(IDENTITIES_MAX <= IDENTITY_TYPES_MAX);

@@ -15,7 +15,7 @@ mod sort;
 mod upsert;
 
 use crate::command::{Command, Request};
-use crate::facts::Facts;
+use crate::facts::{Facts, TenantFacts};
 use crate::outcome::{Outcome, Refusal};
 
 /// Decides the requests in order and records each change, so that later ones see earlier ones.
@@ -26,23 +26,29 @@ pub fn decide_batch(batch: &[Request], facts: &mut Facts) -> Vec<Outcome> {
 
 fn decide(request: &Request, facts: &mut Facts) -> Outcome {
     match &request.command {
-        Command::CreateTenant(tenant) => return directory::create_tenant(request, tenant, facts),
-        Command::ChangeApp(change) => return directory::change_app(request, change, facts),
-        Command::SetPolicy(policy) => return directory::set_policy(request, *policy, facts),
-        Command::Probe => return Outcome::Written,
-        Command::Upsert(_) | Command::Put(_) | Command::Attach(_) | Command::Delete(_) => (),
+        Command::Upsert(upsert) => {
+            in_tenant(request, facts, |tenant| upsert::upsert(request, upsert, tenant))
+        }
+        Command::Put(put) => in_tenant(request, facts, |tenant| direct::put(request, put, tenant)),
+        Command::Attach(attach) => {
+            in_tenant(request, facts, |tenant| direct::attach(request, attach, tenant))
+        }
+        Command::Delete(customer) => {
+            in_tenant(request, facts, |tenant| direct::delete(request, *customer, tenant))
+        }
+        Command::CreateTenant(tenant) => directory::create_tenant(request, tenant, facts),
+        Command::ChangeApp(change) => directory::change_app(request, change, facts),
+        Command::SetPolicy(policy) => directory::set_policy(request, *policy, facts),
+        Command::Probe => Outcome::Written,
     }
-    let Some(tenant) = facts.tenants.get_mut(&request.tenant) else {
-        return Outcome::Refused(Refusal::TenantMissing);
-    };
-    match &request.command {
-        Command::Upsert(upsert) => upsert::upsert(request, upsert, tenant),
-        Command::Put(put) => direct::put(request, put, tenant),
-        Command::Attach(attach) => direct::attach(request, attach, tenant),
-        Command::Delete(customer) => direct::delete(request, *customer, tenant),
-        Command::CreateTenant(_)
-        | Command::ChangeApp(_)
-        | Command::SetPolicy(_)
-        | Command::Probe => Outcome::Written,
-    }
+}
+
+/// Decides on the facts of the request's tenant, if there is one.
+fn in_tenant(
+    request: &Request,
+    facts: &mut Facts,
+    decide: impl FnOnce(&mut TenantFacts) -> Outcome,
+) -> Outcome {
+    let tenant = facts.tenants.get_mut(&request.tenant);
+    tenant.map_or(Outcome::Refused(Refusal::TenantMissing), decide)
 }

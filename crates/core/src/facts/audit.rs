@@ -1,10 +1,11 @@
-use super::TenantFacts;
+use super::{Counters, TenantFacts};
 use crate::conflict::Conflict;
 use crate::customer::{Customer, Fold, State};
-use crate::identity::Identity;
+use crate::identity::{Identity, Quarantine};
+use crate::journal::{Change, Entry};
 use crate::merge::{CannotLink, Merge};
-use crate::policy::IdentityType;
-use crate::{CustomerId, Seq};
+use crate::policy::{IdentityType, Policy};
+use crate::{CustomerId, Seq, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything of one tenant but its journal, in order: for comparing two stores, and for asking
@@ -45,6 +46,35 @@ impl TenantFacts {
 }
 
 impl Snapshot {
+    /// What becomes of an empty tenant that knows the texts of this one and is told its journal:
+    /// the same, if nothing but the journal has made it what it is (promise 6). `policy` is the one
+    /// that the tenant began with; the types come from here.
+    pub fn replayed(
+        &self,
+        tenant: TenantId,
+        mut policy: Policy,
+        journal: impl IntoIterator<Item = Entry>,
+    ) -> Snapshot {
+        for kind in &self.types {
+            policy.add_type(kind.clone());
+        }
+        let mut facts = TenantFacts::new(tenant, policy, Counters::default());
+        for known in &self.identities {
+            facts.load_identity(Identity {
+                home: None,
+                companions: Vec::new(),
+                quarantine: Quarantine::No,
+                apps: Vec::new(),
+                ..known.clone()
+            });
+        }
+        for entry in journal {
+            let (types, identities, names) = (Vec::new(), Vec::new(), Vec::new());
+            facts.record(Change { entry, types, identities, names });
+        }
+        facts.snapshot()
+    }
+
     /// What breaks a promise of the identity page; empty for a sound store.
     pub fn audit(&self) -> Vec<String> {
         let mut found = Vec::new();

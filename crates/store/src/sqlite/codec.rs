@@ -116,7 +116,7 @@ struct Cells {
     /// The places of the verified values among those shown.
     verified: Vec<usize>,
     /// Cleared fields: key, stamp, flag.
-    cleared: Vec<(String, usize, bool)>,
+    cleared: Vec<(FieldKey, usize, bool)>,
 }
 
 impl Cells {
@@ -125,7 +125,7 @@ impl Cells {
         for (key, cell) in &fold.0 {
             let stamp = cells.stamp(cell);
             if cell.value.is_none() {
-                cells.cleared.push((key.to_string(), stamp, cell.verified));
+                cells.cleared.push((key.clone(), stamp, cell.verified));
                 continue;
             }
             if cell.verified {
@@ -161,7 +161,7 @@ impl Cells {
             fold.0.insert(key, self.cell(stamp, Some(value), verified)?);
         }
         for (key, stamp, verified) in &self.cleared {
-            fold.0.insert(field_named(key)?, self.cell(*stamp, None, *verified)?);
+            fold.0.insert(key.clone(), self.cell(*stamp, None, *verified)?);
         }
         Ok(fold)
     }
@@ -171,15 +171,6 @@ impl Cells {
             self.stamps.get(stamp).ok_or_else(|| Trouble::broken("a cell without a stamp"))?;
         Ok(Cell { value, verified, seq: *seq, at: *at, apps: apps.clone() })
     }
-}
-
-/// The field that [`FieldKey`] prints like this.
-fn field_named(name: &str) -> Result<FieldKey, Trouble> {
-    if let Some(key) = name.strip_prefix("attr.") {
-        return Ok(FieldKey::Custom(key.into()));
-    }
-    let attribute = Attribute::named(name);
-    attribute.map(FieldKey::Builtin).ok_or_else(|| Trouble::broken(format!("no field `{name}`")))
 }
 
 /// The values of a fold that have no columns, as JSON. A verified flag is shown for sorting and

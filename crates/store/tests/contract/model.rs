@@ -3,9 +3,6 @@
 use crate::support::{Rig, TENANT, identity};
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
 use kehub_core::command::{Attach, Command, FieldsSent, Put, SetPolicy, Upsert};
-use kehub_core::facts::{Counters, Snapshot, TenantFacts};
-use kehub_core::identity::{Identity, Quarantine};
-use kehub_core::journal::{Change, Entry};
 use kehub_core::policy::{OnConflict, Policy, Preset};
 use kehub_core::{CustomerId, Seq};
 use proptest::prelude::*;
@@ -120,29 +117,8 @@ async fn told(groups: &Groups) {
     let journal = engine.store.journal(TENANT, Seq(0), 1_000).await.unwrap();
     assert_eq!(model.store.journal(TENANT, Seq(0), 1_000).await.unwrap(), journal);
     // Promise 6.
-    assert_eq!(replayed(&found, journal), found);
-}
-
-/// What becomes of an empty tenant that knows the texts and is told the journal.
-fn replayed(texts: &Snapshot, journal: Vec<Entry>) -> Snapshot {
-    let mut policy = Policy::new(Preset::Compat, OnConflict::Merge);
-    for kind in &texts.types {
-        policy.add_type(kind.clone());
-    }
-    let mut facts = TenantFacts::new(TENANT, policy, Counters::default());
-    for known in &texts.identities {
-        facts.load_identity(Identity {
-            home: None,
-            companions: Vec::new(),
-            quarantine: Quarantine::No,
-            apps: Vec::new(),
-            ..known.clone()
-        });
-    }
-    for entry in journal {
-        facts.record(Change { entry, types: vec![], identities: vec![], names: vec![] });
-    }
-    facts.snapshot()
+    let policy = Policy::new(Preset::Compat, OnConflict::Merge);
+    assert_eq!(found.replayed(TENANT, policy, journal), found);
 }
 
 #[test]
