@@ -443,6 +443,11 @@ fn send(reply: oneshot::Sender<Answer>, answer: Answer) {
 mod tests {
     use super::super::{connection, schema};
     use super::*;
+    use kehub_core::AppNumber;
+    use kehub_core::attribute::{Attribute, FieldKey, Value};
+    use kehub_core::command::{IdentitySent, Origin, Upsert};
+    use kehub_core::directory::NewTenant;
+    use kehub_core::policy::Preset;
 
     fn worker(path: &std::path::Path) -> Worker {
         let mut conn = connection::writing(path).unwrap();
@@ -477,5 +482,57 @@ mod tests {
         worker.conn.execute(MARK, worker.mark_after(before)).unwrap();
         worker.conn.execute(MARK, (8, before.1 + 2)).unwrap();
         assert_eq!(worker.settle(before).unwrap(), None);
+    }
+
+    fn request(command: Command) -> Request {
+        let origin = Origin { app: AppNumber(1), actor: None, request: "test".into(), at: 1 };
+        Request { tenant: TenantId(1), origin, dry_run: false, command }
+    }
+
+    fn upsert(account: &str) -> Request {
+        let identity = IdentitySent {
+            kind: "crm-account".to_owned(),
+            value: account.to_owned(),
+            ..IdentitySent::default()
+        };
+        request(Command::Upsert(Upsert { identities: vec![identity], ..Upsert::default() }))
+    }
+
+    fn answered(worker: &mut Worker, requests: &[Request]) -> Vec<Answer> {
+        let (replies, answers): (Vec<_>, Vec<_>) =
+            requests.iter().map(|_| oneshot::channel()).unzip();
+        worker.answer(requests, replies.into_iter().map(|reply| (1, reply)).collect());
+        answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect()
+    }
+
+    /// A customer that no key can be made for cannot be written. Who shares its group is.
+    #[test]
+    fn a_member_that_cannot_be_written_fails_alone() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut worker = worker(&folder.path().join("hub.db"));
+        let tenant = NewTenant { name: "first".into(), preset: Preset::Compat };
+        let known = upsert("known");
+        let made = [request(Command::CreateTenant(tenant)), known.clone()];
+        for request in made {
+            assert!(answered(&mut worker, &[request]).iter().all(Result::is_ok));
+        }
+        let full = "UPDATE tenant SET last_customer = (1 << 40) - 1";
+        worker.conn.execute(full, ()).unwrap();
+
+        let mut changed = known;
+        if let Command::Upsert(upsert) = &mut changed.command {
+            upsert
+                .fields
+                .values
+                .insert(FieldKey::Builtin(Attribute::Name), Some(Value::Text("Wang".into())));
+        }
+        let answers = answered(&mut worker, &[upsert("new"), changed, upsert("newer")]);
+        let fates: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+        assert_eq!(fates, [false, true, false], "{answers:?}");
+        let written = "SELECT count(*) FROM customer WHERE fields ->> '$.name' = 'Wang'";
+        let rows: i64 = worker.conn.query_row(written, (), |row| row.get(0)).unwrap();
+        let journal = "SELECT count(*) FROM journal";
+        let entries: i64 = worker.conn.query_row(journal, (), |row| row.get(0)).unwrap();
+        assert_eq!((rows, entries), (1, 2));
     }
 }
