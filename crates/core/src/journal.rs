@@ -32,7 +32,8 @@ pub struct Entry {
     pub policy: u32,
     /// The version of the canonical form, see [`crate::canonical::VERSION`].
     pub canonical: u16,
-    /// The customers it concerns, each with its previous entry: the chain of a history.
+    /// The customers it concerns, each with its previous entry: the chain of a history. Those that
+    /// were merged away come in the order of the merges that did it.
     pub touched: Vec<Touched>,
     /// What was done, in order.
     pub records: Vec<Record>,

@@ -4,7 +4,8 @@
 //! [`facts::Facts`], calls [`decide::decide_batch`], and writes what became dirty.
 //!
 //! Read in this order: [`identity`] and [`customer`] say what is kept, [`journal`] what happened,
-//! [`facts`] what an event means, [`policy`] the rules as data, [`decide`] how an upsert is decided.
+//! [`facts`] what an entry means and [`feed`] what it tells others, [`policy`] the rules as data,
+//! [`decide`] how an upsert is decided.
 
 pub mod attribute;
 pub mod canonical;
@@ -14,6 +15,7 @@ pub mod customer;
 pub mod decide;
 pub mod directory;
 pub mod facts;
+pub mod feed;
 pub mod filter;
 pub mod identity;
 pub mod journal;

@@ -150,9 +150,13 @@ impl Plan {
         };
         let role = if self.created { Role::Created } else { Role::Primary };
         let mut touched = vec![touch(survivor, role, visible)];
-        let sides = self.merged.iter().copied().chain([self.primary]);
-        touched
-            .extend(sides.filter(|id| *id != survivor).map(|id| touch(id, Role::MergedAway, true)));
+        // Each merge makes one customer redirect: they are touched in the order of the merges.
+        let mut answering = self.primary;
+        for other in &self.merged {
+            let away = answering.max(*other);
+            answering = answering.min(*other);
+            touched.push(touch(away, Role::MergedAway, true));
+        }
         touched
     }
 

@@ -58,7 +58,7 @@ fn any_fields() -> impl Strategy<Value = FieldsSent> {
     )
 }
 
-fn any_command() -> impl Strategy<Value = Command> {
+pub(crate) fn any_command() -> impl Strategy<Value = Command> {
     let on_conflict = prop::option::of(prop::sample::select(vec![
         OnConflict::Merge,
         OnConflict::Keep,
@@ -86,7 +86,7 @@ fn any_command() -> impl Strategy<Value = Command> {
     ]
 }
 
-fn any_preset() -> impl Strategy<Value = Preset> {
+pub(crate) fn any_preset() -> impl Strategy<Value = Preset> {
     prop::sample::select(vec![Preset::Compat, Preset::Guarded])
 }
 
