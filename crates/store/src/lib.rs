@@ -26,8 +26,10 @@ use kehub_core::identity::Identity;
 use kehub_core::journal::Entry;
 use kehub_core::limits::BATCH_MAX;
 use kehub_core::outcome::Outcome;
-use kehub_core::{CustomerId, Seq, TenantId};
+use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId};
+use std::collections::BTreeMap;
 use std::fmt;
+use tokio::sync::watch;
 
 /// A part of the hub that keeps customers. All of it is safe to use from many tasks at once.
 #[async_trait]
@@ -81,6 +83,26 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError>;
 
+    /// A part of a tenant's feed: entries strictly after a position, in order, at most `limit`,
+    /// with the identities that their events name, as of one moment.
+    async fn feed(
+        &self,
+        tenant: TenantId,
+        after: i64,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError>;
+
+    /// The identities of these numbers, each once, by number, whether or not somebody owns them.
+    async fn identities_numbered(
+        &self,
+        tenant: TenantId,
+        numbers: &[IdentityNumber],
+    ) -> Result<Vec<TypedIdentity>, StoreError>;
+
+    /// Changes whenever this store has committed entries of a journal, whoever's. What other
+    /// processes write to the same file is not announced: who waits looks now and then.
+    fn committed(&self) -> watch::Receiver<u64>;
+
     /// Everything of a tenant but its journal, as of one moment. For checks and comparisons: it
     /// reads the whole tenant into memory.
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError>;
@@ -105,6 +127,26 @@ pub struct OwnedIdentity {
     pub kind: Box<str>,
     /// The identity.
     pub identity: Identity,
+}
+
+/// An identity, whoever owns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypedIdentity {
+    /// The type as it was first seen in the tenant.
+    pub kind: Box<str>,
+    /// The identity.
+    pub identity: Identity,
+}
+
+/// A part of a feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeedPage {
+    /// The asked entries.
+    pub entries: Vec<Entry>,
+    /// The identities that their events name, by number.
+    pub identities: BTreeMap<IdentityNumber, TypedIdentity>,
+    /// The position of the newest entry there is; 0 if there is none.
+    pub newest: i64,
 }
 
 /// Which part of a list.

@@ -1,25 +1,30 @@
 //! The engine that keeps everything in memory, and the model that the others are compared with:
 //! facts behind a lock, and what [`kehub_core::facts::TenantFacts::record`] makes of them.
 
-use crate::{Batch, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError};
+use crate::{
+    Batch, FeedPage, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError, TypedIdentity,
+};
 use async_trait::async_trait;
 use kehub_core::customer::Customer;
 use kehub_core::decide::decide_batch;
 use kehub_core::directory::Directory;
 use kehub_core::facts::{Facts, Snapshot, TenantFacts};
+use kehub_core::feed;
 use kehub_core::filter::{Condition, Filter};
 use kehub_core::identity::Identity;
 use kehub_core::journal::Entry;
 use kehub_core::outcome::Outcome;
-use kehub_core::{CustomerId, Seq, TenantId, canonical};
+use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, canonical};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// Keeps everything in memory, and forgets it when dropped. Slow with many customers: it looks at
 /// each one for every list.
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
+    committed: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +43,7 @@ impl MemoryStore {
     pub fn new() -> Result<MemoryStore, getrandom::Error> {
         let mut state = State::default();
         getrandom::fill(&mut state.facts.directory.token_key)?;
-        Ok(MemoryStore { state: Mutex::new(state) })
+        Ok(MemoryStore { state: Mutex::new(state), committed: watch::Sender::default() })
     }
 
     /// A panic under the lock is a bug in a decision; what was recorded before it stands, as it
@@ -65,7 +70,9 @@ impl Store for MemoryStore {
         if outcomes.len() != requests.len() {
             return Err(StoreError::Corrupt("as many outcomes as requests were due".into()));
         }
-        state.keep(requests.len());
+        if state.keep(requests.len()) {
+            self.committed.send_modify(|commits| *commits += 1);
+        }
         Ok(outcomes)
     }
 
@@ -149,6 +156,37 @@ impl Store for MemoryStore {
         Ok(entries.filter(|entry| entry.seq > after).take(limit).cloned().collect())
     }
 
+    async fn feed(
+        &self,
+        tenant: TenantId,
+        after: i64,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(FeedPage::default()) };
+        let entries = state.journal.get(&tenant).into_iter().flatten();
+        let entries: Vec<Entry> =
+            entries.filter(|entry| entry.position > after).take(limit).cloned().collect();
+        let named = feed::identities(&entries).into_iter();
+        let identities = named.filter_map(|number| Some((number, typed(facts, number)?))).collect();
+        Ok(FeedPage { entries, identities, newest: facts.counters().seq.0 })
+    }
+
+    async fn identities_numbered(
+        &self,
+        tenant: TenantId,
+        numbers: &[IdentityNumber],
+    ) -> Result<Vec<TypedIdentity>, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
+        let numbers: BTreeSet<IdentityNumber> = numbers.iter().copied().collect();
+        Ok(numbers.into_iter().filter_map(|number| typed(facts, number)).collect())
+    }
+
+    fn committed(&self) -> watch::Receiver<u64> {
+        self.committed.subscribe()
+    }
+
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {
         Ok(self.open_state()?.tenant(tenant).map(TenantFacts::snapshot).unwrap_or_default())
     }
@@ -174,10 +212,12 @@ impl State {
         self.facts.tenants.get(&tenant)
     }
 
-    /// Takes over what a batch left to be written.
-    fn keep(&mut self, requests: usize) {
+    /// Takes over what a batch left to be written; whether that is any entry.
+    fn keep(&mut self, requests: usize) -> bool {
+        let mut any = false;
         for (tenant, facts) in &mut self.facts.tenants {
             let entries = facts.take_dirty().entries;
+            any |= !entries.is_empty();
             self.journal.entry(*tenant).or_default().extend(entries);
         }
         self.facts.directory_dirty = false;
@@ -186,6 +226,7 @@ impl State {
         if self.gauges.group_sizes.len() < RECENT_GROUPS_MAX {
             self.gauges.group_sizes.push(u32::try_from(requests).unwrap_or(u32::MAX));
         }
+        any
     }
 
     fn matching(&self, tenant: TenantId, filter: &Filter) -> Vec<&Customer> {
@@ -210,4 +251,10 @@ fn with_survivors(filter: &Filter, facts: &TenantFacts) -> Filter {
 fn owned(facts: &TenantFacts, owner: CustomerId, identity: &Identity) -> Option<OwnedIdentity> {
     let kind = facts.policy().type_of(identity.key.kind)?.name.clone();
     Some(OwnedIdentity { owner, kind, identity: identity.clone() })
+}
+
+fn typed(facts: &TenantFacts, number: IdentityNumber) -> Option<TypedIdentity> {
+    let identity = facts.identity(number)?;
+    let kind = facts.policy().type_of(identity.key.kind)?.name.clone();
+    Some(TypedIdentity { kind, identity: identity.clone() })
 }

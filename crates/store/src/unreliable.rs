@@ -1,7 +1,9 @@
 //! A store that fails on demand: before the work, or after it. For tests of those who use the
 //! port; the case that is forgotten most is the failure after the work was done.
 
-use crate::{Batch, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError};
+use crate::{
+    Batch, FeedPage, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError, TypedIdentity,
+};
 use async_trait::async_trait;
 use kehub_core::customer::Customer;
 use kehub_core::directory::Directory;
@@ -9,9 +11,10 @@ use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
 use kehub_core::journal::Entry;
 use kehub_core::outcome::Outcome;
-use kehub_core::{CustomerId, Seq, TenantId};
+use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +130,29 @@ impl Store for UnreliableStore {
     ) -> Result<Vec<Entry>, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.journal(tenant, after, limit).await)
+    }
+
+    async fn feed(
+        &self,
+        tenant: TenantId,
+        after: i64,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.feed(tenant, after, limit).await)
+    }
+
+    async fn identities_numbered(
+        &self,
+        tenant: TenantId,
+        numbers: &[IdentityNumber],
+    ) -> Result<Vec<TypedIdentity>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.identities_numbered(tenant, numbers).await)
+    }
+
+    fn committed(&self) -> watch::Receiver<u64> {
+        self.inner.committed()
     }
 
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {

@@ -23,7 +23,9 @@ mod trouble;
 mod write;
 mod writer;
 
-use crate::{Batch, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError};
+use crate::{
+    Batch, FeedPage, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError, TypedIdentity,
+};
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
 use connection::Readers;
@@ -33,11 +35,12 @@ use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
 use kehub_core::journal::Entry;
 use kehub_core::outcome::Outcome;
-use kehub_core::{CustomerId, Seq, TenantId};
+use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId};
 use rusqlite::Connection;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::watch;
 use trouble::Trouble;
 use writer::Writer;
 
@@ -192,6 +195,29 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         self.read(move |conn| query::journal(conn, tenant, after, limit)).await
+    }
+
+    async fn feed(
+        &self,
+        tenant: TenantId,
+        after: i64,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        self.read(move |conn| query::feed(conn, tenant, after, limit)).await
+    }
+
+    async fn identities_numbered(
+        &self,
+        tenant: TenantId,
+        numbers: &[IdentityNumber],
+    ) -> Result<Vec<TypedIdentity>, StoreError> {
+        let numbers = numbers.iter().copied().collect();
+        let found = self.read(move |conn| query::identities_numbered(conn, tenant, &numbers));
+        Ok(found.await?.into_values().collect())
+    }
+
+    fn committed(&self) -> watch::Receiver<u64> {
+        self.inner.writer.committed()
     }
 
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {

@@ -5,21 +5,24 @@ use super::load;
 use super::render::{Path, condition, order_by};
 use super::rows::{self, conflict_columns, customer_columns, identity_columns};
 use super::trouble::Trouble;
-use crate::{OwnedIdentity, Page, PageRequest};
+use crate::{FeedPage, OwnedIdentity, Page, PageRequest, TypedIdentity};
 use kehub_core::customer::{Customer, State};
 use kehub_core::facts::Snapshot;
+use kehub_core::feed;
 use kehub_core::filter::{Condition, Filter, Order};
 use kehub_core::identity::{Identity, IdentityKey};
 use kehub_core::journal::Entry;
 use kehub_core::policy::IdentityType;
-use kehub_core::{CustomerId, Seq, TenantId, TypeNumber, canonical};
+use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, TypeNumber, canonical};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const LIVE_COUNT: &str = "SELECT customers_live FROM tenant WHERE id = ?1";
 const JOURNAL: &str =
     "SELECT entry FROM journal WHERE key > ?1 AND key <= ?2 ORDER BY key LIMIT ?3";
+const NEWEST: &str = "SELECT last_seq FROM tenant WHERE id = ?1";
+const IDENTITY: &str = concat!("SELECT ", identity_columns!(), " FROM identity WHERE key = ?1");
 const ALL_CUSTOMERS: &str = concat!(
     "SELECT ",
     customer_columns!(),
@@ -227,9 +230,16 @@ fn owned(
     identity: Identity,
     types: &BTreeMap<TypeNumber, Box<str>>,
 ) -> Result<OwnedIdentity, Trouble> {
-    let missing = || Trouble::broken(format!("identity {} has no type", identity.number));
-    let kind = types.get(&identity.key.kind).ok_or_else(missing)?.clone();
+    let kind = type_name(&identity, types)?;
     Ok(OwnedIdentity { owner, kind, identity })
+}
+
+fn type_name(
+    identity: &Identity,
+    types: &BTreeMap<TypeNumber, Box<str>>,
+) -> Result<Box<str>, Trouble> {
+    let missing = || Trouble::broken(format!("identity {} has no type", identity.number));
+    types.get(&identity.key.kind).cloned().ok_or_else(missing)
 }
 
 /// Entries of the journal after a place.
@@ -245,6 +255,40 @@ pub(super) fn journal(
     rows::all(conn, JOURNAL, (after, last, limit), |row| {
         codec::entry(row.get_ref(0)?.as_blob().map_err(Trouble::broken)?)
     })
+}
+
+/// Entries of the feed after a position, which is their place in the journal: this engine has one
+/// writer. With them, the identities that their events name.
+pub(super) fn feed(
+    conn: &Connection,
+    tenant: TenantId,
+    after: i64,
+    limit: usize,
+) -> Result<FeedPage, Trouble> {
+    let newest = rows::first(conn, NEWEST, [tenant.0], rows::integer)?.unwrap_or_default();
+    let entries = journal(conn, tenant, Seq(after), limit)?;
+    let identities = identities_numbered(conn, tenant, &feed::identities(&entries))?;
+    Ok(FeedPage { entries, identities, newest })
+}
+
+/// The identities of these numbers.
+pub(super) fn identities_numbered(
+    conn: &Connection,
+    tenant: TenantId,
+    numbers: &BTreeSet<IdentityNumber>,
+) -> Result<BTreeMap<IdentityNumber, TypedIdentity>, Trouble> {
+    let mut found = BTreeMap::new();
+    if numbers.is_empty() {
+        return Ok(found);
+    }
+    let types = types_of(conn, tenant)?;
+    for number in numbers {
+        let Some(key) = codec::key(tenant, number.0) else { continue };
+        let Some(identity) = rows::first(conn, IDENTITY, [key], rows::identity)? else { continue };
+        let kind = type_name(&identity, &types)?;
+        found.insert(*number, TypedIdentity { kind, identity });
+    }
+    Ok(found)
 }
 
 /// Everything of a tenant but its journal.

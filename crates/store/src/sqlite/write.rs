@@ -93,6 +93,11 @@ impl Changes {
         self.tenants.is_empty() && !self.directory
     }
 
+    /// Whether there are journal entries among what is to be written.
+    pub(super) fn has_entries(&self) -> bool {
+        self.tenants.iter().any(|(_, dirty)| !dirty.entries.is_empty())
+    }
+
     /// The tenants whose types are among what is to be written.
     pub(super) fn tenants_with_types(&self) -> impl Iterator<Item = TenantId> {
         self.tenants.iter().filter(|(_, dirty)| !dirty.types.is_empty()).map(|(tenant, _)| *tenant)

@@ -18,7 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// How often a group that found the file busy is tried before it is given back. Each try waits
 /// for as long as the connection's busy timeout.
@@ -53,6 +53,8 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     arrived: Condvar,
+    /// Rises with every commit that holds entries.
+    committed: watch::Sender<u64>,
     queue_requests: usize,
     group_requests: usize,
 }
@@ -80,6 +82,7 @@ impl Writer {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             arrived: Condvar::new(),
+            committed: watch::Sender::default(),
             queue_requests: options.queue_requests,
             group_requests: options.group_requests.max(1),
         });
@@ -148,6 +151,10 @@ impl Writer {
         let commit_micros = std::mem::take(&mut queue.gauges.commit_micros);
         let queue_depth = u64::try_from(queue.waiting).unwrap_or(u64::MAX);
         Gauges { queue_depth, group_sizes, commit_micros, ..queue.gauges.clone() }
+    }
+
+    pub(super) fn committed(&self) -> watch::Receiver<u64> {
+        self.shared.committed.subscribe()
     }
 
     /// Refuses what comes, finishes what is there, ends the thread.
@@ -339,14 +346,18 @@ impl Worker {
     }
 
     fn transact(&mut self, requests: &[Request]) -> Tried {
-        let (outcomes, before) = match self.prepare(requests) {
+        let (outcomes, before, tells) = match self.prepare(requests) {
             Ok(Prepared::Unchanged(outcomes)) => return Tried::Answered(outcomes, None),
-            Ok(Prepared::Written(outcomes, before)) => (outcomes, before),
+            Ok(Prepared::Written { outcomes, before, tells }) => (outcomes, before, tells),
             Err(trouble) => return Tried::NotApplied(trouble),
         };
         let started = Instant::now();
         let committed = self.conn.execute_batch("COMMIT").map_err(Trouble::from);
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if tells {
+            // Also after a failure, which may have left the group in the file: who is woken looks.
+            self.shared.committed.send_modify(|commits| *commits += 1);
+        }
         let Err(trouble) = committed else { return Tried::Answered(outcomes, Some(micros)) };
         if !self.conn.is_autocommit() {
             // Still in the transaction: it was certainly not committed.
@@ -402,10 +413,11 @@ impl Worker {
         for tenant in changes.tenants_with_types() {
             self.cache.forget(tenant);
         }
+        let tells = changes.has_entries();
         write::changes(&self.conn, &facts, &changes, &before)?;
         let before = self.marker()?;
         self.conn.prepare_cached(MARK)?.execute(self.mark_after(before))?;
-        Ok(Prepared::Written(outcomes, before))
+        Ok(Prepared::Written { outcomes, before, tells })
     }
 
     /// Who committed the last group, and its number.
@@ -430,8 +442,14 @@ impl Worker {
 enum Prepared {
     /// Nothing to write: the transaction is over.
     Unchanged(Vec<Outcome>),
-    /// Written, to be committed; and the mark that was found.
-    Written(Vec<Outcome>, Mark),
+    /// Written, to be committed.
+    Written {
+        outcomes: Vec<Outcome>,
+        /// The mark that was found.
+        before: Mark,
+        /// Whether there are entries, which others wait for.
+        tells: bool,
+    },
 }
 
 /// Somebody who stopped waiting is no trouble.
@@ -457,6 +475,7 @@ mod tests {
             shared: Arc::new(Shared {
                 queue: Mutex::default(),
                 arrived: Condvar::new(),
+                committed: watch::Sender::default(),
                 queue_requests: 8,
                 group_requests: 8,
             }),

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod feed;
 mod filters;
 mod groups;
 mod lists;
@@ -57,6 +58,12 @@ contract! {
         redirecting_ids_in_a_filter_stand_for_their_survivor,
         identities_are_found_by_owner_type_and_value,
         custom_attributes_sort_across_types,
+    },
+    feed::{
+        who_follows_the_feed_knows_who_owns_what,
+        a_feed_ends_where_nothing_is,
+        identities_are_found_by_number,
+        what_is_committed_is_announced,
     },
     groups::{
         equal_first_upserts_at_once_create_one_customer,

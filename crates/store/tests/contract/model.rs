@@ -116,6 +116,9 @@ async fn told(groups: &Groups) {
     assert_eq!(expected, found);
     let journal = engine.store.journal(TENANT, Seq(0), 1_000).await.unwrap();
     assert_eq!(model.store.journal(TENANT, Seq(0), 1_000).await.unwrap(), journal);
+    let feed = engine.store.feed(TENANT, 0, 1_000).await.unwrap();
+    assert_eq!(model.store.feed(TENANT, 0, 1_000).await.unwrap(), feed);
+    assert_eq!(feed.entries, journal);
     // Promise 6.
     let policy = Policy::new(Preset::Compat, OnConflict::Merge);
     assert_eq!(found.replayed(TENANT, policy, journal), found);
