@@ -16,8 +16,20 @@ pub struct Request {
     pub origin: Origin,
     /// Whether to only say what would happen.
     pub dry_run: bool,
+    /// What tells this request from another one, if its sender may send it again.
+    pub idempotency: Option<Idempotency>,
     /// What to do.
     pub command: Command,
+}
+
+/// An idempotency key and the request it came with, as hashes under a key of the store: the texts
+/// themselves may hold personal data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Of the key.
+    pub key: [u8; 16],
+    /// Of everything that makes two requests the same one.
+    pub request: [u8; 16],
 }
 
 /// Who asks, and when.

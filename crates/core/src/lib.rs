@@ -5,7 +5,7 @@
 //!
 //! Read in this order: [`identity`] and [`customer`] say what is kept, [`journal`] what happened,
 //! [`facts`] what an entry means and [`feed`] what it tells others, [`policy`] the rules as data,
-//! [`decide`] how an upsert is decided.
+//! [`decide`] how an upsert is decided, [`receipt`] how a request that is sent again is answered.
 
 pub mod attribute;
 pub mod canonical;
@@ -23,6 +23,7 @@ pub mod limits;
 pub mod merge;
 pub mod outcome;
 pub mod policy;
+pub mod receipt;
 mod stored;
 
 use serde::{Deserialize, Serialize};

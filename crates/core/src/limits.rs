@@ -1,5 +1,7 @@
 //! Every bound of the model, with its reason.
 
+use crate::Micros;
+
 /// Characters in an identity type (fact file 2.2).
 pub const IDENTITY_TYPE_CHARS_MAX: usize = 32;
 /// Characters in an identity value (fact file 2.2).
@@ -26,5 +28,7 @@ pub const CUSTOM_ATTRIBUTES_MAX: usize = 120;
 /// Customers carrying one mobile or e-mail that a match by attribute looks at, in id order. A
 /// hotline number is carried by any number of customers; one upsert must not read them all.
 pub const CARRIERS_MAX: usize = 64;
+/// How long the answer to a request with an idempotency key is remembered: a day.
+pub const RECEIPT_LIFE_MICROS: Micros = 24 * 60 * 60 * 1_000_000;
 /// Commands in one [`crate::command::Batch`].
 pub const BATCH_MAX: usize = 10_000;

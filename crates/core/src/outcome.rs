@@ -1,10 +1,14 @@
 //! Outcomes: what came of a command. A refusal is an outcome, never an error.
+//!
+//! What receipts remember of an outcome is stored ([`crate::receipt`]): a variant is only ever added
+//! at the end, and so is a field, with a default.
 
 use crate::attribute::FieldKey;
 use crate::conflict::{Conflict, ConflictKind, Rule};
 use crate::customer::Customer;
 use crate::directory::{App, Tenant};
 use crate::journal::Route;
+use crate::receipt::Receipt;
 use crate::{ConflictId, CustomerId, IdentityNumber, Seq};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +32,9 @@ pub enum Outcome {
     },
     /// The store can write.
     Written,
+    /// The same request was answered before under this key, and nothing was done again. What came
+    /// of it then, for the answer to be rendered again.
+    Repeated(Box<Receipt>),
     /// The domain says no; nothing was stored.
     Refused(Refusal),
 }
@@ -65,6 +72,8 @@ pub enum Refusal {
     },
     /// An identity cannot be attached (wire W30).
     NotAttached(IdentityOutcome),
+    /// The idempotency key came with another request before.
+    KeyReused,
     /// No such tenant.
     TenantMissing,
     /// A tenant of this name exists.
@@ -99,7 +108,7 @@ pub struct Resolution {
 }
 
 /// What came of a request, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ResultKind {
     /// A customer was created.
     Created,
@@ -147,6 +156,21 @@ pub enum IdentityVerdict {
 }
 
 impl IdentityVerdict {
+    /// Whether the customer owns it afterwards.
+    pub const fn is_the_customers(self) -> bool {
+        match self {
+            IdentityVerdict::Matched
+            | IdentityVerdict::Moved
+            | IdentityVerdict::Created
+            | IdentityVerdict::Attached => true,
+            IdentityVerdict::KeptElsewhere
+            | IdentityVerdict::Blocked
+            | IdentityVerdict::Quarantined
+            | IdentityVerdict::OverLimit
+            | IdentityVerdict::Invalid => false,
+        }
+    }
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
@@ -181,7 +205,7 @@ pub struct IdentityOutcome {
 }
 
 /// A conflict or review entry as a request sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConflictView {
     /// Its id; `None` if it was not stored (`reject`, dry run).
     pub id: Option<ConflictId>,
@@ -206,7 +230,7 @@ impl ConflictView {
 }
 
 /// Something the sender should know; nothing is dropped silently.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Warning {
     /// The identity at this place is a value that never matches.
     IdentityBlocked(usize),

@@ -14,7 +14,7 @@ use kehub_core::filter::{Condition, Filter};
 use kehub_core::identity::Identity;
 use kehub_core::journal::Entry;
 use kehub_core::outcome::Outcome;
-use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, canonical};
+use kehub_core::{CustomerId, IdentityNumber, Micros, Seq, TenantId, canonical};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -70,7 +70,8 @@ impl Store for MemoryStore {
         if outcomes.len() != requests.len() {
             return Err(StoreError::Corrupt("as many outcomes as requests were due".into()));
         }
-        if state.keep(requests.len()) {
+        let now = requests.iter().map(|request| request.origin.at).max().unwrap_or_default();
+        if state.keep(requests.len(), now) {
             self.committed.send_modify(|commits| *commits += 1);
         }
         Ok(outcomes)
@@ -212,10 +213,12 @@ impl State {
         self.facts.tenants.get(&tenant)
     }
 
-    /// Takes over what a batch left to be written; whether that is any entry.
-    fn keep(&mut self, requests: usize) -> bool {
+    /// Takes over what a batch left to be written, and forgets what has expired by now; whether any
+    /// entry was left.
+    fn keep(&mut self, requests: usize, now: Micros) -> bool {
         let mut any = false;
         for (tenant, facts) in &mut self.facts.tenants {
+            facts.forget_expired(now);
             let entries = facts.take_dirty().entries;
             any |= !entries.is_empty();
             self.journal.entry(*tenant).or_default().extend(entries);

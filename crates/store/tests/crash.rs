@@ -2,8 +2,10 @@
 //! whole groups, at least as long as what had been answered.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
-use kehub_core::command::{Command, IdentitySent, Origin, Request, Upsert};
+use kehub_core::command::{Command, Idempotency, IdentitySent, Origin, Request, Upsert};
 use kehub_core::directory::NewTenant;
+use kehub_core::filter::Filter;
+use kehub_core::outcome::Outcome;
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, TenantId};
 use kehub_store::{Batch, Lane, SqliteOptions, SqliteStore, Store};
@@ -21,7 +23,7 @@ fn size_of(group: usize) -> usize {
 
 fn request(command: Command) -> Request {
     let origin = Origin { app: AppNumber(1), actor: None, request: "test".into(), at: 1 };
-    Request { tenant: TENANT, origin, dry_run: false, command }
+    Request { tenant: TENANT, origin, dry_run: false, idempotency: None, command }
 }
 
 fn upsert(group: usize, place: usize) -> Request {
@@ -32,7 +34,10 @@ fn upsert(group: usize, place: usize) -> Request {
         scope: None,
     };
     let identities = vec![account(format!("{group}-{place}"))];
-    request(Command::Upsert(Upsert { identities, ..Upsert::default() }))
+    let key = u128::try_from(group * 100 + place).unwrap().to_be_bytes();
+    let idempotency = Some(Idempotency { key, request: key });
+    let upsert = Command::Upsert(Upsert { identities, ..Upsert::default() });
+    Request { idempotency, ..request(upsert) }
 }
 
 /// Writes the groups, and answers how long the log was when each had been answered.
@@ -69,6 +74,7 @@ async fn groups_after_cut(path: &Path, cut: u64) -> usize {
     assert_eq!(snapshot.audit(), Vec::<String>::new());
     let mut rows = snapshot.customers.len();
     assert_eq!(snapshot.identities.len(), rows);
+    ask_again(&store, rows).await;
     let mut groups = 0;
     while rows > 0 {
         assert!(rows >= size_of(groups), "group {groups} is there by half");
@@ -76,6 +82,17 @@ async fn groups_after_cut(path: &Path, cut: u64) -> usize {
         groups += 1;
     }
     groups
+}
+
+/// Whoever got no answer asks again under the same key: what is there is there with its receipt.
+async fn ask_again(store: &SqliteStore, rows: usize) {
+    let group = |group| (0..size_of(group)).map(move |place| upsert(group, place));
+    let requests = (0..GROUPS).flat_map(group).collect();
+    let outcomes = store.apply(Batch::new(requests, Lane::Interactive).unwrap()).await.unwrap();
+    let repeated = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Repeated(_)));
+    assert_eq!(repeated.count(), rows);
+    let count = store.customer_count(TENANT, &Filter::default()).await.unwrap();
+    assert_eq!(usize::try_from(count), Ok(outcomes.len()));
 }
 
 #[test]

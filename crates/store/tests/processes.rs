@@ -73,7 +73,7 @@ impl Drop for Held {
 
 fn request(tenant: TenantId, command: Command) -> Request {
     let origin = Origin { app: AppNumber(1), actor: None, request: "test".into(), at: 1 };
-    Request { tenant, origin, dry_run: false, command }
+    Request { tenant, origin, dry_run: false, idempotency: None, command }
 }
 
 fn upsert(tenant: TenantId, identities: &[(&str, &str)]) -> Request {

@@ -15,7 +15,7 @@ fn new_tenant(name: &str) -> Batch {
     let origin = Origin { app: AppNumber(1), actor: None, request: "test".into(), at: 1 };
     let new = NewTenant { name: name.into(), preset: Preset::Compat };
     let command = Command::CreateTenant(new);
-    Batch::one(Request { tenant: TENANT, origin, dry_run: false, command })
+    Batch::one(Request { tenant: TENANT, origin, dry_run: false, idempotency: None, command })
 }
 
 fn unreliable(plan: impl IntoIterator<Item = Fault>) -> (Arc<MemoryStore>, UnreliableStore) {

@@ -17,6 +17,7 @@ mod upsert;
 use crate::command::{Command, Request};
 use crate::facts::{Facts, TenantFacts};
 use crate::outcome::{Outcome, Refusal};
+use crate::receipt::{Receipt, ReceiptKey};
 
 /// Decides the requests in order and records each change, so that later ones see earlier ones.
 /// Outcome `i` answers request `i`. What has to be written is dirty in the facts afterwards.
@@ -24,7 +25,30 @@ pub fn decide_batch(batch: &[Request], facts: &mut Facts) -> Vec<Outcome> {
     batch.iter().map(|request| decide(request, facts)).collect()
 }
 
+/// Decides a request, unless its sender has its answer already. Whatever its command is, its key is
+/// looked at here and nowhere else.
 fn decide(request: &Request, facts: &mut Facts) -> Outcome {
+    let key = ReceiptKey::of(request);
+    let known = key.and_then(|(key, _)| facts.tenants.get(&request.tenant)?.receipt(key));
+    if let (Some((_, idempotency)), Some(known)) = (key, known)
+        && !known.has_expired(request.origin.at)
+    {
+        return if known.request == idempotency.request {
+            Outcome::Repeated(Box::new(known.clone()))
+        } else {
+            Outcome::Refused(Refusal::KeyReused)
+        };
+    }
+    let outcome = decide_anew(request, facts);
+    if let Some(tenant) = facts.tenants.get_mut(&request.tenant)
+        && let Some(receipt) = Receipt::of(request, &outcome, tenant.counters().seq)
+    {
+        tenant.remember(receipt);
+    }
+    outcome
+}
+
+fn decide_anew(request: &Request, facts: &mut Facts) -> Outcome {
     match &request.command {
         Command::Upsert(upsert) => {
             in_tenant(request, facts, |tenant| upsert::upsert(request, upsert, tenant))

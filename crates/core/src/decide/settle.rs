@@ -87,16 +87,7 @@ impl Plan {
     /// New display names for identities that are the customer's.
     fn names(&self, facts: &TenantFacts) -> Vec<(IdentityNumber, Box<str>)> {
         let ours = self.sorted.items.iter().filter(|item| {
-            item.same_as.is_none()
-                && matches!(
-                    item.verdict,
-                    Some(
-                        IdentityVerdict::Matched
-                            | IdentityVerdict::Moved
-                            | IdentityVerdict::Created
-                            | IdentityVerdict::Attached
-                    )
-                )
+            item.same_as.is_none() && item.verdict.is_some_and(IdentityVerdict::is_the_customers)
         });
         ours.filter_map(|item| {
             let (number, name) = (item.number?, item.name.clone()?);

@@ -6,11 +6,11 @@ use crate::facts::TenantFacts;
 use crate::identity::{Identity, IdentityKey, Quarantine};
 use crate::journal::Counted;
 use crate::limits::{
-    IDENTITIES_MAX, IDENTITY_NAME_CHARS_MAX, IDENTITY_TYPE_CHARS_MAX, IDENTITY_TYPES_MAX,
-    IDENTITY_VALUE_CHARS_MAX,
+    IDENTITIES_MAX, IDENTITY_TYPE_CHARS_MAX, IDENTITY_TYPES_MAX, IDENTITY_VALUE_CHARS_MAX,
 };
 use crate::outcome::{IdentityVerdict, Warning};
 use crate::policy::{IdentityType, TypeRules, is_blocked};
+use crate::receipt::name_taken;
 use crate::{IdentityNumber, TypeNumber};
 use std::collections::HashMap;
 
@@ -125,9 +125,7 @@ impl Sorted {
         let rules = TypeRules::of(&key_of_type, policy.preset);
         let blocked = is_blocked(&key_of_type, &value);
         let key = IdentityKey { kind: kind.number, value: value.into() };
-        let name = sent.name.as_deref().map(cleaned).filter(|name| !name.is_empty());
-        let name: Option<Box<str>> =
-            name.map(|name| name.chars().take(IDENTITY_NAME_CHARS_MAX).collect::<String>().into());
+        let name = name_taken(sent);
 
         let same_as = seen.get(&key).copied();
         let (number, raw) =

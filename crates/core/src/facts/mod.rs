@@ -23,7 +23,8 @@ use crate::identity::{Identity, IdentityKey};
 use crate::journal::Entry;
 use crate::merge::{CannotLink, Merge};
 use crate::policy::Policy;
-use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber};
+use crate::receipt::{Receipt, ReceiptKey, expired_at};
+use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId, TypeNumber};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The last numbers given out in a tenant.
@@ -81,6 +82,7 @@ pub struct TenantFacts {
     links: BTreeMap<CannotLink, Seq>,
     conflicts: BTreeMap<ConflictId, Conflict>,
     about: HashMap<IdentityNumber, Vec<ConflictId>>,
+    receipts: BTreeMap<ReceiptKey, Receipt>,
     dirty: Dirty,
 }
 
@@ -103,6 +105,8 @@ pub struct Dirty {
     pub types: BTreeSet<TypeNumber>,
     /// Whether the policy is to be written.
     pub policy: bool,
+    /// Receipts to write.
+    pub receipts: BTreeSet<ReceiptKey>,
 }
 
 impl Dirty {
@@ -131,6 +135,7 @@ impl TenantFacts {
             links: BTreeMap::new(),
             conflicts: BTreeMap::new(),
             about: HashMap::new(),
+            receipts: BTreeMap::new(),
             dirty: Dirty::default(),
         }
     }
@@ -185,6 +190,11 @@ impl TenantFacts {
         if self.conflicts.insert(id, conflict).is_none() {
             self.about.entry(identity).or_default().push(id);
         }
+    }
+
+    /// Adds what is remembered of a request.
+    pub fn load_receipt(&mut self, receipt: Receipt) {
+        self.receipts.insert(receipt.key, receipt);
     }
 }
 
@@ -314,6 +324,23 @@ impl TenantFacts {
     /// A conflict or review entry.
     pub fn conflict(&self, id: ConflictId) -> Option<&Conflict> {
         self.conflicts.get(&id)
+    }
+
+    /// What is remembered under a key.
+    pub fn receipt(&self, key: ReceiptKey) -> Option<&Receipt> {
+        self.receipts.get(&key)
+    }
+
+    /// Remembers what was answered.
+    pub(crate) fn remember(&mut self, receipt: Receipt) {
+        self.dirty.receipts.insert(receipt.key);
+        self.load_receipt(receipt);
+    }
+
+    /// Forgets what was answered too long ago.
+    pub fn forget_expired(&mut self, now: Micros) {
+        let expired_at = expired_at(now);
+        self.receipts.retain(|_, receipt| receipt.at > expired_at);
     }
 
     /// What is to be written, leaving nothing.

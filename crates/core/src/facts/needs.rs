@@ -4,6 +4,7 @@ use crate::command::{Command, FieldsSent, IdentitySent, Request};
 use crate::identity::IdentityKey;
 use crate::limits::IDENTITIES_MAX;
 use crate::policy::Policy;
+use crate::receipt::ReceiptKey;
 use crate::{CustomerId, TenantId};
 use std::collections::BTreeSet;
 
@@ -21,6 +22,8 @@ pub struct Needs {
     pub customers: BTreeSet<CustomerId>,
     /// Attributes by which a customer may be found, in canonical form.
     pub match_keys: BTreeSet<(Attribute, String)>,
+    /// Keys under which a request may have been answered before.
+    pub receipts: BTreeSet<ReceiptKey>,
 }
 
 impl Needs {
@@ -28,6 +31,7 @@ impl Needs {
     pub fn of(tenant: TenantId, batch: &[Request], policy: &Policy) -> Needs {
         let mut needs = Needs::default();
         for request in batch.iter().filter(|request| request.tenant == tenant) {
+            needs.receipts.extend(ReceiptKey::of(request).map(|(key, _)| key));
             match &request.command {
                 Command::Upsert(upsert) => {
                     for identity in &upsert.identities {

@@ -2,7 +2,7 @@
 
 use kehub_core::attribute::{self, Attribute, FieldKey, Kind, Raw, Value};
 use kehub_core::command::{
-    Attach, Command, FieldsSent, IdentitySent, Origin, Put, Request, Upsert,
+    Attach, Command, FieldsSent, Idempotency, IdentitySent, Origin, Put, Request, Upsert,
 };
 use kehub_core::conflict::ConflictKind;
 use kehub_core::decide::decide_batch;
@@ -58,10 +58,20 @@ impl Hub {
 
     /// Runs one command.
     pub(crate) fn run(&mut self, command: Command, dry_run: bool) -> Outcome {
+        self.run_once(command, dry_run, None)
+    }
+
+    /// Runs one command, unless it was run under this key before.
+    pub(crate) fn run_once(
+        &mut self,
+        command: Command,
+        dry_run: bool,
+        idempotency: Option<Idempotency>,
+    ) -> Outcome {
         self.seconds += 1;
         let at = self.seconds * 1_000_000;
         let origin = Origin { app: AppNumber(1), actor: None, request: "story".into(), at };
-        let request = Request { tenant: TENANT, origin, dry_run, command };
+        let request = Request { tenant: TENANT, origin, dry_run, idempotency, command };
         decide_batch(&[request], &mut self.facts).remove(0)
     }
 
@@ -250,9 +260,11 @@ fn told(outcome: &Outcome, sent: &[IdentitySent]) -> String {
         Outcome::Resolved(resolution) => told_resolution(resolution, sent),
         Outcome::Deleted(customer) => format!("C{customer} deleted"),
         Outcome::Refused(refusal) => told_refusal(refusal, sent),
-        Outcome::Policy(_) | Outcome::Tenant(_) | Outcome::App { .. } | Outcome::Written => {
-            format!("{outcome:?}")
-        }
+        Outcome::Policy(_)
+        | Outcome::Tenant(_)
+        | Outcome::App { .. }
+        | Outcome::Written
+        | Outcome::Repeated(_) => format!("{outcome:?}"),
     }
 }
 
@@ -288,7 +300,8 @@ fn told_refusal(refusal: &Refusal, sent: &[IdentitySent]) -> String {
         Refusal::CustomAttributesTooMany { found, limit } => {
             parts.push(format!("{found} custom attributes, at most {limit}"));
         }
-        Refusal::TenantMissing
+        Refusal::KeyReused
+        | Refusal::TenantMissing
         | Refusal::TenantExists(_)
         | Refusal::AppMissing
         | Refusal::AppTaken => parts.push(format!("{refusal:?}")),

@@ -10,4 +10,5 @@
 mod feed;
 mod hub;
 mod promises;
+mod receipts;
 mod stories;

@@ -68,6 +68,7 @@ pub(super) async fn change_app(
         | Outcome::Deleted(_)
         | Outcome::Policy(_)
         | Outcome::Tenant(_)
+        | Outcome::Repeated(_)
         | Outcome::Written => bail!("the store gave an outcome of another kind"),
     }
 }
@@ -80,7 +81,7 @@ pub(super) async fn apply(
 ) -> Result<Outcome> {
     let at = SystemClock.now();
     let origin = Origin { app: COMMAND_LINE, actor: None, request: "command line".into(), at };
-    let request = Request { tenant, origin, dry_run: false, command };
+    let request = Request { tenant, origin, dry_run: false, idempotency: None, command };
     let outcomes = store.apply(Batch::one(request)).await?;
     outcomes.into_iter().next().context("the store gave no outcome")
 }

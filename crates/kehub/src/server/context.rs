@@ -90,6 +90,8 @@ impl Call {
             at: self.now,
         };
         let tenant = self.tenant();
-        self.hub.apply(command::Request { tenant, origin, dry_run, command }).await
+        self.hub
+            .apply(command::Request { tenant, origin, dry_run, idempotency: None, command })
+            .await
     }
 }

@@ -52,7 +52,8 @@ async fn can_write(hub: &Hub, at: Micros) -> bool {
     let request = hub.next_request_id();
     let origin = Origin { app: AppNumber(0), actor: None, request, at };
     let tenant = TenantId(0);
-    let probe = Request { tenant, origin, dry_run: false, command: Command::Probe };
+    let probe =
+        Request { tenant, origin, dry_run: false, idempotency: None, command: Command::Probe };
     let outcomes = hub.store().apply(Batch::one(probe)).await;
     outcomes.is_ok_and(|outcomes| outcomes == [Outcome::Written])
 }

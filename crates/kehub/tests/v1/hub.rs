@@ -280,7 +280,7 @@ async fn app(store: &dyn Store, tenant: TenantId, id: &str, permissions: &[Permi
 async fn apply(store: &dyn Store, tenant: TenantId, command: Command) {
     let at = ManualClock::at(START).now();
     let origin = Origin { app: AppNumber(0), actor: None, request: "test".into(), at };
-    let request = command::Request { tenant, origin, dry_run: false, command };
+    let request = command::Request { tenant, origin, dry_run: false, idempotency: None, command };
     let outcome = store.apply(Batch::one(request)).await.unwrap().pop().unwrap();
     assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
 }

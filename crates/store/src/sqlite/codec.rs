@@ -8,6 +8,7 @@ use super::trouble::Trouble;
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
 use kehub_core::customer::{Cell, Fold};
 use kehub_core::journal::Entry;
+use kehub_core::receipt::Remembered;
 use kehub_core::{AppNumber, Micros, Seq, TenantId, TypeNumber};
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
@@ -315,6 +316,16 @@ pub(super) fn entry_blob(entry: &Entry) -> Result<Vec<u8>, Trouble> {
 
 /// The journal entry that was stored as this.
 pub(super) fn entry(blob: &[u8]) -> Result<Entry, Trouble> {
+    decode(blob)
+}
+
+/// The outcome of a receipt as it is stored.
+pub(super) fn remembered_blob(outcome: &Remembered) -> Result<Vec<u8>, Trouble> {
+    encode(outcome)
+}
+
+/// The outcome of a receipt that was stored as this.
+pub(super) fn remembered(blob: &[u8]) -> Result<Remembered, Trouble> {
     decode(blob)
 }
 

@@ -9,8 +9,9 @@ use kehub_core::journal::{
     Route, Touched,
 };
 use kehub_core::merge::{Guard, Merge, Verdict};
-use kehub_core::outcome::IdentityVerdict;
+use kehub_core::outcome::{ConflictView, IdentityVerdict, ResultKind, Warning};
 use kehub_core::policy::{OnConflict, Preset};
+use kehub_core::receipt::{Remembered, RememberedResolution};
 use kehub_core::{AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq};
 use std::collections::BTreeMap;
 
@@ -135,6 +136,56 @@ fn a_fold_is_stored_like_this() {
     assert_eq!(codec::fold(columns).unwrap(), fold());
 }
 
+fn remembered() -> Remembered {
+    let one = CustomerId(1);
+    let view = |id, kind, rule, with, new| ConflictView { id, kind, rule, identity: 1, with, new };
+    Remembered::Resolved(RememberedResolution {
+        result: ResultKind::Merged,
+        customer: one,
+        route: Route::Mobile,
+        identities: vec![
+            (Some(IdentityNumber(4)), IdentityVerdict::Moved, Some(one)),
+            (None, IdentityVerdict::Invalid, None),
+        ],
+        merged: vec![CustomerId(2)],
+        conflicts: vec![view(
+            Some(ConflictId(3)),
+            ConflictKind::Review,
+            Rule::ContactOnly,
+            Some(one),
+            true,
+        )],
+        warnings: vec![
+            Warning::IdentityInvalid(1),
+            Warning::MergedOverLimit("wechat".into()),
+            Warning::FieldBlocked(FieldKey::Builtin(Attribute::Mobile)),
+            Warning::NothingWritten,
+        ],
+        seq: Some(Seq(9)),
+        tells_before: false,
+    })
+}
+
+#[test]
+fn a_receipt_is_stored_like_this() {
+    let cases = [
+        (remembered(), RESOLVED),
+        (Remembered::Deleted(CustomerId(1)), "0181a744656c6574656401"),
+        (
+            Remembered::Policy(PolicyState {
+                preset: Preset::Guarded,
+                on_conflict: OnConflict::Keep,
+            }),
+            "0181a6506f6c69637992a747756172646564a44b656570",
+        ),
+        (Remembered::App { number: AppNumber(2), created: true }, "0181a34170709202c3"),
+    ];
+    for (outcome, stored) in cases {
+        assert_eq!(hex::encode(codec::remembered_blob(&outcome).unwrap()), stored);
+        assert_eq!(codec::remembered(&hex::decode(stored).unwrap()).unwrap(), outcome);
+    }
+}
+
 #[test]
 fn what_is_cut_or_of_another_format_is_refused() {
     let blob = hex::decode(ENTRY).unwrap();
@@ -153,6 +204,10 @@ const ENTRY: &str = "019a0707ce000f424003c0a272310201919501a75072696d61727905020
     c30394a6617474722e61c3c2ff94a46e616d65c0c200c081a64f70656e65649904a6526576696577\
     ab436f6e746163744f6e6c79020102910107c081a744656c6574656492019192010281ad506f6c69\
     63794368616e6765649292a6436f6d706174a44b65657092a747756172646564a44b656570";
+const RESOLVED: &str = "0181a85265736f6c76656499a64d657267656401a64d6f62696c65929304a54d6f7665640193c0a7\
+    496e76616c6964c09102919603a6526576696577ab436f6e746163744f6e6c790101c39481af4964\
+    656e74697479496e76616c69640181af4d65726765644f7665724c696d6974a677656368617481ac\
+    4669656c64426c6f636b6564a66d6f62696c65ae4e6f7468696e675772697474656e09c2";
 const FIELDS: &str = r#"{"mobile":"1","mobileVerified":true,"annualRevenue":2.0,"attr":{"a":2}}"#;
 const CELLS: &str = "0194939305ce000f424091019304ce000f42409201029304ce000f42409101940102020091009193\
     a46e616d6500c2";

@@ -13,6 +13,7 @@ use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
 use kehub_core::identity::{Identity, IdentityKey};
 use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::policy::{IdentityType, Policy};
+use kehub_core::receipt::ReceiptKey;
 use kehub_core::{
     AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber,
 };
@@ -54,6 +55,8 @@ const CANNOT_LINKS_OF_HOME: &str = "
     SELECT low, high, seq FROM cannot_link WHERE high = ?1";
 const CONFLICTS_OF_IDENTITY: &str =
     concat!("SELECT ", conflict_columns!(), " FROM conflict WHERE identity = ?1 ORDER BY key");
+const RECEIPT: &str = "
+    SELECT request, at, seq, outcome FROM receipt WHERE tenant = ?1 AND app = ?2 AND key = ?3";
 
 /// The statements of this file that read rows of customers, for a look at their plans.
 #[cfg(test)]
@@ -71,6 +74,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("cannot-links exist", CANNOT_LINKS_EXIST),
     ("cannot-links of a home", CANNOT_LINKS_OF_HOME),
     ("conflicts of an identity", CONFLICTS_OF_IDENTITY),
+    ("receipt", RECEIPT),
 ];
 
 /// How the rows that were loaded stand in the tables. What is not here has no row yet.
@@ -285,6 +289,9 @@ impl<'c> Loader<'c> {
     fn load(&mut self, requests: &[Request]) -> Result<(), Trouble> {
         let needs = Needs::of(self.tenant, requests, self.facts.policy());
         let window = CARRIERS_MAX + Needs::removable(self.tenant, requests);
+        for key in &needs.receipts {
+            self.receipt(*key)?;
+        }
         let mut found = Vec::new();
         for key in &needs.identities {
             if let Some(identity) = identity_of_value(self.conn, self.tenant, key)? {
@@ -386,6 +393,15 @@ impl<'c> Loader<'c> {
         let key = codec::own_key(self.tenant, identity.0)?;
         for conflict in rows::all(self.conn, CONFLICTS_OF_IDENTITY, [key], rows::conflict)? {
             self.facts.load_conflict(conflict);
+        }
+        Ok(())
+    }
+
+    fn receipt(&mut self, key: ReceiptKey) -> Result<(), Trouble> {
+        let params = (self.tenant.0, key.app.0, key.key);
+        let found = rows::first(self.conn, RECEIPT, params, |row| rows::receipt(key, row))?;
+        if let Some(receipt) = found {
+            self.facts.load_receipt(receipt);
         }
         Ok(())
     }

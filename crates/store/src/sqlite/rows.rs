@@ -7,6 +7,7 @@ use kehub_core::customer::{Customer, Fold, State};
 use kehub_core::identity::{Identity, IdentityKey, Quarantine};
 use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::policy::{OnConflict, Preset};
+use kehub_core::receipt::{Receipt, ReceiptKey};
 use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq};
 use rusqlite::{Connection, Params, Row};
 
@@ -183,6 +184,17 @@ pub(super) fn conflict(row: &Row<'_>) -> Result<Conflict, Trouble> {
         evidence: codec::list(evidence)?,
         opened: Seq(row.get(7)?),
         settled: row.get::<_, Option<i64>>(8)?.map(Seq),
+    })
+}
+
+/// A row of `receipt`: `request, at, seq, outcome`.
+pub(super) fn receipt(key: ReceiptKey, row: &Row<'_>) -> Result<Receipt, Trouble> {
+    Ok(Receipt {
+        key,
+        request: row.get(0)?,
+        at: row.get(1)?,
+        seq: Seq(row.get(2)?),
+        outcome: codec::remembered(row.get_ref(3)?.as_blob().map_err(Trouble::broken)?)?,
     })
 }
 

@@ -5,7 +5,10 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use sha2::{Digest as _, Sha256};
 
 /// The migrations, oldest first. One that has been released is never changed.
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../../migrations/sqlite/0001_start.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../../migrations/sqlite/0001_start.sql")),
+    (4, include_str!("../../migrations/sqlite/0004_receipts.sql")),
+];
 
 /// `Kehu`: tells our files from those of other programs.
 const APPLICATION_ID: i64 = 0x4b65_6875;

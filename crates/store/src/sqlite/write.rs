@@ -17,7 +17,8 @@ use kehub_core::facts::{Dirty, Facts, TenantFacts};
 use kehub_core::identity::{Identity, Quarantine};
 use kehub_core::journal::Entry;
 use kehub_core::merge::Merge;
-use kehub_core::{CustomerId, TenantId};
+use kehub_core::receipt::{Receipt, expired_at};
+use kehub_core::{CustomerId, Micros, TenantId};
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, params};
 use std::fmt::Write as _;
@@ -71,7 +72,22 @@ const CONFLICT_UPSERT: &str = "
                           settled)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
     ON CONFLICT (key) DO UPDATE SET evidence = excluded.evidence, settled = excluded.settled";
+const RECEIPT_REPLACE: &str = "
+    INSERT OR REPLACE INTO receipt (tenant, app, key, request, at, seq, outcome)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const RECEIPTS_DELETE: &str = "
+    DELETE FROM receipt WHERE (tenant, app, key) IN (
+        SELECT tenant, app, key FROM receipt INDEXED BY receipt_at
+        WHERE at <= ?1 ORDER BY at LIMIT ?2)";
 const JOURNAL_INSERT: &str = "INSERT INTO journal (key, at, entry) VALUES (?1, ?2, ?3)";
+
+/// The statements of this file that look for rows, for a look at their plans.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[("expired receipts", RECEIPTS_DELETE)];
+
+/// How many expired receipts a group removes beside twice as many as it writes: those of the busy
+/// hours go faster than they came, and the last ones go too.
+const RECEIPTS_REMOVED: usize = 16;
 
 /// Everything that became dirty, taken out of the facts.
 #[derive(Debug, Default)]
@@ -104,12 +120,13 @@ impl Changes {
     }
 }
 
-/// Writes the changes.
+/// Writes the changes, and removes some of what has expired by now.
 pub(super) fn changes(
     conn: &Connection,
     facts: &Facts,
     changes: &Changes,
     before: &Before,
+    now: Micros,
 ) -> Result<(), Trouble> {
     if changes.directory {
         directory(conn, &facts.directory, &before.directory)?;
@@ -121,6 +138,9 @@ pub(super) fn changes(
         let before = before.tenants.get(tenant).unwrap_or(&nothing);
         TenantWriter { conn, tenant: *tenant, facts, before }.write(dirty)?;
     }
+    let receipts: usize = changes.tenants.iter().map(|(_, dirty)| dirty.receipts.len()).sum();
+    let removed = i64::try_from(2 * receipts + RECEIPTS_REMOVED).map_err(Trouble::broken)?;
+    conn.prepare_cached(RECEIPTS_DELETE)?.execute((expired_at(now), removed))?;
     Ok(())
 }
 
@@ -189,6 +209,9 @@ impl TenantWriter<'_> {
         }
         for entry in &dirty.entries {
             self.entry(entry)?;
+        }
+        for key in &dirty.receipts {
+            self.receipt(loaded(self.facts.receipt(*key))?)?;
         }
         self.counters(live)?;
         if dirty.policy {
@@ -338,6 +361,19 @@ impl TenantWriter<'_> {
         let key = self.key(entry.seq.0)?;
         let blob = codec::entry_blob(entry)?;
         self.conn.prepare_cached(JOURNAL_INSERT)?.execute((key, entry.at, blob))?;
+        Ok(())
+    }
+
+    fn receipt(&self, receipt: &Receipt) -> Result<(), Trouble> {
+        self.conn.prepare_cached(RECEIPT_REPLACE)?.execute(params![
+            self.tenant.0,
+            receipt.key.app.0,
+            receipt.key.key,
+            receipt.request,
+            receipt.at,
+            receipt.seq.0,
+            codec::remembered_blob(&receipt.outcome)?,
+        ])?;
         Ok(())
     }
 

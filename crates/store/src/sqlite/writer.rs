@@ -414,7 +414,8 @@ impl Worker {
             self.cache.forget(tenant);
         }
         let tells = changes.has_entries();
-        write::changes(&self.conn, &facts, &changes, &before)?;
+        let now = requests.iter().map(|request| request.origin.at).max().unwrap_or_default();
+        write::changes(&self.conn, &facts, &changes, &before, now)?;
         let before = self.marker()?;
         self.conn.prepare_cached(MARK)?.execute(self.mark_after(before))?;
         Ok(Prepared::Written { outcomes, before, tells })
@@ -505,7 +506,7 @@ mod tests {
 
     fn request(command: Command) -> Request {
         let origin = Origin { app: AppNumber(1), actor: None, request: "test".into(), at: 1 };
-        Request { tenant: TenantId(1), origin, dry_run: false, command }
+        Request { tenant: TenantId(1), origin, dry_run: false, idempotency: None, command }
     }
 
     fn upsert(account: &str) -> Request {

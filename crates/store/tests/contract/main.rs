@@ -12,6 +12,7 @@ mod filters;
 mod groups;
 mod lists;
 mod model;
+mod receipts;
 mod support;
 mod writes;
 
@@ -64,6 +65,18 @@ contract! {
         a_feed_ends_where_nothing_is,
         identities_are_found_by_number,
         what_is_committed_is_announced,
+    },
+    receipts::{
+        a_request_sent_again_under_its_key_is_answered_without_doing_it_again,
+        every_command_that_a_key_can_come_with_is_remembered,
+        another_request_under_a_used_key_is_refused,
+        a_key_belongs_to_its_app_and_its_tenant,
+        equal_requests_of_one_group_share_one_key,
+        equal_requests_at_once_under_one_key_apply_once,
+        a_dry_run_looks_at_no_key,
+        a_refusal_is_not_remembered,
+        a_key_is_forgotten_after_a_day,
+        what_is_remembered_holds_no_content,
     },
     groups::{
         equal_first_upserts_at_once_create_one_customer,

@@ -1,8 +1,9 @@
 //! Random sequences of commands: every engine must answer and keep what the model does.
 
+use crate::receipts::keyed;
 use crate::support::{Rig, TENANT, identity};
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
-use kehub_core::command::{Attach, Command, FieldsSent, Put, SetPolicy, Upsert};
+use kehub_core::command::{Attach, Command, FieldsSent, Put, Request, SetPolicy, Upsert};
 use kehub_core::policy::{OnConflict, Policy, Preset};
 use kehub_core::{CustomerId, Seq};
 use proptest::prelude::*;
@@ -88,10 +89,13 @@ fn any_command() -> impl Strategy<Value = Command> {
     ]
 }
 
-type Groups = Vec<Vec<(Command, bool)>>;
+/// A command, whether it is dry, and the key it comes with.
+type Asked = (Command, bool, Option<u8>);
+type Groups = Vec<Vec<Asked>>;
 
 fn any_groups() -> impl Strategy<Value = Groups> {
-    let request = (any_command(), prop::bool::weighted(0.1));
+    let key = prop::option::weighted(0.3, 0..4_u8);
+    let request = (any_command(), prop::bool::weighted(0.1), key);
     prop::collection::vec(prop::collection::vec(request, 1..12), 1..6)
 }
 
@@ -99,12 +103,17 @@ async fn told(groups: &Groups) {
     let (model, engine) = (Rig::memory().await, Rig::sqlite().await);
     for group in groups {
         let requests = |rig: &Rig| {
-            let request = |(command, dry_run): &(Command, bool)| {
-                let mut request = rig.request(TENANT, command.clone());
-                request.dry_run = *dry_run;
-                request
+            let request = |(command, dry_run, key): &Asked| {
+                let command = command.clone();
+                let request = match key {
+                    Some(key) => keyed(rig, TENANT, *key, command),
+                    None => rig.request(TENANT, command),
+                };
+                // Whoever got no answer asks again.
+                let times = if key.is_some() { 2 } else { 1 };
+                vec![Request { dry_run: *dry_run, ..request }; times]
             };
-            group.iter().map(request).collect::<Vec<_>>()
+            group.iter().flat_map(request).collect::<Vec<_>>()
         };
         let expected = model.batch(requests(&model)).await;
         let found = engine.batch(requests(&engine)).await;

@@ -11,6 +11,7 @@ use kehub_core::{AppNumber, CustomerId, TenantId};
 use kehub_store::{
     Batch, Lane, MemoryStore, Page, PageRequest, SqliteOptions, SqliteStore, Store, StoreError,
 };
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tempfile::TempDir;
@@ -23,7 +24,7 @@ pub(crate) struct Rig {
     pub(crate) store: Arc<dyn Store>,
     clock: AtomicI64,
     /// Holds the file of an engine that has one for as long as the rig lives.
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 impl Rig {
@@ -42,9 +43,14 @@ impl Rig {
     }
 
     async fn with(store: Arc<dyn Store>, folder: Option<TempDir>) -> Rig {
-        let rig = Rig { store, clock: AtomicI64::new(0), _folder: folder };
+        let rig = Rig { store, clock: AtomicI64::new(0), folder };
         assert_eq!(rig.tenant("first", Preset::Compat).await, TENANT);
         rig
+    }
+
+    /// The file of an engine that has one.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.as_ref().unwrap().path().join("hub.db")
     }
 
     /// Creates a tenant.
@@ -60,7 +66,7 @@ impl Rig {
     pub(crate) fn request(&self, tenant: TenantId, command: Command) -> Request {
         let at = (self.clock.fetch_add(1, Ordering::Relaxed) + 1) * 1_000_000;
         let origin = Origin { app: AppNumber(1), actor: None, request: "test".into(), at };
-        Request { tenant, origin, dry_run: false, command }
+        Request { tenant, origin, dry_run: false, idempotency: None, command }
     }
 
     pub(crate) async fn run(&self, tenant: TenantId, command: Command) -> Outcome {

@@ -70,6 +70,7 @@ pub(crate) async fn customer_delete(call: Call) -> Result<Response, Refused> {
         | Outcome::Policy(_)
         | Outcome::Tenant(_)
         | Outcome::App { .. }
+        | Outcome::Repeated(_)
         | Outcome::Written => Err(unexpected()),
     }
 }

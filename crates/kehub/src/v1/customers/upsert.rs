@@ -185,6 +185,10 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
             let message = why_not_usable(&outcome).unwrap_or("it cannot be attached");
             Refused::fields(form, vec![FieldError::new("identityValue", message)])
         }
+        Refusal::KeyReused => {
+            let message = "the key came with another request before";
+            Refused::fields(form, vec![FieldError::new("Idempotency-Key", message)])
+        }
         Refusal::TenantMissing
         | Refusal::TenantExists(_)
         | Refusal::AppMissing
@@ -232,6 +236,7 @@ pub(crate) fn resolved(
         | Outcome::Policy(_)
         | Outcome::Tenant(_)
         | Outcome::App { .. }
+        | Outcome::Repeated(_)
         | Outcome::Written => Err(unexpected()),
     }
 }

@@ -1,0 +1,222 @@
+//! Receipts: what is remembered of a request that came with an idempotency key, so that the same
+//! request, sent again, changes nothing and gets the same answer.
+//!
+//! A receipt holds ids, numbers and verdicts and no content: the answer is rendered again from the
+//! customer as it stood. So an erasure has nothing to look for here.
+
+use crate::canonical::cleaned;
+use crate::command::{Command, Idempotency, IdentitySent, Request};
+use crate::customer::Customer;
+use crate::identity::Identity;
+use crate::journal::{PolicyState, Route};
+use crate::limits::{IDENTITY_NAME_CHARS_MAX, RECEIPT_LIFE_MICROS};
+use crate::outcome::{
+    ConflictView, IdentityOutcome, IdentityVerdict, Outcome, Resolution, ResultKind, Warning,
+};
+use crate::{AppNumber, CustomerId, IdentityNumber, Micros, Seq};
+use serde::{Deserialize, Serialize};
+
+/// Whose key it is, within a tenant. Two apps may use one key for different requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReceiptKey {
+    /// The app.
+    pub app: AppNumber,
+    /// A keyed hash of the key that it sent.
+    pub key: [u8; 16],
+}
+
+impl ReceiptKey {
+    /// Under what a request is remembered; `None` if it is not to be. A dry run stores nothing and
+    /// looks at no key.
+    pub fn of(request: &Request) -> Option<(ReceiptKey, Idempotency)> {
+        let idempotency = request.idempotency.filter(|_| !request.dry_run)?;
+        Some((ReceiptKey { app: request.origin.app, key: idempotency.key }, idempotency))
+    }
+}
+
+/// What is remembered of one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Whose key it came with.
+    pub key: ReceiptKey,
+    /// A keyed hash of what was asked.
+    pub request: [u8; 16],
+    /// When it was answered. It is forgotten a day later.
+    pub at: Micros,
+    /// The last entry of the tenant's journal at that time: the answer showed things as of it.
+    pub seq: Seq,
+    /// What came of it.
+    pub outcome: Remembered,
+}
+
+/// What came of a request, without content. Stored as serde derives it: a variant is only ever
+/// added at the end, and so is a field, with a default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Remembered {
+    /// An upsert, put or attachment was accepted.
+    Resolved(RememberedResolution),
+    /// A customer was deleted.
+    Deleted(CustomerId),
+    /// The policy stood like this.
+    Policy(PolicyState),
+    /// An app was changed, or created.
+    App {
+        /// The app.
+        number: AppNumber,
+        /// Whether it was new.
+        created: bool,
+    },
+}
+
+/// A [`Resolution`] without content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RememberedResolution {
+    /// In one word.
+    pub result: ResultKind,
+    /// The customer that was answered.
+    pub customer: CustomerId,
+    /// How it was found.
+    pub route: Route,
+    /// One per identity sent: its number, what came of it, who owned it afterwards.
+    pub identities: Vec<(Option<IdentityNumber>, IdentityVerdict, Option<CustomerId>)>,
+    /// Ids that redirected from then on.
+    pub merged: Vec<CustomerId>,
+    /// Conflicts and review entries that it ran into.
+    pub conflicts: Vec<ConflictView>,
+    /// What the sender was told.
+    pub warnings: Vec<Warning>,
+    /// The journal entry of the request.
+    pub seq: Option<Seq>,
+    /// Whether the state before was told as well.
+    pub tells_before: bool,
+}
+
+impl Receipt {
+    /// What is to be remembered of an answered request; `None` if nothing is: a refusal may turn
+    /// out otherwise the next time, and what no tenant's key can reach has none.
+    pub(crate) fn of(request: &Request, outcome: &Outcome, seq: Seq) -> Option<Receipt> {
+        let (key, idempotency) = ReceiptKey::of(request)?;
+        let outcome = Remembered::of(outcome)?;
+        Some(Receipt { key, request: idempotency.request, at: request.origin.at, seq, outcome })
+    }
+
+    /// Whether it is to be forgotten: nobody asks any more whether a request of yesterday arrived.
+    pub fn has_expired(&self, now: Micros) -> bool {
+        self.at <= expired_at(now)
+    }
+}
+
+/// What was answered then or earlier is to be forgotten now.
+pub fn expired_at(now: Micros) -> Micros {
+    now.saturating_sub(RECEIPT_LIFE_MICROS)
+}
+
+impl Remembered {
+    fn of(outcome: &Outcome) -> Option<Remembered> {
+        match outcome {
+            Outcome::Resolved(resolution) => {
+                Some(Remembered::Resolved(RememberedResolution::of(resolution)))
+            }
+            Outcome::Deleted(customer) => Some(Remembered::Deleted(*customer)),
+            Outcome::Policy(tenant) => Some(Remembered::Policy(PolicyState {
+                preset: tenant.preset,
+                on_conflict: tenant.on_conflict,
+            })),
+            Outcome::App { app, created } => {
+                Some(Remembered::App { number: app.number, created: *created })
+            }
+            Outcome::Tenant(_) | Outcome::Written | Outcome::Repeated(_) | Outcome::Refused(_) => {
+                None
+            }
+        }
+    }
+}
+
+impl RememberedResolution {
+    fn of(resolution: &Resolution) -> RememberedResolution {
+        let identities = resolution.identities.iter();
+        RememberedResolution {
+            result: resolution.result,
+            customer: resolution.customer.id,
+            route: resolution.route,
+            identities: identities.map(|it| (it.number, it.verdict, it.owner)).collect(),
+            merged: resolution.merged.clone(),
+            conflicts: resolution.conflicts.clone(),
+            warnings: resolution.warnings.clone(),
+            seq: resolution.seq,
+            tells_before: resolution.before.is_some(),
+        }
+    }
+
+    /// The numbers of the identities that were sent.
+    pub fn numbers(&self) -> Vec<IdentityNumber> {
+        self.identities.iter().filter_map(|(number, ..)| *number).collect()
+    }
+
+    /// The resolution again: with the customer as it stood then, and before; with the texts of
+    /// identities from their rows, each with the name of its type; and with what the same command
+    /// says that stands in no row. A display name that the command did not send is the one that
+    /// stands now.
+    pub fn told<'r>(
+        &self,
+        customer: Customer,
+        before: Option<Customer>,
+        command: &Command,
+        row: impl Fn(IdentityNumber) -> Option<(&'r str, &'r Identity)>,
+    ) -> Resolution {
+        let sent = sent_by(command);
+        let identities =
+            self.identities.iter().zip(sent).map(|((number, verdict, owner), sent)| {
+                let row = number.and_then(&row);
+                IdentityOutcome {
+                    number: *number,
+                    kind: row.map_or_else(|| cleaned(&sent.kind).into(), |(kind, _)| kind.into()),
+                    value: row
+                        .map_or_else(|| cleaned(&sent.value).into(), |(_, it)| it.raw.clone()),
+                    name: self.name_of(*number, command).or_else(|| row?.1.name.clone()),
+                    verdict: *verdict,
+                    owner: *owner,
+                }
+            });
+        Resolution {
+            result: self.result,
+            customer,
+            before,
+            route: self.route,
+            identities: identities.collect(),
+            merged: self.merged.clone(),
+            conflicts: self.conflicts.clone(),
+            warnings: self.warnings.clone(),
+            seq: self.seq,
+        }
+    }
+
+    /// The display name that the command gave to an identity of the customer.
+    fn name_of(&self, number: Option<IdentityNumber>, command: &Command) -> Option<Box<str>> {
+        let places = self.identities.iter().zip(sent_by(command));
+        let mut theirs = places.filter(|((other, verdict, _), _)| {
+            number.is_some() && *other == number && verdict.is_the_customers()
+        });
+        theirs.find_map(|(_, sent)| name_taken(sent))
+    }
+}
+
+/// The identities that a command carries, in order.
+fn sent_by(command: &Command) -> &[IdentitySent] {
+    match command {
+        Command::Upsert(upsert) => &upsert.identities,
+        Command::Attach(attach) => std::slice::from_ref(&attach.identity),
+        Command::Put(_)
+        | Command::Delete(_)
+        | Command::SetPolicy(_)
+        | Command::CreateTenant(_)
+        | Command::ChangeApp(_)
+        | Command::Probe => &[],
+    }
+}
+
+/// The display name that an identity takes over, as far as it fits.
+pub(crate) fn name_taken(sent: &IdentitySent) -> Option<Box<str>> {
+    let name = sent.name.as_deref().map(cleaned).filter(|name| !name.is_empty())?;
+    Some(name.chars().take(IDENTITY_NAME_CHARS_MAX).collect::<String>().into())
+}
