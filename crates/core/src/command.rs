@@ -4,6 +4,7 @@ use crate::attribute::{FieldKey, Value};
 use crate::directory::{AppChange, NewTenant};
 use crate::limits::CUSTOM_ATTRIBUTES_MAX;
 use crate::policy::{OnConflict, Preset};
+use crate::webhook::{Delivery, WebhookChange};
 use crate::{AppNumber, CustomerId, Micros, TenantId};
 use std::collections::BTreeMap;
 
@@ -64,6 +65,10 @@ pub enum Command {
     ChangeApp(AppChange),
     /// Change nothing, durably: proves that the store can write.
     Probe,
+    /// Create or change a webhook.
+    Webhook(WebhookChange),
+    /// Write down what was delivered to webhooks.
+    Deliver(Delivery),
 }
 
 /// Fields as they were sent.

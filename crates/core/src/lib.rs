@@ -25,6 +25,7 @@ pub mod outcome;
 pub mod policy;
 pub mod receipt;
 mod stored;
+pub mod webhook;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,10 @@ number!(
 number!(
     /// A conflict or review entry of one tenant, from 1.
     ConflictId(i64)
+);
+number!(
+    /// A webhook of one tenant, from 1.
+    WebhookId(i64)
 );
 number!(
     /// An app (a set of credentials) of the hub, from 1, at most 2^24.

@@ -30,5 +30,7 @@ pub const CUSTOM_ATTRIBUTES_MAX: usize = 120;
 pub const CARRIERS_MAX: usize = 64;
 /// How long the answer to a request with an idempotency key is remembered: a day.
 pub const RECEIPT_LIFE_MICROS: Micros = 24 * 60 * 60 * 1_000_000;
+/// Webhooks of one tenant: each is one more reader of its feed.
+pub const WEBHOOKS_MAX: usize = 20;
 /// Commands in one [`crate::command::Batch`].
 pub const BATCH_MAX: usize = 10_000;

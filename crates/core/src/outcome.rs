@@ -9,6 +9,7 @@ use crate::customer::Customer;
 use crate::directory::{App, Tenant};
 use crate::journal::Route;
 use crate::receipt::Receipt;
+use crate::webhook::{WebhookOutcome, WebhookRefusal};
 use crate::{ConflictId, CustomerId, IdentityNumber, Seq};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ pub enum Outcome {
     /// The same request was answered before under this key, and nothing was done again. What came
     /// of it then, for the answer to be rendered again.
     Repeated(Box<Receipt>),
+    /// What came of a command about webhooks.
+    Webhook(WebhookOutcome),
     /// The domain says no; nothing was stored.
     Refused(Refusal),
 }
@@ -82,6 +85,8 @@ pub enum Refusal {
     AppMissing,
     /// An app of this id exists and belongs to another tenant.
     AppTaken,
+    /// A command about webhooks cannot be done.
+    Webhook(WebhookRefusal),
 }
 
 /// What came of an upsert, put or attachment.

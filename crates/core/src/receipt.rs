@@ -13,7 +13,8 @@ use crate::limits::{IDENTITY_NAME_CHARS_MAX, RECEIPT_LIFE_MICROS};
 use crate::outcome::{
     ConflictView, IdentityOutcome, IdentityVerdict, Outcome, Resolution, ResultKind, Warning,
 };
-use crate::{AppNumber, CustomerId, IdentityNumber, Micros, Seq};
+use crate::webhook::WebhookOutcome;
+use crate::{AppNumber, CustomerId, IdentityNumber, Micros, Seq, WebhookId};
 use serde::{Deserialize, Serialize};
 
 /// Whose key it is, within a tenant. Two apps may use one key for different requests.
@@ -66,6 +67,8 @@ pub enum Remembered {
         /// Whether it was new.
         created: bool,
     },
+    /// A webhook was created, changed or deleted.
+    Webhook(WebhookId),
 }
 
 /// A [`Resolution`] without content.
@@ -125,9 +128,15 @@ impl Remembered {
             Outcome::App { app, created } => {
                 Some(Remembered::App { number: app.number, created: *created })
             }
-            Outcome::Tenant(_) | Outcome::Written | Outcome::Repeated(_) | Outcome::Refused(_) => {
-                None
+            Outcome::Webhook(WebhookOutcome::Stands(webhook)) => {
+                Some(Remembered::Webhook(webhook.id))
             }
+            Outcome::Webhook(WebhookOutcome::Deleted(id)) => Some(Remembered::Webhook(*id)),
+            Outcome::Webhook(WebhookOutcome::Lease(_) | WebhookOutcome::Kept)
+            | Outcome::Tenant(_)
+            | Outcome::Written
+            | Outcome::Repeated(_)
+            | Outcome::Refused(_) => None,
         }
     }
 }
@@ -211,7 +220,9 @@ fn sent_by(command: &Command) -> &[IdentitySent] {
         | Command::SetPolicy(_)
         | Command::CreateTenant(_)
         | Command::ChangeApp(_)
-        | Command::Probe => &[],
+        | Command::Probe
+        | Command::Webhook(_)
+        | Command::Deliver(_) => &[],
     }
 }
 

@@ -26,7 +26,8 @@ use kehub_core::identity::Identity;
 use kehub_core::journal::Entry;
 use kehub_core::limits::BATCH_MAX;
 use kehub_core::outcome::Outcome;
-use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId};
+use kehub_core::webhook::Webhook;
+use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, WebhookId};
 use std::collections::BTreeMap;
 use std::fmt;
 use tokio::sync::watch;
@@ -106,6 +107,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Everything of a tenant but its journal, as of one moment. For checks and comparisons: it
     /// reads the whole tenant into memory.
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError>;
+
+    /// The webhooks of a tenant, or of all, with how far each has been told.
+    async fn webhooks(
+        &self,
+        tenant: Option<TenantId>,
+    ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError>;
 
     /// All tenants and apps, and the key that tokens are signed with.
     async fn directory(&self) -> Result<Directory, StoreError>;

@@ -14,7 +14,8 @@ use kehub_core::filter::{Condition, Filter};
 use kehub_core::identity::Identity;
 use kehub_core::journal::Entry;
 use kehub_core::outcome::Outcome;
-use kehub_core::{CustomerId, IdentityNumber, Micros, Seq, TenantId, canonical};
+use kehub_core::webhook::Webhook;
+use kehub_core::{CustomerId, IdentityNumber, Micros, Seq, TenantId, WebhookId, canonical};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -192,6 +193,16 @@ impl Store for MemoryStore {
         Ok(self.open_state()?.tenant(tenant).map(TenantFacts::snapshot).unwrap_or_default())
     }
 
+    async fn webhooks(
+        &self,
+        tenant: Option<TenantId>,
+    ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError> {
+        let state = self.open_state()?;
+        let webhooks = state.facts.webhooks.all.iter();
+        let theirs = webhooks.filter(|((owner, _), _)| tenant.is_none_or(|it| it == *owner));
+        Ok(theirs.map(|(key, webhook)| (*key, webhook.clone())).collect())
+    }
+
     async fn directory(&self) -> Result<Directory, StoreError> {
         Ok(self.open_state()?.facts.directory.clone())
     }
@@ -224,6 +235,7 @@ impl State {
             self.journal.entry(*tenant).or_default().extend(entries);
         }
         self.facts.directory_dirty = false;
+        self.facts.webhooks_dirty = false;
         self.gauges.groups_total += 1;
         self.gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
         if self.gauges.group_sizes.len() < RECENT_GROUPS_MAX {

@@ -11,8 +11,9 @@ use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
 use kehub_core::journal::Entry;
 use kehub_core::outcome::Outcome;
-use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId};
-use std::collections::VecDeque;
+use kehub_core::webhook::Webhook;
+use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, WebhookId};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -158,6 +159,14 @@ impl Store for UnreliableStore {
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.snapshot(tenant).await)
+    }
+
+    async fn webhooks(
+        &self,
+        tenant: Option<TenantId>,
+    ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.webhooks(tenant).await)
     }
 
     async fn directory(&self) -> Result<Directory, StoreError> {

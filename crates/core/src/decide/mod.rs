@@ -13,6 +13,7 @@ mod owners;
 mod settle;
 mod sort;
 mod upsert;
+mod webhook;
 
 use crate::command::{Command, Request};
 use crate::facts::{Facts, TenantFacts};
@@ -64,6 +65,8 @@ fn decide_anew(request: &Request, facts: &mut Facts) -> Outcome {
         Command::ChangeApp(change) => directory::change_app(request, change, facts),
         Command::SetPolicy(policy) => directory::set_policy(request, *policy, facts),
         Command::Probe => Outcome::Written,
+        Command::Webhook(change) => webhook::change_webhook(request, change, facts),
+        Command::Deliver(delivery) => webhook::deliver(request, delivery, facts),
     }
 }
 

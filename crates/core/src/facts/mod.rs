@@ -24,6 +24,7 @@ use crate::journal::Entry;
 use crate::merge::{CannotLink, Merge};
 use crate::policy::Policy;
 use crate::receipt::{Receipt, ReceiptKey, expired_at};
+use crate::webhook::Webhooks;
 use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId, TypeNumber};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -63,6 +64,11 @@ pub struct Facts {
     pub directory: Directory,
     /// Whether `directory` has changed.
     pub directory_dirty: bool,
+    /// The webhooks that the batch has commands about, each whole, beside those of the same
+    /// tenants, whose undelivered events may be left out; and who delivers.
+    pub webhooks: Webhooks,
+    /// Whether `webhooks` have changed.
+    pub webhooks_dirty: bool,
 }
 
 /// What of one tenant a decision looks at.

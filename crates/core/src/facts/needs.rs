@@ -52,7 +52,9 @@ impl Needs {
                 Command::SetPolicy(_)
                 | Command::CreateTenant(_)
                 | Command::ChangeApp(_)
-                | Command::Probe => (),
+                | Command::Probe
+                | Command::Webhook(_)
+                | Command::Deliver(_) => (),
             }
         }
         needs
@@ -71,7 +73,9 @@ impl Needs {
                 | Command::SetPolicy(_)
                 | Command::CreateTenant(_)
                 | Command::ChangeApp(_)
-                | Command::Probe => 1,
+                | Command::Probe
+                | Command::Webhook(_)
+                | Command::Deliver(_) => 1,
             })
             .sum()
     }

@@ -264,6 +264,7 @@ fn told(outcome: &Outcome, sent: &[IdentitySent]) -> String {
         | Outcome::Tenant(_)
         | Outcome::App { .. }
         | Outcome::Written
+        | Outcome::Webhook(_)
         | Outcome::Repeated(_) => format!("{outcome:?}"),
     }
 }
@@ -304,7 +305,8 @@ fn told_refusal(refusal: &Refusal, sent: &[IdentitySent]) -> String {
         | Refusal::TenantMissing
         | Refusal::TenantExists(_)
         | Refusal::AppMissing
-        | Refusal::AppTaken => parts.push(format!("{refusal:?}")),
+        | Refusal::AppTaken
+        | Refusal::Webhook(_) => parts.push(format!("{refusal:?}")),
     }
     parts.join(", ")
 }

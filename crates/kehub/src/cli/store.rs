@@ -69,6 +69,7 @@ pub(super) async fn change_app(
         | Outcome::Policy(_)
         | Outcome::Tenant(_)
         | Outcome::Repeated(_)
+        | Outcome::Webhook(_)
         | Outcome::Written => bail!("the store gave an outcome of another kind"),
     }
 }

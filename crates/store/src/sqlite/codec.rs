@@ -46,6 +46,11 @@ pub(super) fn number_of(key: i64) -> i64 {
     key & ((1 << NUMBER_BITS) - 1)
 }
 
+/// The tenant within a packed key.
+pub(super) fn tenant_of(key: i64) -> Result<TenantId, Trouble> {
+    u32::try_from(key >> NUMBER_BITS).map(TenantId).map_err(Trouble::broken)
+}
+
 /// The packed key of an identity type.
 pub(super) fn type_key(tenant: TenantId, number: TypeNumber) -> i64 {
     (i64::from(tenant.0) << TYPE_BITS) | i64::from(number.0)

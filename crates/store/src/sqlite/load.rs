@@ -5,6 +5,7 @@ use super::rows::{
     self, Indexed, conflict_columns, customer_columns, identity_columns, on_conflict, preset,
 };
 use super::trouble::Trouble;
+use super::webhooks;
 use kehub_core::attribute::Attribute;
 use kehub_core::command::{Command, Request};
 use kehub_core::customer::{Customer, State};
@@ -14,6 +15,7 @@ use kehub_core::identity::{Identity, IdentityKey};
 use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::policy::{IdentityType, Policy};
 use kehub_core::receipt::ReceiptKey;
+use kehub_core::webhook::Webhooks;
 use kehub_core::{
     AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber,
 };
@@ -83,6 +85,8 @@ pub(super) struct Before {
     pub(super) tenants: HashMap<TenantId, TenantBefore>,
     /// Loaded if the requests have a command about it.
     pub(super) directory: Directory,
+    /// Likewise.
+    pub(super) webhooks: Webhooks,
 }
 
 /// How the rows of one tenant stand in the tables.
@@ -140,6 +144,10 @@ pub(super) fn facts(
         facts.directory = directory(conn)?;
         before.directory = facts.directory.clone();
     }
+    if let Some(webhooks) = webhooks::facts(conn, requests)? {
+        before.webhooks = webhooks.clone();
+        facts.webhooks = webhooks;
+    }
     let tenants: BTreeSet<TenantId> = requests.iter().map(|request| request.tenant).collect();
     for tenant in tenants {
         let policy = cache.policy(conn, tenant)?;
@@ -158,6 +166,8 @@ fn needs_directory(command: &Command) -> bool {
         | Command::Put(_)
         | Command::Attach(_)
         | Command::Delete(_)
+        | Command::Webhook(_)
+        | Command::Deliver(_)
         | Command::Probe => false,
     }
 }

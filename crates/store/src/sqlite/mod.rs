@@ -4,7 +4,7 @@
 //! decides, [`write`] writes what became dirty, one COMMIT makes all of it durable. [`query`] reads
 //! for lists and look-ups, beside the writer, each read from one snapshot; [`render`] turns its
 //! filters into SQL. [`checkpoint`] moves what was committed from the log into the file without
-//! keeping the writer waiting. [`codec`] and [`rows`] say how what is kept looks in columns,
+//! keeping the writer waiting. [`webhooks`] reads and writes those. [`codec`] and [`rows`] say how what is kept looks in columns,
 //! [`schema`] makes the tables, [`connection`] opens the file.
 
 mod checkpoint;
@@ -20,6 +20,7 @@ mod render;
 mod rows;
 mod schema;
 mod trouble;
+mod webhooks;
 mod write;
 mod writer;
 
@@ -35,8 +36,10 @@ use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
 use kehub_core::journal::Entry;
 use kehub_core::outcome::Outcome;
-use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId};
+use kehub_core::webhook::Webhook;
+use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, WebhookId};
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -222,6 +225,13 @@ impl Store for SqliteStore {
 
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {
         self.read(move |conn| query::snapshot(conn, tenant)).await
+    }
+
+    async fn webhooks(
+        &self,
+        tenant: Option<TenantId>,
+    ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError> {
+        self.read(move |conn| webhooks::all(conn, tenant)).await
     }
 
     async fn directory(&self) -> Result<Directory, StoreError> {

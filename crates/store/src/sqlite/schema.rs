@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/sqlite/0001_start.sql")),
     (4, include_str!("../../migrations/sqlite/0004_receipts.sql")),
+    (5, include_str!("../../migrations/sqlite/0005_webhooks.sql")),
 ];
 
 /// `Kehu`: tells our files from those of other programs.

@@ -8,6 +8,7 @@ use super::codec;
 use super::load::{Before, TenantBefore};
 use super::rows::Indexed;
 use super::trouble::Trouble;
+use super::webhooks;
 use kehub_core::attribute::Attribute;
 use kehub_core::canonical;
 use kehub_core::conflict::Conflict;
@@ -94,19 +95,21 @@ const RECEIPTS_REMOVED: usize = 16;
 pub(super) struct Changes {
     tenants: Vec<(TenantId, Dirty)>,
     directory: bool,
+    webhooks: bool,
 }
 
 impl Changes {
     pub(super) fn take(facts: &mut Facts) -> Changes {
         let directory = std::mem::take(&mut facts.directory_dirty);
+        let webhooks = std::mem::take(&mut facts.webhooks_dirty);
         let taken = facts.tenants.iter_mut().map(|(tenant, facts)| (*tenant, facts.take_dirty()));
         let tenants = taken.filter(|(_, dirty)| !dirty.is_empty()).collect();
-        Changes { tenants, directory }
+        Changes { tenants, directory, webhooks }
     }
 
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.tenants.is_empty() && !self.directory
+        self.tenants.is_empty() && !self.directory && !self.webhooks
     }
 
     /// Whether there are journal entries among what is to be written.
@@ -130,6 +133,9 @@ pub(super) fn changes(
 ) -> Result<(), Trouble> {
     if changes.directory {
         directory(conn, &facts.directory, &before.directory)?;
+    }
+    if changes.webhooks {
+        webhooks::write(conn, &facts.webhooks, &before.webhooks)?;
     }
     let nothing = TenantBefore::default();
     for (tenant, dirty) in &changes.tenants {

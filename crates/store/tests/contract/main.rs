@@ -14,6 +14,7 @@ mod lists;
 mod model;
 mod receipts;
 mod support;
+mod webhooks;
 mod writes;
 
 /// Runs each promise against each engine, so that a failure reads `on_sqlite::a_refused_…`.
@@ -82,5 +83,17 @@ contract! {
         equal_first_upserts_at_once_create_one_customer,
         crossed_upserts_at_once_neither_fail_nor_wait_for_ever,
         nothing_is_accepted_after_closing,
+    },
+    webhooks::{
+        a_webhook_is_told_what_comes_after_it,
+        settings_and_secrets_change,
+        a_deleted_webhook_leaves_nothing_and_its_id_is_not_given_out_again,
+        a_tenant_has_so_many_webhooks_and_sees_no_others,
+        one_hub_delivers_at_a_time,
+        progress_is_kept_as_it_was_made,
+        progress_counts_only_for_who_delivers_and_in_its_epoch,
+        a_replay_tells_again_and_skips_nothing,
+        dead_letters_are_tried_again_from_the_first_try_on,
+        a_webhook_changes_once_under_its_key,
     },
 }

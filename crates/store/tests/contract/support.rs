@@ -62,6 +62,11 @@ impl Rig {
         }
     }
 
+    /// When the last request was made.
+    pub(crate) fn now(&self) -> i64 {
+        self.clock.load(Ordering::Relaxed) * 1_000_000
+    }
+
     /// A request at the next second.
     pub(crate) fn request(&self, tenant: TenantId, command: Command) -> Request {
         let at = (self.clock.fetch_add(1, Ordering::Relaxed) + 1) * 1_000_000;

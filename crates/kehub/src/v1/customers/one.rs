@@ -71,6 +71,7 @@ pub(crate) async fn customer_delete(call: Call) -> Result<Response, Refused> {
         | Outcome::Tenant(_)
         | Outcome::App { .. }
         | Outcome::Repeated(_)
+        | Outcome::Webhook(_)
         | Outcome::Written => Err(unexpected()),
     }
 }

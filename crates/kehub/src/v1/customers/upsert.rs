@@ -192,7 +192,8 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
         Refusal::TenantMissing
         | Refusal::TenantExists(_)
         | Refusal::AppMissing
-        | Refusal::AppTaken => unexpected(),
+        | Refusal::AppTaken
+        | Refusal::Webhook(_) => unexpected(),
     }
 }
 
@@ -237,6 +238,7 @@ pub(crate) fn resolved(
         | Outcome::Tenant(_)
         | Outcome::App { .. }
         | Outcome::Repeated(_)
+        | Outcome::Webhook(_)
         | Outcome::Written => Err(unexpected()),
     }
 }
