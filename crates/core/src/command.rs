@@ -3,9 +3,9 @@
 use crate::attribute::{FieldKey, Value};
 use crate::directory::{AppChange, NewTenant};
 use crate::limits::CUSTOM_ATTRIBUTES_MAX;
-use crate::policy::{OnConflict, Preset};
+use crate::policy::{OnConflict, Preset, TypeChange};
 use crate::webhook::{Delivery, WebhookChange};
-use crate::{AppNumber, CustomerId, Micros, TenantId};
+use crate::{AppNumber, CustomerId, IdentityNumber, Micros, TenantId};
 use std::collections::BTreeMap;
 
 /// One request to write.
@@ -59,6 +59,8 @@ pub enum Command {
     Delete(CustomerId),
     /// Change the tenant's policy.
     SetPolicy(SetPolicy),
+    /// Let a quarantined identity match again.
+    Release(IdentityNumber),
     /// Create a tenant. The request's own tenant is not looked at.
     CreateTenant(NewTenant),
     /// Create or change an app.
@@ -154,11 +156,14 @@ pub struct Attach {
     pub identity: IdentitySent,
 }
 
-/// Change the tenant's policy; what is `None` stays.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Change the tenant's policy, all of it or nothing; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetPolicy {
     /// The preset.
     pub preset: Option<Preset>,
     /// What happens on a conflict.
     pub on_conflict: Option<OnConflict>,
+    /// Identity types by name, and what is to be set for them. One that nobody has used yet comes
+    /// into being with its first setting.
+    pub types: Vec<(String, TypeChange)>,
 }

@@ -11,7 +11,8 @@
 use crate::conflict::Conflict;
 use crate::journal::{Claim, ClaimedField, Entry, FieldEffect, PolicyState, Record, Role, Touched};
 use crate::outcome::IdentityVerdict;
-use crate::{CustomerId, IdentityNumber, MergeId};
+use crate::policy::TypeSettings;
+use crate::{CustomerId, IdentityNumber, MergeId, TypeNumber};
 use std::collections::BTreeSet;
 
 /// How far somebody has followed the feed: everything up to here has been seen.
@@ -91,6 +92,11 @@ pub enum Event<'e> {
         /// The identity.
         identity: IdentityNumber,
     },
+    /// A quarantined identity matches again.
+    Released {
+        /// The identity.
+        identity: IdentityNumber,
+    },
     /// A conflict or review entry was opened.
     ConflictOpened {
         /// The customer that the request answered.
@@ -110,6 +116,15 @@ pub enum Event<'e> {
         /// The policy after.
         after: PolicyState,
     },
+    /// What the tenant has set for an identity type changed: of the kind [`Kind::PolicyChanged`].
+    TypeChanged {
+        /// The type.
+        kind: TypeNumber,
+        /// What was set before.
+        before: &'e TypeSettings,
+        /// What is set afterwards.
+        after: &'e TypeSettings,
+    },
 }
 
 /// What kind of event, for choosing some of them.
@@ -127,11 +142,13 @@ pub enum Kind {
     IdentityReleased,
     /// [`Event::Quarantined`]
     Quarantined,
+    /// [`Event::Released`]
+    Released,
     /// [`Event::ConflictOpened`]
     ConflictOpened,
     /// [`Event::Deleted`]
     Deleted,
-    /// [`Event::PolicyChanged`]
+    /// [`Event::PolicyChanged`] and [`Event::TypeChanged`]
     PolicyChanged,
 }
 
@@ -144,6 +161,7 @@ impl Kind {
         Kind::IdentityAttached,
         Kind::IdentityReleased,
         Kind::Quarantined,
+        Kind::Released,
         Kind::ConflictOpened,
         Kind::Deleted,
         Kind::PolicyChanged,
@@ -158,6 +176,7 @@ impl Kind {
             Kind::IdentityAttached => "identityAttached",
             Kind::IdentityReleased => "identityReleased",
             Kind::Quarantined => "quarantined",
+            Kind::Released => "released",
             Kind::ConflictOpened => "conflictOpened",
             Kind::Deleted => "deleted",
             Kind::PolicyChanged => "policyChanged",
@@ -180,9 +199,10 @@ impl Event<'_> {
             Event::IdentityAttached { .. } => Kind::IdentityAttached,
             Event::IdentityReleased { .. } => Kind::IdentityReleased,
             Event::Quarantined { .. } => Kind::Quarantined,
+            Event::Released { .. } => Kind::Released,
             Event::ConflictOpened { .. } => Kind::ConflictOpened,
             Event::Deleted { .. } => Kind::Deleted,
-            Event::PolicyChanged { .. } => Kind::PolicyChanged,
+            Event::PolicyChanged { .. } | Event::TypeChanged { .. } => Kind::PolicyChanged,
         }
     }
 
@@ -196,7 +216,10 @@ impl Event<'_> {
             | Event::IdentityReleased { customer, .. }
             | Event::ConflictOpened { customer, .. }
             | Event::Deleted { customer } => Some(*customer),
-            Event::Quarantined { .. } | Event::PolicyChanged { .. } => None,
+            Event::Quarantined { .. }
+            | Event::Released { .. }
+            | Event::PolicyChanged { .. }
+            | Event::TypeChanged { .. } => None,
         }
     }
 
@@ -205,13 +228,15 @@ impl Event<'_> {
         match self {
             Event::IdentityAttached { identity, .. }
             | Event::IdentityReleased { identity, .. }
-            | Event::Quarantined { identity } => vec![*identity],
+            | Event::Quarantined { identity }
+            | Event::Released { identity } => vec![*identity],
             Event::Updated { named, .. } => named.clone(),
             Event::ConflictOpened { conflict, .. } => vec![conflict.identity],
             Event::Created { .. }
             | Event::Merged { .. }
             | Event::Deleted { .. }
-            | Event::PolicyChanged { .. } => Vec::new(),
+            | Event::PolicyChanged { .. }
+            | Event::TypeChanged { .. } => Vec::new(),
         }
     }
 }
@@ -244,6 +269,12 @@ pub fn events(entry: &Entry) -> Vec<Event<'_>> {
             Record::PolicyChanged { before, after } => {
                 let (before, after) = (*before, *after);
                 telling.events.push(Event::PolicyChanged { before, after });
+            }
+            Record::TypeChanged { kind, before, after } => {
+                telling.events.push(Event::TypeChanged { kind: *kind, before, after });
+            }
+            Record::Released(identity) => {
+                telling.events.push(Event::Released { identity: *identity });
             }
         }
     }

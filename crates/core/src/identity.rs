@@ -40,11 +40,23 @@ pub struct Identity {
     /// The customer under which it entered the hub; `None` while it is free. Merging does not
     /// change it: the owner is the home's survivor.
     pub home: Option<CustomerId>,
-    /// Distinguishing identities of higher rank that it was sent together with, by
-    /// type; no more of one type than it takes to quarantine it.
+    /// Distinguishing identities of higher rank that it was sent together with, by type, in the
+    /// order in which they were seen; no more of one type than it takes to quarantine it again.
     pub companions: Vec<(TypeNumber, IdentityNumber)>,
     /// Whether it matches.
     pub quarantine: Quarantine,
     /// Apps that have sent it.
     pub apps: Vec<AppNumber>,
+    /// How many of the companions, from the first one on, do not count: those that were known when
+    /// somebody released it.
+    #[serde(default)]
+    pub pardoned: u32,
+}
+
+impl Identity {
+    /// The companions that count: those seen since it was last released.
+    pub fn suspects(&self) -> &[(TypeNumber, IdentityNumber)] {
+        let pardoned = usize::try_from(self.pardoned).unwrap_or(usize::MAX);
+        self.companions.get(pardoned..).unwrap_or_default()
+    }
 }

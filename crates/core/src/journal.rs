@@ -9,8 +9,8 @@ use crate::conflict::Conflict;
 use crate::identity::Identity;
 use crate::merge::Merge;
 use crate::outcome::IdentityVerdict;
-use crate::policy::{IdentityType, OnConflict, Preset};
-use crate::{AppNumber, CustomerId, IdentityNumber, Micros, Seq};
+use crate::policy::{IdentityType, OnConflict, Preset, TypeSettings};
+use crate::{AppNumber, CustomerId, IdentityNumber, Micros, Seq, TypeNumber};
 use serde::{Deserialize, Serialize};
 
 /// One write, with everything it did.
@@ -92,6 +92,18 @@ pub enum Record {
         /// The policy after.
         after: PolicyState,
     },
+    /// What is set for an identity type changed.
+    TypeChanged {
+        /// The type.
+        kind: TypeNumber,
+        /// What was set before.
+        before: TypeSettings,
+        /// What is set afterwards.
+        after: TypeSettings,
+    },
+    /// A quarantined identity matches again. What it was seen together with so far stays known and
+    /// does not count any more.
+    Released(IdentityNumber),
 }
 
 /// What of a policy can change.

@@ -13,6 +13,16 @@ pub const IDENTITIES_MAX: usize = 100;
 /// Identity types a tenant may have beside those that Kehub knows by name (identity page,
 /// "Identity types").
 pub const IDENTITY_TYPES_MAX: usize = 200;
+/// The rank of the type that weighs least.
+pub const PRIORITY_MAX: u16 = 1000;
+/// With how many different values of one distinguishing type of higher rank an identity is
+/// quarantined, unless a tenant sets another number (identity page, "Quarantine").
+pub const QUARANTINE_AFTER: usize = 3;
+/// The highest number that a tenant may set there: an identity row holds all those values.
+pub const QUARANTINE_AFTER_MAX: usize = 100;
+/// Patterns of blocked values that a tenant may set for one identity type. Each identity of the
+/// type is compared with all of them.
+pub const BLOCKED_PATTERNS_MAX: usize = 100;
 /// Characters in a text attribute without a limit of its own (wire W33).
 pub const TEXT_CHARS_MAX: usize = 255;
 /// Characters in an address (wire W33).

@@ -7,7 +7,9 @@ use crate::attribute::FieldKey;
 use crate::conflict::{Conflict, ConflictKind, Rule};
 use crate::customer::Customer;
 use crate::directory::{App, Tenant};
+use crate::identity::Identity;
 use crate::journal::Route;
+use crate::policy::{IdentityType, Policy, TypeProblem};
 use crate::receipt::Receipt;
 use crate::webhook::{WebhookOutcome, WebhookRefusal};
 use crate::{ConflictId, CustomerId, IdentityNumber, Seq};
@@ -20,8 +22,10 @@ pub enum Outcome {
     Resolved(Box<Resolution>),
     /// A customer was deleted.
     Deleted(CustomerId),
-    /// The policy stands like this now.
-    Policy(Tenant),
+    /// The policy was set, or stands like this already.
+    Policy(Box<PolicySet>),
+    /// An identity matches again.
+    Released(Released),
     /// The tenant stands like this now.
     Tenant(Tenant),
     /// The app stands like this now; `created` says whether this command made it.
@@ -87,6 +91,41 @@ pub enum Refusal {
     AppTaken,
     /// A command about webhooks cannot be done.
     Webhook(WebhookRefusal),
+    /// No such identity.
+    IdentityMissing(IdentityNumber),
+    /// The identity is not quarantined.
+    NotQuarantined(IdentityNumber),
+    /// Identity types cannot be set like this: all that is wrong, each with the place of its type
+    /// in the request.
+    TypesNotSet(Vec<(usize, TypeProblem)>),
+}
+
+/// A policy that was set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicySet {
+    /// The tenant afterwards.
+    pub tenant: Tenant,
+    /// The policy before.
+    pub before: Policy,
+    /// The policy afterwards; equal to the one before if that said all of it.
+    pub after: Policy,
+    /// The types that the request names, as they stand afterwards.
+    pub types: Vec<IdentityType>,
+    /// The journal entry of this request; `None` if it left none.
+    pub seq: Option<Seq>,
+}
+
+/// An identity that matches again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Released {
+    /// The identity afterwards.
+    pub identity: Identity,
+    /// The name of its type.
+    pub kind: Box<str>,
+    /// Who owns it.
+    pub owner: Option<CustomerId>,
+    /// The journal entry of this request; `None` in a dry run.
+    pub seq: Option<Seq>,
 }
 
 /// What came of an upsert, put or attachment.

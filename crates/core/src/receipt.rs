@@ -1,20 +1,22 @@
 //! Receipts: what is remembered of a request that came with an idempotency key, so that the same
 //! request, sent again, changes nothing and gets the same answer.
 //!
-//! A receipt holds ids, numbers and verdicts and no content: the answer is rendered again from the
-//! customer as it stood. So an erasure has nothing to look for here.
+//! A receipt holds ids, numbers, verdicts and settings and no content of a customer: the answer is
+//! rendered again from the customer as it stood. So an erasure has nothing to look for here.
 
 use crate::canonical::cleaned;
 use crate::command::{Command, Idempotency, IdentitySent, Request};
 use crate::customer::Customer;
 use crate::identity::Identity;
-use crate::journal::{PolicyState, Route};
+use crate::journal::Route;
 use crate::limits::{IDENTITY_NAME_CHARS_MAX, RECEIPT_LIFE_MICROS};
 use crate::outcome::{
-    ConflictView, IdentityOutcome, IdentityVerdict, Outcome, Resolution, ResultKind, Warning,
+    ConflictView, IdentityOutcome, IdentityVerdict, Outcome, PolicySet, Resolution, ResultKind,
+    Warning,
 };
+use crate::policy::{OnConflict, Policy, Preset, TypeSettings};
 use crate::webhook::WebhookOutcome;
-use crate::{AppNumber, CustomerId, IdentityNumber, Micros, Seq, WebhookId};
+use crate::{AppNumber, CustomerId, IdentityNumber, Micros, Seq, TypeNumber, WebhookId};
 use serde::{Deserialize, Serialize};
 
 /// Whose key it is, within a tenant. Two apps may use one key for different requests.
@@ -59,7 +61,7 @@ pub enum Remembered {
     /// A customer was deleted.
     Deleted(CustomerId),
     /// The policy stood like this.
-    Policy(PolicyState),
+    Policy(RememberedPolicy),
     /// An app was changed, or created.
     App {
         /// The app.
@@ -69,6 +71,28 @@ pub enum Remembered {
     },
     /// A webhook was created, changed or deleted.
     Webhook(WebhookId),
+    /// A quarantined identity was released.
+    Released {
+        /// The identity.
+        identity: IdentityNumber,
+        /// Who owned it.
+        owner: Option<CustomerId>,
+    },
+}
+
+/// A policy, as far as the request that set it told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RememberedPolicy {
+    /// The preset.
+    pub preset: Preset,
+    /// What happens on a conflict.
+    pub on_conflict: OnConflict,
+    /// Its version.
+    #[serde(default)]
+    pub version: u32,
+    /// The types that the request named, and what was set for them.
+    #[serde(default)]
+    pub types: Vec<(TypeNumber, TypeSettings)>,
 }
 
 /// A [`Resolution`] without content.
@@ -121,10 +145,11 @@ impl Remembered {
                 Some(Remembered::Resolved(RememberedResolution::of(resolution)))
             }
             Outcome::Deleted(customer) => Some(Remembered::Deleted(*customer)),
-            Outcome::Policy(tenant) => Some(Remembered::Policy(PolicyState {
-                preset: tenant.preset,
-                on_conflict: tenant.on_conflict,
-            })),
+            Outcome::Policy(set) => Some(Remembered::Policy(RememberedPolicy::of(set))),
+            Outcome::Released(released) => Some(Remembered::Released {
+                identity: released.identity.number,
+                owner: released.owner,
+            }),
             Outcome::App { app, created } => {
                 Some(Remembered::App { number: app.number, created: *created })
             }
@@ -138,6 +163,14 @@ impl Remembered {
             | Outcome::Repeated(_)
             | Outcome::Refused(_) => None,
         }
+    }
+}
+
+impl RememberedPolicy {
+    fn of(set: &PolicySet) -> RememberedPolicy {
+        let Policy { preset, on_conflict, version, .. } = set.after;
+        let types = set.types.iter().map(|kind| (kind.number, kind.settings.clone())).collect();
+        RememberedPolicy { preset, on_conflict, version, types }
     }
 }
 
@@ -218,6 +251,7 @@ fn sent_by(command: &Command) -> &[IdentitySent] {
         Command::Put(_)
         | Command::Delete(_)
         | Command::SetPolicy(_)
+        | Command::Release(_)
         | Command::CreateTenant(_)
         | Command::ChangeApp(_)
         | Command::Probe

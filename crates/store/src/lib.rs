@@ -26,6 +26,7 @@ use kehub_core::identity::Identity;
 use kehub_core::journal::Entry;
 use kehub_core::limits::BATCH_MAX;
 use kehub_core::outcome::Outcome;
+use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, WebhookId};
 use std::collections::BTreeMap;
@@ -75,6 +76,9 @@ pub trait Store: fmt::Debug + Send + Sync {
         kind: Option<&str>,
         value: &str,
     ) -> Result<Vec<OwnedIdentity>, StoreError>;
+
+    /// The rules of a tenant; `None` if there is no such tenant.
+    async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError>;
 
     /// Entries of a tenant's journal strictly after a place, in order, at most `limit`.
     async fn journal(

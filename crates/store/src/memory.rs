@@ -14,6 +14,7 @@ use kehub_core::filter::{Condition, Filter};
 use kehub_core::identity::Identity;
 use kehub_core::journal::Entry;
 use kehub_core::outcome::Outcome;
+use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::{CustomerId, IdentityNumber, Micros, Seq, TenantId, WebhookId, canonical};
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,9 +135,8 @@ impl Store for MemoryStore {
         let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
         let is_named = |identity: &&Identity| {
             let Some(found) = facts.policy().type_of(identity.key.kind) else { return false };
-            let key = canonical::type_key(&found.name);
-            kind.is_none_or(|kind| canonical::type_key(kind) == key)
-                && *identity.key.value == *canonical::identity_value(&key, value)
+            kind.is_none_or(|kind| canonical::type_key(kind) == found.key())
+                && *identity.key.value == *found.canonical(value)
         };
         let mut found: Vec<OwnedIdentity> = facts
             .identities()
@@ -145,6 +145,10 @@ impl Store for MemoryStore {
             .collect();
         found.sort_by_key(|it| (it.owner, it.identity.number));
         Ok(found)
+    }
+
+    async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
+        Ok(self.open_state()?.tenant(tenant).map(|facts| facts.policy().clone()))
     }
 
     async fn journal(

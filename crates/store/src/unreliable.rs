@@ -11,6 +11,7 @@ use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
 use kehub_core::journal::Entry;
 use kehub_core::outcome::Outcome;
+use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, WebhookId};
 use std::collections::{BTreeMap, VecDeque};
@@ -121,6 +122,11 @@ impl Store for UnreliableStore {
     ) -> Result<Vec<OwnedIdentity>, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.identities_named(tenant, kind, value).await)
+    }
+
+    async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.policy(tenant).await)
     }
 
     async fn journal(

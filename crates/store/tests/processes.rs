@@ -9,8 +9,8 @@
 
 use kehub_core::command::{Command, IdentitySent, Origin, Request, SetPolicy, Upsert};
 use kehub_core::directory::NewTenant;
-use kehub_core::outcome::{Outcome, Resolution, ResultKind};
-use kehub_core::policy::{OnConflict, Preset};
+use kehub_core::outcome::{IdentityVerdict, Outcome, Resolution, ResultKind};
+use kehub_core::policy::{OnConflict, Preset, Setting, TypeChange};
 use kehub_core::{AppNumber, CustomerId, Seq, TenantId};
 use kehub_store::{Batch, Lane, SqliteOptions, SqliteStore, Store, StoreError};
 use rusqlite::Connection;
@@ -123,7 +123,7 @@ async fn a_policy_set_by_another_process_rules_the_next_group() {
     let (server, cli) = (hub.process(), hub.process());
     resolve(&server, &[("wechat", "o1")]).await;
     resolve(&server, &[("mobile", "13800000001")]).await;
-    let keep = SetPolicy { preset: None, on_conflict: Some(OnConflict::Keep) };
+    let keep = SetPolicy { on_conflict: Some(OnConflict::Keep), ..SetPolicy::default() };
     run(&cli, request(TENANT, Command::SetPolicy(keep))).await;
     let kept = resolve(&server, &[("wechat", "o1"), ("mobile", "13800000001")]).await;
     assert_eq!((kept.merged, kept.conflicts.len()), (vec![], 1));
@@ -132,6 +132,24 @@ async fn a_policy_set_by_another_process_rules_the_next_group() {
     assert_eq!(choices, [OnConflict::Keep, OnConflict::Merge]);
     let entries = server.journal(TENANT, Seq(0), 10).await.unwrap();
     assert_eq!(entries.iter().map(|entry| entry.policy).collect::<Vec<_>>(), [1, 1, 1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_sets_for_a_type_rules_the_next_group() {
+    let hub = Hub::new().await;
+    let (server, cli) = (hub.process(), hub.process());
+    resolve(&server, &[("wechat", "o1"), ("mobile", "13800000001")]).await;
+    // After this group the types are remembered.
+    resolve(&server, &[("wechat", "o1"), ("mobile", "13800000001")]).await;
+    let blocked = Setting::Value(vec!["*0002".to_owned()]);
+    let change = TypeChange { blocked, ..TypeChange::default() };
+    let types = vec![("mobile".to_owned(), change)];
+    let set = SetPolicy { types, ..SetPolicy::default() };
+    run(&cli, request(TENANT, Command::SetPolicy(set))).await;
+    let met = resolve(&server, &[("wechat", "o1"), ("mobile", "13800000002")]).await;
+    assert_eq!(met.identities[1].verdict, IdentityVerdict::Blocked);
+    let of = async |store: &SqliteStore| store.policy(TENANT).await.unwrap();
+    assert_eq!(of(&server).await, of(&cli).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

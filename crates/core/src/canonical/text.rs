@@ -17,9 +17,14 @@ pub(super) fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
+/// A text without its case.
+pub fn folded(text: &str) -> String {
+    text.to_lowercase()
+}
+
 /// The form in which identity types are compared: trimmed, lower case (wire W29).
 pub fn type_key(name: &str) -> String {
-    cleaned(name).to_lowercase()
+    folded(&cleaned(name))
 }
 
 /// Characters that take no width and carry no meaning in an identity: zero-width space, joiners,
@@ -47,6 +52,12 @@ mod tests {
         fn cleaning_twice_is_cleaning_once(text in "\\PC*|.*") {
             let once = cleaned(&text);
             prop_assert_eq!(cleaned(&once), once);
+        }
+
+        #[test]
+        fn folding_twice_is_folding_once(text in "\\PC*") {
+            let once = folded(&cleaned(&text));
+            prop_assert_eq!(folded(&cleaned(&once)), once);
         }
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn put(request: &Request, put: &Put, facts: &mut TenantFacts) -> Outc
         return Outcome::Refused(refusal);
     }
     let created_at = facts.customer(customer).map(|customer| customer.created_at);
-    plan.fields = fields::plan(&put.fields, fields::Spelling::Exact, &home, &shown, created_at);
+    let stands = fields::Stands { home: &home, shown: &shown, policy: facts.policy() };
+    plan.fields = fields::plan(&put.fields, fields::Spelling::Exact, stands, created_at);
     settle(request, plan, facts)
 }
 

@@ -1,10 +1,8 @@
-//! Commands about tenants, policies and apps.
+//! Commands about tenants and apps.
 
-use super::settle::change;
-use crate::command::{Request, SetPolicy};
+use crate::command::Request;
 use crate::directory::{App, AppChange, NewTenant, Tenant};
 use crate::facts::{Facts, TenantFacts};
-use crate::journal::{PolicyState, Record};
 use crate::outcome::{Outcome, Refusal};
 use crate::policy::OnConflict;
 use crate::{AppNumber, TenantId};
@@ -95,27 +93,4 @@ fn blank_app(number: AppNumber, id: &str, request: &Request) -> App {
         created_at: request.origin.at,
         revoked_at: None,
     }
-}
-
-/// Changes the tenant's policy; a policy that is set already is answered without an entry.
-pub(super) fn set_policy(request: &Request, wanted: SetPolicy, facts: &mut Facts) -> Outcome {
-    let stored = facts.directory.tenants.iter_mut().find(|tenant| tenant.id == request.tenant);
-    let (Some(stored), Some(tenant)) = (stored, facts.tenants.get_mut(&request.tenant)) else {
-        return Outcome::Refused(Refusal::TenantMissing);
-    };
-    let policy = tenant.policy();
-    let before = PolicyState { preset: policy.preset, on_conflict: policy.on_conflict };
-    let after = PolicyState {
-        preset: wanted.preset.unwrap_or(before.preset),
-        on_conflict: wanted.on_conflict.unwrap_or(before.on_conflict),
-    };
-    let answer = Tenant { preset: after.preset, on_conflict: after.on_conflict, ..stored.clone() };
-    if before != after && !request.dry_run {
-        let records = vec![Record::PolicyChanged { before, after }];
-        let change = change(request, tenant, Vec::new(), records);
-        tenant.record(change);
-        *stored = answer.clone();
-        facts.directory_dirty = true;
-    }
-    Outcome::Policy(answer)
 }

@@ -4,9 +4,10 @@ use crate::Micros;
 use crate::attribute::{Attribute, FieldKey, Kind, Value};
 use crate::command::FieldsSent;
 use crate::customer::{Cell, Fold};
-use crate::facts::{is_blocked_value, same_contact};
+use crate::facts::{contact_of, same_contact};
 use crate::journal::{ClaimedField, FieldEffect};
 use crate::outcome::{Refusal, Warning};
+use crate::policy::Policy;
 
 /// What the fields of a request come to.
 #[derive(Debug, Default)]
@@ -49,18 +50,28 @@ pub(super) enum Spelling {
     Exact,
 }
 
-/// Plans the fields of a claim that belongs to a home (`home`) of a customer that shows `shown`,
-/// after its merges.
+/// What fields are compared with.
+#[derive(Clone, Copy)]
+pub(super) struct Stands<'a> {
+    /// What the home that the claim belongs to shows on its own.
+    pub(super) home: &'a Fold,
+    /// What the customer shows after its merges.
+    pub(super) shown: &'a Fold,
+    /// What never matches.
+    pub(super) policy: &'a Policy,
+}
+
+/// Plans the fields of a claim.
 pub(super) fn plan(
     sent: &FieldsSent,
     spelling: Spelling,
-    home: &Fold,
-    shown: &Fold,
+    stands: Stands<'_>,
     created_at: Option<Micros>,
 ) -> FieldPlan {
     let mut plan = FieldPlan { spelling: Some(spelling), created_at, ..FieldPlan::default() };
+    let shown = stands.shown;
     for (key, value) in &sent.values {
-        plan.field(key, value.as_ref(), flag_of(key, sent), home, shown);
+        plan.field(key, value.as_ref(), flag_of(key, sent), stands);
     }
     if sent.clears_custom {
         let rest = shown
@@ -68,7 +79,7 @@ pub(super) fn plan(
             .keys()
             .filter(|key| matches!(key, FieldKey::Custom(_)) && !sent.values.contains_key(key));
         for key in rest {
-            plan.field(key, None, None, home, shown);
+            plan.field(key, None, None, stands);
         }
     }
     for (attribute, flag) in
@@ -76,7 +87,7 @@ pub(super) fn plan(
     {
         let key = FieldKey::Builtin(attribute);
         if let Some(flag) = flag.filter(|_| !sent.values.contains_key(&key)) {
-            plan.flag_alone(key, flag, home, shown);
+            plan.flag_alone(key, flag, stands);
         }
     }
     plan
@@ -96,14 +107,17 @@ impl FieldPlan {
         key: &FieldKey,
         value: Option<&Value>,
         flag: Option<bool>,
-        home: &Fold,
-        shown: &Fold,
+        stands: Stands<'_>,
     ) {
+        let Stands { home, shown, policy } = stands;
         let (home_cell, shown_cell) = (home.cell(key), shown.cell(key));
-        if is_blocked_value(key, value) {
+        let is_blocked = |value| {
+            contact_of(key, value).is_some_and(|(of, value)| policy.is_blocked(of.name(), &value))
+        };
+        if is_blocked(value) {
             self.warnings.push(Warning::FieldBlocked(key.clone()));
             let stands = shown.value(key);
-            if stands.is_some() && !is_blocked_value(key, stands) {
+            if stands.is_some() && !is_blocked(stands) {
                 return self.push(key, value, false, FieldEffect::Screened);
             }
         }
@@ -150,9 +164,9 @@ impl FieldPlan {
     }
 
     /// A flag without its number belongs to the number that is shown.
-    fn flag_alone(&mut self, key: FieldKey, flag: bool, home: &Fold, shown: &Fold) {
-        match shown.value(&key) {
-            Some(value) if flag => self.field(&key, Some(value), Some(flag), home, shown),
+    fn flag_alone(&mut self, key: FieldKey, flag: bool, stands: Stands<'_>) {
+        match stands.shown.value(&key) {
+            Some(value) if flag => self.field(&key, Some(value), Some(flag), stands),
             None if flag => self.warnings.push(Warning::FlagWithoutValue(key)),
             // With the same number a flag never goes back (W7).
             Some(_) | None => (),

@@ -8,7 +8,7 @@ use crate::journal::Route;
 use crate::limits::IDENTITIES_MAX;
 use crate::merge::{Guard, Merge, Verdict};
 use crate::outcome::{ConflictView, IdentityVerdict, Warning};
-use crate::policy::{OnConflict, Preset, Role};
+use crate::policy::{OnConflict, OverLimit, Preset, Role};
 use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, TypeNumber};
 use std::collections::BTreeMap;
 
@@ -126,7 +126,7 @@ impl<'a> Joining<'a> {
             Some(Rule::TooManyIdentities)
         } else if self.preset == Preset::Guarded && contradicts {
             Some(Rule::Distinguishing)
-        } else if self.preset == Preset::Guarded && over_limit {
+        } else if rules.over_limit == OverLimit::Refuse && over_limit {
             Some(Rule::OverLimit)
         } else {
             None
@@ -161,7 +161,7 @@ impl<'a> Joining<'a> {
     fn meet(&mut self, found: &Found, side: &Side) -> Option<(ConflictKind, Rule, usize)> {
         let best = side.best();
         let number = self.sorted.items.get(best)?.number?;
-        let guards = self.ask_guards(side);
+        let guards = self.ask_guards(found, side);
         let refused = guards.iter().find(|(_, verdict)| *verdict == Verdict::Refuse);
         if let Some((guard, _)) = refused {
             return Some((ConflictKind::Refused, rule_of(*guard), best));
@@ -192,7 +192,7 @@ impl<'a> Joining<'a> {
         found.items.iter().chain(&side.items).filter_map(number_of).collect()
     }
 
-    fn ask_guards(&self, side: &Side) -> Vec<(Guard, Verdict)> {
+    fn ask_guards(&self, found: &Found, side: &Side) -> Vec<(Guard, Verdict)> {
         let theirs: Vec<(IdentityNumber, TypeNumber)> =
             self.facts.held_by(side.owner).map(|it| (it.number, it.key.kind)).collect();
         let role_of = |kind: TypeNumber| self.role_of(kind);
@@ -204,11 +204,7 @@ impl<'a> Joining<'a> {
         let own = |held: &[(IdentityNumber, TypeNumber)]| {
             held.iter().any(|(_, kind)| role_of(*kind).is_own())
         };
-        let by_contact = side
-            .items
-            .iter()
-            .filter_map(|at| self.sorted.items.get(*at))
-            .all(|item| !item.rules.role.is_own());
+        let by_contact = self.is_contact_only(&found.items) || self.is_contact_only(&side.items);
         let doubtful = by_contact && own(&self.held) && own(&theirs);
         let refuse = |holds: bool| if holds { Verdict::Refuse } else { Verdict::Pass };
         let contact_only = match (doubtful, self.preset) {
@@ -223,6 +219,13 @@ impl<'a> Joining<'a> {
             (Guard::ContactOnly, contact_only),
             (Guard::Keep, refuse(self.on_conflict == OnConflict::Keep)),
         ]
+    }
+
+    /// Whether a side was found by contacts and devices only. Either side may be: a tenant may let
+    /// a contact outrank what is somebody's own.
+    fn is_contact_only(&self, items: &[usize]) -> bool {
+        let mut found = items.iter().filter_map(|at| self.sorted.items.get(*at));
+        !items.is_empty() && found.all(|item| !item.rules.role.is_own())
     }
 
     /// The role of a type, one that this request brings included.

@@ -10,6 +10,7 @@ mod directory;
 mod fields;
 mod join;
 mod owners;
+mod policy;
 mod settle;
 mod sort;
 mod upsert;
@@ -61,9 +62,12 @@ fn decide_anew(request: &Request, facts: &mut Facts) -> Outcome {
         Command::Delete(customer) => {
             in_tenant(request, facts, |tenant| direct::delete(request, *customer, tenant))
         }
+        Command::Release(identity) => {
+            in_tenant(request, facts, |tenant| policy::release(request, *identity, tenant))
+        }
         Command::CreateTenant(tenant) => directory::create_tenant(request, tenant, facts),
         Command::ChangeApp(change) => directory::change_app(request, change, facts),
-        Command::SetPolicy(policy) => directory::set_policy(request, *policy, facts),
+        Command::SetPolicy(policy) => policy::set_policy(request, policy, facts),
         Command::Probe => Outcome::Written,
         Command::Webhook(change) => webhook::change_webhook(request, change, facts),
         Command::Deliver(delivery) => webhook::deliver(request, delivery, facts),

@@ -7,7 +7,7 @@ use crate::command::FieldsSent;
 use crate::facts::TenantFacts;
 use crate::journal::Route;
 use crate::limits::CARRIERS_MAX;
-use crate::policy::{Preset, Role, is_blocked};
+use crate::policy::{Preset, Role};
 use crate::{CustomerId, IdentityNumber};
 
 /// A customer that identities of the request found.
@@ -139,7 +139,7 @@ fn usable_value(
     let sent = fields.values.get(&FieldKey::Builtin(attribute))?.as_ref()?.text()?;
     let value = canonical::identity_value(attribute.name(), sent);
     let usable = !value.is_empty()
-        && !is_blocked(attribute.name(), &value)
+        && !facts.policy().is_blocked(attribute.name(), &value)
         && !sorted.is_quarantined(attribute.name(), &value, facts);
     usable.then_some(value)
 }
@@ -174,10 +174,10 @@ fn match_by_attribute(
     }
     let email = usable_value(Attribute::Email, sorted, fields, facts)?;
     let sent_mobile = fields.values.get(&FieldKey::Builtin(Attribute::Mobile));
-    let sent_mobile = sent_mobile.and_then(|value| honest_mobile(value.as_ref()?.text()?));
+    let sent_mobile = sent_mobile.and_then(|value| honest_mobile(value.as_ref()?.text()?, facts));
     let by_email = first_carrier(Attribute::Email, &email, facts, |customer| {
         let shown = facts.customer(customer).and_then(|it| it.fold.text(Attribute::Mobile));
-        let shown = shown.and_then(honest_mobile);
+        let shown = shown.and_then(|mobile| honest_mobile(mobile, facts));
         let mobiles_differ = sent_mobile.is_some() && shown.is_some() && sent_mobile != shown;
         !mobiles_differ && fits(customer, sorted, facts)
     });
@@ -185,9 +185,11 @@ fn match_by_attribute(
 }
 
 /// A mobile in canonical form, unless it is one that says nothing about who this is.
-fn honest_mobile(text: &str) -> Option<String> {
+fn honest_mobile(text: &str, facts: &TenantFacts) -> Option<String> {
     let mobile = canonical::mobile(text);
-    (!mobile.is_empty() && !is_blocked(Attribute::Mobile.name(), &mobile)).then_some(mobile)
+    let says_nothing =
+        mobile.is_empty() || facts.policy().is_blocked(Attribute::Mobile.name(), &mobile);
+    (!says_nothing).then_some(mobile)
 }
 
 fn first_carrier(

@@ -113,7 +113,7 @@ impl Plan {
         let merged = facts.customer(self.primary).is_some_and(|customer| customer.homes > 1);
         let counted = &self.sorted.counted;
         merged
-            || !counted.pairs.is_empty()
+            || *counted != Counted::default()
             || self.sorted.items.iter().filter_map(|item| item.number).any(|number| {
                 facts.identity(number).is_none_or(|identity| !identity.apps.contains(&app))
             })

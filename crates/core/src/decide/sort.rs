@@ -5,11 +5,9 @@ use crate::command::IdentitySent;
 use crate::facts::TenantFacts;
 use crate::identity::{Identity, IdentityKey, Quarantine};
 use crate::journal::Counted;
-use crate::limits::{
-    IDENTITIES_MAX, IDENTITY_TYPE_CHARS_MAX, IDENTITY_TYPES_MAX, IDENTITY_VALUE_CHARS_MAX,
-};
+use crate::limits::{IDENTITIES_MAX, IDENTITY_VALUE_CHARS_MAX};
 use crate::outcome::{IdentityVerdict, Warning};
-use crate::policy::{IdentityType, TypeRules, is_blocked};
+use crate::policy::{IdentityType, TypeRules};
 use crate::receipt::name_taken;
 use crate::{IdentityNumber, TypeNumber};
 use std::collections::HashMap;
@@ -119,11 +117,9 @@ impl Sorted {
         let kind = if fits { self.kind_of(&sent.kind, facts) } else { None };
         let Some(kind) = kind else { return invalid(sent, raw) };
 
-        let policy = facts.policy();
-        let key_of_type = type_key(&kind.name);
-        let value = identity_value(&key_of_type, &raw);
-        let rules = TypeRules::of(&key_of_type, policy.preset);
-        let blocked = is_blocked(&key_of_type, &value);
+        let value = kind.canonical(&raw);
+        let rules = facts.policy().rules_for(&kind);
+        let blocked = facts.policy().is_blocked(&kind.key(), &value);
         let key = IdentityKey { kind: kind.number, value: value.into() };
         let name = name_taken(sent);
 
@@ -158,22 +154,11 @@ impl Sorted {
         if let Some(known) = facts.policy().type_named(name) {
             return Some(known.clone());
         }
-        let name = cleaned(name);
-        let key = type_key(&name);
-        if let Some(new) = self.types.iter().find(|kind| type_key(&kind.name) == key) {
+        let key = type_key(name);
+        if let Some(new) = self.types.iter().find(|kind| kind.key() == key) {
             return Some(new.clone());
         }
-        let taken = facts.policy().types().len() + self.types.len();
-        let fits = (1..=IDENTITY_TYPE_CHARS_MAX).contains(&name.chars().count());
-        let has_room = || {
-            let new = self.types.iter().filter(|kind| !TypeRules::is_known(&type_key(&kind.name)));
-            facts.policy().unknown_types() + new.count() < IDENTITY_TYPES_MAX
-        };
-        if !fits || !(TypeRules::is_known(&key) || has_room()) {
-            return None;
-        }
-        let number = TypeNumber(u16::try_from(taken + 1).ok()?);
-        let kind = IdentityType { number, name: name.into() };
+        let kind = facts.policy().new_type(name, &self.types).ok()?;
         self.types.push(kind.clone());
         Some(kind)
     }
@@ -205,6 +190,7 @@ impl Sorted {
             companions: Vec::new(),
             quarantine: Quarantine::No,
             apps: Vec::new(),
+            pardoned: 0,
         });
         number
     }
@@ -218,30 +204,37 @@ impl Sorted {
     }
 
     /// Counts with how many different values of each distinguishing type of higher rank an
-    /// identity was sent, and quarantines it from the request that reaches the threshold.
+    /// identity was sent, and quarantines it from the request that reaches the threshold. Where the
+    /// threshold was lowered since, that is the next request that sends it.
     fn count(&mut self, facts: &TenantFacts) {
-        let threshold = facts.policy().quarantine_after();
         let mut counted = Counted::default();
         for (_, item) in self.usable() {
             let Some(number) = item.number else { continue };
+            let threshold = item.rules.quarantine_after;
             let known = facts.identity(number);
             if known.is_some_and(|identity| identity.quarantine == Quarantine::Yes) {
                 continue;
             }
-            let mut companions = known.map_or(Vec::new(), |identity| identity.companions.clone());
+            let mut companions = known.map_or(Vec::new(), |it| it.companions.clone());
+            let pardoned = known.map_or(0, |it| it.companions.len() - it.suspects().len());
+            let mut too_many = known.is_some_and(|it| facts.policy().is_suspect(it));
             for (_, other) in self.usable() {
                 let Some(companion) = other.number else { continue };
                 let counts = other.rules.counts_against(item.rules);
-                if !counts || companions.contains(&(other.kind, companion)) {
+                if too_many
+                    || threshold == 0
+                    || !counts
+                    || companions.contains(&(other.kind, companion))
+                {
                     continue;
                 }
                 companions.push((other.kind, companion));
                 counted.pairs.push((number, companion));
-                let values = companions.iter().filter(|(kind, _)| *kind == other.kind).count();
-                if values >= threshold {
-                    counted.quarantined.push(number);
-                    break;
-                }
+                let since = companions.iter().skip(pardoned);
+                too_many = since.filter(|(kind, _)| *kind == other.kind).count() >= threshold;
+            }
+            if too_many {
+                counted.quarantined.push(number);
             }
         }
         self.counted = counted;

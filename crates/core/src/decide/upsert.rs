@@ -5,10 +5,11 @@ use super::join::Joining;
 use super::owners::{find, has_usable_attribute, quarantined_owner};
 use super::settle::{Plan, change, outcomes, settle, views};
 use super::sort::{Sorted, sort_out};
+use crate::Seq;
 use crate::command::{Request, Upsert};
 use crate::conflict::ConflictKind;
 use crate::facts::TenantFacts;
-use crate::journal::{Record, Route};
+use crate::journal::{Counted, Record, Route};
 use crate::outcome::{IdentityVerdict, Outcome, Refusal, Warning};
 use crate::policy::{OnConflict, Preset};
 
@@ -22,9 +23,9 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
                 if !upsert.fields.is_empty() {
                     plan.warnings.push(Warning::NothingWritten);
                 }
-                keep_counts(request, &mut sorted, facts);
+                let seq = keep_counts(request, &mut sorted, facts);
                 plan.sorted = sorted;
-                return unchanged(*plan, facts);
+                return unchanged(*plan, seq, facts);
             }
             Unmatched::Open => (),
         }
@@ -57,8 +58,8 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
         return Outcome::Refused(refusal);
     }
     let created_at = facts.survivor(primary).map(|customer| customer.created_at);
-    plan.fields =
-        fields::plan(&upsert.fields, fields::Spelling::Free, &home_fold, &shown, created_at);
+    let stands = fields::Stands { home: &home_fold, shown: &shown, policy: facts.policy() };
+    plan.fields = fields::plan(&upsert.fields, fields::Spelling::Free, stands, created_at);
     settle(request, plan, facts)
 }
 
@@ -92,8 +93,8 @@ fn without_identity(upsert: &Upsert, sorted: &Sorted, facts: &TenantFacts) -> Un
     }
 }
 
-/// Answers a customer without writing anything.
-fn unchanged(plan: Plan, facts: &TenantFacts) -> Outcome {
+/// Answers a customer without writing anything about it.
+fn unchanged(plan: Plan, seq: Option<Seq>, facts: &TenantFacts) -> Outcome {
     let Some(customer) = facts.survivor(plan.primary).cloned() else {
         return Outcome::Refused(Refusal::CustomerMissing(plan.primary));
     };
@@ -109,7 +110,7 @@ fn unchanged(plan: Plan, facts: &TenantFacts) -> Outcome {
         merged: Vec::new(),
         conflicts: Vec::new(),
         warnings,
-        seq: None,
+        seq,
     }))
 }
 
@@ -119,16 +120,19 @@ fn refuse(request: &Request, mut sorted: Sorted, facts: &mut TenantFacts) -> Out
     Outcome::Refused(Refusal::NothingUsable { identities: outcomes(&sorted, facts) })
 }
 
-/// Writes down which identities were seen together, of a request that writes nothing else.
-fn keep_counts(request: &Request, sorted: &mut Sorted, facts: &mut TenantFacts) {
-    if request.dry_run || sorted.counted.pairs.is_empty() {
-        return;
+/// Writes down which identities were seen together, of a request that writes nothing else; the
+/// entry that says so, if there is anything to say.
+fn keep_counts(request: &Request, sorted: &mut Sorted, facts: &mut TenantFacts) -> Option<Seq> {
+    if request.dry_run || sorted.counted == Counted::default() {
+        return None;
     }
     let counted = std::mem::take(&mut sorted.counted);
     let mut change = change(request, facts, Vec::new(), vec![Record::Counted(counted)]);
     change.types = std::mem::take(&mut sorted.types);
     change.identities = std::mem::take(&mut sorted.rows);
+    let seq = change.entry.seq;
     facts.record(change);
+    Some(seq)
 }
 
 /// `onConflict=reject`: nothing is stored, quarantine counts included.

@@ -48,7 +48,7 @@ impl TenantFacts {
 impl Snapshot {
     /// What becomes of an empty tenant that knows the texts of this one and is told its journal:
     /// the same, if nothing but the journal has made it what it is (promise 6). `policy` is the one
-    /// that the tenant began with; the types come from here.
+    /// that the tenant began with; the types come from here, what is set for them from the journal.
     pub fn replayed(
         &self,
         tenant: TenantId,
@@ -56,7 +56,7 @@ impl Snapshot {
         journal: impl IntoIterator<Item = Entry>,
     ) -> Snapshot {
         for kind in &self.types {
-            policy.add_type(kind.clone());
+            policy.add_type(IdentityType::new(kind.number, kind.name.clone()));
         }
         let mut facts = TenantFacts::new(tenant, policy, Counters::default());
         for known in &self.identities {
@@ -65,6 +65,7 @@ impl Snapshot {
                 companions: Vec::new(),
                 quarantine: Quarantine::No,
                 apps: Vec::new(),
+                pardoned: 0,
                 ..known.clone()
             });
         }

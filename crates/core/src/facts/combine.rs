@@ -43,7 +43,7 @@ pub fn combine(homes: &BTreeMap<CustomerId, &Fold>, merges: &[&Merge]) -> Fold {
                 // A value that never matches does not overwrite a good one; a clear may.
                 let both = one.value.is_some() && other.value.is_some();
                 let rank = |cell: &Cell, id| {
-                    let good = both && !is_blocked_value(key, cell.value.as_ref());
+                    let good = both && !is_made_up(key, cell.value.as_ref());
                     (good, cell.verified, cell.at, Reverse(id))
                 };
                 Some(if rank(one, left_id) >= rank(other, right_id) { one } else { other })
@@ -95,12 +95,18 @@ pub(crate) fn same_contact(key: &FieldKey, one: Option<&Value>, other: Option<&V
     }
 }
 
-/// Whether this is a `mobile` or `email` that never matches; other attributes are not screened.
-pub(crate) fn is_blocked_value(key: &FieldKey, value: Option<&Value>) -> bool {
+/// Whether this is a `mobile` or `email` that never matches for anybody. What one tenant blocks is
+/// not asked here: the combination must come out the same whenever it is made, also by a replay
+/// under another policy.
+fn is_made_up(key: &FieldKey, value: Option<&Value>) -> bool {
+    contact_of(key, value).is_some_and(|(attribute, value)| is_blocked(attribute.name(), &value))
+}
+
+/// The canonical value of `mobile` or `email`; other attributes are not screened.
+pub(crate) fn contact_of(key: &FieldKey, value: Option<&Value>) -> Option<(Attribute, String)> {
     let FieldKey::Builtin(attribute @ (Attribute::Mobile | Attribute::Email)) = key else {
-        return false;
+        return None;
     };
-    value.and_then(Value::text).is_some_and(|text| {
-        is_blocked(attribute.name(), &canonical::identity_value(attribute.name(), text))
-    })
+    let text = value.and_then(Value::text)?;
+    Some((*attribute, canonical::identity_value(attribute.name(), text)))
 }

@@ -11,7 +11,7 @@ mod record;
 
 pub use audit::Snapshot;
 pub use combine::combine;
-pub(crate) use combine::{is_blocked_value, same_contact};
+pub(crate) use combine::{contact_of, same_contact};
 pub use needs::Needs;
 
 use crate::attribute::Attribute;
@@ -89,6 +89,7 @@ pub struct TenantFacts {
     conflicts: BTreeMap<ConflictId, Conflict>,
     about: HashMap<IdentityNumber, Vec<ConflictId>>,
     receipts: BTreeMap<ReceiptKey, Receipt>,
+    used_types: BTreeSet<TypeNumber>,
     dirty: Dirty,
 }
 
@@ -142,6 +143,7 @@ impl TenantFacts {
             conflicts: BTreeMap::new(),
             about: HashMap::new(),
             receipts: BTreeMap::new(),
+            used_types: BTreeSet::new(),
             dirty: Dirty::default(),
         }
     }
@@ -202,6 +204,11 @@ impl TenantFacts {
     pub fn load_receipt(&mut self, receipt: Receipt) {
         self.receipts.insert(receipt.key, receipt);
     }
+
+    /// Adds that a type has identities, without loading any.
+    pub fn load_used_type(&mut self, kind: TypeNumber) {
+        self.used_types.insert(kind);
+    }
 }
 
 /// Looking.
@@ -229,6 +236,12 @@ impl TenantFacts {
     /// The identity of this key.
     pub fn identity_of(&self, key: &IdentityKey) -> Option<&Identity> {
         self.identities.get(self.by_key.get(key)?)
+    }
+
+    /// Whether a type has identities.
+    pub fn is_used(&self, kind: TypeNumber) -> bool {
+        self.used_types.contains(&kind)
+            || self.identities.values().any(|identity| identity.key.kind == kind)
     }
 
     /// The row of this customer id, whatever has become of it.

@@ -1,11 +1,11 @@
 use crate::attribute::{Attribute, FieldKey};
 use crate::canonical;
-use crate::command::{Command, FieldsSent, IdentitySent, Request};
+use crate::command::{Command, FieldsSent, IdentitySent, Request, SetPolicy};
 use crate::identity::IdentityKey;
 use crate::limits::IDENTITIES_MAX;
-use crate::policy::Policy;
+use crate::policy::{Policy, Setting};
 use crate::receipt::ReceiptKey;
-use crate::{CustomerId, TenantId};
+use crate::{CustomerId, IdentityNumber, TenantId, TypeNumber};
 use std::collections::BTreeSet;
 
 /// What a tenant's commands in a batch will look at: what an engine has to load.
@@ -13,17 +13,21 @@ use std::collections::BTreeSet;
 /// To be loaded beside it: the owner of each identity, whole (see
 /// [`super::TenantFacts::load_customer`]); each customer, whole; for each match key the first
 /// [`crate::limits::CARRIERS_MAX`] live customers that show it and [`Needs::removable`] more,
-/// whole; cannot-links of all homes; conflicts about the identities.
+/// whole; cannot-links of all homes; conflicts about the identities; whether each type has any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Identities that may exist.
     pub identities: BTreeSet<IdentityKey>,
+    /// Identities named by number.
+    pub numbers: BTreeSet<IdentityNumber>,
     /// Customers named by id.
     pub customers: BTreeSet<CustomerId>,
     /// Attributes by which a customer may be found, in canonical form.
     pub match_keys: BTreeSet<(Attribute, String)>,
     /// Keys under which a request may have been answered before.
     pub receipts: BTreeSet<ReceiptKey>,
+    /// Types of which it is asked whether they have identities.
+    pub types: BTreeSet<TypeNumber>,
 }
 
 impl Needs {
@@ -49,8 +53,11 @@ impl Needs {
                 Command::Delete(customer) => {
                     needs.customers.insert(*customer);
                 }
-                Command::SetPolicy(_)
-                | Command::CreateTenant(_)
+                Command::SetPolicy(wanted) => needs.policy(wanted, policy),
+                Command::Release(identity) => {
+                    needs.numbers.insert(*identity);
+                }
+                Command::CreateTenant(_)
                 | Command::ChangeApp(_)
                 | Command::Probe
                 | Command::Webhook(_)
@@ -71,6 +78,7 @@ impl Needs {
                 | Command::Attach(_)
                 | Command::Delete(_)
                 | Command::SetPolicy(_)
+                | Command::Release(_)
                 | Command::CreateTenant(_)
                 | Command::ChangeApp(_)
                 | Command::Probe
@@ -82,9 +90,15 @@ impl Needs {
 
     fn identity(&mut self, sent: &IdentitySent, policy: &Policy) {
         if let Some(kind) = policy.type_named(&sent.kind) {
-            let value = canonical::identity_value(&canonical::type_key(&kind.name), &sent.value);
-            self.identities.insert(IdentityKey { kind: kind.number, value: value.into() });
+            let value = kind.canonical(&sent.value).into();
+            self.identities.insert(IdentityKey { kind: kind.number, value });
         }
+    }
+
+    fn policy(&mut self, wanted: &SetPolicy, policy: &Policy) {
+        let with_case = wanted.types.iter().filter(|(_, change)| change.case != Setting::Keep);
+        let known = with_case.filter_map(|(name, _)| policy.type_named(name));
+        self.types.extend(known.map(|kind| kind.number));
     }
 
     fn fields(&mut self, fields: &FieldsSent, policy: &Policy) {

@@ -68,6 +68,16 @@ impl TenantFacts {
                 self.policy.version += 1;
                 self.dirty.policy = true;
             }
+            Record::TypeChanged { kind, after, .. } => {
+                self.policy.set_type(*kind, after.clone());
+                self.policy.version += 1;
+                self.dirty.types.insert(*kind);
+                self.dirty.policy = true;
+            }
+            Record::Released(number) => self.with_identity(*number, |identity| {
+                identity.quarantine = Quarantine::No;
+                identity.pardoned = u32::try_from(identity.companions.len()).unwrap_or(u32::MAX);
+            }),
         }
     }
 

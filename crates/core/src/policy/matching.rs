@@ -1,4 +1,4 @@
-use crate::canonical::bare_mobile;
+use crate::canonical::{self, bare_mobile, folded};
 
 /// Whether a canonical value never matches anybody (identity page, "Values that never match").
 /// `type_key` is the key of an identity type, `mobile` or `email` for those attributes.
@@ -53,9 +53,85 @@ fn is_made_up_email(lower: &str) -> bool {
         || matches!(lower, "test@test.com" | "a@a.com")
 }
 
+/// A pattern of blocked values in the form in which it is kept and compared: that of the values it
+/// is to meet, in lower case. A mobile with a `*` in it is no number, so only what people put
+/// between digits is dropped.
+pub(super) fn canonical_pattern(type_key: &str, pattern: &str) -> String {
+    let text = canonical::cleaned(pattern);
+    let has_wildcard = text.contains('*');
+    folded(&match type_key {
+        "mobile" if has_wildcard => bare_mobile(&text),
+        _ => canonical::identity_value(type_key, &text),
+    })
+}
+
+/// Whether a value fits a pattern, in which `*` stands for any characters, none included. Both are
+/// in lower case. Each part between stars is looked for once, so the time is that of reading both.
+pub(super) fn fits(pattern: &str, value: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = value.strip_prefix(first) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        for (pattern, value) in [
+            ("test", "test"),
+            ("*@shop.cn", "a@shop.cn"),
+            ("*@shop.cn", "@shop.cn"),
+            ("138*", "138"),
+            ("1*2*3", "1x2y23"),
+            ("a**b", "ab"),
+            ("*test*", "a test b"),
+        ] {
+            assert!(fits(pattern, value), "{pattern} {value}");
+        }
+        for (pattern, value) in
+            [("test", "tests"), ("138*", "0138"), ("ab*ba", "aba"), ("a*b*c", "acb"), ("*x", "xy")]
+        {
+            assert!(!fits(pattern, value), "{pattern} {value}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_has_the_form_of_what_it_meets() {
+        assert_eq!(canonical_pattern("mobile", "+86 138-0000-0001"), "13800000001");
+        assert_eq!(canonical_pattern("mobile", " 138 0000 *"), "1380000*");
+        assert_eq!(canonical_pattern("email", "＊@Shop.CN "), "*@shop.cn");
+        assert_eq!(canonical_pattern("crm-id", " TEST-* "), "test-*");
+    }
+
+    /// The plain way to say what a star means.
+    fn fits_plainly(pattern: &[char], value: &[char]) -> bool {
+        match (pattern.split_first(), value.split_first()) {
+            (None, None) => true,
+            (Some(('*', pattern)), _) => {
+                (0..=value.len()).any(|skip| fits_plainly(pattern, &value[skip..]))
+            }
+            (Some((p, pattern)), Some((v, value))) => p == v && fits_plainly(pattern, value),
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_pattern_means_what_it_says(pattern in "[ab*]{0,7}", value in "[ab]{0,9}") {
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            let plainly = fits_plainly(&chars(&pattern), &chars(&value));
+            prop_assert_eq!(fits(&pattern, &value), plainly);
+        }
+    }
 
     #[test]
     fn placeholders_never_match() {

@@ -1,7 +1,9 @@
-use super::Preset;
+use super::{Case, OverLimit, Preset};
+use crate::limits::QUARANTINE_AFTER;
+use serde::{Deserialize, Serialize};
 
 /// What an identity type says about people (identity page, "Identity types").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// Two customers with different values of it are different people.
     Distinguishing,
@@ -14,6 +16,24 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role.
+    pub const ALL: &[Role] = &[Role::Distinguishing, Role::Normal, Role::Contact, Role::Weak];
+
+    /// The name that people type.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Distinguishing => "distinguishing",
+            Role::Normal => "normal",
+            Role::Contact => "contact",
+            Role::Weak => "weak",
+        }
+    }
+
+    /// The role of this name.
+    pub fn named(name: &str) -> Option<Role> {
+        Role::ALL.iter().copied().find(|role| role.name() == name)
+    }
+
     /// Whether it is an account, a unionid or an openid: something that is somebody's own.
     pub fn is_own(self) -> bool {
         matches!(self, Role::Distinguishing | Role::Normal)
@@ -32,10 +52,18 @@ pub struct TypeRules {
     pub limit: Limit,
     /// What it says about people.
     pub role: Role,
+    /// Whether the case of letters tells two values apart.
+    pub case: Case,
+    /// With how many different values of one distinguishing type of higher rank it is quarantined;
+    /// 0 for never.
+    pub quarantine_after: usize,
+    /// What becomes of one too many.
+    pub over_limit: OverLimit,
 }
 
 impl TypeRules {
-    /// The rules of the type with this key under a preset; unknown types are custom accounts.
+    /// The rules of the type with this key under a preset, as long as a tenant sets nothing else;
+    /// unknown types are custom accounts.
     pub fn of(key: &str, preset: Preset) -> TypeRules {
         let (priority, limit, role) = match key {
             "wechat-unionid" => (20, 1, Role::Distinguishing),
@@ -48,7 +76,18 @@ impl TypeRules {
                 Preset::Guarded => (10, 1, Role::Distinguishing),
             },
         };
-        TypeRules { priority, limit, role }
+        let over_limit = match preset {
+            Preset::Compat => OverLimit::Attach,
+            Preset::Guarded => OverLimit::Refuse,
+        };
+        let case = TypeRules::default_case(key);
+        let quarantine_after = QUARANTINE_AFTER;
+        TypeRules { priority, limit, role, case, quarantine_after, over_limit }
+    }
+
+    /// The case rule of the type with this key, as long as a tenant sets no other.
+    pub(super) fn default_case(key: &str) -> Case {
+        if key == "email" { Case::Insensitive } else { Case::Sensitive }
     }
 
     /// Whether the type with this key is one that Kehub knows by name, and every tenant may use.

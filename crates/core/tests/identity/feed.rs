@@ -4,6 +4,7 @@ use crate::hub::{Hub, TENANT};
 use crate::promises::{any_command, any_preset};
 use kehub_core::attribute::{Attribute, FieldKey};
 use kehub_core::feed::{self, Cursor, Event, Kind};
+use kehub_core::identity::Quarantine;
 use kehub_core::journal::Entry;
 use kehub_core::{CustomerId, IdentityNumber};
 use proptest::prelude::*;
@@ -16,6 +17,7 @@ type Owned = BTreeMap<CustomerId, BTreeSet<IdentityNumber>>;
 struct Follower {
     owned: Owned,
     revs: BTreeMap<CustomerId, u64>,
+    quarantined: BTreeSet<IdentityNumber>,
 }
 
 impl Follower {
@@ -44,9 +46,11 @@ impl Follower {
             Event::Deleted { customer } => {
                 assert_eq!(self.owned.remove(customer), Some(BTreeSet::new()));
             }
-            Event::Quarantined { .. }
-            | Event::ConflictOpened { .. }
-            | Event::PolicyChanged { .. } => (),
+            Event::Quarantined { identity } => assert!(self.quarantined.insert(*identity)),
+            Event::Released { identity } => assert!(self.quarantined.remove(identity)),
+            Event::ConflictOpened { .. }
+            | Event::PolicyChanged { .. }
+            | Event::TypeChanged { .. } => (),
         }
     }
 
@@ -60,6 +64,8 @@ impl Follower {
             .map(|it| (it.id, facts.held_by(it.id).map(|identity| identity.number).collect()))
             .collect();
         assert_eq!(self.owned, expected);
+        let quarantined = facts.identities().filter(|it| it.quarantine == Quarantine::Yes);
+        assert_eq!(self.quarantined, quarantined.map(|it| it.number).collect());
         for customer in live {
             assert_eq!(self.revs[&customer.id], customer.rev, "version of {}", customer.id);
         }

@@ -2,18 +2,23 @@
 
 use kehub_core::attribute::{self, Attribute, FieldKey, Kind, Raw, Value};
 use kehub_core::command::{
-    Attach, Command, FieldsSent, Idempotency, IdentitySent, Origin, Put, Request, Upsert,
+    Attach, Command, FieldsSent, Idempotency, IdentitySent, Origin, Put, Request, SetPolicy, Upsert,
 };
 use kehub_core::conflict::ConflictKind;
 use kehub_core::decide::decide_batch;
 use kehub_core::directory::{Directory, Tenant};
 use kehub_core::facts::{Facts, TenantFacts};
+use kehub_core::identity::{Identity, IdentityKey};
 use kehub_core::journal::Route;
 use kehub_core::outcome::{
-    ConflictView, IdentityOutcome, IdentityVerdict, Outcome, Refusal, Resolution, Warning,
+    ConflictView, IdentityOutcome, IdentityVerdict, Outcome, PolicySet, Refusal, Released,
+    Resolution, Warning,
 };
-use kehub_core::policy::{OnConflict, Preset};
-use kehub_core::{AppNumber, CustomerId, TenantId};
+use kehub_core::policy::{
+    Case, IdentityType, OnConflict, OverLimit, Preset, Role, Setting, TypeChange, TypeRules,
+    TypeSettings,
+};
+use kehub_core::{AppNumber, CustomerId, IdentityNumber, TenantId};
 
 /// The tenant that stories play in.
 pub(crate) const TENANT: TenantId = TenantId(1);
@@ -99,6 +104,22 @@ impl Hub {
                 told(&self.run(Command::Attach(attach), false), &sent)
             }
             "delete" => told(&self.run(Command::Delete(customer_id(&rest[0])), false), &[]),
+            "policy" => {
+                let (policy, dry_run) = read_policy(rest);
+                told(&self.run(Command::SetPolicy(policy), dry_run), &[])
+            }
+            "type" => {
+                let (change, dry_run) = read_type(&rest[1..]);
+                let types = vec![(rest[0].clone(), change)];
+                let policy = SetPolicy { types, ..SetPolicy::default() };
+                told(&self.run(Command::SetPolicy(policy), dry_run), &[])
+            }
+            "release" => {
+                let number = self.known(&rest[0]).map_or(IdentityNumber(0), |it| it.number);
+                let dry_run = rest.get(1).is_some_and(|word| word == "dry");
+                told(&self.run(Command::Release(number), dry_run), &[])
+            }
+            "rules" => self.rules(&rest[0]),
             "show" => self.show(customer_id(&rest[0])),
             "owner" => self.owner(&rest[0]),
             other => panic!("no such verb: {other}"),
@@ -117,17 +138,29 @@ impl Hub {
         shown.join(" ")
     }
 
+    fn rules(&self, name: &str) -> String {
+        let policy = self.tenant().policy();
+        let Some(kind) = policy.type_named(name) else { return "unknown".to_owned() };
+        let rules = policy.rules_for(kind);
+        let TypeRules { priority, limit, role, case, quarantine_after, over_limit } = rules;
+        let (role, case, over_limit) = (role.name(), case.name(), over_limit.name());
+        format!(
+            "rank {priority}, at most {limit} ({over_limit}), {role}, case {case}, quarantined \
+             after {quarantine_after}"
+        )
+    }
+
     fn owner(&self, word: &str) -> String {
-        let sent = identity(word).expect("an identity");
-        let identity = self.tenant().policy().type_named(&sent.kind).and_then(|kind| {
-            let key = kehub_core::canonical::type_key(&kind.name);
-            let value = kehub_core::canonical::identity_value(&key, &sent.value).into();
-            let key = kehub_core::identity::IdentityKey { kind: kind.number, value };
-            self.tenant().identity_of(&key)
-        });
-        let Some(identity) = identity else { return "unknown".to_owned() };
+        let Some(identity) = self.known(word) else { return "unknown".to_owned() };
         let owner = self.tenant().owner(identity.number);
         owner.map_or("nobody".to_owned(), |owner| format!("C{owner}, as {:?}", identity.raw))
+    }
+
+    fn known(&self, word: &str) -> Option<&Identity> {
+        let sent = identity(word).expect("an identity");
+        let kind = self.tenant().policy().type_named(&sent.kind)?;
+        let value = kind.canonical(&sent.value).into();
+        self.tenant().identity_of(&IdentityKey { kind: kind.number, value })
     }
 }
 
@@ -176,6 +209,51 @@ pub(crate) fn identity(word: &str) -> Option<IdentitySent> {
 
 fn mobile(number: &str) -> String {
     format!("138{number:0>8}")
+}
+
+fn read_policy(words: &[String]) -> (SetPolicy, bool) {
+    let mut policy = SetPolicy::default();
+    let mut dry_run = false;
+    for word in words {
+        match word.split_once('=') {
+            Some(("preset", name)) => policy.preset = Preset::named(name),
+            Some(("onConflict", name)) => policy.on_conflict = OnConflict::named(name),
+            None if word == "dry" => dry_run = true,
+            _ => panic!("not a policy: {word}"),
+        }
+    }
+    (policy, dry_run)
+}
+
+/// `limit=2` sets, `limit=` sets back to what the preset has.
+fn read_type(words: &[String]) -> (TypeChange, bool) {
+    fn setting<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Setting<T> {
+        if text.is_empty() {
+            return Setting::Default;
+        }
+        Setting::Value(read(text).expect("a setting"))
+    }
+    let mut change = TypeChange::default();
+    let mut dry_run = false;
+    for word in words {
+        match word.split_once('=') {
+            Some(("priority", text)) => change.priority = setting(text, |it| it.parse().ok()),
+            Some(("limit", text)) => change.limit = setting(text, |it| it.parse().ok()),
+            Some(("role", text)) => change.role = setting(text, Role::named),
+            Some(("case", text)) => change.case = setting(text, Case::named),
+            Some(("blocked", text)) => {
+                change.blocked =
+                    setting(text, |it| Some(it.split(',').map(str::to_owned).collect()));
+            }
+            Some(("quarantineAfter", text)) => {
+                change.quarantine_after = setting(text, |it| it.parse().ok());
+            }
+            Some(("overLimit", text)) => change.over_limit = setting(text, OverLimit::named),
+            None if word == "dry" => dry_run = true,
+            _ => panic!("no such setting: {word}"),
+        }
+    }
+    (change, dry_run)
 }
 
 fn read_upsert(words: &[String]) -> (Upsert, bool) {
@@ -260,13 +338,57 @@ fn told(outcome: &Outcome, sent: &[IdentitySent]) -> String {
         Outcome::Resolved(resolution) => told_resolution(resolution, sent),
         Outcome::Deleted(customer) => format!("C{customer} deleted"),
         Outcome::Refused(refusal) => told_refusal(refusal, sent),
-        Outcome::Policy(_)
-        | Outcome::Tenant(_)
+        Outcome::Policy(policy) => told_policy(policy),
+        Outcome::Released(released) => told_released(released),
+        Outcome::Tenant(_)
         | Outcome::App { .. }
         | Outcome::Written
         | Outcome::Webhook(_)
-        | Outcome::Repeated(_) => format!("{outcome:?}"),
+        | Outcome::Repeated(_) => {
+            format!("{outcome:?}")
+        }
     }
+}
+
+/// The version of the policy, and what of it is different now.
+fn told_policy(set: &PolicySet) -> String {
+    let (before, after) = (&set.before, &set.after);
+    if before == after {
+        return format!("policy {} stays", after.version);
+    }
+    let mut parts = vec![format!("policy {}", after.version)];
+    if before.preset != after.preset {
+        parts.push(after.preset.name().to_owned());
+    }
+    if before.on_conflict != after.on_conflict {
+        parts.push(format!("onConflict={}", after.on_conflict.name()));
+    }
+    let changed = after.types().filter(|kind| before.type_of(kind.number) != Some(*kind));
+    parts.extend(changed.map(told_settings));
+    parts.join(", ")
+}
+
+fn told_settings(kind: &IdentityType) -> String {
+    let TypeSettings { priority, limit, role, case, blocked, quarantine_after, over_limit } =
+        &kind.settings;
+    let set = [
+        priority.map(|it| format!("priority={it}")),
+        limit.map(|it| format!("limit={it}")),
+        role.map(|it| format!("role={}", it.name())),
+        case.map(|it| format!("case={}", it.name())),
+        (!blocked.is_empty()).then(|| format!("blocked={}", blocked.join(","))),
+        quarantine_after.map(|it| format!("quarantineAfter={it}")),
+        over_limit.map(|it| format!("overLimit={}", it.name())),
+    ];
+    let set: Vec<String> = set.into_iter().flatten().collect();
+    let set = if set.is_empty() { "as the preset has it".to_owned() } else { set.join(" ") };
+    format!("{} {set}", kind.name)
+}
+
+fn told_released(released: &Released) -> String {
+    let Released { identity, owner, .. } = released;
+    let of = owner.map_or("nobody".to_owned(), |owner| format!("C{owner}"));
+    format!("{} of {of} matches again", short(&identity.raw))
 }
 
 fn told_resolution(resolution: &Resolution, sent: &[IdentitySent]) -> String {
@@ -300,6 +422,11 @@ fn told_refusal(refusal: &Refusal, sent: &[IdentitySent]) -> String {
         }
         Refusal::CustomAttributesTooMany { found, limit } => {
             parts.push(format!("{found} custom attributes, at most {limit}"));
+        }
+        Refusal::IdentityMissing(_) => parts.push("there is no such identity".to_owned()),
+        Refusal::NotQuarantined(_) => parts.push("it is not quarantined".to_owned()),
+        Refusal::TypesNotSet(problems) => {
+            parts.extend(problems.iter().map(|(_, problem)| problem.to_string()));
         }
         Refusal::KeyReused
         | Refusal::TenantMissing

@@ -1,11 +1,13 @@
 //! The promises of the identity page that hold for any sequence of requests.
 
 use crate::hub::{Hub, TENANT, identity};
-use kehub_core::command::{Attach, Command, FieldsSent, Put, Upsert};
+use kehub_core::command::{Attach, Command, FieldsSent, Put, SetPolicy, Upsert};
 use kehub_core::journal::Entry;
 use kehub_core::outcome::{IdentityVerdict, Outcome, Refusal, Resolution, ResultKind};
-use kehub_core::policy::{OnConflict, Policy, Preset};
-use kehub_core::{CustomerId, attribute::Attribute, attribute::FieldKey, attribute::Value};
+use kehub_core::policy::{Case, OnConflict, OverLimit, Policy, Preset, Role, Setting, TypeChange};
+use kehub_core::{
+    CustomerId, IdentityNumber, attribute::Attribute, attribute::FieldKey, attribute::Value,
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,7 +85,54 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
         2 => put,
         2 => attach,
         1 => customer().prop_map(Command::Delete),
+        2 => any_policy().prop_map(Command::SetPolicy),
+        1 => (1..12_i64).prop_map(|number| Command::Release(IdentityNumber(number))),
     ]
+}
+
+fn any_policy() -> impl Strategy<Value = SetPolicy> {
+    let names = prop::sample::select(vec![
+        "crm-account",
+        "Mobile",
+        "wechat",
+        "wechat-unionid",
+        "cookie",
+        "never-sent",
+    ]);
+    let types = prop::collection::vec((names.prop_map(str::to_owned), any_change()), 0..3);
+    (prop::option::weighted(0.3, any_preset()), types).prop_map(|(preset, types)| SetPolicy {
+        preset,
+        on_conflict: None,
+        types,
+    })
+}
+
+fn any_change() -> impl Strategy<Value = TypeChange> {
+    fn any_setting<T: std::fmt::Debug>(
+        value: impl Strategy<Value = T>,
+    ) -> impl Strategy<Value = Setting<T>> {
+        prop_oneof![
+            4 => Just(()).prop_map(|()| Setting::Keep),
+            1 => Just(()).prop_map(|()| Setting::Default),
+            2 => value.prop_map(Setting::Value),
+        ]
+    }
+    let patterns = prop::sample::subsequence(vec!["a1", "*2", "1380000000?", "A*"], 0..3)
+        .prop_map(|patterns| patterns.into_iter().map(str::to_owned).collect());
+    let cases = vec![Case::Sensitive, Case::Insensitive];
+    let over_limit = vec![OverLimit::Attach, OverLimit::Refuse];
+    (
+        any_setting(1..99_u16),
+        any_setting(0..4_usize),
+        any_setting(prop::sample::select(Role::ALL)),
+        any_setting(prop::sample::select(cases)),
+        any_setting(patterns),
+        any_setting(0..4_usize),
+        any_setting(prop::sample::select(over_limit)),
+    )
+        .prop_map(|(priority, limit, role, case, blocked, quarantine_after, over_limit)| {
+            TypeChange { priority, limit, role, case, blocked, quarantine_after, over_limit }
+        })
 }
 
 pub(crate) fn any_preset() -> impl Strategy<Value = Preset> {
@@ -126,6 +175,7 @@ proptest! {
                 Command::Upsert(upsert) => Some(upsert.identities.len()),
                 _ => None,
             };
+            let rules = hub.tenant().policy().clone();
             let outcome = hub.run(command, dry_run);
             let dirty = hub.facts.tenants.get_mut(&TENANT).unwrap().take_dirty();
             let after = hub.tenant().snapshot();
@@ -137,6 +187,7 @@ proptest! {
             if dry_run {
                 prop_assert_eq!(&before, &after);
                 prop_assert!(dirty.is_empty());
+                prop_assert_eq!(&rules, hub.tenant().policy());
             }
             if let Some(resolution) = resolution(&outcome) {
                 let entry = resolution.seq.is_some();

@@ -58,7 +58,7 @@ proptest! {
                     prop_assert_eq!(&again, &*first);
                     prop_assert_eq!(hub.tenant().snapshot(), state);
                 }
-                Outcome::Deleted(_) => {
+                Outcome::Deleted(_) | Outcome::Policy(_) | Outcome::Released(_) => {
                     let again = hub.run_once(command, false, Some(key));
                     prop_assert!(matches!(again, Outcome::Repeated(_)));
                 }

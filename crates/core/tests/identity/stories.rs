@@ -93,6 +93,9 @@ stories! {
     limits
     merges
     placeholders
+    policy
+    policy_of_types
     quarantine
+    release
     two_accounts
 }

@@ -67,6 +67,7 @@ pub(super) async fn change_app(
         | Outcome::Resolved(_)
         | Outcome::Deleted(_)
         | Outcome::Policy(_)
+        | Outcome::Released(_)
         | Outcome::Tenant(_)
         | Outcome::Repeated(_)
         | Outcome::Webhook(_)

@@ -57,12 +57,12 @@ pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()
         }
         Command::Preset { name, preset, on_conflict } => {
             let id = tenant(&*store, &name).await?.id;
-            let policy = SetPolicy { preset: Some(preset), on_conflict };
+            let policy = SetPolicy { preset: Some(preset), on_conflict, ..SetPolicy::default() };
             let outcome = apply(&*store, id, command::Command::SetPolicy(policy)).await?;
-            let Outcome::Policy(tenant) = outcome else {
+            let Outcome::Policy(set) = outcome else {
                 bail!("the store gave an outcome of another kind");
             };
-            print(&tenant);
+            print(&set.tenant);
             Ok(())
         }
     })

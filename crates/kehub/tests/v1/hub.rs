@@ -131,7 +131,8 @@ impl TestHub {
     }
 
     pub(crate) async fn set_policy(&self, preset: Preset, on_conflict: OnConflict) {
-        let policy = SetPolicy { preset: Some(preset), on_conflict: Some(on_conflict) };
+        let (preset, on_conflict) = (Some(preset), Some(on_conflict));
+        let policy = SetPolicy { preset, on_conflict, ..SetPolicy::default() };
         apply(&*self.store, TenantId(1), Command::SetPolicy(policy)).await;
     }
 

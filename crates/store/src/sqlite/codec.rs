@@ -8,6 +8,7 @@ use super::trouble::Trouble;
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
 use kehub_core::customer::{Cell, Fold};
 use kehub_core::journal::Entry;
+use kehub_core::policy::TypeSettings;
 use kehub_core::receipt::Remembered;
 use kehub_core::{AppNumber, Micros, Seq, TenantId, TypeNumber};
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
@@ -356,6 +357,26 @@ pub(super) fn list_blob<T: Serialize>(list: &[T]) -> Result<Option<Vec<u8>>, Tro
 /// The list that was stored as this.
 pub(super) fn list<T: DeserializeOwned>(blob: Option<&[u8]>) -> Result<Vec<T>, Trouble> {
     blob.map_or_else(|| Ok(Vec::new()), decode)
+}
+
+/// What is set for a type as JSON, `None` if nothing is.
+pub(super) fn settings_text(settings: &TypeSettings) -> Result<Option<String>, Trouble> {
+    if settings.is_default() {
+        return Ok(None);
+    }
+    let mut set = serde_json::to_value(settings).map_err(Trouble::broken)?;
+    if let Some(set) = set.as_object_mut() {
+        set.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|it| !it.is_empty()));
+    }
+    Ok(Some(set.to_string()))
+}
+
+/// What is set for a type.
+pub(super) fn settings(text: Option<&str>) -> Result<TypeSettings, Trouble> {
+    text.map_or_else(
+        || Ok(TypeSettings::default()),
+        |text| serde_json::from_str(text).map_err(Trouble::broken),
+    )
 }
 
 /// The name of a variant without content, such as `Refused`.

@@ -10,9 +10,9 @@ use kehub_core::journal::{
 };
 use kehub_core::merge::{Guard, Merge, Verdict};
 use kehub_core::outcome::{ConflictView, IdentityVerdict, ResultKind, Warning};
-use kehub_core::policy::{OnConflict, Preset};
-use kehub_core::receipt::{Remembered, RememberedResolution};
-use kehub_core::{AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq};
+use kehub_core::policy::{self, Case, OnConflict, OverLimit, Preset, TypeSettings};
+use kehub_core::receipt::{Remembered, RememberedPolicy, RememberedResolution};
+use kehub_core::{AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TypeNumber};
 use std::collections::BTreeMap;
 
 fn field(name: &str, value: Option<Value>, effect: FieldEffect) -> ClaimedField {
@@ -172,11 +172,17 @@ fn a_receipt_is_stored_like_this() {
         (remembered(), RESOLVED),
         (Remembered::Deleted(CustomerId(1)), "0181a744656c6574656401"),
         (
-            Remembered::Policy(PolicyState {
+            Remembered::Policy(RememberedPolicy {
                 preset: Preset::Guarded,
                 on_conflict: OnConflict::Keep,
+                version: 3,
+                types: vec![(TypeNumber(2), settings())],
             }),
-            "0181a6506f6c69637992a747756172646564a44b656570",
+            POLICY,
+        ),
+        (
+            Remembered::Released { identity: IdentityNumber(1), owner: Some(CustomerId(2)) },
+            "0181a852656c6561736564920102",
         ),
         (Remembered::App { number: AppNumber(2), created: true }, "0181a34170709202c3"),
     ];
@@ -184,6 +190,56 @@ fn a_receipt_is_stored_like_this() {
         assert_eq!(hex::encode(codec::remembered_blob(&outcome).unwrap()), stored);
         assert_eq!(codec::remembered(&hex::decode(stored).unwrap()).unwrap(), outcome);
     }
+}
+
+/// A policy as it was remembered before types could be set.
+#[test]
+fn an_older_receipt_is_read() {
+    let stored = hex::decode("0181a6506f6c69637992a747756172646564a44b656570").unwrap();
+    let policy = RememberedPolicy {
+        preset: Preset::Guarded,
+        on_conflict: OnConflict::Keep,
+        version: 0,
+        types: Vec::new(),
+    };
+    assert_eq!(codec::remembered(&stored).unwrap(), Remembered::Policy(policy));
+}
+
+fn settings() -> TypeSettings {
+    TypeSettings {
+        priority: Some(5),
+        limit: Some(2),
+        role: Some(policy::Role::Contact),
+        case: Some(Case::Insensitive),
+        blocked: vec!["house-*".into()],
+        quarantine_after: Some(0),
+        over_limit: Some(OverLimit::Attach),
+    }
+}
+
+/// An entry with the records about types and quarantine.
+fn entry_of_policy() -> Entry {
+    let (kind, before, after) = (TypeNumber(2), TypeSettings::default(), settings());
+    let records =
+        vec![Record::TypeChanged { kind, before, after }, Record::Released(IdentityNumber(7))];
+    Entry { touched: Vec::new(), records, ..entry() }
+}
+
+#[test]
+fn records_of_policy_are_stored_like_this() {
+    let blob = codec::entry_blob(&entry_of_policy()).unwrap();
+    assert_eq!(hex::encode(&blob), POLICY_ENTRY);
+    assert_eq!(codec::entry(&hex::decode(POLICY_ENTRY).unwrap()).unwrap(), entry_of_policy());
+}
+
+#[test]
+fn settings_are_stored_like_this() {
+    assert_eq!(codec::settings_text(&settings()).unwrap().as_deref(), Some(SETTINGS));
+    assert_eq!(codec::settings(Some(SETTINGS)).unwrap(), settings());
+    assert_eq!(codec::settings_text(&TypeSettings::default()).unwrap(), None);
+    assert_eq!(codec::settings(None).unwrap(), TypeSettings::default());
+    let limit = TypeSettings { limit: Some(2), ..TypeSettings::default() };
+    assert_eq!(codec::settings_text(&limit).unwrap().as_deref(), Some(r#"{"limit":2}"#));
 }
 
 #[test]
@@ -204,6 +260,12 @@ const ENTRY: &str = "019a0707ce000f424003c0a272310201919501a75072696d61727905020
     c30394a6617474722e61c3c2ff94a46e616d65c0c200c081a64f70656e65649904a6526576696577\
     ab436f6e746163744f6e6c79020102910107c081a744656c6574656492019192010281ad506f6c69\
     63794368616e6765649292a6436f6d706174a44b65657092a747756172646564a44b656570";
+const POLICY: &str = "0181a6506f6c69637994a747756172646564a44b65657003919202970502a7436f6e74616374ab49\
+    6e73656e73697469766591a7686f7573652d2a00a6417474616368";
+const POLICY_ENTRY: &str = "019a0707ce000f424003c0a272310201909281ab547970654368616e676564930297c0c0c0c090c0\
+    c0970502a7436f6e74616374ab496e73656e73697469766591a7686f7573652d2a00a64174746163\
+    6881a852656c656173656407";
+const SETTINGS: &str = r#"{"blocked":["house-*"],"case":"Insensitive","limit":2,"overLimit":"Attach","priority":5,"quarantineAfter":0,"role":"Contact"}"#;
 const RESOLVED: &str = "0181a85265736f6c76656499a64d657267656401a64d6f62696c65929304a54d6f7665640193c0a7\
     496e76616c6964c09102919603a6526576696577ab436f6e746163744f6e6c790101c39481af4964\
     656e74697479496e76616c69640181af4d65726765644f7665724c696d6974a677656368617481ac\

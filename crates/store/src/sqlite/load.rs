@@ -33,7 +33,7 @@ const APPS: &str = "
     FROM app ORDER BY number";
 const TOKEN_KEY: &str = "SELECT token_key FROM hub WHERE id = 1";
 const TYPES: &str = "
-    SELECT key, name FROM identity_type WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+    SELECT key, name, settings FROM identity_type WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
 const DATA_VERSION: &str = "PRAGMA data_version";
 const CUSTOMER: &str = concat!("SELECT ", customer_columns!(), " FROM customer WHERE key = ?1");
 const CUSTOMERS_MERGED_INTO: &str =
@@ -45,6 +45,8 @@ const CARRIERS_EMAIL: &str = "
 const HOME: &str = "SELECT key, source, stage, fields, cells FROM home WHERE key = ?1";
 const IDENTITY_OF_VALUE: &str =
     concat!("SELECT ", identity_columns!(), " FROM identity WHERE type = ?1 AND value = ?2");
+const IDENTITY: &str = concat!("SELECT ", identity_columns!(), " FROM identity WHERE key = ?1");
+const TYPE_USED: &str = "SELECT 1 FROM identity WHERE type = ?1 LIMIT 1";
 const IDENTITIES_OF_HOME: &str =
     concat!("SELECT ", identity_columns!(), " FROM identity WHERE home = ?1 ORDER BY key");
 const MERGES_OF_HOME: &str = "
@@ -71,6 +73,8 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("carriers of an e-mail address", CARRIERS_EMAIL),
     ("home", HOME),
     ("identity of a value", IDENTITY_OF_VALUE),
+    ("identity", IDENTITY),
+    ("a type that is used", TYPE_USED),
     ("identities of a home", IDENTITIES_OF_HOME),
     ("merges of a home", MERGES_OF_HOME),
     ("cannot-links exist", CANNOT_LINKS_EXIST),
@@ -97,7 +101,7 @@ pub(super) struct TenantBefore {
     pub(super) identities: HashMap<IdentityNumber, Option<CustomerId>>,
 }
 
-/// The types of tenants, kept from group to group for as long as no other process writes.
+/// The types of tenants and what is set for them, kept from group to group for as long as no other process writes.
 #[derive(Debug, Default)]
 pub(super) struct TypesCache {
     data_version: i64,
@@ -168,6 +172,7 @@ fn needs_directory(command: &Command) -> bool {
         | Command::Delete(_)
         | Command::Webhook(_)
         | Command::Deliver(_)
+        | Command::Release(_)
         | Command::Probe => false,
     }
 }
@@ -215,7 +220,12 @@ pub(super) fn types(conn: &Connection, tenant: TenantId) -> Result<Vec<IdentityT
     let first = codec::type_key(tenant, TypeNumber(0));
     let last = codec::type_key(tenant, TypeNumber(u16::MAX));
     rows::all(conn, TYPES, (first, last), |row| {
-        Ok(IdentityType { number: codec::type_of(row.get(0)?), name: row.get(1)? })
+        let settings: Option<Box<str>> = row.get(2)?;
+        Ok(IdentityType {
+            number: codec::type_of(row.get(0)?),
+            name: row.get(1)?,
+            settings: codec::settings(settings.as_deref())?,
+        })
     })
 }
 
@@ -226,6 +236,14 @@ pub(super) fn policy_of_types(types: Vec<IdentityType>) -> Policy {
         policy.add_type(kind);
     }
     policy
+}
+
+/// The rules of a tenant, if there is one.
+pub(super) fn policy(conn: &Connection, tenant: TenantId) -> Result<Option<Policy>, Trouble> {
+    let Some(head) = rows::first(conn, TENANT, [tenant.0], policy_head)? else { return Ok(None) };
+    let mut policy = policy_of_types(types(conn, tenant)?);
+    (policy.preset, policy.on_conflict, policy.version) = head;
+    Ok(Some(policy))
 }
 
 /// The row of a customer id, whatever has become of it.
@@ -279,12 +297,8 @@ impl<'c> Loader<'c> {
     ) -> Result<Option<Loader<'c>>, Trouble> {
         let row =
             rows::first(conn, TENANT, [tenant.0], |row| Ok((policy_head(row)?, counters(row)?)))?;
-        let Some(((preset, on_conflict, version), counters)) = row else {
-            return Ok(None);
-        };
-        policy.preset = preset;
-        policy.on_conflict = on_conflict;
-        policy.version = version;
+        let Some((head, counters)) = row else { return Ok(None) };
+        (policy.preset, policy.on_conflict, policy.version) = head;
         let links = rows::first(conn, CANNOT_LINKS_EXIST, codec::key_range(tenant), rows::integer)?;
         Ok(Some(Loader {
             conn,
@@ -307,6 +321,19 @@ impl<'c> Loader<'c> {
             if let Some(identity) = identity_of_value(self.conn, self.tenant, key)? {
                 found.push((identity.number, identity.home));
                 self.identity(identity);
+            }
+        }
+        for number in &needs.numbers {
+            let Some(key) = codec::key(self.tenant, number.0) else { continue };
+            if let Some(identity) = rows::first(self.conn, IDENTITY, [key], rows::identity)? {
+                found.push((identity.number, identity.home));
+                self.identity(identity);
+            }
+        }
+        for kind in &needs.types {
+            let key = codec::type_key(self.tenant, *kind);
+            if rows::first(self.conn, TYPE_USED, [key], rows::integer)?.is_some() {
+                self.facts.load_used_type(*kind);
             }
         }
         for (number, home) in found {

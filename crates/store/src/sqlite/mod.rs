@@ -36,6 +36,7 @@ use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
 use kehub_core::journal::Entry;
 use kehub_core::outcome::Outcome;
+use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, WebhookId};
 use rusqlite::Connection;
@@ -189,6 +190,10 @@ impl Store for SqliteStore {
     ) -> Result<Vec<OwnedIdentity>, StoreError> {
         let (kind, value) = (kind.map(str::to_owned), value.to_owned());
         self.read(move |conn| query::identities_named(conn, tenant, kind.as_deref(), &value)).await
+    }
+
+    async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
+        self.read(move |conn| load::policy(conn, tenant)).await
     }
 
     async fn journal(

@@ -200,13 +200,11 @@ pub(super) fn identities_named(
     let types = types_of(conn, tenant)?;
     let wanted = kind.map(canonical::type_key);
     let mut found = Vec::new();
-    for (number, name) in &types {
-        let type_key = canonical::type_key(name);
-        if wanted.as_ref().is_some_and(|wanted| *wanted != type_key) {
+    for kind in types.values() {
+        if wanted.as_ref().is_some_and(|wanted| *wanted != kind.key()) {
             continue;
         }
-        let value = canonical::identity_value(&type_key, value).into();
-        let key = IdentityKey { kind: *number, value };
+        let key = IdentityKey { kind: kind.number, value: kind.canonical(value).into() };
         let Some(identity) = load::identity_of_value(conn, tenant, &key)? else { continue };
         let Some(home) = identity.home else { continue };
         if let Some(owner) = survivor(conn, tenant, home)? {
@@ -220,15 +218,15 @@ pub(super) fn identities_named(
 fn types_of(
     conn: &Connection,
     tenant: TenantId,
-) -> Result<BTreeMap<TypeNumber, Box<str>>, Trouble> {
+) -> Result<BTreeMap<TypeNumber, IdentityType>, Trouble> {
     let types = load::types(conn, tenant)?;
-    Ok(types.into_iter().map(|IdentityType { number, name }| (number, name)).collect())
+    Ok(types.into_iter().map(|kind| (kind.number, kind)).collect())
 }
 
 fn owned(
     owner: CustomerId,
     identity: Identity,
-    types: &BTreeMap<TypeNumber, Box<str>>,
+    types: &BTreeMap<TypeNumber, IdentityType>,
 ) -> Result<OwnedIdentity, Trouble> {
     let kind = type_name(&identity, types)?;
     Ok(OwnedIdentity { owner, kind, identity })
@@ -236,10 +234,10 @@ fn owned(
 
 fn type_name(
     identity: &Identity,
-    types: &BTreeMap<TypeNumber, Box<str>>,
+    types: &BTreeMap<TypeNumber, IdentityType>,
 ) -> Result<Box<str>, Trouble> {
     let missing = || Trouble::broken(format!("identity {} has no type", identity.number));
-    types.get(&identity.key.kind).cloned().ok_or_else(missing)
+    types.get(&identity.key.kind).map(|kind| kind.name.clone()).ok_or_else(missing)
 }
 
 /// Entries of the journal after a place.

@@ -21,7 +21,8 @@ macro_rules! customer_columns {
 /// The columns of [`identity`].
 macro_rules! identity_columns {
     () => {
-        "key, type, value, raw, name, scope, home, quarantine, companions, apps"
+        "key, type, value, raw, name, scope, home, quarantine, companions, apps, \
+         pardoned"
     };
 }
 /// The columns of [`conflict`].
@@ -142,6 +143,7 @@ pub(super) fn identity(row: &Row<'_>) -> Result<Identity, Trouble> {
         companions: codec::list(blob(8)?)?,
         quarantine: if row.get(7)? { Quarantine::Yes } else { Quarantine::No },
         apps: codec::list(blob(9)?)?,
+        pardoned: row.get(10)?,
     })
 }
 

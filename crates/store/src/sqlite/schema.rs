@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 /// The migrations, oldest first. One that has been released is never changed.
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/sqlite/0001_start.sql")),
+    (3, include_str!("../../migrations/sqlite/0003_policy.sql")),
     (4, include_str!("../../migrations/sqlite/0004_receipts.sql")),
     (5, include_str!("../../migrations/sqlite/0005_webhooks.sql")),
 ];

@@ -81,6 +81,7 @@ pub(super) fn facts(conn: &Connection, requests: &[Request]) -> Result<Option<We
             | Command::Attach(_)
             | Command::Delete(_)
             | Command::SetPolicy(_)
+            | Command::Release(_)
             | Command::CreateTenant(_)
             | Command::ChangeApp(_)
             | Command::Probe => continue,

@@ -44,16 +44,20 @@ const APP_UPSERT: &str = "
         name = excluded.name, secret_hash = excluded.secret_hash,
         key_version = excluded.key_version, permissions = excluded.permissions,
         revoked_at = excluded.revoked_at";
-const TYPE_INSERT: &str = "INSERT INTO identity_type (key, name) VALUES (?1, ?2)";
+const TYPE_UPSERT: &str = "
+    INSERT INTO identity_type (key, name, settings) VALUES (?1, ?2, ?3)
+    ON CONFLICT (key) DO UPDATE SET settings = excluded.settings";
 const IDENTITY_INSERT: &str = "
-    INSERT INTO identity (key, type, value, raw, name, scope, home, quarantine, companions, apps)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    INSERT INTO identity (key, type, value, raw, name, scope, home, quarantine, companions, apps,
+                          pardoned)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const IDENTITY_UPDATE: &str = "
-    UPDATE identity SET name = ?2, scope = ?3, quarantine = ?4, companions = ?5, apps = ?6
+    UPDATE identity SET name = ?2, scope = ?3, quarantine = ?4, companions = ?5, apps = ?6,
+        pardoned = ?7
     WHERE key = ?1";
 const IDENTITY_REHOME: &str = "
     UPDATE identity SET name = ?2, scope = ?3, quarantine = ?4, companions = ?5, apps = ?6,
-        home = ?7
+        pardoned = ?7, home = ?8
     WHERE key = ?1";
 const CUSTOMER_INSERT: &str = "
     INSERT INTO customer (key, homes, rev, head, fields, cells, live, survivor, updated_at,
@@ -195,7 +199,8 @@ impl TenantWriter<'_> {
         for number in &dirty.types {
             let kind = loaded(self.facts.policy().type_of(*number))?;
             let key = codec::type_key(self.tenant, *number);
-            self.conn.prepare_cached(TYPE_INSERT)?.execute((key, &*kind.name))?;
+            let settings = codec::settings_text(&kind.settings)?;
+            self.conn.prepare_cached(TYPE_UPSERT)?.execute((key, &*kind.name, settings))?;
         }
         for number in &dirty.identities {
             self.identity(loaded(self.facts.identity(*number))?)?;
@@ -236,22 +241,23 @@ impl TenantWriter<'_> {
         let quarantine = identity.quarantine == Quarantine::Yes;
         let companions = codec::list_blob(&identity.companions)?;
         let apps = codec::list_blob(&identity.apps)?;
-        let (name, scope) = (&identity.name, &identity.scope);
+        let (name, scope, pardoned) = (&identity.name, &identity.scope, identity.pardoned);
         match self.before.identities.get(&identity.number) {
             Some(before) if *before == identity.home => self
                 .conn
                 .prepare_cached(IDENTITY_UPDATE)?
-                .execute(params![key, name, scope, quarantine, companions, apps])?,
+                .execute(params![key, name, scope, quarantine, companions, apps, pardoned])?,
             Some(_) => self
                 .conn
                 .prepare_cached(IDENTITY_REHOME)?
-                .execute(params![key, name, scope, quarantine, companions, apps, home])?,
+                .execute(params![key, name, scope, quarantine, companions, apps, pardoned, home])?,
             None => {
                 let kind = codec::type_key(self.tenant, identity.key.kind);
                 let value = &identity.key.value;
                 let raw = (identity.raw != *value).then_some(&identity.raw);
                 self.conn.prepare_cached(IDENTITY_INSERT)?.execute(params![
-                    key, kind, value, raw, name, scope, home, quarantine, companions, apps
+                    key, kind, value, raw, name, scope, home, quarantine, companions, apps,
+                    pardoned
                 ])?
             }
         };

@@ -52,6 +52,9 @@ contract! {
         an_app_can_be_rotated_revoked_and_permitted,
         an_app_belongs_to_its_tenant,
         a_policy_change_rules_the_next_upsert,
+        what_is_set_for_a_type_rules_the_next_upsert,
+        case_is_fixed_once_a_type_has_identities,
+        a_released_identity_matches_again,
         a_tenant_sees_nothing_of_another,
     },
     lists::{

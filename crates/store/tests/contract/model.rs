@@ -4,8 +4,8 @@ use crate::receipts::keyed;
 use crate::support::{Rig, TENANT, identity};
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
 use kehub_core::command::{Attach, Command, FieldsSent, Put, Request, SetPolicy, Upsert};
-use kehub_core::policy::{OnConflict, Policy, Preset};
-use kehub_core::{CustomerId, Seq};
+use kehub_core::policy::{Case, OnConflict, OverLimit, Policy, Preset, Role, Setting, TypeChange};
+use kehub_core::{CustomerId, IdentityNumber, Seq};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -78,14 +78,49 @@ fn any_command() -> impl Strategy<Value = Command> {
     let attach = (customer(), prop::sample::select(WORDS)).prop_map(|(customer, word)| {
         Command::Attach(Attach { customer, identity: identity(word) })
     });
-    let policy = prop::option::of(prop::sample::select(vec![Preset::Compat, Preset::Guarded]))
-        .prop_map(|preset| Command::SetPolicy(SetPolicy { preset, on_conflict: None }));
     prop_oneof![
         14 => upsert,
         3 => put,
         2 => attach,
         1 => customer().prop_map(Command::Delete),
-        1 => policy,
+        2 => any_policy().prop_map(Command::SetPolicy),
+        1 => (1..12_i64).prop_map(|number| Command::Release(IdentityNumber(number))),
+    ]
+}
+
+fn any_policy() -> impl Strategy<Value = SetPolicy> {
+    let preset = prop::option::of(prop::sample::select(vec![Preset::Compat, Preset::Guarded]));
+    let names = prop::sample::select(vec!["crm-account", "Mobile", "wechat", "cookie", "new"]);
+    let types = prop::collection::vec((names.prop_map(str::to_owned), any_change()), 0..3);
+    (preset, types).prop_map(|(preset, types)| SetPolicy { preset, on_conflict: None, types })
+}
+
+/// Sets one thing, or sets it back; some of it is refused.
+fn any_change() -> impl Strategy<Value = TypeChange> {
+    fn setting<T: std::fmt::Debug>(
+        value: impl Strategy<Value = T>,
+    ) -> impl Strategy<Value = Setting<T>> {
+        prop_oneof![
+            1 => Just(()).prop_map(|()| Setting::Default),
+            4 => value.prop_map(Setting::Value),
+        ]
+    }
+    let keep = TypeChange::default;
+    let cases = vec![Case::Sensitive, Case::Insensitive];
+    let choices = vec![OverLimit::Attach, OverLimit::Refuse];
+    let patterns = prop::sample::subsequence(vec!["A1", "*2", "1380000000*3"], 0..3)
+        .prop_map(|patterns| patterns.into_iter().map(str::to_owned).collect());
+    prop_oneof![
+        setting(1..99_u16).prop_map(move |priority| TypeChange { priority, ..keep() }),
+        setting(0..4_usize).prop_map(move |limit| TypeChange { limit, ..keep() }),
+        setting(prop::sample::select(Role::ALL))
+            .prop_map(move |role| TypeChange { role, ..keep() }),
+        setting(prop::sample::select(cases)).prop_map(move |case| TypeChange { case, ..keep() }),
+        setting(patterns).prop_map(move |blocked| TypeChange { blocked, ..keep() }),
+        setting(0..4_usize)
+            .prop_map(move |quarantine_after| TypeChange { quarantine_after, ..keep() }),
+        setting(prop::sample::select(choices))
+            .prop_map(move |over_limit| TypeChange { over_limit, ..keep() }),
     ]
 }
 
@@ -121,6 +156,10 @@ async fn told(groups: &Groups) {
     }
     let expected = model.store.snapshot(TENANT).await.unwrap();
     let found = engine.store.snapshot(TENANT).await.unwrap();
+    assert_eq!(
+        model.store.policy(TENANT).await.unwrap(),
+        engine.store.policy(TENANT).await.unwrap()
+    );
     assert_eq!(found.audit(), Vec::<String>::new());
     assert_eq!(expected, found);
     let journal = engine.store.journal(TENANT, Seq(0), 1_000).await.unwrap();

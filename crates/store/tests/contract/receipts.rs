@@ -75,7 +75,7 @@ pub(crate) async fn every_command_that_a_key_can_come_with_is_remembered(rig: &R
         secret_hash: [1; 32],
         permissions: vec![Permission::CustomersRead],
     };
-    let guarded = SetPolicy { preset: Some(Preset::Guarded), on_conflict: None };
+    let guarded = SetPolicy { preset: Some(Preset::Guarded), ..SetPolicy::default() };
     let commands = [
         upsert(&["a1", "m1"], &[]),
         Command::Put(Put { customer: one, fields: fields(&[("name", "Li")]) }),

@@ -68,6 +68,7 @@ pub(crate) async fn customer_delete(call: Call) -> Result<Response, Refused> {
         Outcome::Refused(refused) => Err(refusal(refused, Form::Listed, &call)),
         Outcome::Resolved(_)
         | Outcome::Policy(_)
+        | Outcome::Released(_)
         | Outcome::Tenant(_)
         | Outcome::App { .. }
         | Outcome::Repeated(_)

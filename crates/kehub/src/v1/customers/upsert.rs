@@ -193,6 +193,9 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
         | Refusal::TenantExists(_)
         | Refusal::AppMissing
         | Refusal::AppTaken
+        | Refusal::IdentityMissing(_)
+        | Refusal::NotQuarantined(_)
+        | Refusal::TypesNotSet(_)
         | Refusal::Webhook(_) => unexpected(),
     }
 }
@@ -235,6 +238,7 @@ pub(crate) fn resolved(
         Outcome::Refused(refused) => Err(refusal(refused, form, call)),
         Outcome::Deleted(_)
         | Outcome::Policy(_)
+        | Outcome::Released(_)
         | Outcome::Tenant(_)
         | Outcome::App { .. }
         | Outcome::Repeated(_)
