@@ -10,3 +10,4 @@ pub mod credentials;
 pub mod server;
 mod telemetry;
 mod v1;
+mod wire;

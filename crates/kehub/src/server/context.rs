@@ -4,7 +4,7 @@ use super::access::Caller;
 use super::hub::Hub;
 use super::layers::Arrival;
 use super::problem::Problem;
-use crate::v1::wire::query::Query;
+use crate::wire::query::Query;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;

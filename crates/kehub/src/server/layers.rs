@@ -4,7 +4,7 @@
 use super::access::Caller;
 use super::hub::Hub;
 use super::problem::Problem;
-use crate::v1::wire::query::Query;
+use crate::wire::query::Query;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};

@@ -1,9 +1,9 @@
 //! `GET /security/accesstoken`.
 
-use super::wire::query::Query;
 use crate::server::Hub;
 use crate::server::problem::{Problem, json};
 use crate::server::tokens::LIFE_SECONDS;
+use crate::wire::query::Query;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -2,7 +2,7 @@
 
 use super::filter::{Selected, Selection};
 use super::resolution::ResolutionBody;
-use super::time;
+use crate::wire::time;
 use kehub_core::CustomerId;
 use kehub_core::attribute::{Access, Attribute, FieldKey, Kind, Value};
 use kehub_core::command::FieldsSent;

@@ -1,7 +1,7 @@
 //! What callers may ask for beside the v1 wire: it changes no shape unless it is asked for (W39).
 
-use super::query::Query;
 use crate::v1::problem::FieldError;
+use crate::wire::query::Query;
 use axum::http::HeaderMap;
 use kehub_core::policy::OnConflict;
 

@@ -1,20 +1,15 @@
 //! Fields and identities as bodies carry them (W6, W8, W28, W29, W33, W35). Every reader collects
 //! all problems instead of stopping at the first.
 
-use super::json::{Json, Object, shortened};
-use super::time;
 use crate::v1::problem::FieldError;
-use kehub_core::attribute::{
-    self, Access, Attribute, FieldKey, FieldProblem, Kind, Value, parse_custom,
-};
+use crate::wire::json::{Json, Object, shortened};
+use crate::wire::values;
+use kehub_core::attribute::{Access, Attribute, FieldKey, FieldProblem, Value};
 use kehub_core::command::{FieldsSent, IdentitySent};
 use kehub_core::limits::{
     IDENTITY_NAME_CHARS_MAX, IDENTITY_TYPE_CHARS_MAX, IDENTITY_VALUE_CHARS_MAX,
 };
 use kehub_core::{CustomerId, canonical};
-
-/// From here on a JSON number may stand for several whole numbers, so it is no text any more.
-const EXACT_NUMBER_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// What `null` and an empty text mean (W6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,19 +71,10 @@ impl Reader {
     }
 
     fn value(&mut self, attribute: Attribute, json: &Json<'_>) -> Option<Value> {
-        let is_text = matches!(attribute.kind(), Kind::Text(_));
-        if is_text && let Some(problem) = inexact(json) {
+        values::builtin(attribute, json).unwrap_or_else(|problem| {
             self.problem(attribute.name(), &problem);
-            return None;
-        }
-        let mut digits = String::new();
-        match attribute::parse(attribute.kind(), json.raw(&mut digits), &time::parse) {
-            Ok(value) => value,
-            Err(problem) => {
-                self.problem(attribute.name(), &problem);
-                None
-            }
-        }
+            None
+        })
     }
 
     fn custom(&mut self, json: &Json<'_>, sent: &mut FieldsSent) {
@@ -111,19 +97,10 @@ impl Reader {
         }
         for (name, json) in object.iter() {
             let field = || format!("attr.{}", shortened(name));
-            let Some(key) = FieldKey::custom(name) else {
-                let expected = "a key of letters, digits, `_`, `.` and `-`, at most 64, \
-                                that begins with a letter or `_`";
-                self.unfit(field(), expected, "another key");
-                continue;
-            };
-            if matches!(json, Json::Large(_)) {
-                self.unfit(field(), "a number below 2^63", "a larger one");
-                continue;
-            }
-            match parse_custom(json.raw(&mut String::new())) {
-                Ok(None) if self.empty == Empty::NotGiven => (),
-                Ok(value) => {
+            let read = values::custom_key(name).and_then(|key| Ok((key, values::custom(json)?)));
+            match read {
+                Ok((_, None)) if self.empty == Empty::NotGiven => (),
+                Ok((key, value)) => {
                     sent.values.insert(key, value);
                 }
                 Err(problem) => self.problem(field(), &problem),
@@ -135,8 +112,8 @@ impl Reader {
     /// before the names of its fields. A missing type or value is empty text (W28).
     pub(crate) fn identity(&mut self, place: &str, item: &Object<'_>) -> IdentitySent {
         let mut part = |key: &str, chars_max: usize| {
-            let text = item.get(key).map_or(Ok(String::new()), text_of);
-            let text = text.and_then(|text| fitting(text, chars_max));
+            let text =
+                item.get(key).map_or(Ok(String::new()), |json| values::text(json, chars_max));
             text.unwrap_or_else(|problem| {
                 self.problem(format!("{place}{key}"), &problem);
                 String::new()
@@ -185,60 +162,6 @@ impl Reader {
 pub(crate) fn is_whole(identity: &IdentitySent) -> bool {
     !canonical::cleaned(&identity.kind).is_empty()
         && !canonical::cleaned(&identity.value).is_empty()
-}
-
-/// Why a JSON number has no exact text, if it has none.
-fn inexact(json: &Json<'_>) -> Option<FieldProblem> {
-    match json {
-        Json::Real(number) if number.abs() >= EXACT_NUMBER_MAX => Some(FieldProblem {
-            expected: "text".to_owned(),
-            found: "a number of too many digits".to_owned(),
-        }),
-        Json::Null
-        | Json::Flag(_)
-        | Json::Integer(_)
-        | Json::Large(_)
-        | Json::Real(_)
-        | Json::Text(_)
-        | Json::Array(_)
-        | Json::Object(_) => None,
-    }
-}
-
-/// Text, or a number as text; `null` is empty.
-fn text_of(json: &Json<'_>) -> Result<String, FieldProblem> {
-    if let Some(problem) = inexact(json) {
-        return Err(problem);
-    }
-    match json {
-        Json::Null => Ok(String::new()),
-        Json::Text(text) => Ok(text.clone().into_owned()),
-        Json::Integer(number) => Ok(number.to_string()),
-        Json::Large(number) => Ok(number.to_string()),
-        Json::Real(number) => Ok(number.to_string()),
-        Json::Flag(flag) => Ok(flag.to_string()),
-        Json::Array(_) | Json::Object(_) => {
-            Err(FieldProblem { expected: "text".to_owned(), found: json.found().to_owned() })
-        }
-    }
-}
-
-/// Text within its limit, counted without what is trimmed.
-fn fitting(text: String, chars_max: usize) -> Result<String, FieldProblem> {
-    if text.contains('\0') {
-        return Err(FieldProblem {
-            expected: "text without U+0000".to_owned(),
-            found: "text with U+0000".to_owned(),
-        });
-    }
-    let chars = if text.len() > chars_max { canonical::cleaned(&text).chars().count() } else { 0 };
-    if chars > chars_max {
-        return Err(FieldProblem {
-            expected: format!("at most {chars_max} characters"),
-            found: format!("{chars} characters"),
-        });
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

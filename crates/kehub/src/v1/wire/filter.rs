@@ -1,8 +1,8 @@
 //! Filters, pages, orders and selections of lists (W13 to W20).
 
-use super::query::{NotText, Query};
-use super::time;
 use crate::v1::problem::FieldError;
+use crate::wire::query::{NotText, Query};
+use crate::wire::time;
 use kehub_core::attribute::{Attribute, FieldKey};
 use kehub_core::filter::{Condition, Filter, Order, Period, SortKey};
 use kehub_core::{CustomerId, canonical};

@@ -5,7 +5,4 @@ pub(crate) mod answer;
 pub(crate) mod extras;
 pub(crate) mod fields;
 pub(crate) mod filter;
-pub(crate) mod json;
-pub(crate) mod query;
 pub(crate) mod resolution;
-pub(crate) mod time;
