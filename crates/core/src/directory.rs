@@ -19,7 +19,7 @@ pub struct Tenant {
     pub created_at: Micros,
 }
 
-/// What an app may do. Each call of the wire maps to one (wire W38).
+/// What an app may do. Each call maps to one (wire W38).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Permission {
     /// See customers and identities.
@@ -30,6 +30,18 @@ pub enum Permission {
     CustomersDelete,
     /// Attach identities.
     IdentitiesWrite,
+    /// Erase everything that is held about a customer.
+    CustomersErase,
+    /// Merge customers by hand, undo merges, move identities, settle conflicts.
+    IdentitiesMerge,
+    /// Change how identities are resolved.
+    PoliciesWrite,
+    /// Follow what changes.
+    ChangesRead,
+    /// Say who is told of changes.
+    WebhooksAdmin,
+    /// Create apps, and say what they may do.
+    AppsAdmin,
 }
 
 impl Permission {
@@ -39,6 +51,12 @@ impl Permission {
         Permission::CustomersWrite,
         Permission::CustomersDelete,
         Permission::IdentitiesWrite,
+        Permission::CustomersErase,
+        Permission::IdentitiesMerge,
+        Permission::PoliciesWrite,
+        Permission::ChangesRead,
+        Permission::WebhooksAdmin,
+        Permission::AppsAdmin,
     ];
 
     /// The name that people type.
@@ -48,6 +66,12 @@ impl Permission {
             Permission::CustomersWrite => "customers.write",
             Permission::CustomersDelete => "customers.delete",
             Permission::IdentitiesWrite => "identities.write",
+            Permission::CustomersErase => "customers.erase",
+            Permission::IdentitiesMerge => "identities.merge",
+            Permission::PoliciesWrite => "policies.write",
+            Permission::ChangesRead => "changes.read",
+            Permission::WebhooksAdmin => "webhooks.admin",
+            Permission::AppsAdmin => "apps.admin",
         }
     }
 

@@ -3,6 +3,7 @@
 //! [`server`] answers calls, [`cli`] is what operators type. Handlers hold a store of
 //! `kehub_store` and know nothing of SQL.
 
+mod api;
 pub mod cli;
 pub mod clock;
 mod config;

@@ -48,6 +48,14 @@ pub trait Store: fmt::Debug + Send + Sync {
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError>;
 
+    /// The customer that answers for an id with what belongs to it, as of one moment; `None` as
+    /// for [`Store::customer`].
+    async fn customer_whole(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<WholeCustomer>, StoreError>;
+
     /// The live customers that match, in order. A redirecting id in the filter stands for its
     /// survivor, which is answered once.
     async fn customers(
@@ -127,6 +135,17 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Finishes what was accepted, writes what may be written behind, and refuses everything
     /// afterwards. May be called more than once.
     async fn close(&self) -> Result<(), StoreError>;
+}
+
+/// A customer with what belongs to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WholeCustomer {
+    /// The customer: a live one.
+    pub customer: Customer,
+    /// The ids that redirect to it, in order.
+    pub merged: Vec<CustomerId>,
+    /// Its identities, by number.
+    pub identities: Vec<OwnedIdentity>,
 }
 
 /// An identity and the customer that owns it.

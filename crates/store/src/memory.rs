@@ -3,6 +3,7 @@
 
 use crate::{
     Batch, FeedPage, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError, TypedIdentity,
+    WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::customer::Customer;
@@ -86,6 +87,22 @@ impl Store for MemoryStore {
     ) -> Result<Option<Customer>, StoreError> {
         let state = self.open_state()?;
         Ok(state.tenant(tenant).and_then(|facts| facts.survivor(id)).cloned())
+    }
+
+    async fn customer_whole(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<WholeCustomer>, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(None) };
+        let Some(customer) = facts.survivor(id).cloned() else { return Ok(None) };
+        let owner = customer.id;
+        let homes = facts.homes_of(owner).into_iter();
+        let merged = homes.filter(|home| *home != owner).collect();
+        let held = facts.held_by(owner);
+        let identities = held.filter_map(|identity| owned(facts, owner, identity)).collect();
+        Ok(Some(WholeCustomer { customer, merged, identities }))
     }
 
     async fn customers(

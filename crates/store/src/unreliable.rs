@@ -3,6 +3,7 @@
 
 use crate::{
     Batch, FeedPage, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError, TypedIdentity,
+    WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::customer::Customer;
@@ -88,6 +89,15 @@ impl Store for UnreliableStore {
     ) -> Result<Option<Customer>, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.customer(tenant, id).await)
+    }
+
+    async fn customer_whole(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<WholeCustomer>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.customer_whole(tenant, id).await)
     }
 
     async fn customers(

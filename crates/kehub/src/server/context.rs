@@ -53,6 +53,14 @@ impl Call {
         Query::new(self.uri.query())
     }
 
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    pub(crate) fn now(&self) -> Micros {
+        self.now
+    }
+
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -64,21 +72,9 @@ impl Call {
         last.parse().map(CustomerId).map_err(|_| Problem::CustomerMissing)
     }
 
-    /// The whole body, whatever its content type says (W32); at most as large as set (W34).
+    /// The whole body.
     pub(crate) async fn read(&self, body: Body) -> Result<Bytes, Problem> {
-        let bytes_max = self.hub.settings().body_bytes_max;
-        let announced = usize::try_from(body.size_hint().lower());
-        if announced.is_ok_and(|bytes| bytes > bytes_max) {
-            return Err(Problem::BodyTooLarge);
-        }
-        // A body that does not come is the caller's fault, and nothing was stored: it must run out
-        // of time before the request as a whole does.
-        let patience = self.hub.settings().request_timeout.mul_f32(0.9);
-        match tokio::time::timeout(patience, Limited::new(body, bytes_max).collect()).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::BodyTooLarge),
-            Ok(Err(_)) | Err(_) => Err(Problem::BodyBroken),
-        }
+        read(&self.hub, body).await
     }
 
     /// Applies a command in the name of the caller.
@@ -93,5 +89,22 @@ impl Call {
         self.hub
             .apply(command::Request { tenant, origin, dry_run, idempotency: None, command })
             .await
+    }
+}
+
+/// The whole body, whatever its content type says (W32); at most as large as set (W34).
+pub(crate) async fn read(hub: &Hub, body: Body) -> Result<Bytes, Problem> {
+    let bytes_max = hub.settings().body_bytes_max;
+    let announced = usize::try_from(body.size_hint().lower());
+    if announced.is_ok_and(|bytes| bytes > bytes_max) {
+        return Err(Problem::BodyTooLarge);
+    }
+    // A body that does not come is the caller's fault, and nothing was stored: it must run out of
+    // time before the request as a whole does.
+    let patience = hub.settings().request_timeout.mul_f32(0.9);
+    match tokio::time::timeout(patience, Limited::new(body, bytes_max).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::BodyTooLarge),
+        Ok(Err(_)) | Err(_) => Err(Problem::BodyBroken),
     }
 }

@@ -1,6 +1,7 @@
 //! `/docs`: the description of the API as a page that needs no other host and no script.
 
 use super::openapi;
+use crate::api::problem::Code;
 use axum::body::Bytes;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -56,7 +57,9 @@ fn render(document: &Value) -> String {
     for (name, schema) in members(at(document, "/components/schemas")) {
         page.shape(name, schema);
     }
-    page.raw("</section></main></body></html>\n");
+    page.raw("</section>");
+    page.problems();
+    page.raw("</main></body></html>\n");
     page.0
 }
 
@@ -137,6 +140,23 @@ impl Page {
         self.raw("</b> ");
     }
 
+    /// The codes of problems under `/api`; each problem names its place here as its type.
+    fn problems(&mut self) {
+        self.raw("<section><h2>Problems</h2><dl>");
+        for code in Code::ALL {
+            self.raw("<dt id=\"problem-");
+            self.text(code.name());
+            self.raw("\"><code>");
+            self.text(code.name());
+            self.raw("</code></dt>");
+            self.tag("dd", |page| {
+                page.text(&format!("{} {}. ", code.status(), code.title()));
+                page.tag("i", |page| page.text(&format!("retry: {}", code.retry().name())));
+            });
+        }
+        self.raw("</dl></section>");
+    }
+
     fn operation(&mut self, path: &str, method: &str, operation: &Value) {
         self.raw("<article id=\"");
         self.text(text(&operation["operationId"]));
@@ -149,8 +169,11 @@ impl Page {
         if operation["description"].is_string() {
             self.prose("p", text(&operation["description"]));
         }
-        if operation["security"].is_array() {
+        if list(&operation["security"]).is_empty() && operation["security"].is_array() {
             self.raw("<p class=\"note\">No token is needed.</p>");
+        }
+        if let Some(permission) = operation["x-permission"].as_str() {
+            self.prose("p", &format!("Needs the permission `{permission}`."));
         }
         self.parameters(list(&operation["parameters"]));
         for (_, content) in members(at(operation, "/requestBody/content")) {

@@ -4,6 +4,7 @@
 use super::access::Caller;
 use super::hub::Hub;
 use super::problem::Problem;
+use crate::api;
 use crate::wire::query::Query;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::AUTHORIZATION;
@@ -12,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use kehub_core::Micros;
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 use tracing::info;
@@ -34,8 +36,9 @@ pub(crate) async fn surround(State(hub): State<Hub>, mut request: Request, next:
     let method = request.method().clone();
     let now = hub.clock().now();
     let request_id = hub.next_request_id();
-    let query = Query::new(request.uri().query());
-    let caller = caller(&hub, query, request.headers(), now);
+    let in_api = api::is_under(request.uri().path());
+    let token = if in_api { bearer(request.headers()).map(Cow::Borrowed) } else { token(&request) };
+    let caller = token.and_then(|token| hub.access().caller(&token, now).cloned());
     let app = caller.as_ref().map(|caller| caller.app.number.0);
     request.extensions_mut().insert(Arrival { now, request_id: request_id.clone(), caller });
 
@@ -45,6 +48,9 @@ pub(crate) async fn surround(State(hub): State<Hub>, mut request: Request, next:
         Err(_) if method == Method::GET => Problem::NotApplied.into_response(),
         Err(_) => Problem::OutcomeUnknown.into_response(),
     };
+    if in_api {
+        api::problem::finish(&mut response, &request_id);
+    }
 
     let status = response.status().as_u16();
     let took = started.elapsed();
@@ -63,14 +69,11 @@ pub(crate) fn panicked(_message: Box<dyn Any + Send>) -> Response {
     Problem::Internal.into_response()
 }
 
-/// Who asks: the query token wins; only without one the header counts (W25).
-fn caller(hub: &Hub, query: Query<'_>, headers: &HeaderMap, now: Micros) -> Option<Arc<Caller>> {
-    let in_query = query.text("access_token").ok()?;
-    let token = match &in_query {
-        Some(token) => token,
-        None => bearer(headers)?,
-    };
-    hub.access().caller(token, now).cloned()
+/// The token of a call to the v1 wire: the one in the query wins; only without one the header
+/// counts (W25). A call to the own API has it in the header only: addresses are logged on the way.
+fn token(request: &Request) -> Option<Cow<'_, str>> {
+    let in_query = Query::new(request.uri().query()).text("access_token").ok()?;
+    in_query.or_else(|| bearer(request.headers()).map(Cow::Borrowed))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -1,7 +1,7 @@
 //! The server around the wire: who may ask, how long and how much, what is logged and counted.
 
 mod access;
-mod context;
+pub(crate) mod context;
 mod docs;
 mod hub;
 mod layers;

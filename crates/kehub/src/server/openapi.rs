@@ -1,8 +1,9 @@
 //! The description of the API: `utoipa` ties each operation to the handler that answers it, the
-//! rest is what [`crate::v1::document`] tells about it.
+//! rest is what [`crate::v1::document`] and [`crate::api::describe`] tell about it.
 
 use super::problem;
 use super::router::described;
+use crate::api::describe;
 use crate::v1::{document, schemas};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -10,9 +11,10 @@ use serde_json::{Map, Value, json};
 use std::sync::LazyLock;
 
 const ABOUT: &str = "Kehub decides while a request is being answered which customer it is about. \
-Calls under `/v1` speak the v1 wire of DM Hub: errors about tokens and fields come with status 200 \
-and say so in the body. Every call but `/security/accesstoken` takes its token as the parameter \
-`access_token` or as `Authorization: Bearer`.";
+Calls under `/api` are its own: real statuses, problem documents (RFC 9457), a token of \
+`POST /api/tokens` as `Authorization: Bearer`. Calls under `/v1` speak the v1 wire of DM Hub: \
+errors about tokens and fields come with status 200 and say so in the body, and the token is the \
+parameter `access_token` or `Authorization: Bearer`.";
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
@@ -49,7 +51,8 @@ fn build() -> Value {
 /// Adds parameters, bodies and answers to an operation. A test holds both lists together.
 fn complete(operation: &mut Map<String, Value>) {
     let name = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
-    if let Some(Value::Object(more)) = document::operation(name) {
+    let described = document::operation(name).or_else(|| describe::operation(name));
+    if let Some(Value::Object(more)) = described {
         operation.extend(more);
     }
 }
@@ -64,17 +67,24 @@ fn info() -> Value {
 }
 
 fn tags() -> Value {
-    json!([
+    let mut tags = describe::tags().to_vec();
+    let v1 = json!([
         { "name": "Access", "description": "Tokens, and whose they are." },
         { "name": "Customers", "description": "Who is who, and what is known of them." },
         { "name": "Identities", "description": "What points at one customer." },
         { "name": "Operation", "description": "Whether the hub is well. No token is needed." },
-    ])
+    ]);
+    tags.extend(v1.as_array().into_iter().flatten().cloned());
+    Value::Array(tags)
 }
 
 fn components() -> Value {
+    let mut schemas = schemas::all();
+    if let Value::Object(schemas) = &mut schemas {
+        schemas.extend(describe::schemas());
+    }
     json!({
-        "schemas": schemas::all(),
+        "schemas": schemas,
         "securitySchemes": {
             "accessToken": {
                 "type": "apiKey",

@@ -13,7 +13,7 @@ use tracing::error;
 /// The content type of every JSON answer, as clients of the v1 wire know it.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json;charset=UTF-8");
 /// Seconds after which a refused write may be tried again: a group takes milliseconds.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+pub(crate) const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,8 @@ impl IntoResponse for Problem {
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
+        // Under `/api` the same problem is told in another form.
+        response.extensions_mut().insert(self);
         response
     }
 }

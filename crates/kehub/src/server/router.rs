@@ -16,6 +16,9 @@ use utoipa_axum::routes;
 
 /// Every path template, as logs and metrics name it.
 pub(crate) const ROUTES: &[&str] = &[
+    "/api/tokens",
+    "/api/customers",
+    "/api/customers/{id}",
     "/security/accesstoken",
     "/v1/customerandidentities",
     "/v1/customers",
@@ -32,6 +35,20 @@ pub(crate) const ROUTES: &[&str] = &[
 
 /// The calls that `openapi.json` describes.
 pub(crate) fn described() -> OpenApiRouter<Hub> {
+    own().merge(v1())
+}
+
+/// Kehub's own API.
+fn own() -> OpenApiRouter<Hub> {
+    use crate::api::{access, customers};
+    OpenApiRouter::new()
+        .routes(routes!(access::token::api_token_create))
+        .routes(routes!(customers::upsert::api_customer_upsert))
+        .routes(routes!(customers::one::api_customer_get, customers::one::api_customer_patch))
+}
+
+/// The v1 wire, and how the hub is doing.
+fn v1() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .routes(routes!(token::access_token))
         .routes(routes!(users::user_current))

@@ -5,3 +5,4 @@ pub(crate) mod json;
 pub(crate) mod query;
 pub(crate) mod time;
 pub(crate) mod values;
+pub(crate) mod verdict;

@@ -1,4 +1,4 @@
-//! The query string, read the way clients of this wire write it (W36).
+//! The query string, read the way clients write it (W36).
 
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
@@ -50,6 +50,16 @@ impl<'a> Query<'a> {
     pub(crate) fn extra(self, name: &str) -> Option<Cow<'a, str>> {
         let raw = self.pairs().find(|(key, _)| is_extra(key, name)).map(|(_, value)| value)?;
         Some(decoded(raw).map_or(Cow::Borrowed("\u{FFFD}"), trimmed))
+    }
+
+    /// Every parameter, decoded and trimmed, in order; `None` for what is not text.
+    pub(crate) fn decoded(self) -> impl Iterator<Item = (Option<String>, Option<String>)> {
+        let text = |raw: &str| {
+            let text = decoded(raw).filter(|text| !text.contains('\0'))?;
+            Some(text.trim().to_owned())
+        };
+        let given = self.pairs().filter(|(name, value)| !name.is_empty() || !value.is_empty());
+        given.map(move |(name, value)| (text(name), text(value)))
     }
 
     fn pairs(self) -> impl Iterator<Item = (&'a str, &'a str)> {

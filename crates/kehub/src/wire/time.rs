@@ -35,6 +35,20 @@ pub(crate) fn format(at: Micros) -> Option<String> {
     (Offset::UTC.to_datetime(timestamp).year() >= 1).then(|| timestamp.to_string())
 }
 
+/// Writes a moment with as many digits behind its second as it has, in groups of three:
+/// `2017-01-31T08:00:00Z`, `…00.250Z`, `…00.250001Z`; `None` outside of years 1 to 9999.
+pub(crate) fn precise(at: Micros) -> Option<String> {
+    let mut text = format(at)?;
+    let micros = at.rem_euclid(MICROS_PER_SECOND);
+    if micros == 0 {
+        return Some(text);
+    }
+    text.pop();
+    let fraction =
+        if micros % 1000 == 0 { format!("{:03}", micros / 1000) } else { format!("{micros:06}") };
+    Some(format!("{text}.{fraction}Z"))
+}
+
 /// The first moment of the second that holds this one.
 pub(crate) fn second_of(at: Micros) -> Micros {
     at - at.rem_euclid(MICROS_PER_SECOND)
@@ -111,6 +125,10 @@ mod tests {
         assert_eq!(format(1_485_849_600_999_999).as_deref(), Some("2017-01-31T08:00:00Z"));
         assert_eq!(format(-1).as_deref(), Some("1969-12-31T23:59:59Z"));
         assert_eq!(parse("1969-12-31T23:59:59.999999"), Some(-1));
+        let precise: Vec<_> = [0, 250_000, 1].map(|at| precise(at - 1_000_000)).to_vec();
+        let expected =
+            ["1969-12-31T23:59:59Z", "1969-12-31T23:59:59.250Z", "1969-12-31T23:59:59.000001Z"];
+        assert_eq!(precise, expected.map(|text| Some(text.to_owned())));
     }
 
     #[test]

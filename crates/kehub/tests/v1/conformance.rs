@@ -3,8 +3,7 @@
 //! With `KEHUB_TEST_URL`, `KEHUB_TEST_APP` and `KEHUB_TEST_SECRET` it asks a hub that runs
 //! elsewhere; it leaves a few customers there.
 
-use crate::hub::{SECRET, TestHub};
-use crate::openapi::valid;
+use crate::hub::{SECRET, TestHub, valid};
 use kehub::server::{Limits, serve};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -108,7 +107,8 @@ async fn refusals(target: &Target) {
 
 fn all_were_made(target: &Target) {
     let paths = kehub::server::openapi()["paths"].as_object().unwrap();
-    for (path, item) in paths {
+    // Those under `/api` are held against the description with every call of their own tests.
+    for (path, item) in paths.iter().filter(|(path, _)| !path.starts_with("/api/")) {
         for method in item.as_object().unwrap().keys() {
             let call = format!("{method} {path}");
             assert!(target.made.lock().unwrap().contains(&call), "{call} was never made");

@@ -1,6 +1,6 @@
 //! The description of the API is complete, exact and committed.
 
-use crate::hub::TestHub;
+use crate::hub::{TestHub, valid};
 use serde_json::Value;
 
 #[test]
@@ -63,13 +63,4 @@ fn operations() -> Vec<(String, &'static Value)> {
         methods.map(move |(method, operation)| (format!("{method} {path}"), operation))
     });
     operations.collect()
-}
-
-#[track_caller]
-pub(crate) fn valid(schema: &Value, body: &Value, what: &str) {
-    let components = &kehub::server::openapi()["components"];
-    let whole = serde_json::json!({ "components": components, "allOf": [schema] });
-    let validator = jsonschema::draft202012::new(&whole).unwrap();
-    let errors: Vec<String> = validator.iter_errors(body).map(|error| error.to_string()).collect();
-    assert!(errors.is_empty(), "{what}: {errors:?}\n{body}");
 }

@@ -26,6 +26,7 @@ mod writer;
 
 use crate::{
     Batch, FeedPage, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError, TypedIdentity,
+    WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
@@ -156,6 +157,14 @@ impl Store for SqliteStore {
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
         self.read(move |conn| query::survivor(conn, tenant, id)).await
+    }
+
+    async fn customer_whole(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<WholeCustomer>, StoreError> {
+        self.read(move |conn| query::whole(conn, tenant, id)).await
     }
 
     async fn customers(

@@ -5,7 +5,7 @@ use super::load;
 use super::render::{Path, condition, order_by};
 use super::rows::{self, conflict_columns, customer_columns, identity_columns};
 use super::trouble::Trouble;
-use crate::{FeedPage, OwnedIdentity, Page, PageRequest, TypedIdentity};
+use crate::{FeedPage, OwnedIdentity, Page, PageRequest, TypedIdentity, WholeCustomer};
 use kehub_core::customer::{Customer, State};
 use kehub_core::facts::Snapshot;
 use kehub_core::feed;
@@ -170,24 +170,52 @@ pub(super) fn identities_of(
         }
     }
     let mut found = Vec::new();
-    for (owner, customer) in owners {
-        let root = codec::own_key(tenant, owner.0)?;
-        let mut homes = vec![root];
-        if customer.homes > 1 {
-            for (member, _) in load::merged_into(conn, root)? {
-                homes.push(codec::own_key(tenant, member.id.0)?);
-            }
-        }
-        let mut held = Vec::new();
-        for home in homes {
-            held.extend(load::identities_of_home(conn, home)?);
-        }
-        held.sort_unstable_by_key(|identity| identity.number);
-        for identity in held {
-            found.push(owned(owner, identity, &types)?);
-        }
+    for customer in owners.values() {
+        let merged = merged_into(conn, tenant, customer)?;
+        found.extend(held_by(conn, tenant, customer, &merged, &types)?);
     }
     Ok(found)
+}
+
+/// A customer with what belongs to it.
+pub(super) fn whole(
+    conn: &Connection,
+    tenant: TenantId,
+    id: CustomerId,
+) -> Result<Option<WholeCustomer>, Trouble> {
+    let Some(customer) = survivor(conn, tenant, id)? else { return Ok(None) };
+    let merged = merged_into(conn, tenant, &customer)?;
+    let identities = held_by(conn, tenant, &customer, &merged, &types_of(conn, tenant)?)?;
+    Ok(Some(WholeCustomer { customer, merged, identities }))
+}
+
+/// The ids that redirect to a customer.
+fn merged_into(
+    conn: &Connection,
+    tenant: TenantId,
+    customer: &Customer,
+) -> Result<Vec<CustomerId>, Trouble> {
+    if customer.homes <= 1 {
+        return Ok(Vec::new());
+    }
+    let merged = load::merged_into(conn, codec::own_key(tenant, customer.id.0)?)?;
+    Ok(merged.into_iter().map(|(member, _)| member.id).collect())
+}
+
+/// The identities of a customer and of the ids that redirect to it, by number.
+fn held_by(
+    conn: &Connection,
+    tenant: TenantId,
+    customer: &Customer,
+    merged: &[CustomerId],
+    types: &BTreeMap<TypeNumber, IdentityType>,
+) -> Result<Vec<OwnedIdentity>, Trouble> {
+    let mut held = Vec::new();
+    for home in [customer.id].iter().chain(merged) {
+        held.extend(load::identities_of_home(conn, codec::own_key(tenant, home.0)?)?);
+    }
+    held.sort_unstable_by_key(|identity| identity.number);
+    held.into_iter().map(|identity| owned(customer.id, identity, types)).collect()
 }
 
 /// The owned identities of a value, of one type or of any.

@@ -75,6 +75,26 @@ pub(crate) async fn identities_are_found_by_owner_type_and_value(rig: &Rig) {
     assert_eq!(named(Some("nothing"), "o1").await, []);
 }
 
+pub(crate) async fn a_whole_customer_has_its_identities_and_redirecting_ids(rig: &Rig) {
+    rig.upsert(&["o1"], &[]).await;
+    rig.upsert(&["m1"], &[("city", "Beijing")]).await;
+    rig.upsert(&["o2"], &[]).await;
+    rig.upsert(&["o1", "m1", "e1"], &[]).await;
+    for id in [1, 2] {
+        let whole = rig.store.customer_whole(TENANT, CustomerId(id)).await.unwrap().unwrap();
+        assert_eq!(Some(whole.customer), rig.customer(1).await);
+        assert_eq!(whole.merged, [CustomerId(2)]);
+        let all = rig.store.identities_of(TENANT, &[CustomerId(1)]).await.unwrap();
+        assert_eq!((whole.identities.len(), &whole.identities), (3, &all));
+    }
+    let single = rig.store.customer_whole(TENANT, CustomerId(3)).await.unwrap().unwrap();
+    assert_eq!((single.merged.len(), single.identities.len()), (0, 1));
+    rig.run(TENANT, Command::Delete(CustomerId(3))).await;
+    for id in [3, 4, 0, i64::MAX] {
+        assert_eq!(rig.store.customer_whole(TENANT, CustomerId(id)).await.unwrap(), None);
+    }
+}
+
 pub(crate) async fn custom_attributes_sort_across_types(rig: &Rig) {
     let values = [
         Some(Value::Text("b".into())),

@@ -62,6 +62,7 @@ contract! {
         a_page_past_the_end_is_empty,
         redirecting_ids_in_a_filter_stand_for_their_survivor,
         identities_are_found_by_owner_type_and_value,
+        a_whole_customer_has_its_identities_and_redirecting_ids,
         custom_attributes_sort_across_types,
     },
     feed::{

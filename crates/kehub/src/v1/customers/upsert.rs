@@ -9,14 +9,13 @@ use crate::v1::wire::fields::{Empty, Reader, is_whole};
 use crate::v1::wire::filter::Selection;
 use crate::v1::wire::resolution::{ConflictBody, ResolutionBody};
 use crate::wire::json::{Json, Object};
+use crate::wire::verdict::why_not_usable;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::command::{Command, FieldsSent, IdentitySent, Upsert};
 use kehub_core::directory::Permission;
-use kehub_core::outcome::{
-    IdentityOutcome, IdentityVerdict, Outcome, Refusal, Resolution, ResultKind,
-};
+use kehub_core::outcome::{IdentityOutcome, Outcome, Refusal, Resolution, ResultKind};
 use tracing::error;
 
 /// Upsert a customer with its identities
@@ -203,28 +202,6 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
 fn unusable((place, outcome): (usize, &IdentityOutcome)) -> Option<FieldError> {
     let message = why_not_usable(outcome)?;
     Some(FieldError::new(format!("customerIdentities[{place}].identityValue"), message))
-}
-
-/// Why an identity could not be used, as far as its sender may know.
-fn why_not_usable(outcome: &IdentityOutcome) -> Option<&'static str> {
-    match outcome.verdict {
-        IdentityVerdict::Matched
-        | IdentityVerdict::Moved
-        | IdentityVerdict::Created
-        | IdentityVerdict::Attached => None,
-        IdentityVerdict::KeptElsewhere => Some("the identity belongs to another customer"),
-        IdentityVerdict::Blocked => Some("the value is a placeholder that stands for nobody"),
-        IdentityVerdict::Quarantined => {
-            Some("the identity has been seen with too many people to stand for one")
-        }
-        IdentityVerdict::OverLimit => {
-            Some("the customer holds another identity of this type, or as many as it may")
-        }
-        IdentityVerdict::Invalid if outcome.kind.is_empty() || outcome.value.is_empty() => {
-            Some("expected a type and a value, found none")
-        }
-        IdentityVerdict::Invalid => Some("the tenant has as many identity types as it may"),
-    }
 }
 
 /// What an upsert, put or attachment came to.

@@ -1,0 +1,4 @@
+//! Tokens.
+
+pub(crate) mod describe;
+pub(crate) mod token;

@@ -1,0 +1,105 @@
+//! A call to `/api` that was let in.
+
+use super::parameters::Parameters;
+use super::problem::{Code, Problem};
+use crate::server;
+use crate::server::problem::Problem as Around;
+use crate::wire::json::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use kehub_core::command::Command;
+use kehub_core::directory::Permission;
+use kehub_core::outcome::Outcome;
+use kehub_core::{CustomerId, Micros, TenantId};
+use kehub_store::Store;
+
+/// A call with a live token. Every write of this API goes through [`Call::apply`].
+#[derive(Debug)]
+pub(crate) struct Call(server::Call);
+
+impl FromRequestParts<server::Hub> for Call {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, hub: &server::Hub) -> Result<Call, Problem> {
+        let is_signed = parts.headers.contains_key(AUTHORIZATION);
+        match server::Call::from_request_parts(parts, hub).await {
+            Ok(call) => Ok(Call(call)),
+            Err(Around::TokenInvalid) if !is_signed => {
+                let detail = "send it as `Authorization: Bearer`; `POST /api/tokens` gives one";
+                Err(Problem::new(Code::TokenMissing, detail))
+            }
+            Err(problem) => Err(problem.into()),
+        }
+    }
+}
+
+impl Call {
+    /// Lets the call go on only if its app has the permission.
+    pub(crate) fn require(&self, permission: Permission) -> Result<(), Problem> {
+        if self.0.caller.may(permission) {
+            return Ok(());
+        }
+        let detail = format!("the call needs the permission `{}`", permission.name());
+        Err(Problem::new(Code::PermissionMissing, detail))
+    }
+
+    /// Whether the app may read customers. One that may not learns only what it said itself (W38).
+    pub(crate) fn reads(&self) -> bool {
+        self.0.caller.may(Permission::CustomersRead)
+    }
+
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.0.tenant()
+    }
+
+    pub(crate) fn now(&self) -> Micros {
+        self.0.now()
+    }
+
+    pub(crate) fn hub(&self) -> &server::Hub {
+        &self.0.hub
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.0.hub.store()
+    }
+
+    /// The query parameters; the reader tells those that nobody asked for.
+    pub(crate) fn parameters(&self) -> Parameters {
+        Parameters::read(self.0.uri().query())
+    }
+
+    /// The number that stands at this place of the path, counted from the noun: in
+    /// `/api/customers/7` place 1 holds 7. What is no number is not known either.
+    pub(crate) fn number(&self, place: usize, otherwise: Code) -> Result<i64, Problem> {
+        // `/api/noun` are two words after the first slash; the noun itself is place 0.
+        let word = self.0.uri().path().split('/').nth(place + 2).unwrap_or_default();
+        let number = word.parse().ok().filter(|number| *number > 0);
+        number.ok_or_else(|| Problem::new(otherwise, "an id is a whole number from 1"))
+    }
+
+    /// The customer that the path names.
+    pub(crate) fn customer(&self) -> Result<CustomerId, Problem> {
+        self.number(1, Code::CustomerNotFound).map(CustomerId)
+    }
+
+    /// The whole body.
+    pub(crate) async fn read(&self, body: Body) -> Result<Bytes, Problem> {
+        Ok(self.0.read(body).await?)
+    }
+
+    /// Applies a command in the name of the caller. What the domain refuses is a problem here.
+    pub(crate) async fn apply(&self, command: Command, dry_run: bool) -> Result<Outcome, Problem> {
+        let outcome = self.0.apply(command, dry_run).await?;
+        let Outcome::Refused(refusal) = outcome else { return Ok(outcome) };
+        let problem = Problem::from(refusal);
+        Err(if self.reads() { problem } else { problem.without_others() })
+    }
+}
+
+/// A body as JSON.
+pub(crate) fn json_of(body: &[u8]) -> Result<Json<'_>, Problem> {
+    Json::parse(body).map_err(|error| Problem::new(Code::BodyNotJson, error.to_string()))
+}

@@ -1,0 +1,104 @@
+//! What the description of the API tells about customers.
+
+use crate::api::describe::{Described, id};
+use crate::api::problem::Code;
+use kehub_core::attribute::Attribute;
+use kehub_core::directory::Permission;
+use serde_json::{Map, Value, json};
+
+pub(crate) fn operation(name: &str) -> Option<Described> {
+    Some(match name {
+        "api_customer_upsert" => upsert(),
+        "api_customer_get" => get(),
+        "api_customer_patch" => patch(),
+        _ => return None,
+    })
+}
+
+fn upsert() -> Described {
+    let sent = json!({
+        "customer": {
+            "name": "Wang Fang", "mobile": "13800000001", "attr": { "shoe_size": 38 },
+            "unset": ["remark"],
+        },
+        "identities": [
+            { "type": "member-id", "value": "M-1001" },
+            { "type": "wechat", "value": "oABC-123", "name": "shop", "scope": "wx0123456789" },
+        ],
+        "onConflict": "keep",
+    });
+    let resolved = json!({ "customer": customer(), "resolution": resolution() });
+    let shapes = ["ApiResolved", "ApiOwnResolved"];
+    Described::write(Permission::CustomersWrite)
+        .body("ApiUpsertInput", &sent)
+        .answer(200, "The customer afterwards, and what came of the request", &shapes, &resolved)
+        .answer(201, "The customer is new", &shapes, &resolved)
+        .meets(&[Code::ConflictsFound, Code::NothingUsable])
+}
+
+fn get() -> Described {
+    let mut whole = customer();
+    if let Value::Object(members) = &mut whole {
+        members.insert("mergedIds".to_owned(), json!([2]));
+        members.insert("identities".to_owned(), json!([identity()]));
+    }
+    Described::read(Permission::CustomersRead)
+        .parameter(id("The id of the customer"))
+        .answer(200, "The customer", &["ApiWholeCustomer"], &whole)
+        .meets(&[Code::CustomerNotFound])
+}
+
+fn patch() -> Described {
+    let sent = json!({ "customer": { "city": "Beijing", "unset": ["remark", "attr.shoe_size"] } });
+    let resolved = json!({ "customer": customer(), "resolution": resolution() });
+    let shapes = ["ApiResolved", "ApiOwnResolved"];
+    Described::write(Permission::CustomersWrite)
+        .parameter(id("The id of the customer"))
+        .body("ApiPatchInput", &sent)
+        .answer(200, "The customer afterwards", &shapes, &resolved)
+        .meets(&[Code::CustomerNotFound])
+}
+
+/// A customer with few fields set.
+pub(crate) fn customer() -> Value {
+    let moment = json!("2026-05-04T01:02:03.250Z");
+    let set = [
+        ("id", json!(1)),
+        ("displayName", json!("Wang Fang")),
+        ("name", json!("Wang Fang")),
+        ("mobile", json!("13800000001")),
+        ("mobileVerified", json!(false)),
+        ("dateJoin", moment.clone()),
+        ("dateCreated", moment.clone()),
+        ("lastUpdated", moment),
+    ];
+    let names = Attribute::ALL.iter().map(|attribute| (attribute.name().to_owned(), Value::Null));
+    let mut customer: Map<String, Value> = names.collect();
+    customer.extend(set.map(|(name, value)| (name.to_owned(), value)));
+    customer.insert("rev".to_owned(), json!(1));
+    customer.insert("attr".to_owned(), json!({ "shoe_size": 38 }));
+    Value::Object(customer)
+}
+
+/// An identity of the customer.
+pub(crate) fn identity() -> Value {
+    json!({
+        "number": 2, "type": "wechat", "value": "oABC-123", "name": "shop",
+        "scope": "wx0123456789", "customerId": 1, "quarantined": false,
+    })
+}
+
+fn resolution() -> Value {
+    json!({
+        "result": "created",
+        "matchedBy": null,
+        "identities": [
+            { "type": "member-id", "value": "M-1001", "outcome": "created", "customerId": 1 },
+            { "type": "wechat", "value": "oABC-123", "outcome": "created", "customerId": 1 },
+        ],
+        "mergedIds": [],
+        "conflicts": [],
+        "warnings": [],
+        "seq": 1,
+    })
+}

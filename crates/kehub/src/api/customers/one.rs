@@ -1,0 +1,63 @@
+//! `GET` and `PATCH /api/customers/{id}`.
+
+use super::body::WholeBody;
+use super::upsert::{answer, resolved};
+use crate::api::Call;
+use crate::api::call::json_of;
+use crate::api::problem::Problem;
+use crate::api::reader::{Empty, Reader};
+use crate::server::problem::json;
+use crate::wire::json::Object;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::Response;
+use kehub_core::command::{Command, Put, Upsert};
+use kehub_core::directory::Permission;
+
+/// Get a customer
+///
+/// With its identities and the ids that were merged into it. An id that was merged away answers the
+/// customer it was merged into: `id` tells.
+#[utoipa::path(get, path = "/api/customers/{id}", tag = "API customers")]
+pub(crate) async fn api_customer_get(call: Call) -> Result<Response, Problem> {
+    call.require(Permission::CustomersRead)?;
+    call.parameters().end()?;
+    let found = call.store().customer_whole(call.tenant(), call.customer()?).await?;
+    let found = found.ok_or_else(Problem::customer_not_found)?;
+    let (merged, identities) = (&found.merged, &found.identities);
+    let body = WholeBody { customer: &found.customer, merged, identities };
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// Change a customer
+///
+/// Fields that are absent stay as they are; `null`, empty text and `unset` clear. Identities do not
+/// change. An id that was merged away means the customer it was merged into.
+#[utoipa::path(patch, path = "/api/customers/{id}", tag = "API customers")]
+pub(crate) async fn api_customer_patch(call: Call, body: Body) -> Result<Response, Problem> {
+    call.require(Permission::CustomersWrite)?;
+    let mut parameters = call.parameters();
+    let dry_run = parameters.dry_run();
+    parameters.end()?;
+    let customer = call.customer()?;
+    let body = call.read(body).await?;
+    let sent = json_of(&body)?;
+    let mut reader = Reader::default();
+    let nothing = Object::default();
+    let object = reader.object("", &sent).unwrap_or(&nothing);
+    reader.known("", object, &["customer"]);
+    let fields = match object.get("customer") {
+        None => {
+            reader.missing("/customer", "an object");
+            None
+        }
+        Some(json) => reader.object("/customer", json),
+    };
+    let custom_max = call.hub().settings().custom_attributes_max;
+    let fields = reader.fields("/customer", fields.unwrap_or(&nothing), Empty::Clears, custom_max);
+    reader.end()?;
+    let own = (!call.reads()).then(|| Upsert { fields: fields.clone(), ..Upsert::default() });
+    let command = Command::Put(Put { customer, fields });
+    let resolution = resolved(call.apply(command, dry_run).await?)?;
+    Ok(json(StatusCode::OK, &answer(&resolution, own.as_ref())))
+}

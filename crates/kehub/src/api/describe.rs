@@ -1,0 +1,262 @@
+//! What the description of the API tells about `/api`: each noun describes its own calls and
+//! shapes, this is what they share.
+
+use super::problem::{Code, ItemError, Place, Problem, Retry};
+use super::{access, customers};
+use kehub_core::attribute::FieldProblem;
+use kehub_core::directory::Permission;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// A moment: a fraction of three or six digits where there is one.
+pub(crate) const MOMENT: &str =
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?Z$";
+
+/// What is to be told about the operation of this name; `None` if it is none of `/api`.
+pub(crate) fn operation(name: &str) -> Option<Value> {
+    let described =
+        access::describe::operation(name).or_else(|| customers::describe::operation(name))?;
+    Some(described.into_json())
+}
+
+/// Every schema of `/api`, by name.
+pub(crate) fn schemas() -> Map<String, Value> {
+    let nouns = [access::describe::schemas(), customers::schemas::all()];
+    let mut all = Map::new();
+    all.insert("Problem".to_owned(), problem());
+    for noun in nouns {
+        if let Value::Object(schemas) = noun {
+            all.extend(schemas);
+        }
+    }
+    all
+}
+
+/// Headings of the calls under `/api`.
+pub(crate) fn tags() -> [Value; 2] {
+    let tag = |name: &str, about: &str| json!({ "name": name, "description": about });
+    [
+        tag("API access", "Kehub's own API: tokens."),
+        tag("API customers", "Kehub's own API: who is who, and what is known of them."),
+    ]
+}
+
+/// An operation: what it takes, what it answers, and which problems it may meet.
+#[derive(Debug)]
+pub(crate) struct Described {
+    permission: Option<Permission>,
+    parameters: Vec<Value>,
+    body: Option<Value>,
+    answers: Vec<(u16, Value)>,
+    codes: Vec<Code>,
+}
+
+impl Described {
+    /// A call that needs no token.
+    pub(crate) fn open() -> Described {
+        Described {
+            permission: None,
+            parameters: Vec::new(),
+            body: None,
+            answers: Vec::new(),
+            codes: vec![Code::ParametersInvalid, Code::Internal, Code::Busy],
+        }
+    }
+
+    /// A call that reads.
+    pub(crate) fn read(permission: Permission) -> Described {
+        let mut described = Described::open();
+        described.permission = Some(permission);
+        let codes = [Code::TokenMissing, Code::TokenInvalid, Code::PermissionMissing];
+        described.codes.extend(codes);
+        described
+    }
+
+    /// A call that writes: it has a dry run, and its outcome may be unknown.
+    pub(crate) fn write(permission: Permission) -> Described {
+        let mut described = Described::read(permission);
+        described.codes.push(Code::OutcomeUnknown);
+        described.parameter(query("dryRun", "`1`: only say what would happen", "1"))
+    }
+
+    pub(crate) fn parameter(mut self, parameter: Value) -> Described {
+        self.parameters.push(parameter);
+        self
+    }
+
+    /// A JSON body of this shape.
+    pub(crate) fn body(mut self, shape: &str, example: &Value) -> Described {
+        let content = json!({ "schema": schema(shape), "example": example });
+        let content = json!({ "application/json": content });
+        self.body = Some(json!({ "required": true, "content": content }));
+        self.codes.extend([Code::BodyNotJson, Code::BodyBroken, Code::BodyTooLarge]);
+        self.codes.push(Code::FieldsInvalid);
+        self
+    }
+
+    /// A success of one of these shapes.
+    pub(crate) fn answer(
+        mut self,
+        status: u16,
+        about: &str,
+        shapes: &[&str],
+        example: &Value,
+    ) -> Described {
+        let shape = match shapes {
+            [one] => schema(one),
+            several => {
+                let several: Vec<Value> = several.iter().map(|name| schema(name)).collect();
+                json!({ "anyOf": several })
+            }
+        };
+        let content = json!({ "application/json": { "schema": shape, "example": example } });
+        self.answers.push((status, json!({ "description": about, "content": content })));
+        self
+    }
+
+    /// Problems of its own.
+    pub(crate) fn meets(mut self, codes: &[Code]) -> Described {
+        self.codes.extend(codes);
+        self
+    }
+
+    fn into_json(self) -> Value {
+        let mut operation = Map::new();
+        match self.permission {
+            Some(permission) => {
+                operation.insert("x-permission".to_owned(), json!(permission.name()))
+            }
+            None => operation.insert("security".to_owned(), json!([])),
+        };
+        if self.permission.is_some() {
+            operation.insert("security".to_owned(), json!([{ "bearer": [] }]));
+        }
+        if !self.parameters.is_empty() {
+            operation.insert("parameters".to_owned(), Value::Array(self.parameters));
+        }
+        operation.extend(self.body.map(|body| ("requestBody".to_owned(), body)));
+        let answers = self.answers.into_iter().map(|(status, answer)| (status.to_string(), answer));
+        let mut responses: Map<String, Value> = answers.collect();
+        responses.extend(problems(&self.codes));
+        operation.insert("responses".to_owned(), Value::Object(responses));
+        Value::Object(operation)
+    }
+}
+
+/// Problems by status, with an example of each.
+fn problems(codes: &[Code]) -> impl Iterator<Item = (String, Value)> {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in Code::ALL.iter().filter(|code| codes.contains(code)) {
+        by_status.entry(code.status()).or_default().push(*code);
+    }
+    by_status.into_iter().map(|(status, codes)| {
+        let titles: Vec<&str> = codes.iter().map(|code| code.title()).collect();
+        let examples: Map<String, Value> = codes
+            .iter()
+            .map(|code| (code.name().to_owned(), json!({ "value": example(*code) })))
+            .collect();
+        let content = json!({ "schema": schema("Problem"), "examples": examples });
+        let mut answer = json!({
+            "description": titles.join("; or: "),
+            "content": { "application/problem+json": content },
+        });
+        if let (Value::Object(answer), 503) = (&mut answer, status) {
+            let seconds = json!({ "description": "Seconds", "schema": { "type": "integer" } });
+            answer.insert("headers".to_owned(), json!({ "Retry-After": seconds }));
+        }
+        (status.to_string(), answer)
+    })
+}
+
+fn example(code: Code) -> Value {
+    let unfit = |expected: &str| FieldProblem {
+        expected: expected.to_owned(),
+        found: "other text".to_owned(),
+    };
+    let errors = if code == Code::FieldsInvalid {
+        let place = Place::Pointer("/customer/birthday".to_owned());
+        vec![ItemError::invalid(place, &unfit("a date like 1990-01-31"))]
+    } else if code == Code::ParametersInvalid {
+        let place = Place::Parameter("dryRun".to_owned());
+        vec![ItemError::invalid(place, &unfit("1 or 0"))]
+    } else {
+        return Problem::new(code, code.title()).body("5b3c09d100000007");
+    };
+    let problem = Problem::errors(code, errors);
+    problem.body("5b3c09d100000007")
+}
+
+/// A reference to a schema.
+pub(crate) fn schema(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// An object of exactly these members, all of them required but for the optional ones.
+pub(crate) fn object(about: &str, properties: &Value, optional: &[&str]) -> Value {
+    let names = properties.as_object().into_iter().flat_map(Map::keys);
+    let required: Vec<&String> = names.filter(|name| !optional.contains(&name.as_str())).collect();
+    json!({
+        "type": "object",
+        "description": about,
+        "required": required,
+        "properties": properties,
+        "additionalProperties": false,
+    })
+}
+
+/// A query parameter.
+pub(crate) fn query(name: &str, about: &str, example: &str) -> Value {
+    json!({
+        "name": name, "in": "query", "description": about, "example": example,
+        "schema": { "type": "string" },
+    })
+}
+
+/// The number in a path.
+pub(crate) fn id(about: &str) -> Value {
+    json!({
+        "name": "id", "in": "path", "required": true, "description": about, "example": 1,
+        "schema": { "type": "integer" },
+    })
+}
+
+fn problem() -> Value {
+    let names: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    let retries = [Retry::Never, Retry::Safe, Retry::SameKey].map(Retry::name);
+    let text = json!({ "type": "string" });
+    let error = json!({
+        "type": "object",
+        "description": "One part of the request that does not fit.",
+        "required": ["code", "detail"],
+        "properties": {
+            "pointer": { "type": "string", "description": "Where in the body (RFC 6901)" },
+            "parameter": { "type": "string", "description": "Which query parameter" },
+            "code": { "enum": ["invalid", "unknown", "missing", "readOnly", "repeated", "refused"] },
+            "detail": text,
+        },
+        "additionalProperties": false,
+    });
+    let properties = json!({
+        "type": { "type": "string", "description": "Where the problem is explained" },
+        "title": text,
+        "status": { "type": "integer" },
+        "detail": text,
+        "code": { "enum": names },
+        "errors": { "type": "array", "minItems": 1, "items": error },
+        "retry": {
+            "enum": retries,
+            "description": "`safe`: nothing was applied, send it again. `sameKey`: it may have \
+                            been applied, send it again with the same `Idempotency-Key`",
+        },
+        "requestId": text,
+        "customerId": { "type": "integer", "description": "`customerMerged`: who answers" },
+        "outcome": { "type": "string", "description": "`identityNotAttached`: why" },
+        "conflicts": {
+            "type": "array",
+            "items": schema("ApiConflict"),
+            "description": "`conflictsFound`: what the request met",
+        },
+    });
+    let optional = ["errors", "customerId", "outcome", "conflicts"];
+    object("Why a call was refused (RFC 9457).", &properties, &optional)
+}

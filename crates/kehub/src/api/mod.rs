@@ -1,0 +1,19 @@
+//! Kehub's own API under `/api`: JSON in camelCase, real statuses, problem documents (RFC 9457),
+//! nothing ignored in silence. `docs/concepts/api.md` says what all calls have in common; each noun
+//! has a folder with its calls, its shapes and its part of the description.
+
+pub(crate) mod access;
+pub(crate) mod call;
+pub(crate) mod customers;
+pub(crate) mod describe;
+pub(crate) mod parameters;
+pub(crate) mod problem;
+pub(crate) mod reader;
+
+pub(crate) use call::Call;
+pub(crate) use problem::Problem;
+
+/// Whether a canonical path belongs to this API.
+pub(crate) fn is_under(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
+}

@@ -1,0 +1,127 @@
+//! Query parameters of `/api`: each at most once, none that nobody knows, all problems at once.
+
+use super::problem::{Code, ItemError, Place, Problem};
+use crate::wire::json::shortened;
+use crate::wire::query::Query;
+use kehub_core::attribute::FieldProblem;
+use std::fmt::Display;
+
+/// The parameters of a call. Each is taken out by who knows it; [`Parameters::end`] tells of the
+/// rest.
+#[derive(Debug)]
+pub(crate) struct Parameters {
+    /// Names and values, in the order of the address.
+    given: Vec<(String, String)>,
+    known: Vec<&'static str>,
+    errors: Vec<ItemError>,
+}
+
+impl Parameters {
+    pub(crate) fn read(query: Option<&str>) -> Parameters {
+        let mut parameters =
+            Parameters { given: Vec::new(), known: Vec::new(), errors: Vec::new() };
+        for (name, value) in Query::new(query).decoded() {
+            match (name, value) {
+                (Some(name), Some(value)) => parameters.given.push((name, value)),
+                (name, _) => {
+                    let name = name.unwrap_or_default();
+                    parameters.unfit(&name, "text", "bytes that are no text");
+                }
+            }
+        }
+        parameters
+    }
+
+    /// The value of a parameter; given twice, it is a problem.
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.known.push(name);
+        let mut values = self.given.extract_if(.., |(known, _)| known == name);
+        let value = values.next().map(|(_, value)| value);
+        let is_repeated = values.count() > 0;
+        if is_repeated {
+            let place = Place::Parameter(name.to_owned());
+            self.errors.push(ItemError::repeated(place, "the parameter is given twice"));
+        }
+        value
+    }
+
+    /// Reads the value of a parameter; `expected` tells people what it must be.
+    pub(crate) fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        expected: impl Display,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.text(name)?;
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            self.unfit(name, expected, if value.is_empty() { "nothing" } else { "other text" });
+        }
+        parsed
+    }
+
+    /// Whether a parameter is on: `1`, `true`, or there without a value.
+    pub(crate) fn flag(&mut self, name: &'static str) -> bool {
+        let flag = self.parsed(name, "1 or 0", |value| match value {
+            "" | "1" | "true" => Some(true),
+            "0" | "false" => Some(false),
+            _ => None,
+        });
+        flag.unwrap_or(false)
+    }
+
+    /// Whether to only say what would happen.
+    pub(crate) fn dry_run(&mut self) -> bool {
+        self.flag("dryRun")
+    }
+
+    /// Remembers a parameter that does not fit.
+    pub(crate) fn unfit(&mut self, name: &str, expected: impl Display, found: &str) {
+        let problem = FieldProblem { expected: expected.to_string(), found: found.to_owned() };
+        self.errors.push(ItemError::invalid(Place::Parameter(shortened(name)), &problem));
+    }
+
+    /// Tells what did not fit, and which parameters nobody took out.
+    pub(crate) fn end(mut self) -> Result<(), Problem> {
+        let known = match self.known.as_slice() {
+            [] => "no parameters at all".to_owned(),
+            names => names.join(", "),
+        };
+        for (name, _) in &self.given {
+            let place = Place::Parameter(shortened(name));
+            self.errors.push(ItemError::unknown(place, &known));
+        }
+        if self.errors.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::errors(Code::ParametersInvalid, self.errors))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors(query: &str) -> Vec<(String, String)> {
+        let mut parameters = Parameters::read(Some(query));
+        parameters.dry_run();
+        parameters.parsed("limit", "a number", |text| text.parse::<u8>().ok());
+        let Err(problem) = parameters.end() else { return Vec::new() };
+        let body = problem.body("");
+        let errors = body["errors"].as_array().unwrap().iter();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        errors.map(|it| (text(&it["parameter"]), text(&it["code"]))).collect()
+    }
+
+    #[test]
+    fn nothing_is_ignored_in_silence() {
+        assert_eq!(errors(""), []);
+        assert_eq!(errors("dryRun&limit=5&"), []);
+        assert_eq!(errors("dryrun=1"), [("dryrun".to_owned(), "unknown".to_owned())]);
+        assert_eq!(errors("limit=1&limit=1"), [("limit".to_owned(), "repeated".to_owned())]);
+        let both = errors("dryRun=maybe&limit=x&a=%ff");
+        let names: Vec<&str> = both.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["a", "dryRun", "limit"]);
+        assert!(both.iter().all(|(_, code)| code == "invalid"), "{both:?}");
+    }
+}

@@ -1,0 +1,14 @@
+//! Kehub's own API, call by call. Every answer, whatever a test asks for, is held against the
+//! description of the API.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, and says where"
+)]
+
+mod access;
+mod customers;
+mod hub;
+mod problems;
+mod tenants;
+mod upsert;

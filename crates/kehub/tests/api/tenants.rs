@@ -1,0 +1,59 @@
+//! A tenant never sees or touches anything of another, call by call (promise 8).
+
+use crate::hub::{SECRET, TestHub, described_calls, on_both_engines};
+use serde_json::{Value, json};
+
+on_both_engines! { no_call_reaches_another_tenant, }
+
+async fn no_call_reaches_another_tenant(hub: TestHub) {
+    let fields = json!({ "name": "Wang", "mobile": "13800000001", "email": "a@b.cn" });
+    hub.writer.upsert(&["member:1", "wechat:o1"], fields).await.was(201);
+    hub.writer.upsert(&["member:2", "wechat:o2"], json!({})).await.was(201);
+    hub.writer.upsert(&["member:3"], json!({ "city": "Beijing" })).await.was(201);
+    let before = everything(&hub).await;
+    for (path, method, _) in described_calls() {
+        meets_nothing(&hub, method, path).await;
+        assert_eq!(everything(&hub).await, before, "{method} {path}");
+    }
+}
+
+/// All that the first tenant sees.
+async fn everything(hub: &TestHub) -> Vec<Value> {
+    let mut all = Vec::new();
+    for id in 1..=4 {
+        all.push(hub.writer.get(&format!("/api/customers/{id}")).await.json());
+    }
+    all.into_iter().map(without_request).collect()
+}
+
+fn without_request(mut body: Value) -> Value {
+    if let Value::Object(members) = &mut body {
+        members.remove("requestId");
+    }
+    body
+}
+
+/// Makes the call as a stranger with ids and values of the first tenant.
+async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
+    let stranger = &hub.stranger;
+    match (method, path) {
+        ("post", "/api/tokens") => {
+            let sent = json!({ "appId": stranger.id, "secret": SECRET });
+            hub.ask("POST", path, &sent).await.was(200);
+        }
+        ("post", "/api/customers") => {
+            let sent = json!({ "mobile": "13800000001" });
+            let made = stranger.upsert(&["wechat:o1"], sent).await.was(201);
+            assert_eq!(
+                (&made["customer"]["id"], &made["customer"]["name"]),
+                (&json!(1), &Value::Null)
+            );
+        }
+        ("get" | "patch", "/api/customers/{id}") => {
+            let body = if method == "get" { Value::Null } else { json!({ "customer": {} }) };
+            let answer = stranger.ask(&method.to_uppercase(), "/api/customers/3", &body).await;
+            answer.refused(404, "customerNotFound");
+        }
+        other => panic!("{other:?} is not tried with another tenant's ids"),
+    }
+}

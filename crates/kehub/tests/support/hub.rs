@@ -1,0 +1,216 @@
+//! A hub in this process, and the apps that call it.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use kehub::clock::{Clock as _, ManualClock};
+use kehub::credentials::secret_hash;
+use kehub::server::{App, Hub, Settings};
+use kehub_core::command::{self, Command, Origin, SetPolicy};
+use kehub_core::directory::{AppChange, NewTenant, Permission};
+use kehub_core::outcome::Outcome;
+use kehub_core::policy::{OnConflict, Preset};
+use kehub_core::{AppNumber, TenantId};
+use kehub_store::{Batch, MemoryStore, SqliteOptions, SqliteStore, Store, UnreliableStore};
+use serde_json::Value;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// 2026-05-04T01:02:03Z, plus a fraction that answers do not show.
+const START: i64 = 1_777_856_523_250_000;
+
+/// The secret of every app here.
+pub(crate) const SECRET: &str = "00000000000000000000000000000000000000ab";
+
+/// A hub with a clock that stands still, and four apps.
+pub(crate) struct TestHub {
+    pub(crate) hub: Hub,
+    pub(crate) app: App,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Arc<UnreliableStore>,
+    /// May do everything.
+    pub(crate) writer: Actor,
+    /// May read.
+    pub(crate) reader: Actor,
+    /// May do everything, in another tenant.
+    pub(crate) stranger: Actor,
+    /// May write and attach, but not read: an app secret that is shipped in a phone.
+    pub(crate) phone: Actor,
+    _folder: Option<TempDir>,
+}
+
+/// An app with a token.
+#[derive(Clone)]
+pub(crate) struct Actor {
+    app: App,
+    pub(crate) id: &'static str,
+    pub(crate) token: String,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+/// Runs each test on both engines.
+macro_rules! on_both_engines {
+    ($($name:ident,)*) => {
+        mod on_memory {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::hub::TestHub::on_memory().await).await;
+            })*
+        }
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::hub::TestHub::on_sqlite().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_engines;
+
+impl TestHub {
+    pub(crate) async fn on_memory() -> TestHub {
+        let store = Arc::new(MemoryStore::new().unwrap());
+        TestHub::start(store, None, Settings::default()).await
+    }
+
+    pub(crate) async fn on_sqlite() -> TestHub {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kehub.db");
+        let store = Arc::new(SqliteStore::open(path, SqliteOptions::default()).unwrap());
+        TestHub::start(store, Some(folder), Settings::default()).await
+    }
+
+    pub(crate) async fn with(settings: Settings) -> TestHub {
+        TestHub::start(Arc::new(MemoryStore::new().unwrap()), None, settings).await
+    }
+
+    async fn start(store: Arc<dyn Store>, folder: Option<TempDir>, settings: Settings) -> TestHub {
+        let all = Permission::ALL;
+        let (ours, theirs) = (TenantId(1), TenantId(2));
+        tenant(&*store, "default").await;
+        tenant(&*store, "theirs").await;
+        app(&*store, ours, "cl000000000000001", all).await;
+        app(&*store, ours, "cl000000000000002", &[Permission::CustomersRead]).await;
+        app(&*store, theirs, "cl000000000000003", all).await;
+        let blind = [Permission::CustomersWrite, Permission::IdentitiesWrite];
+        app(&*store, ours, "cl000000000000004", &blind).await;
+
+        let store = Arc::new(UnreliableStore::new(store));
+        let clock = Arc::new(ManualClock::at(START));
+        let hub = Hub::new(store.clone(), clock.clone(), settings, 7).await.unwrap();
+        let app = App::new(hub.clone());
+        TestHub {
+            writer: Actor::enter(&app, "cl000000000000001").await,
+            reader: Actor::enter(&app, "cl000000000000002").await,
+            stranger: Actor::enter(&app, "cl000000000000003").await,
+            phone: Actor::enter(&app, "cl000000000000004").await,
+            hub,
+            app,
+            clock,
+            store,
+            _folder: folder,
+        }
+    }
+
+    /// An app of the first tenant with these permissions.
+    pub(crate) async fn app_with(&self, id: &'static str, permissions: &[Permission]) -> Actor {
+        app(&*self.store, TenantId(1), id, permissions).await;
+        self.hub.refresh().await.unwrap();
+        Actor::enter(&self.app, id).await
+    }
+
+    /// Changes an app of the first tenant, and lets the hub know.
+    pub(crate) async fn change_app(&self, change: AppChange) {
+        apply(&*self.store, TenantId(1), Command::ChangeApp(change)).await;
+        self.hub.refresh().await.unwrap();
+    }
+
+    pub(crate) async fn set_policy(&self, preset: Preset, on_conflict: OnConflict) {
+        let (preset, on_conflict) = (Some(preset), Some(on_conflict));
+        let policy = SetPolicy { preset, on_conflict, ..SetPolicy::default() };
+        apply(&*self.store, TenantId(1), Command::SetPolicy(policy)).await;
+    }
+
+    /// A call without a token of its own.
+    pub(crate) async fn call(&self, request: Request<Body>) -> Answer {
+        answer(&self.app, request).await
+    }
+}
+
+impl Actor {
+    async fn enter(app: &App, id: &'static str) -> Actor {
+        let path = format!(
+            "/security/accesstoken?grant_type=client_credentials&appid={id}&secret={SECRET}"
+        );
+        let token = answer(app, request("GET", &path, "")).await.json();
+        let token = token["access_token"].as_str().unwrap().to_owned();
+        Actor { app: app.clone(), id, token }
+    }
+
+    /// A call as it stands: nothing says yet who asks.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        answer(&self.app, request).await
+    }
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    #[track_caller]
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).unwrap_or_else(|| panic!("no header {name}"));
+        value.to_str().unwrap()
+    }
+}
+
+pub(crate) fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::builder().method(method).uri(path).body(body.into()).unwrap()
+}
+
+async fn answer(app: &App, request: Request<Body>) -> Answer {
+    let (parts, body) = app.answer(request).await.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    Answer { status: parts.status, headers: parts.headers, text }
+}
+
+async fn tenant(store: &dyn Store, name: &str) {
+    let new = NewTenant { name: name.into(), preset: Preset::Compat };
+    apply(store, TenantId(0), Command::CreateTenant(new)).await;
+}
+
+async fn app(store: &dyn Store, tenant: TenantId, id: &str, permissions: &[Permission]) {
+    let change = AppChange::Create {
+        id: id.into(),
+        name: format!("app {id}").into(),
+        secret_hash: secret_hash(SECRET),
+        permissions: permissions.to_vec(),
+    };
+    apply(store, tenant, Command::ChangeApp(change)).await;
+}
+
+async fn apply(store: &dyn Store, tenant: TenantId, command: Command) {
+    let at = ManualClock::at(START).now();
+    let origin = Origin { app: AppNumber(0), actor: None, request: "test".into(), at };
+    let request = command::Request { tenant, origin, dry_run: false, idempotency: None, command };
+    let outcome = store.apply(Batch::one(request)).await.unwrap().pop().unwrap();
+    assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+}
+
+/// Holds a body against a schema of the description of the API.
+#[track_caller]
+pub(crate) fn valid(schema: &Value, body: &Value, what: &str) {
+    let components = &kehub::server::openapi()["components"];
+    let whole = serde_json::json!({ "components": components, "allOf": [schema] });
+    let validator = jsonschema::draft202012::new(&whole).unwrap();
+    let errors: Vec<String> = validator.iter_errors(body).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{what}: {errors:?}\n{body}");
+}
