@@ -14,6 +14,7 @@ pub mod conflict;
 pub mod customer;
 pub mod decide;
 pub mod directory;
+pub mod duplicates;
 pub mod facts;
 pub mod feed;
 pub mod filter;

@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use kehub_core::command::Request;
 use kehub_core::customer::Customer;
 use kehub_core::directory::Directory;
+use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::Snapshot;
 use kehub_core::filter::{Filter, Order};
 use kehub_core::identity::Identity;
@@ -115,6 +116,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Changes whenever this store has committed entries of a journal, whoever's. What other
     /// processes write to the same file is not announced: who waits looks now and then.
     fn committed(&self) -> watch::Receiver<u64>;
+
+    /// Customers of a tenant that look like one person, as of one moment. It looks at everybody, for
+    /// seconds where there are a million: callers keep what it answers for a while.
+    async fn duplicates(&self, tenant: TenantId) -> Result<Duplicates, StoreError>;
 
     /// Everything of a tenant but its journal, as of one moment. For checks and comparisons: it
     /// reads the whole tenant into memory.

@@ -6,9 +6,11 @@ use crate::{
     WholeCustomer,
 };
 use async_trait::async_trait;
+use kehub_core::attribute::Attribute;
 use kehub_core::customer::Customer;
 use kehub_core::decide::decide_batch;
 use kehub_core::directory::Directory;
+use kehub_core::duplicates::{Duplicates, Finder, Suspect, Traits};
 use kehub_core::facts::{Facts, Snapshot, TenantFacts};
 use kehub_core::feed;
 use kehub_core::filter::{Condition, Filter};
@@ -19,6 +21,7 @@ use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::{CustomerId, IdentityNumber, Micros, Seq, TenantId, WebhookId, canonical};
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -210,6 +213,12 @@ impl Store for MemoryStore {
         self.committed.subscribe()
     }
 
+    async fn duplicates(&self, tenant: TenantId) -> Result<Duplicates, StoreError> {
+        let state = self.open_state()?;
+        let live = state.matching(tenant, &Filter::default());
+        Ok(state.tenant(tenant).map(|facts| duplicates(facts, &live)).unwrap_or_default())
+    }
+
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {
         Ok(self.open_state()?.tenant(tenant).map(TenantFacts::snapshot).unwrap_or_default())
     }
@@ -282,6 +291,40 @@ fn with_survivors(filter: &Filter, facts: &TenantFacts) -> Filter {
         }
     }
     filter
+}
+
+fn duplicates(facts: &TenantFacts, live: &[&Customer]) -> Duplicates {
+    let policy = facts.policy();
+    let mut finder = Finder::new(policy);
+    for customer in live {
+        let text = |attribute| customer.fold.text(attribute);
+        let (mobile, email) = (
+            text(Attribute::Mobile).map(canonical::mobile),
+            text(Attribute::Email).map(canonical::email),
+        );
+        let traits = Traits {
+            mobile: mobile.as_deref(),
+            email: email.as_deref(),
+            name: text(Attribute::Name),
+            birthday: text(Attribute::Birthday),
+            postcode: text(Attribute::Postcode),
+        };
+        finder.customer(customer.id, traits);
+    }
+    for identity in facts.identities() {
+        if let Some(owner) = facts.owner(identity.number) {
+            finder.identity(identity.key.kind, &identity.key.value, owner);
+        }
+    }
+    let suspect = |id| {
+        let customer = facts.survivor(id);
+        let suspect = |customer| Suspect::of(customer, facts.held_by(id), policy);
+        Ok::<_, Infallible>(customer.map(suspect))
+    };
+    let are_apart = |one, other| facts.cannot_link(&facts.homes_of(one), &facts.homes_of(other));
+    match Duplicates::among(finder.candidates(), suspect, are_apart) {
+        Ok(found) => found,
+    }
 }
 
 fn owned(facts: &TenantFacts, owner: CustomerId, identity: &Identity) -> Option<OwnedIdentity> {

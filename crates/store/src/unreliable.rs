@@ -8,6 +8,7 @@ use crate::{
 use async_trait::async_trait;
 use kehub_core::customer::Customer;
 use kehub_core::directory::Directory;
+use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
 use kehub_core::journal::Entry;
@@ -170,6 +171,11 @@ impl Store for UnreliableStore {
 
     fn committed(&self) -> watch::Receiver<u64> {
         self.inner.committed()
+    }
+
+    async fn duplicates(&self, tenant: TenantId) -> Result<Duplicates, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.duplicates(tenant).await)
     }
 
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {

@@ -3,13 +3,15 @@
 //! [`writer`] takes what is waiting and runs it as a group: [`load`] reads the facts, the core
 //! decides, [`write`] writes what became dirty, one COMMIT makes all of it durable. [`query`] reads
 //! for lists and look-ups, beside the writer, each read from one snapshot; [`render`] turns its
-//! filters into SQL. [`checkpoint`] moves what was committed from the log into the file without
-//! keeping the writer waiting. [`webhooks`] reads and writes those. [`codec`] and [`rows`] say how what is kept looks in columns,
-//! [`schema`] makes the tables, [`connection`] opens the file.
+//! filters into SQL. [`duplicates`] looks at everybody once, to find who looks like one person.
+//! [`checkpoint`] moves what was committed from the log into the file without keeping the writer
+//! waiting. [`webhooks`] reads and writes those. [`codec`] and [`rows`] say how what is kept looks
+//! in columns, [`schema`] makes the tables, [`connection`] opens the file.
 
 mod checkpoint;
 mod codec;
 mod connection;
+mod duplicates;
 #[cfg(test)]
 mod golden;
 mod load;
@@ -33,6 +35,7 @@ use checkpoint::{Checkpointer, Log};
 use connection::Readers;
 use kehub_core::customer::Customer;
 use kehub_core::directory::Directory;
+use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
 use kehub_core::journal::Entry;
@@ -235,6 +238,10 @@ impl Store for SqliteStore {
 
     fn committed(&self) -> watch::Receiver<u64> {
         self.inner.writer.committed()
+    }
+
+    async fn duplicates(&self, tenant: TenantId) -> Result<Duplicates, StoreError> {
+        self.read(move |conn| duplicates::duplicates(conn, tenant)).await
     }
 
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod duplicates;
 mod feed;
 mod filters;
 mod groups;
@@ -82,6 +83,14 @@ contract! {
         a_refusal_is_not_remembered,
         a_key_is_forgotten_after_a_day,
         what_is_remembered_holds_no_content,
+    },
+    duplicates::{
+        a_shop_phone_suggests_each_pair_once,
+        what_guarded_keeps_apart_is_suggested,
+        every_reason_finds_its_pair_and_no_other,
+        a_mistyped_identity_is_suggested,
+        merged_and_deleted_customers_are_nobodys_duplicates,
+        a_hotline_is_one_crowd_and_no_pairs,
     },
     groups::{
         equal_first_upserts_at_once_create_one_customer,

@@ -154,6 +154,8 @@ async fn told(groups: &Groups) {
         let found = engine.batch(requests(&engine)).await;
         assert_eq!(expected, found);
     }
+    let duplicates = model.store.duplicates(TENANT).await.unwrap();
+    assert_eq!(engine.store.duplicates(TENANT).await.unwrap(), duplicates);
     let expected = model.store.snapshot(TENANT).await.unwrap();
     let found = engine.store.snapshot(TENANT).await.unwrap();
     assert_eq!(
