@@ -2,6 +2,7 @@
 
 use crate::{AppNumber, CustomerId, IdentityNumber, TypeNumber};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What makes an identity the same identity: its type and its canonical value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -58,5 +59,14 @@ impl Identity {
     pub fn suspects(&self) -> &[(TypeNumber, IdentityNumber)] {
         let pardoned = usize::try_from(self.pardoned).unwrap_or(usize::MAX);
         self.companions.get(pardoned..).unwrap_or_default()
+    }
+
+    /// How many companions of each type count.
+    pub fn suspects_by_type(&self) -> BTreeMap<TypeNumber, usize> {
+        let mut counts = BTreeMap::new();
+        for (kind, _) in self.suspects() {
+            *counts.entry(*kind).or_default() += 1;
+        }
+        counts
     }
 }

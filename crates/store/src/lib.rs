@@ -8,10 +8,12 @@
 //! [`UnreliableStore`] stands before either and fails on demand, for tests of those who use the
 //! port.
 
+mod impact;
 mod memory;
 mod sqlite;
 mod unreliable;
 
+pub use impact::impact;
 pub use memory::MemoryStore;
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 pub use unreliable::{Fault, UnreliableStore};
@@ -88,6 +90,23 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// The rules of a tenant; `None` if there is no such tenant.
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError>;
+
+    /// The quarantined identities with larger numbers than this one, by number, at most `limit`.
+    async fn quarantined(
+        &self,
+        tenant: TenantId,
+        after: IdentityNumber,
+        limit: usize,
+    ) -> Result<Vec<QuarantinedIdentity>, StoreError>;
+
+    /// The live customers with larger ids than this one, by id, at most `limit`: each with all
+    /// identities that it holds, by number.
+    async fn holdings(
+        &self,
+        tenant: TenantId,
+        after: CustomerId,
+        limit: usize,
+    ) -> Result<Vec<Holding>, StoreError>;
 
     /// Entries of a tenant's journal strictly after a place, in order, at most `limit`.
     async fn journal(
@@ -171,6 +190,29 @@ pub struct TypedIdentity {
     pub kind: Box<str>,
     /// The identity.
     pub identity: Identity,
+}
+
+/// An identity that does not match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantinedIdentity {
+    /// Who owns it.
+    pub owner: Option<CustomerId>,
+    /// The type as it was first seen in the tenant.
+    pub kind: Box<str>,
+    /// The identity.
+    pub identity: Identity,
+    /// With how many different values of each distinguishing type it was sent since it was last
+    /// released.
+    pub counts: Vec<(Box<str>, usize)>,
+}
+
+/// A customer and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The customer.
+    pub customer: CustomerId,
+    /// Its identities.
+    pub identities: Vec<Identity>,
 }
 
 /// A part of a feed.

@@ -2,19 +2,19 @@
 //! facts behind a lock, and what [`kehub_core::facts::TenantFacts::record`] makes of them.
 
 use crate::{
-    Batch, FeedPage, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError, TypedIdentity,
-    WholeCustomer,
+    Batch, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest, QuarantinedIdentity, Store,
+    StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
-use kehub_core::customer::Customer;
+use kehub_core::customer::{Customer, State as CustomerState};
 use kehub_core::decide::decide_batch;
 use kehub_core::directory::Directory;
 use kehub_core::duplicates::{Duplicates, Finder, Suspect, Traits};
 use kehub_core::facts::{Facts, Snapshot, TenantFacts};
 use kehub_core::feed;
 use kehub_core::filter::{Condition, Filter};
-use kehub_core::identity::Identity;
+use kehub_core::identity::{Identity, Quarantine};
 use kehub_core::journal::Entry;
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
@@ -169,6 +169,51 @@ impl Store for MemoryStore {
 
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
         Ok(self.open_state()?.tenant(tenant).map(|facts| facts.policy().clone()))
+    }
+
+    async fn quarantined(
+        &self,
+        tenant: TenantId,
+        after: IdentityNumber,
+        limit: usize,
+    ) -> Result<Vec<QuarantinedIdentity>, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
+        let mut found: Vec<&Identity> = facts
+            .identities()
+            .filter(|it| it.quarantine == Quarantine::Yes && it.number > after)
+            .collect();
+        found.sort_unstable_by_key(|identity| identity.number);
+        let name = |kind| facts.policy().type_of(kind).map(|kind| kind.name.clone());
+        let quarantined = |identity: &Identity| {
+            let counts = identity.suspects_by_type().into_iter();
+            Some(QuarantinedIdentity {
+                owner: facts.owner(identity.number),
+                kind: name(identity.key.kind)?,
+                identity: identity.clone(),
+                counts: counts.filter_map(|(kind, count)| Some((name(kind)?, count))).collect(),
+            })
+        };
+        Ok(found.into_iter().take(limit).filter_map(quarantined).collect())
+    }
+
+    async fn holdings(
+        &self,
+        tenant: TenantId,
+        after: CustomerId,
+        limit: usize,
+    ) -> Result<Vec<Holding>, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
+        let live = facts
+            .customers()
+            .filter(|it| it.state == CustomerState::Live && it.id > after)
+            .take(limit);
+        let holding = |customer: &Customer| Holding {
+            customer: customer.id,
+            identities: facts.held_by(customer.id).cloned().collect(),
+        };
+        Ok(live.map(holding).collect())
     }
 
     async fn journal(

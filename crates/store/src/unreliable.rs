@@ -2,8 +2,8 @@
 //! port; the case that is forgotten most is the failure after the work was done.
 
 use crate::{
-    Batch, FeedPage, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError, TypedIdentity,
-    WholeCustomer,
+    Batch, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest, QuarantinedIdentity, Store,
+    StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::customer::Customer;
@@ -138,6 +138,26 @@ impl Store for UnreliableStore {
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.policy(tenant).await)
+    }
+
+    async fn quarantined(
+        &self,
+        tenant: TenantId,
+        after: IdentityNumber,
+        limit: usize,
+    ) -> Result<Vec<QuarantinedIdentity>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.quarantined(tenant, after, limit).await)
+    }
+
+    async fn holdings(
+        &self,
+        tenant: TenantId,
+        after: CustomerId,
+        limit: usize,
+    ) -> Result<Vec<Holding>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.holdings(tenant, after, limit).await)
     }
 
     async fn journal(

@@ -1,5 +1,6 @@
 //! Policy is data: the rules of one tenant, as `decide` is given them.
 
+pub mod impact;
 mod matching;
 mod settings;
 mod types;
@@ -193,13 +194,12 @@ impl Policy {
     /// Whether an identity was sent with so many different values of one distinguishing type of
     /// higher rank, since it was last released, that the next request quarantines it.
     pub fn is_suspect(&self, identity: &Identity) -> bool {
-        let rules = self.rules_of(identity.key.kind);
-        let mut counts: BTreeMap<TypeNumber, usize> = BTreeMap::new();
-        for (kind, _) in identity.suspects() {
-            *counts.entry(*kind).or_default() += 1;
+        if identity.suspects().is_empty() {
+            return false;
         }
+        let rules = self.rules_of(identity.key.kind);
         rules.quarantine_after > 0
-            && counts.into_iter().any(|(kind, count)| {
+            && identity.suspects_by_type().into_iter().any(|(kind, count)| {
                 count >= rules.quarantine_after && self.rules_of(kind).counts_against(rules)
             })
     }

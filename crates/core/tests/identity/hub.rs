@@ -14,11 +14,12 @@ use kehub_core::outcome::{
     ConflictView, IdentityOutcome, IdentityVerdict, Outcome, PolicySet, Refusal, Released,
     Resolution, Warning,
 };
+use kehub_core::policy::impact::{Affected, Comparison, Impact, Reason};
 use kehub_core::policy::{
-    Case, IdentityType, OnConflict, OverLimit, Preset, Role, Setting, TypeChange, TypeRules,
-    TypeSettings,
+    Case, IdentityType, OnConflict, OverLimit, Policy, Preset, Role, Setting, TypeChange,
+    TypeRules, TypeSettings,
 };
-use kehub_core::{AppNumber, CustomerId, IdentityNumber, TenantId};
+use kehub_core::{AppNumber, CustomerId, IdentityNumber, TenantId, TypeNumber};
 
 /// The tenant that stories play in.
 pub(crate) const TENANT: TenantId = TenantId(1);
@@ -106,13 +107,12 @@ impl Hub {
             "delete" => told(&self.run(Command::Delete(customer_id(&rest[0])), false), &[]),
             "policy" => {
                 let (policy, dry_run) = read_policy(rest);
-                told(&self.run(Command::SetPolicy(policy), dry_run), &[])
+                self.set_policy(policy, dry_run)
             }
             "type" => {
                 let (change, dry_run) = read_type(&rest[1..]);
                 let types = vec![(rest[0].clone(), change)];
-                let policy = SetPolicy { types, ..SetPolicy::default() };
-                told(&self.run(Command::SetPolicy(policy), dry_run), &[])
+                self.set_policy(SetPolicy { types, ..SetPolicy::default() }, dry_run)
             }
             "release" => {
                 let number = self.known(&rest[0]).map_or(IdentityNumber(0), |it| it.number);
@@ -124,6 +124,50 @@ impl Hub {
             "owner" => self.owner(&rest[0]),
             other => panic!("no such verb: {other}"),
         }
+    }
+
+    /// Sets a policy, or says whom it would affect.
+    fn set_policy(&mut self, policy: SetPolicy, dry_run: bool) -> String {
+        let outcome = self.run(Command::SetPolicy(policy), dry_run);
+        let said = told(&outcome, &[]);
+        match outcome {
+            Outcome::Policy(set) if dry_run => {
+                let impact = self.impact(&set.before, &set.after);
+                let sample = impact.sample.iter();
+                let affected = sample.map(|it| format!(", {}", self.told_affected(it)));
+                format!("{said}, would affect {}{}", impact.customers, affected.collect::<String>())
+            }
+            _ => said,
+        }
+    }
+
+    fn impact(&self, before: &Policy, after: &Policy) -> Impact {
+        let (facts, comparison) = (self.tenant(), Comparison::of(before, after));
+        let mut impact = Impact::default();
+        for customer in facts.customers().filter(|it| facts.survivor(it.id) == Some(*it)) {
+            let held: Vec<Identity> = facts.held_by(customer.id).cloned().collect();
+            impact.look(&comparison, customer.id, &held);
+        }
+        impact
+    }
+
+    fn told_affected(&self, affected: &Affected) -> String {
+        let name = |kind: &TypeNumber| &self.tenant().policy().type_of(*kind).unwrap().name;
+        let raw = |number: &IdentityNumber| short(&self.tenant().identity(*number).unwrap().raw);
+        let reasons = affected.reasons.iter().map(|reason| match reason {
+            Reason::OverLimit { kind, held, limit } => {
+                format!("{} {held} of at most {limit}", name(kind))
+            }
+            Reason::Distinguishing { kind, held } => {
+                format!("{} {held} distinguishing", name(kind))
+            }
+            Reason::Reordered { first, second } => {
+                format!("{} before {}", name(first), name(second))
+            }
+            Reason::Blocked(identity) => format!("{} blocked", raw(identity)),
+            Reason::Quarantined(identity) => format!("{} quarantined", raw(identity)),
+        });
+        format!("C{} ({})", affected.customer, reasons.collect::<Vec<_>>().join("; "))
     }
 
     fn show(&self, id: CustomerId) -> String {

@@ -94,6 +94,7 @@ stories! {
     merges
     placeholders
     policy
+    policy_impact
     policy_of_types
     quarantine
     release

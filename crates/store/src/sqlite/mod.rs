@@ -3,10 +3,11 @@
 //! [`writer`] takes what is waiting and runs it as a group: [`load`] reads the facts, the core
 //! decides, [`write`] writes what became dirty, one COMMIT makes all of it durable. [`query`] reads
 //! for lists and look-ups, beside the writer, each read from one snapshot; [`render`] turns its
-//! filters into SQL. [`duplicates`] looks at everybody once, to find who looks like one person.
-//! [`checkpoint`] moves what was committed from the log into the file without keeping the writer
-//! waiting. [`webhooks`] reads and writes those. [`codec`] and [`rows`] say how what is kept looks
-//! in columns, [`schema`] makes the tables, [`connection`] opens the file.
+//! filters into SQL. [`duplicates`] looks at everybody once, to find who looks like one person;
+//! [`policy`] reads what people look at before they change a policy. [`checkpoint`] moves what was
+//! committed from the log into the file without keeping the writer waiting. [`webhooks`] reads and
+//! writes those. [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the
+//! tables, [`connection`] opens the file.
 
 mod checkpoint;
 mod codec;
@@ -17,6 +18,7 @@ mod golden;
 mod load;
 #[cfg(test)]
 mod plans;
+mod policy;
 mod query;
 mod render;
 mod rows;
@@ -27,8 +29,8 @@ mod write;
 mod writer;
 
 use crate::{
-    Batch, FeedPage, Gauges, OwnedIdentity, Page, PageRequest, Store, StoreError, TypedIdentity,
-    WholeCustomer,
+    Batch, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest, QuarantinedIdentity, Store,
+    StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
@@ -206,6 +208,24 @@ impl Store for SqliteStore {
 
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
         self.read(move |conn| load::policy(conn, tenant)).await
+    }
+
+    async fn quarantined(
+        &self,
+        tenant: TenantId,
+        after: IdentityNumber,
+        limit: usize,
+    ) -> Result<Vec<QuarantinedIdentity>, StoreError> {
+        self.read(move |conn| policy::quarantined(conn, tenant, after, limit)).await
+    }
+
+    async fn holdings(
+        &self,
+        tenant: TenantId,
+        after: CustomerId,
+        limit: usize,
+    ) -> Result<Vec<Holding>, StoreError> {
+        self.read(move |conn| policy::holdings(conn, tenant, after, limit)).await
     }
 
     async fn journal(

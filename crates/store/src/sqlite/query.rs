@@ -170,9 +170,11 @@ pub(super) fn identities_of(
         }
     }
     let mut found = Vec::new();
-    for customer in owners.values() {
-        let merged = merged_into(conn, tenant, customer)?;
-        found.extend(held_by(conn, tenant, customer, &merged, &types)?);
+    for (owner, customer) in owners {
+        let merged = merged_into(conn, tenant, owner, customer.homes)?;
+        for identity in held_by(conn, tenant, owner, &merged)? {
+            found.push(owned(owner, identity, &types)?);
+        }
     }
     Ok(found)
 }
@@ -184,38 +186,41 @@ pub(super) fn whole(
     id: CustomerId,
 ) -> Result<Option<WholeCustomer>, Trouble> {
     let Some(customer) = survivor(conn, tenant, id)? else { return Ok(None) };
-    let merged = merged_into(conn, tenant, &customer)?;
-    let identities = held_by(conn, tenant, &customer, &merged, &types_of(conn, tenant)?)?;
+    let merged = merged_into(conn, tenant, customer.id, customer.homes)?;
+    let types = types_of(conn, tenant)?;
+    let held = held_by(conn, tenant, customer.id, &merged)?.into_iter();
+    let identities = held.map(|identity| owned(customer.id, identity, &types));
+    let identities = identities.collect::<Result<_, _>>()?;
     Ok(Some(WholeCustomer { customer, merged, identities }))
 }
 
-/// The ids that redirect to a customer.
-fn merged_into(
+/// The ids that redirect to a customer of so many homes.
+pub(super) fn merged_into(
     conn: &Connection,
     tenant: TenantId,
-    customer: &Customer,
+    customer: CustomerId,
+    homes: u32,
 ) -> Result<Vec<CustomerId>, Trouble> {
-    if customer.homes <= 1 {
+    if homes <= 1 {
         return Ok(Vec::new());
     }
-    let merged = load::merged_into(conn, codec::own_key(tenant, customer.id.0)?)?;
+    let merged = load::merged_into(conn, codec::own_key(tenant, customer.0)?)?;
     Ok(merged.into_iter().map(|(member, _)| member.id).collect())
 }
 
 /// The identities of a customer and of the ids that redirect to it, by number.
-fn held_by(
+pub(super) fn held_by(
     conn: &Connection,
     tenant: TenantId,
-    customer: &Customer,
+    customer: CustomerId,
     merged: &[CustomerId],
-    types: &BTreeMap<TypeNumber, IdentityType>,
-) -> Result<Vec<OwnedIdentity>, Trouble> {
+) -> Result<Vec<Identity>, Trouble> {
     let mut held = Vec::new();
-    for home in [customer.id].iter().chain(merged) {
+    for home in [customer].iter().chain(merged) {
         held.extend(load::identities_of_home(conn, codec::own_key(tenant, home.0)?)?);
     }
     held.sort_unstable_by_key(|identity| identity.number);
-    held.into_iter().map(|identity| owned(customer.id, identity, types)).collect()
+    Ok(held)
 }
 
 /// The owned identities of a value, of one type or of any.
@@ -243,7 +248,7 @@ pub(super) fn identities_named(
     Ok(found)
 }
 
-fn types_of(
+pub(super) fn types_of(
     conn: &Connection,
     tenant: TenantId,
 ) -> Result<BTreeMap<TypeNumber, IdentityType>, Trouble> {
@@ -260,12 +265,19 @@ fn owned(
     Ok(OwnedIdentity { owner, kind, identity })
 }
 
-fn type_name(
+pub(super) fn type_name(
     identity: &Identity,
     types: &BTreeMap<TypeNumber, IdentityType>,
 ) -> Result<Box<str>, Trouble> {
     let missing = || Trouble::broken(format!("identity {} has no type", identity.number));
     types.get(&identity.key.kind).map(|kind| kind.name.clone()).ok_or_else(missing)
+}
+
+/// The key of a number of the tenant, and the last key that it can have: what lies between are the
+/// keys of larger numbers.
+pub(super) fn keys_after(tenant: TenantId, after: i64) -> (i64, i64) {
+    let (first, last) = key_range(tenant);
+    (first.saturating_add(after.clamp(0, number_of(last))), last)
 }
 
 /// Entries of the journal after a place.
@@ -275,8 +287,7 @@ pub(super) fn journal(
     after: Seq,
     limit: usize,
 ) -> Result<Vec<Entry>, Trouble> {
-    let (first, last) = key_range(tenant);
-    let after = first.saturating_add(after.0.clamp(0, number_of(last)));
+    let (after, last) = keys_after(tenant, after.0);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     rows::all(conn, JOURNAL, (after, last, limit), |row| {
         codec::entry(row.get_ref(0)?.as_blob().map_err(Trouble::broken)?)

@@ -1,14 +1,12 @@
 //! Tenants, apps and policies; and that nobody sees into another tenant.
 
 use crate::support::{Rig, TENANT, resolution, upsert};
-use kehub_core::command::{Command, IdentitySent, SetPolicy, Upsert};
+use kehub_core::command::{Command, SetPolicy};
 use kehub_core::directory::{App, AppChange, Permission};
 use kehub_core::filter::{Condition, Filter, Order};
-use kehub_core::identity::Quarantine;
-use kehub_core::outcome::{IdentityVerdict, Outcome, Refusal, Resolution, ResultKind};
-use kehub_core::policy::{Case, OnConflict, OverLimit, Preset, Setting, TypeChange, TypeProblem};
-use kehub_core::{AppNumber, CustomerId, IdentityNumber, Seq, TenantId, TypeNumber};
-use kehub_store::OwnedIdentity;
+use kehub_core::outcome::{Outcome, Refusal, ResultKind};
+use kehub_core::policy::{OnConflict, Preset};
+use kehub_core::{AppNumber, CustomerId, Seq, TenantId};
 
 const ID: &str = "cl0123456789abcde";
 
@@ -88,120 +86,6 @@ pub(crate) async fn a_policy_change_rules_the_next_upsert(rig: &Rig) {
         .map(|entry| entry.policy)
         .collect();
     assert_eq!(versions, [1, 1, 2]);
-}
-
-fn set_type(name: &str, change: TypeChange) -> Command {
-    let types = vec![(name.to_owned(), change)];
-    Command::SetPolicy(SetPolicy { types, ..SetPolicy::default() })
-}
-
-pub(crate) async fn what_is_set_for_a_type_rules_the_next_upsert(rig: &Rig) {
-    let change = TypeChange {
-        limit: Setting::Value(1),
-        over_limit: Setting::Value(OverLimit::Refuse),
-        blocked: Setting::Value(vec!["138 0000 0009".to_owned()]),
-        ..TypeChange::default()
-    };
-    let outcome = rig.run(TENANT, set_type("Mobile ", change)).await;
-    let Outcome::Policy(set) = outcome else { panic!("no policy: {outcome:?}") };
-    assert_eq!((set.before.version, set.after.version, set.seq), (1, 2, Some(Seq(1))));
-    assert_eq!(rig.store.policy(TENANT).await.unwrap().as_ref(), Some(&set.after));
-    let kind = set.after.type_named("mobile").unwrap();
-    assert_eq!((&*kind.name, kind.number), ("Mobile", TypeNumber(1)));
-    assert_eq!(set.types, std::slice::from_ref(kind));
-    let rules = set.after.rules_for(kind);
-    assert_eq!((rules.limit, rules.over_limit, rules.priority), (1, OverLimit::Refuse, 40));
-
-    let verdicts = |resolution: Resolution| {
-        resolution.identities.into_iter().map(|it| it.verdict).collect::<Vec<_>>()
-    };
-    let first = rig.upsert(&["o1", "m1"], &[]).await;
-    assert_eq!(verdicts(first), [IdentityVerdict::Created; 2]);
-    let second = rig.upsert(&["o1", "m2", "m9"], &[]).await;
-    let expected = [IdentityVerdict::Matched, IdentityVerdict::OverLimit, IdentityVerdict::Blocked];
-    assert_eq!(verdicts(second), expected);
-
-    let back = TypeChange { limit: Setting::Default, ..TypeChange::default() };
-    rig.run(TENANT, set_type("mobile", back)).await;
-    let third = rig.upsert(&["o1", "m2"], &[]).await;
-    assert_eq!(verdicts(third), [IdentityVerdict::Matched, IdentityVerdict::Attached]);
-    assert_eq!(rig.store.policy(TenantId(77)).await.unwrap(), None);
-}
-
-pub(crate) async fn case_is_fixed_once_a_type_has_identities(rig: &Rig) {
-    let insensitive =
-        TypeChange { case: Setting::Value(Case::Insensitive), ..TypeChange::default() };
-    rig.run(TENANT, set_type("crm-account", insensitive.clone())).await;
-    let account = |value: &str| {
-        let sent = IdentitySent {
-            kind: "crm-account".to_owned(),
-            value: value.to_owned(),
-            ..IdentitySent::default()
-        };
-        Command::Upsert(Upsert { identities: vec![sent], ..Upsert::default() })
-    };
-    let first = resolution(rig.run(TENANT, account("AbC")).await);
-    let again = resolution(rig.run(TENANT, account("aBc")).await);
-    assert_eq!(first.customer, again.customer);
-    let named = rig.store.identities_named(TENANT, Some("crm-account"), "ABC").await.unwrap();
-    assert_eq!(named.iter().map(|it| &*it.identity.raw).collect::<Vec<_>>(), ["AbC"]);
-    let sensitive = TypeChange { case: Setting::Default, ..TypeChange::default() };
-    let refused = Outcome::Refused(Refusal::TypesNotSet(vec![(0, TypeProblem::CaseFixed)]));
-    assert_eq!(rig.run(TENANT, set_type("crm-account", sensitive)).await, refused);
-
-    // The first identity may come in the same group; one of another tenant does not matter.
-    let second = rig.tenant("second", Preset::Compat).await;
-    let outcomes = rig
-        .batch(vec![
-            rig.request(second, set_type("crm-account", insensitive.clone())),
-            rig.request(second, account("AbC")),
-            rig.request(second, account("aBc")),
-            rig.request(second, set_type("crm-account", insensitive)),
-            rig.request(second, set_type("wechat", TypeChange::default())),
-        ])
-        .await;
-    let [_, first, again, same, nothing] = outcomes.try_into().unwrap();
-    assert_eq!(resolution(first).customer, resolution(again).customer);
-    let Outcome::Policy(same) = same else { panic!("{same:?}") };
-    let Outcome::Policy(nothing) = nothing else { panic!("{nothing:?}") };
-    assert_eq!((same.seq, nothing.seq, nothing.types), (None, None, Vec::new()));
-}
-
-pub(crate) async fn a_released_identity_matches_again(rig: &Rig) {
-    for account in ["a1", "a2", "a3"] {
-        rig.upsert(&[account, "m1"], &[]).await;
-    }
-    let quarantined = |rows: Vec<OwnedIdentity>| rows[0].identity.clone();
-    let of_one = || rig.store.identities_named(TENANT, Some("mobile"), "13800000001");
-    let before = quarantined(of_one().await.unwrap());
-    assert_eq!((before.quarantine, before.companions.len()), (Quarantine::Yes, 3));
-
-    let release = || Command::Release(before.number);
-    let mut dry = rig.request(TENANT, release());
-    dry.dry_run = true;
-    let Outcome::Released(dry) = rig.batch(vec![dry]).await.remove(0) else { panic!("refused") };
-    assert_eq!((dry.identity.quarantine, dry.seq), (Quarantine::No, None));
-    assert_eq!(quarantined(of_one().await.unwrap()), before);
-
-    let outcome = rig.run(TENANT, release()).await;
-    let Outcome::Released(released) = outcome else { panic!("refused: {outcome:?}") };
-    assert_eq!((released.owner, &*released.kind), (Some(CustomerId(1)), "mobile"));
-    assert_eq!((released.identity.pardoned, released.seq), (3, Some(Seq(4))));
-    assert_eq!(quarantined(of_one().await.unwrap()), released.identity);
-    assert_eq!(rig.customer(1).await.unwrap().head, Seq(4));
-    let matched = rig.upsert(&["m1"], &[]).await;
-    assert_eq!(matched.identities[0].verdict, IdentityVerdict::Matched);
-
-    let again = rig.run(TENANT, release()).await;
-    assert_eq!(again, Outcome::Refused(Refusal::NotQuarantined(before.number)));
-    for number in [0, -1, 99, 1 << 40 | 1, i64::MAX] {
-        let number = IdentityNumber(number);
-        let missing = Outcome::Refused(Refusal::IdentityMissing(number));
-        assert_eq!(rig.run(TENANT, Command::Release(number)).await, missing);
-    }
-    let second = rig.tenant("second", Preset::Compat).await;
-    let elsewhere = rig.run(second, release()).await;
-    assert_eq!(elsewhere, Outcome::Refused(Refusal::IdentityMissing(before.number)));
 }
 
 pub(crate) async fn a_tenant_sees_nothing_of_another(rig: &Rig) {

@@ -13,6 +13,7 @@ mod filters;
 mod groups;
 mod lists;
 mod model;
+mod policy;
 mod receipts;
 mod support;
 mod webhooks;
@@ -53,10 +54,15 @@ contract! {
         an_app_can_be_rotated_revoked_and_permitted,
         an_app_belongs_to_its_tenant,
         a_policy_change_rules_the_next_upsert,
+        a_tenant_sees_nothing_of_another,
+    },
+    policy::{
         what_is_set_for_a_type_rules_the_next_upsert,
         case_is_fixed_once_a_type_has_identities,
         a_released_identity_matches_again,
-        a_tenant_sees_nothing_of_another,
+        quarantined_identities_are_listed,
+        holdings_are_those_of_live_customers,
+        a_dry_change_of_policy_tells_whom_it_would_affect,
     },
     lists::{
         a_page_is_in_order_and_knows_the_total,
