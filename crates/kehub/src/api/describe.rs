@@ -2,7 +2,7 @@
 //! shapes, this is what they share.
 
 use super::problem::{Code, ItemError, Place, Problem, Retry};
-use super::{access, customers};
+use super::{access, customers, duplicates};
 use kehub_core::attribute::FieldProblem;
 use kehub_core::directory::Permission;
 use serde_json::{Map, Value, json};
@@ -14,14 +14,16 @@ pub(crate) const MOMENT: &str =
 
 /// What is to be told about the operation of this name; `None` if it is none of `/api`.
 pub(crate) fn operation(name: &str) -> Option<Value> {
-    let described =
-        access::describe::operation(name).or_else(|| customers::describe::operation(name))?;
+    let described = access::describe::operation(name)
+        .or_else(|| customers::describe::operation(name))
+        .or_else(|| duplicates::describe::operation(name))?;
     Some(described.into_json())
 }
 
 /// Every schema of `/api`, by name.
 pub(crate) fn schemas() -> Map<String, Value> {
-    let nouns = [access::describe::schemas(), customers::schemas::all()];
+    let nouns =
+        [access::describe::schemas(), customers::schemas::all(), duplicates::describe::schemas()];
     let mut all = Map::new();
     all.insert("Problem".to_owned(), problem());
     for noun in nouns {
@@ -33,11 +35,12 @@ pub(crate) fn schemas() -> Map<String, Value> {
 }
 
 /// Headings of the calls under `/api`.
-pub(crate) fn tags() -> [Value; 2] {
+pub(crate) fn tags() -> [Value; 3] {
     let tag = |name: &str, about: &str| json!({ "name": name, "description": about });
     [
         tag("API access", "Kehub's own API: tokens."),
         tag("API customers", "Kehub's own API: who is who, and what is known of them."),
+        tag("API duplicates", "Kehub's own API: who looks like one person."),
     ]
 }
 

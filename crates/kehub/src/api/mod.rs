@@ -6,6 +6,7 @@ pub(crate) mod access;
 pub(crate) mod call;
 pub(crate) mod customers;
 pub(crate) mod describe;
+pub(crate) mod duplicates;
 pub(crate) mod parameters;
 pub(crate) mod problem;
 pub(crate) mod reader;

@@ -70,6 +70,15 @@ impl Parameters {
         flag.unwrap_or(false)
     }
 
+    /// How many items to answer at most.
+    pub(crate) fn limit(&mut self) -> usize {
+        const USUAL: usize = 50;
+        const MAX: usize = 1000;
+        let range = format!("a whole number from 1 to {MAX}");
+        let in_range = |text: &str| text.parse().ok().filter(|limit| (1..=MAX).contains(limit));
+        self.parsed("limit", range, in_range).unwrap_or(USUAL)
+    }
+
     /// Whether to only say what would happen.
     pub(crate) fn dry_run(&mut self) -> bool {
         self.flag("dryRun")

@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::metrics::Metrics;
 use super::status::Readiness;
+use crate::api::duplicates::kept::Kept;
 use crate::clock::Clock;
 use crate::server::problem::Problem;
 use kehub_core::command::Request;
@@ -50,6 +51,7 @@ struct Inner {
     settings: Settings,
     metrics: Metrics,
     readiness: Readiness,
+    duplicates: Kept,
 }
 
 impl fmt::Debug for Hub {
@@ -75,6 +77,7 @@ impl Hub {
             settings,
             metrics: Metrics::new(),
             readiness: Readiness::default(),
+            duplicates: Kept::default(),
         })))
     }
 
@@ -108,6 +111,11 @@ impl Hub {
 
     pub(crate) fn readiness(&self) -> &Readiness {
         &self.0.readiness
+    }
+
+    /// What was found lately.
+    pub(crate) fn duplicates(&self) -> &Kept {
+        &self.0.duplicates
     }
 
     /// An id for a request, unique as long as runs are.

@@ -19,6 +19,7 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/tokens",
     "/api/customers",
     "/api/customers/{id}",
+    "/api/duplicates",
     "/security/accesstoken",
     "/v1/customerandidentities",
     "/v1/customers",
@@ -40,11 +41,12 @@ pub(crate) fn described() -> OpenApiRouter<Hub> {
 
 /// Kehub's own API.
 fn own() -> OpenApiRouter<Hub> {
-    use crate::api::{access, customers};
+    use crate::api::{access, customers, duplicates};
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
         .routes(routes!(customers::upsert::api_customer_upsert))
         .routes(routes!(customers::one::api_customer_get, customers::one::api_customer_patch))
+        .routes(routes!(duplicates::list::api_duplicate_list))
 }
 
 /// The v1 wire, and how the hub is doing.

@@ -8,6 +8,7 @@
 
 mod access;
 mod customers;
+mod duplicates;
 mod hub;
 mod problems;
 mod tenants;
