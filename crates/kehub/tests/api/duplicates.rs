@@ -73,7 +73,7 @@ async fn a_list_is_narrowed_by_reason_and_customer(hub: TestHub) {
     }
     let by_reason = found(&hub.reader, "?reason=sameNameAndBirthday").await;
     assert_eq!(pairs(&by_reason), [json!([4, 5])]);
-    assert_eq!(pairs(&found(&hub.reader, "?reason=sameEmail").await), [] as [Value; 0]);
+    assert_eq!(found(&hub.reader, "?reason=sameEmail").await["items"], json!([]));
     let of_three = found(&hub.reader, "?customerId=3").await;
     assert_eq!(pairs(&of_three), [json!([1, 3]), json!([2, 3])]);
     hub.reader.get(&format!("{PATH}?customerId=99")).await.refused(404, "customerNotFound");

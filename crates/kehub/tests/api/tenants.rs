@@ -54,6 +54,10 @@ async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
             let answer = stranger.ask(&method.to_uppercase(), "/api/customers/3", &body).await;
             answer.refused(404, "customerNotFound");
         }
+        ("get", "/api/duplicates") => {
+            assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));
+            stranger.get(&format!("{path}?customerId=3")).await.refused(404, "customerNotFound");
+        }
         other => panic!("{other:?} is not tried with another tenant's ids"),
     }
 }
