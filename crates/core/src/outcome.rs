@@ -46,6 +46,18 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
+impl Outcome {
+    /// What would have come, had it been kept: what was to be stored has no number.
+    pub(crate) fn withdrawn(self) -> Outcome {
+        let Outcome::Resolved(mut resolution) = self else { return self };
+        resolution.seq = None;
+        for conflict in resolution.conflicts.iter_mut().filter(|conflict| conflict.new) {
+            conflict.id = None;
+        }
+        Outcome::Resolved(resolution)
+    }
+}
+
 /// Why the domain says no.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Refusal {

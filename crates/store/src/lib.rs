@@ -40,7 +40,8 @@ use tokio::sync::watch;
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync {
     /// Applies the requests in order, all of them in one durable transaction. Outcome `i` answers
-    /// request `i`; a refused one changes nothing and does not disturb its neighbours.
+    /// request `i`; a refused one changes nothing. What becomes of its neighbours then, the batch
+    /// says: see [`Kept`].
     async fn apply(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError>;
 
     /// The customer that answers for an id, following redirects; `None` if there is none or it was
@@ -255,22 +256,40 @@ pub enum Lane {
     Bulk,
 }
 
-/// Requests to be applied together: at least one, at most [`BATCH_MAX`].
+/// What is kept of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Each request that is not refused.
+    Each,
+    /// All of them if none is refused, else nothing.
+    Together,
+    /// Nothing: the outcomes tell what would come, and each request sees those before it.
+    Nothing,
+}
+
+/// Requests to be applied in one go: at least one, at most [`BATCH_MAX`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     requests: Vec<Request>,
     lane: Lane,
+    kept: Kept,
 }
 
 impl Batch {
-    /// `None` if there are no requests, or too many.
+    /// Each request on its own. `None` if there are no requests, or too many.
     pub fn new(requests: Vec<Request>, lane: Lane) -> Option<Batch> {
-        (1..=BATCH_MAX).contains(&requests.len()).then_some(Batch { requests, lane })
+        let fits = (1..=BATCH_MAX).contains(&requests.len());
+        fits.then_some(Batch { requests, lane, kept: Kept::Each })
     }
 
     /// One request that somebody is waiting for.
     pub fn one(request: Request) -> Batch {
-        Batch { requests: vec![request], lane: Lane::Interactive }
+        Batch { requests: vec![request], lane: Lane::Interactive, kept: Kept::Each }
+    }
+
+    /// The same requests, with another rule of what is kept of them.
+    pub fn keeping(self, kept: Kept) -> Batch {
+        Batch { kept, ..self }
     }
 
     /// The requests, in order.
@@ -281,6 +300,11 @@ impl Batch {
     /// Which requests go first.
     pub fn lane(&self) -> Lane {
         self.lane
+    }
+
+    /// What is kept of it.
+    pub fn kept(&self) -> Kept {
+        self.kept
     }
 
     pub(crate) fn into_requests(self) -> Vec<Request> {

@@ -2,13 +2,13 @@
 //! facts behind a lock, and what [`kehub_core::facts::TenantFacts::record`] makes of them.
 
 use crate::{
-    Batch, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest, QuarantinedIdentity, Store,
-    StoreError, TypedIdentity, WholeCustomer,
+    Batch, FeedPage, Gauges, Holding, Kept, OwnedIdentity, Page, PageRequest, QuarantinedIdentity,
+    Store, StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
 use kehub_core::customer::{Customer, State as CustomerState};
-use kehub_core::decide::decide_batch;
+use kehub_core::decide::{decide_batch, decide_on_trial, decide_together};
 use kehub_core::directory::Directory;
 use kehub_core::duplicates::{Duplicates, Finder, Suspect, Traits};
 use kehub_core::facts::{Facts, Snapshot, TenantFacts};
@@ -70,9 +70,14 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn apply(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError> {
+        let kept = batch.kept();
         let requests = batch.into_requests();
         let mut state = self.open_state()?;
-        let outcomes = decide_batch(&requests, &mut state.facts);
+        let outcomes = match kept {
+            Kept::Each => decide_batch(&requests, &mut state.facts),
+            Kept::Together => decide_together(&requests, &mut state.facts),
+            Kept::Nothing => decide_on_trial(&requests, state.facts.clone()),
+        };
         if outcomes.len() != requests.len() {
             return Err(StoreError::Corrupt("as many outcomes as requests were due".into()));
         }

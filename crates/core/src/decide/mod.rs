@@ -27,6 +27,23 @@ pub fn decide_batch(batch: &[Request], facts: &mut Facts) -> Vec<Outcome> {
     batch.iter().map(|request| decide(request, facts)).collect()
 }
 
+/// Decides the requests as [`decide_batch`] does, all of them or none: if one is refused, the facts
+/// stay as they were, and the other outcomes tell what would have come.
+pub fn decide_together(batch: &[Request], facts: &mut Facts) -> Vec<Outcome> {
+    let mut trial = facts.clone();
+    let outcomes = decide_batch(batch, &mut trial);
+    if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_))) {
+        return outcomes.into_iter().map(Outcome::withdrawn).collect();
+    }
+    *facts = trial;
+    outcomes
+}
+
+/// Tells what would come of the requests, each of which sees those before it. Nothing is kept.
+pub fn decide_on_trial(batch: &[Request], mut facts: Facts) -> Vec<Outcome> {
+    decide_batch(batch, &mut facts).into_iter().map(Outcome::withdrawn).collect()
+}
+
 /// Decides a request, unless its sender has its answer already. Whatever its command is, its key is
 /// looked at here and nowhere else.
 fn decide(request: &Request, facts: &mut Facts) -> Outcome {

@@ -29,13 +29,15 @@ mod write;
 mod writer;
 
 use crate::{
-    Batch, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest, QuarantinedIdentity, Store,
-    StoreError, TypedIdentity, WholeCustomer,
+    Batch, FeedPage, Gauges, Holding, Kept, OwnedIdentity, Page, PageRequest, QuarantinedIdentity,
+    Store, StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
 use connection::Readers;
+use kehub_core::command::Request;
 use kehub_core::customer::Customer;
+use kehub_core::decide::decide_on_trial;
 use kehub_core::directory::Directory;
 use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::Snapshot;
@@ -45,6 +47,7 @@ use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, WebhookId};
+use load::TypesCache;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -150,9 +153,20 @@ impl Drop for Inner {
     }
 }
 
+/// What would come of requests, as of one snapshot.
+fn on_trial(conn: &Connection, requests: &[Request]) -> Result<Vec<Outcome>, Trouble> {
+    let (facts, _) = load::facts(conn, requests, &mut TypesCache::default())?;
+    Ok(decide_on_trial(requests, facts))
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn apply(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError> {
+        if batch.kept() == Kept::Nothing {
+            // Nothing to write: it needs neither the writer nor a place in its queue.
+            let requests = batch.into_requests();
+            return self.read(move |conn| on_trial(conn, &requests)).await;
+        }
         self.inner.writer.apply(batch).await
     }
 

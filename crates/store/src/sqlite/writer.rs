@@ -7,10 +7,11 @@ use super::checkpoint::Log;
 use super::load::{self, TypesCache};
 use super::trouble::Trouble;
 use super::{SqliteOptions, write};
-use crate::{Batch, Gauges, Lane, StoreError};
+use crate::{Batch, Gauges, Kept, Lane, StoreError};
 use kehub_core::TenantId;
 use kehub_core::command::{Command, Request};
-use kehub_core::decide::decide_batch;
+use kehub_core::decide::{decide_batch, decide_on_trial, decide_together};
+use kehub_core::facts::Facts;
 use kehub_core::outcome::Outcome;
 use rusqlite::Connection;
 use std::collections::{HashMap, VecDeque};
@@ -36,6 +37,7 @@ type Answer = Result<Vec<Outcome>, StoreError>;
 /// A batch that waits, and who waits for it.
 struct Job {
     requests: Vec<Request>,
+    kept: Kept,
     reply: oneshot::Sender<Answer>,
 }
 
@@ -111,7 +113,7 @@ impl Writer {
     }
 
     fn enqueue(&self, batch: Batch, reply: oneshot::Sender<Answer>) -> Result<(), StoreError> {
-        let lane = batch.lane();
+        let (lane, kept) = (batch.lane(), batch.kept());
         let requests = batch.into_requests();
         let count = requests.len();
         let mut queue = self.shared.queue();
@@ -135,7 +137,7 @@ impl Writer {
             *queue.by_tenant.entry(request.tenant).or_default() += 1;
         }
         queue.waiting += count;
-        let job = Job { requests, reply };
+        let job = Job { requests, kept, reply };
         match lane {
             Lane::Interactive => queue.interactive.push_back(job),
             Lane::Bulk => queue.bulk.push_back(job),
@@ -194,6 +196,37 @@ impl Drop for End {
         queue.waiting = 0;
         queue.by_tenant.clear();
     }
+}
+
+/// What one member brought to a group.
+#[derive(Clone, Copy)]
+struct Part {
+    /// How many requests.
+    size: usize,
+    kept: Kept,
+}
+
+impl Part {
+    /// Its own requests, and those of the members after it.
+    fn split(self, requests: &[Request]) -> (&[Request], &[Request]) {
+        requests.split_at(self.size.min(requests.len()))
+    }
+}
+
+/// Decides the parts of a group in order, each in its own way.
+fn decide(requests: &[Request], parts: &[Part], facts: &mut Facts) -> Vec<Outcome> {
+    let mut rest = requests;
+    let mut outcomes = Vec::with_capacity(requests.len());
+    for part in parts {
+        let (theirs, others) = part.split(rest);
+        rest = others;
+        outcomes.extend(match part.kept {
+            Kept::Each => decide_batch(theirs, facts),
+            Kept::Together => decide_together(theirs, facts),
+            Kept::Nothing => decide_on_trial(theirs, facts.clone()),
+        });
+    }
+    outcomes
 }
 
 /// What came of a group that was tried.
@@ -264,32 +297,35 @@ impl Worker {
 
     /// Applies a group and answers everybody in it.
     fn serve(&mut self, group: Vec<Job>) {
-        let (batches, replies): (Vec<Vec<Request>>, Vec<_>) =
-            group.into_iter().map(|job| (job.requests, job.reply)).unzip();
-        let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
-        let requests: Vec<Request> = batches.into_iter().flatten().collect();
-        let members = sizes.into_iter().zip(replies).collect();
+        let mut requests = Vec::new();
+        let mut members = Vec::with_capacity(group.len());
+        for job in group {
+            let part = Part { size: job.requests.len(), kept: job.kept };
+            requests.extend(job.requests);
+            members.push((part, job.reply));
+        }
         self.answer(&requests, members);
     }
 
-    /// Applies requests that members of a group brought, so many each, and answers them.
-    fn answer(&mut self, requests: &[Request], members: Vec<(usize, oneshot::Sender<Answer>)>) {
-        let error = match self.try_group(requests) {
+    /// Applies requests that members of a group brought, a part each, and answers them.
+    fn answer(&mut self, requests: &[Request], members: Vec<(Part, oneshot::Sender<Answer>)>) {
+        let parts: Vec<Part> = members.iter().map(|(part, _)| *part).collect();
+        let error = match self.try_group(requests, &parts) {
             Tried::Answered(outcomes, commit_micros) => {
                 self.count(requests.len(), commit_micros);
                 let mut outcomes = outcomes.into_iter();
-                for (size, reply) in members {
-                    send(reply, Ok(outcomes.by_ref().take(size).collect()));
+                for (part, reply) in members {
+                    send(reply, Ok(outcomes.by_ref().take(part.size).collect()));
                 }
                 return;
             }
             // One member may be the reason: try each on its own, so that it fails alone.
             tried if members.len() > 1 && tried.blames_a_member() => {
                 let mut rest = requests;
-                for (size, reply) in members {
-                    let (theirs, others) = rest.split_at(size.min(rest.len()));
+                for (part, reply) in members {
+                    let (theirs, others) = part.split(rest);
                     rest = others;
-                    self.answer(theirs, vec![(size, reply)]);
+                    self.answer(theirs, vec![(part, reply)]);
                 }
                 return;
             }
@@ -317,11 +353,11 @@ impl Worker {
     }
 
     /// Load, decide, write, commit. A busy file is tried again.
-    fn try_group(&mut self, requests: &[Request]) -> Tried {
+    fn try_group(&mut self, requests: &[Request], parts: &[Part]) -> Tried {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let tried = catch_unwind(AssertUnwindSafe(|| self.transact(requests)));
+            let tried = catch_unwind(AssertUnwindSafe(|| self.transact(requests, parts)));
             let tried = tried.unwrap_or(Tried::Panicked);
             if !matches!(tried, Tried::Answered(..)) {
                 self.roll_back();
@@ -345,8 +381,8 @@ impl Worker {
         }
     }
 
-    fn transact(&mut self, requests: &[Request]) -> Tried {
-        let (outcomes, before, tells) = match self.prepare(requests) {
+    fn transact(&mut self, requests: &[Request], parts: &[Part]) -> Tried {
+        let (outcomes, before, tells) = match self.prepare(requests, parts) {
             Ok(Prepared::Unchanged(outcomes)) => return Tried::Answered(outcomes, None),
             Ok(Prepared::Written { outcomes, before, tells }) => (outcomes, before, tells),
             Err(trouble) => return Tried::NotApplied(trouble),
@@ -397,10 +433,10 @@ impl Worker {
         (self.number, before.1 + 1)
     }
 
-    fn prepare(&mut self, requests: &[Request]) -> Result<Prepared, Trouble> {
+    fn prepare(&mut self, requests: &[Request], parts: &[Part]) -> Result<Prepared, Trouble> {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
         let (mut facts, before) = load::facts(&self.conn, requests, &mut self.cache)?;
-        let outcomes = decide_batch(requests, &mut facts);
+        let outcomes = decide(requests, parts, &mut facts);
         if outcomes.len() != requests.len() {
             return Err(Trouble::broken("as many outcomes as requests were due"));
         }
@@ -521,7 +557,8 @@ mod tests {
     fn answered(worker: &mut Worker, requests: &[Request]) -> Vec<Answer> {
         let (replies, answers): (Vec<_>, Vec<_>) =
             requests.iter().map(|_| oneshot::channel()).unzip();
-        worker.answer(requests, replies.into_iter().map(|reply| (1, reply)).collect());
+        let part = Part { size: 1, kept: Kept::Each };
+        worker.answer(requests, replies.into_iter().map(|reply| (part, reply)).collect());
         answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect()
     }
 

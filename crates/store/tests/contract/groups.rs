@@ -1,10 +1,12 @@
 //! Many at once.
 
-use crate::support::{Rig, TENANT, resolution, upsert};
-use kehub_core::command::Command;
+use crate::support::{Rig, TENANT, fields, resolution, upsert};
+use kehub_core::command::{Command, Put};
 use kehub_core::filter::Filter;
-use kehub_core::outcome::ResultKind;
-use kehub_store::{Batch, Lane, SqliteOptions, StoreError};
+use kehub_core::outcome::{Outcome, Refusal, ResultKind};
+use kehub_core::{CustomerId, Seq, TenantId};
+use kehub_store::{Batch, Kept, Lane, SqliteOptions, StoreError};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -100,4 +102,84 @@ async fn a_caller_that_stops_waiting_disturbs_nobody() {
         drop(waiting.await);
     }
     assert_eq!(rig.upsert(&["o1"], &[]).await.result, ResultKind::Created);
+}
+
+pub(crate) async fn a_batch_that_belongs_together_is_kept_whole_or_not_at_all(rig: &Rig) {
+    rig.upsert(&["a1"], &[]).await;
+    let before = rig.store.snapshot(TENANT).await.unwrap();
+    let put = |customer| Put { customer: CustomerId(customer), fields: fields(&[("name", "W")]) };
+    let rows = |last: i64| {
+        let commands = [
+            upsert(&["a2"], &[("name", "Li")]),
+            upsert(&["a2", "e1"], &[]),
+            // A conflict is no refusal.
+            upsert(&["a1", "e1"], &[]),
+            Command::Put(put(last)),
+        ];
+        let requests = commands.map(|command| rig.request(TENANT, command)).to_vec();
+        Batch::new(requests, Lane::Bulk).unwrap().keeping(Kept::Together)
+    };
+    let outcomes = rig.store.apply(rows(99)).await.unwrap();
+    assert_eq!(outcomes[3], Outcome::Refused(Refusal::CustomerMissing(CustomerId(99))));
+    // The other rows tell what would have come, each seeing those before it.
+    for outcome in &outcomes[..3] {
+        let resolution = resolution(outcome.clone());
+        assert_eq!(resolution.seq, None);
+        assert!(resolution.conflicts.iter().all(|conflict| conflict.id.is_none()));
+    }
+    assert_eq!(resolution(outcomes[1].clone()).customer.id, CustomerId(2));
+    assert_eq!(rig.store.snapshot(TENANT).await.unwrap(), before);
+    assert_eq!(rig.store.journal(TENANT, Seq(0), 10).await.unwrap().len(), 1);
+
+    let outcomes = rig.store.apply(rows(2)).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Resolved(_))));
+    let kept = rig.customer(2).await.unwrap();
+    assert_eq!(kept, resolution(outcomes[3].clone()).customer);
+    assert_eq!(rig.store.snapshot(TENANT).await.unwrap().audit(), Vec::<String>::new());
+}
+
+/// Who shares a group with a batch that is given up notices nothing.
+pub(crate) async fn a_batch_that_is_given_up_leaves_its_neighbours_alone(rig: &Rig) {
+    let mut running = JoinSet::new();
+    for number in 0..24_i64 {
+        let mut requests = vec![rig.request(TENANT, upsert(&[&format!("a{number}")], &[]))];
+        let lost = number % 2 == 0;
+        if lost {
+            requests.push(rig.request(TENANT, Command::Delete(CustomerId(9_999))));
+        }
+        let batch = Batch::new(requests, Lane::Interactive).unwrap().keeping(Kept::Together);
+        let store = rig.store.clone();
+        running.spawn(async move { (lost, store.apply(batch).await.unwrap()) });
+    }
+    let mut ids = BTreeSet::new();
+    while let Some(done) = running.join_next().await {
+        let (lost, outcomes) = done.unwrap();
+        if !lost {
+            ids.insert(resolution(outcomes[0].clone()).customer.id);
+        }
+    }
+    assert_eq!(ids, (1..=12).map(CustomerId).collect(), "no id is used up for nothing");
+    let count = rig.store.customer_count(TENANT, &Filter::default()).await.unwrap();
+    assert_eq!(count, 12);
+    assert_eq!(rig.store.snapshot(TENANT).await.unwrap().audit(), Vec::<String>::new());
+}
+
+pub(crate) async fn a_batch_on_trial_keeps_nothing(rig: &Rig) {
+    rig.upsert(&["a1", "m1"], &[]).await;
+    let before = rig.store.snapshot(TENANT).await.unwrap();
+    let rows = vec![
+        rig.request(TENANT, upsert(&["e1"], &[("name", "Li")])),
+        rig.request(TENANT, upsert(&["m1", "e1"], &[])),
+        rig.request(TENANT, Command::Delete(CustomerId(99))),
+        rig.request(TenantId(77), upsert(&["a1"], &[])),
+    ];
+    let batch = Batch::new(rows, Lane::Bulk).unwrap().keeping(Kept::Nothing);
+    let outcomes = rig.store.apply(batch).await.unwrap();
+    let merged = resolution(outcomes[1].clone());
+    assert_eq!((merged.customer.id, &*merged.merged), (CustomerId(1), &[CustomerId(2)][..]));
+    assert_eq!(merged.seq, None);
+    assert_eq!(outcomes[2], Outcome::Refused(Refusal::CustomerMissing(CustomerId(99))));
+    assert_eq!(outcomes[3], Outcome::Refused(Refusal::TenantMissing));
+    assert_eq!(rig.store.snapshot(TENANT).await.unwrap(), before);
+    assert_eq!(rig.upsert(&["a2"], &[]).await.customer.id, CustomerId(2));
 }

@@ -102,6 +102,9 @@ contract! {
         equal_first_upserts_at_once_create_one_customer,
         crossed_upserts_at_once_neither_fail_nor_wait_for_ever,
         nothing_is_accepted_after_closing,
+        a_batch_that_belongs_together_is_kept_whole_or_not_at_all,
+        a_batch_that_is_given_up_leaves_its_neighbours_alone,
+        a_batch_on_trial_keeps_nothing,
     },
     webhooks::{
         a_webhook_is_told_what_comes_after_it,
