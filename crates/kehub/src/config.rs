@@ -96,6 +96,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "KEHUB_BODY_BYTES_MAX", default_value_t = 1024 * 1024)]
     pub(crate) body_bytes_max: usize,
 
+    /// Bytes of the body of a batch at most
+    #[arg(long, env = "KEHUB_BATCH_BYTES_MAX", default_value_t = 32 * 1024 * 1024)]
+    pub(crate) batch_bytes_max: usize,
+
     /// Open connections at most; further ones wait
     #[arg(long, env = "KEHUB_CONNECTIONS_MAX", default_value_t = 4096, value_parser = at_least_one)]
     pub(crate) connections_max: usize,
@@ -126,6 +130,7 @@ impl ServeOptions {
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             body_bytes_max: self.body_bytes_max,
+            batch_bytes_max: self.batch_bytes_max,
             request_timeout: Duration::from_secs(self.request_timeout),
             put_answers_before: self.v1_put_answers_before,
             custom_attributes_max: self.custom_attributes_max,

@@ -7,13 +7,14 @@ use crate::server::problem::Problem as Around;
 use crate::wire::json::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::FromRequestParts;
+use axum::http::HeaderName;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use kehub_core::command::Command;
 use kehub_core::directory::Permission;
-use kehub_core::outcome::Outcome;
+use kehub_core::outcome::{Outcome, Refusal, Resolution};
 use kehub_core::{CustomerId, Micros, TenantId};
-use kehub_store::Store;
+use kehub_store::{Kept, Lane, Store};
 
 /// A call with a live token. Every write of this API goes through [`Call::apply`].
 #[derive(Debug)]
@@ -66,6 +67,15 @@ impl Call {
         self.0.hub.store()
     }
 
+    /// The value of a header, if it is text; of a repeated one the first.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.0.headers().get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        self.0.request_id()
+    }
+
     /// The query parameters; the reader tells those that nobody asked for.
     pub(crate) fn parameters(&self) -> Parameters {
         Parameters::read(self.0.uri().query())
@@ -94,8 +104,40 @@ impl Call {
     pub(crate) async fn apply(&self, command: Command, dry_run: bool) -> Result<Outcome, Problem> {
         let outcome = self.0.apply(command, dry_run).await?;
         let Outcome::Refused(refusal) = outcome else { return Ok(outcome) };
+        Err(self.refused(refusal))
+    }
+
+    /// Applies an upsert, put or attachment in the name of the caller.
+    pub(crate) async fn resolve(
+        &self,
+        command: Command,
+        dry_run: bool,
+    ) -> Result<Box<Resolution>, Problem> {
+        self.resolved(Some(self.apply(command, dry_run).await?))
+    }
+
+    /// Applies the rows of a batch in the name of the caller; outcome `i` answers command `i`.
+    pub(crate) async fn apply_rows(
+        &self,
+        commands: Vec<Command>,
+        lane: Lane,
+        kept: Kept,
+    ) -> Result<Vec<Outcome>, Problem> {
+        Ok(self.0.apply_rows(commands, lane, kept).await?)
+    }
+
+    /// What an upsert came to.
+    pub(crate) fn resolved(&self, outcome: Option<Outcome>) -> Result<Box<Resolution>, Problem> {
+        match outcome {
+            Some(Outcome::Resolved(resolution)) => Ok(resolution),
+            Some(Outcome::Refused(refusal)) => Err(self.refused(refusal)),
+            _ => Err(Problem::unexpected()),
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Problem {
         let problem = Problem::from(refusal);
-        Err(if self.reads() { problem } else { problem.without_others() })
+        if self.reads() { problem } else { problem.without_others() }
     }
 }
 

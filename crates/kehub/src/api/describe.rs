@@ -52,6 +52,14 @@ pub(crate) struct Described {
     body: Option<Value>,
     answers: Vec<(u16, Value)>,
     codes: Vec<Code>,
+    lines: Option<Lines>,
+}
+
+/// What a call takes and answers a line each, beside JSON.
+#[derive(Debug)]
+struct Lines {
+    sent: Value,
+    answered: Value,
 }
 
 impl Described {
@@ -63,6 +71,7 @@ impl Described {
             body: None,
             answers: Vec::new(),
             codes: vec![Code::ParametersInvalid, Code::Internal, Code::Busy],
+            lines: None,
         }
     }
 
@@ -123,6 +132,12 @@ impl Described {
         self
     }
 
+    /// Bodies and answers may also be a line each, such as these.
+    pub(crate) fn lines(mut self, sent: Value, answered: Value) -> Described {
+        self.lines = Some(Lines { sent, answered });
+        self
+    }
+
     fn into_json(self) -> Value {
         let mut operation = Map::new();
         match self.permission {
@@ -142,7 +157,22 @@ impl Described {
         let mut responses: Map<String, Value> = answers.collect();
         responses.extend(problems(&self.codes));
         operation.insert("responses".to_owned(), Value::Object(responses));
-        Value::Object(operation)
+        let mut operation = Value::Object(operation);
+        if let Some(Lines { sent, answered }) = self.lines {
+            add_lines(&mut operation, "/requestBody/content", &sent);
+            // What is refused or interrupted as a whole tells of each row as well.
+            for status in ["200", "422", "503"] {
+                add_lines(&mut operation, &format!("/responses/{status}/content"), &answered);
+            }
+        }
+        operation
+    }
+}
+
+fn add_lines(operation: &mut Value, place: &str, example: &Value) {
+    if let Some(Value::Object(content)) = operation.pointer_mut(place) {
+        let lines = json!({ "schema": { "type": "string" }, "example": format!("{example}\n") });
+        content.insert("application/x-ndjson".to_owned(), lines);
     }
 }
 
@@ -259,7 +289,13 @@ fn problem() -> Value {
             "items": schema("ApiConflict"),
             "description": "`conflictsFound`: what the request met",
         },
+        "items": {
+            "type": "array",
+            "items": schema("ApiRowResult"),
+            "description": "`batchRefused`, `batchInterrupted`: what became of each row",
+        },
+        "counts": schema("ApiRowCounts"),
     });
-    let optional = ["errors", "customerId", "outcome", "conflicts"];
+    let optional = ["errors", "customerId", "outcome", "conflicts", "items", "counts"];
     object("Why a call was refused (RFC 9457).", &properties, &optional)
 }

@@ -119,10 +119,14 @@ codes! {
     WebhooksTooMany "webhooksTooMany" 409 Never "There are as many webhooks as there may be";
     /// The body is larger than the hub takes.
     BodyTooLarge "bodyTooLarge" 413 Never "The body is too large";
+    /// A batch has more rows than the hub takes at once.
+    RowsTooMany "rowsTooMany" 413 Never "The batch has too many rows";
     /// Fields that are unknown, missing or cannot be read.
     FieldsInvalid "fieldsInvalid" 422 Never "The body has fields that do not fit";
     /// Nothing in the request can find or make a customer.
     NothingUsable "nothingUsable" 422 Never "Nothing in the request can find or make a customer";
+    /// A row of an atomic batch was refused, and with it all of them.
+    BatchRefused "batchRefused" 422 Never "Rows of the batch were refused: nothing was applied";
     /// The feed of changes does not go that far.
     BeyondFeed "beyondFeed" 422 Never "The feed does not go that far";
     /// Another request came under the same `Idempotency-Key`.
@@ -131,6 +135,8 @@ codes! {
     Internal "internal" 500 Never "A fault of the hub";
     /// Nothing was applied.
     Busy "busy" 503 Safe "The hub is busy: nothing was applied";
+    /// Some rows of a batch were applied before there was trouble.
+    BatchInterrupted "batchInterrupted" 503 SameKey "The batch was applied in part";
     /// It is not known whether it was applied.
     OutcomeUnknown "outcomeUnknown" 503 SameKey "It is not known whether the request was applied";
 }
@@ -214,7 +220,7 @@ impl Problem {
     }
 
     /// With a member that only this code has.
-    fn with(mut self, member: &str, value: Value) -> Problem {
+    pub(crate) fn with(mut self, member: &str, value: Value) -> Problem {
         self.members.insert(member.to_owned(), value);
         self
     }
@@ -259,10 +265,15 @@ impl Problem {
 
     fn render(&self, request_id: &str, response: &mut Response) {
         *response.body_mut() = Body::from(self.body(request_id).to_string());
+        response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
+        self.mark(response);
+    }
+
+    /// Gives a response the status and the headers of this problem.
+    pub(crate) fn mark(&self, response: &mut Response) {
         *response.status_mut() =
             StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         if self.code == Code::TokenInvalid {
             headers.insert(WWW_AUTHENTICATE, BEARER_INVALID);
         } else if self.code.status() == 401 {

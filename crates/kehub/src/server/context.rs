@@ -14,6 +14,7 @@ use kehub_core::command::{self, Command, Origin};
 use kehub_core::directory::Permission;
 use kehub_core::outcome::Outcome;
 use kehub_core::{CustomerId, Micros, TenantId};
+use kehub_store::{Batch, Kept, Lane};
 use std::sync::Arc;
 
 /// A call with a live token.
@@ -61,6 +62,10 @@ impl Call {
         self.now
     }
 
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -79,6 +84,22 @@ impl Call {
 
     /// Applies a command in the name of the caller.
     pub(crate) async fn apply(&self, command: Command, dry_run: bool) -> Result<Outcome, Problem> {
+        self.hub.apply(self.request(command, dry_run)).await
+    }
+
+    /// Applies commands in the name of the caller, in order; outcome `i` answers command `i`.
+    pub(crate) async fn apply_rows(
+        &self,
+        commands: Vec<Command>,
+        lane: Lane,
+        kept: Kept,
+    ) -> Result<Vec<Outcome>, Problem> {
+        let requests = commands.into_iter().map(|command| self.request(command, false)).collect();
+        let batch = Batch::new(requests, lane).ok_or(Problem::Internal)?;
+        Ok(self.hub.store().apply(batch.keeping(kept)).await?)
+    }
+
+    fn request(&self, command: Command, dry_run: bool) -> command::Request {
         let origin = Origin {
             app: self.caller.app.number,
             actor: None,
@@ -86,9 +107,7 @@ impl Call {
             at: self.now,
         };
         let tenant = self.tenant();
-        self.hub
-            .apply(command::Request { tenant, origin, dry_run, idempotency: None, command })
-            .await
+        command::Request { tenant, origin, dry_run, idempotency: None, command }
     }
 }
 

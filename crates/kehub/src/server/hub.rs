@@ -20,6 +20,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Bytes of a body at most (W34).
     pub body_bytes_max: usize,
+    /// Bytes of the body of a batch at most.
+    pub batch_bytes_max: usize,
     /// How long a request may take from its head to its answer.
     pub request_timeout: Duration,
     /// Whether a PUT answers the customer before the change, not after it (W3).
@@ -32,6 +34,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             body_bytes_max: 1024 * 1024,
+            batch_bytes_max: 32 * 1024 * 1024,
             request_timeout: Duration::from_secs(30),
             put_answers_before: false,
             custom_attributes_max: limits::CUSTOM_ATTRIBUTES_MAX,

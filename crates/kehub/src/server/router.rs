@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 pub(crate) const ROUTES: &[&str] = &[
     "/api/tokens",
     "/api/customers",
+    "/api/customers/batch",
     "/api/customers/{id}",
     "/api/duplicates",
     "/security/accesstoken",
@@ -45,6 +46,7 @@ fn own() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
         .routes(routes!(customers::upsert::api_customer_upsert))
+        .routes(routes!(customers::batch::api_customer_batch))
         .routes(routes!(customers::one::api_customer_get, customers::one::api_customer_patch))
         .routes(routes!(duplicates::list::api_duplicate_list))
 }

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod batch;
 mod customers;
 mod duplicates;
 mod hub;

@@ -49,6 +49,12 @@ async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
                 (&json!(1), &Value::Null)
             );
         }
+        ("post", "/api/customers/batch") => {
+            let row = json!({ "identities": [{ "type": "member", "value": "3" }] });
+            let made = stranger.post(path, &json!([row])).await.was(200);
+            // The first call has made the stranger's customer 1.
+            assert_eq!(made["items"][0]["resolution"]["result"], "created");
+        }
         ("get" | "patch", "/api/customers/{id}") => {
             let body = if method == "get" { Value::Null } else { json!({ "customer": {} }) };
             let answer = stranger.ask(&method.to_uppercase(), "/api/customers/3", &body).await;

@@ -1,7 +1,8 @@
 //! A hub in this process, and the apps that call it.
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use hyper::body::Frame;
 use kehub::clock::{Clock as _, ManualClock};
 use kehub::credentials::secret_hash;
 use kehub::server::{App, Hub, Settings};
@@ -12,7 +13,10 @@ use kehub_core::policy::{OnConflict, Preset};
 use kehub_core::{AppNumber, TenantId};
 use kehub_store::{Batch, MemoryStore, SqliteOptions, SqliteStore, Store, UnreliableStore};
 use serde_json::Value;
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use tempfile::TempDir;
 
 /// 2026-05-04T01:02:03Z, plus a fraction that answers do not show.
@@ -213,4 +217,19 @@ pub(crate) fn valid(schema: &Value, body: &Value, what: &str) {
     let validator = jsonschema::draft202012::new(&whole).unwrap();
     let errors: Vec<String> = validator.iter_errors(body).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{what}: {errors:?}\n{body}");
+}
+
+/// A body that never comes to its end.
+pub(crate) struct Endless;
+
+impl HttpBody for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
 }

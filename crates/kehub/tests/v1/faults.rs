@@ -1,11 +1,10 @@
 //! What trouble of the store looks like on the wire (W40).
 
-use crate::hub::{Answer, TestHub, on_both_engines, request};
+use crate::hub::{Answer, Endless, TestHub, on_both_engines, request};
 use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt as _;
 use kehub::server::Settings;
 use kehub_store::Fault;
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -109,21 +108,6 @@ async fn answers(hub: &TestHub, fault: Fault) -> Vec<Answer> {
         answers.push(hub.writer.call(method, path, body).await);
     }
     answers
-}
-
-/// A body that never comes to its end.
-struct Endless;
-
-impl HttpBody for Endless {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, Infallible>>> {
-        Poll::Pending
-    }
 }
 
 /// A body whose sender went away.

@@ -3,7 +3,7 @@
 #[path = "../support/hub.rs"]
 mod shared;
 
-pub(crate) use shared::{Actor, Answer, SECRET, TestHub, on_both_engines, request, valid};
+pub(crate) use shared::{Actor, Answer, Endless, SECRET, TestHub, on_both_engines, request, valid};
 
 use axum::http::StatusCode;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! What the description of the API tells about customers.
 
-use crate::api::describe::{Described, id};
+use crate::api::describe::{Described, id, query};
 use crate::api::problem::Code;
 use kehub_core::attribute::Attribute;
 use kehub_core::directory::Permission;
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 pub(crate) fn operation(name: &str) -> Option<Described> {
     Some(match name {
         "api_customer_upsert" => upsert(),
+        "api_customer_batch" => batch(),
         "api_customer_get" => get(),
         "api_customer_patch" => patch(),
         _ => return None,
@@ -34,6 +35,25 @@ fn upsert() -> Described {
         .answer(200, "The customer afterwards, and what came of the request", &shapes, &resolved)
         .answer(201, "The customer is new", &shapes, &resolved)
         .meets(&[Code::ConflictsFound, Code::NothingUsable])
+}
+
+fn batch() -> Described {
+    let row = json!({
+        "customer": { "name": "Wang Fang" },
+        "identities": [{ "type": "member-id", "value": "M-1001" }],
+    });
+    let done = json!({ "row": 0, "status": 201, "customerId": 1, "resolution": resolution() });
+    let answer = json!({
+        "items": [done],
+        "counts": { "accepted": 1, "refused": 0, "notApplied": 0, "unknown": 0 },
+    });
+    let atomic = "`1`: keep all rows or none; at most 1,000";
+    Described::write(Permission::CustomersWrite)
+        .parameter(query("atomic", atomic, "1"))
+        .body("ApiBatchInput", &json!([row]))
+        .answer(200, "What became of each row, in order", &["ApiBatch"], &answer)
+        .lines(row, done)
+        .meets(&[Code::RowsTooMany, Code::BatchRefused, Code::BatchInterrupted])
 }
 
 fn get() -> Described {

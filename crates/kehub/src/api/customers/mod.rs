@@ -1,8 +1,11 @@
-//! Customers: upserts, and one by its id.
+//! Customers: upserts, batches of them, and one by its id.
 
+pub(crate) mod batch;
 pub(crate) mod body;
 pub(crate) mod describe;
 pub(crate) mod one;
 pub(crate) mod resolution;
+pub(crate) mod results;
+pub(crate) mod rows;
 pub(crate) mod schemas;
 pub(crate) mod upsert;

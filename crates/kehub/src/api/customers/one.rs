@@ -1,7 +1,7 @@
 //! `GET` and `PATCH /api/customers/{id}`.
 
 use super::body::WholeBody;
-use super::upsert::{answer, resolved};
+use super::upsert::answer;
 use crate::api::Call;
 use crate::api::call::json_of;
 use crate::api::problem::Problem;
@@ -58,6 +58,6 @@ pub(crate) async fn api_customer_patch(call: Call, body: Body) -> Result<Respons
     reader.end()?;
     let own = (!call.reads()).then(|| Upsert { fields: fields.clone(), ..Upsert::default() });
     let command = Command::Put(Put { customer, fields });
-    let resolution = resolved(call.apply(command, dry_run).await?)?;
+    let resolution = call.resolve(command, dry_run).await?;
     Ok(json(StatusCode::OK, &answer(&resolution, own.as_ref())))
 }

@@ -35,16 +35,9 @@ impl<'a> ResolvedBody<'a> {
         fields: &'a FieldsSent,
         identities: &'a [IdentitySent],
     ) -> ResolvedBody<'a> {
-        let outcomes = resolution.identities.iter().zip(identities);
-        let own = |(outcome, sent): (&IdentityOutcome, &'a IdentitySent)| IdentityOutcomeBody {
-            kind: &sent.kind,
-            value: &sent.value,
-            outcome: outcome.verdict.name(),
-            customer_id: None,
-        };
         ResolvedBody::Own {
             customer: OwnBody { id: resolution.customer.id, sent: fields },
-            resolution: OwnResolutionBody { identities: outcomes.map(own).collect() },
+            resolution: OwnResolutionBody::of(resolution, identities),
         }
     }
 }
@@ -119,8 +112,23 @@ struct WarningBody<'a> {
     field: Option<String>,
 }
 
+impl<'a> OwnResolutionBody<'a> {
+    /// What came of the identities that were sent, in the sender's own words.
+    pub(crate) fn of(resolution: &Resolution, sent: &'a [IdentitySent]) -> OwnResolutionBody<'a> {
+        let outcomes = resolution.identities.iter().zip(sent);
+        let own = |(outcome, sent): (&IdentityOutcome, &'a IdentitySent)| IdentityOutcomeBody {
+            kind: &sent.kind,
+            value: &sent.value,
+            outcome: outcome.verdict.name(),
+            customer_id: None,
+        };
+        OwnResolutionBody { identities: outcomes.map(own).collect() }
+    }
+}
+
 impl<'a> ResolutionBody<'a> {
-    fn of(resolution: &'a Resolution) -> ResolutionBody<'a> {
+    /// All that is known.
+    pub(crate) fn of(resolution: &'a Resolution) -> ResolutionBody<'a> {
         ResolutionBody {
             result: resolution.result.name(),
             matched_by: MatchedBy::of(resolution),

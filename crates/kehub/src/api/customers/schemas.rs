@@ -3,7 +3,7 @@
 use crate::api::describe::{MOMENT, object, schema};
 use kehub_core::attribute::{Access, Attribute, Kind};
 use kehub_core::limits::{
-    IDENTITY_NAME_CHARS_MAX, IDENTITY_TYPE_CHARS_MAX, IDENTITY_VALUE_CHARS_MAX,
+    BATCH_MAX, IDENTITY_NAME_CHARS_MAX, IDENTITY_TYPE_CHARS_MAX, IDENTITY_VALUE_CHARS_MAX,
 };
 use serde_json::{Map, Value, json};
 
@@ -24,6 +24,12 @@ pub(crate) fn all() -> Value {
         "ApiOwnCustomer": own(),
         "ApiCustomerInput": customer_input(),
         "ApiUpsertInput": upsert_input(),
+        "ApiBatchInput": {
+            "type": "array",
+            "description": "Rows, each as of `POST /api/customers`.",
+            "maxItems": BATCH_MAX,
+            "items": schema("ApiUpsertInput"),
+        },
         "ApiPatchInput": object(
             "What changes.",
             &json!({ "customer": schema("ApiCustomerInput") }),
@@ -32,8 +38,10 @@ pub(crate) fn all() -> Value {
         "ApiIdentity": identity(),
         "ApiIdentityInput": identity_input(),
     });
-    if let (Value::Object(all), Value::Object(more)) = (&mut all, resolution()) {
-        all.extend(more);
+    for more in [resolution(), batch()] {
+        if let (Value::Object(all), Value::Object(more)) = (&mut all, more) {
+            all.extend(more);
+        }
     }
     all
 }
@@ -194,6 +202,47 @@ fn identity_input() -> Value {
     )
 }
 
+fn batch() -> Value {
+    let place = json!({ "type": "integer", "minimum": 0, "description": "Its place, from 0" });
+    let resolutions = json!({ "anyOf": [schema("ApiResolution"), schema("ApiOwnResolution")] });
+    let done = object(
+        "A row that was done.",
+        &json!({
+            "row": place,
+            "status": { "enum": [200, 201] },
+            "customerId": { "type": "integer", "minimum": 1 },
+            "resolution": resolutions,
+        }),
+        &[],
+    );
+    let not_done = object(
+        "A row that was not done, or perhaps.",
+        &json!({
+            "row": place,
+            "status": { "type": "integer", "minimum": 400 },
+            "problem": schema("Problem"),
+        }),
+        &[],
+    );
+    let count = |about: &str| json!({ "type": "integer", "minimum": 0, "description": about });
+    let counts = json!({
+        "accepted": count("Done, or in a dry run to be done"),
+        "refused": count("Refused, with nothing stored"),
+        "notApplied": count("Not done because of trouble: safe to send again"),
+        "unknown": count("Perhaps done"),
+    });
+    let items = json!({ "type": "array", "items": schema("ApiRowResult") });
+    json!({
+        "ApiRowResult": { "oneOf": [done, not_done] },
+        "ApiRowCounts": object("How many rows came to what.", &counts, &[]),
+        "ApiBatch": object(
+            "What became of each row.",
+            &json!({ "items": items, "counts": schema("ApiRowCounts") }),
+            &[],
+        ),
+    })
+}
+
 fn ids(about: &str) -> Value {
     json!({
         "type": "array", "items": { "type": "integer", "minimum": 1 }, "description": about,
@@ -257,7 +306,8 @@ fn resolution() -> Value {
             "customer": schema("ApiCustomer"), "resolution": schema("ApiResolution"),
         }), &[]),
         "ApiOwnResolved": object("The same in the sender's own words.", &json!({
-            "customer": schema("ApiOwnCustomer"), "resolution": own,
+            "customer": schema("ApiOwnCustomer"), "resolution": schema("ApiOwnResolution"),
         }), &[]),
+        "ApiOwnResolution": own,
     })
 }

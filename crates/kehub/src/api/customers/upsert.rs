@@ -14,7 +14,7 @@ use kehub_core::Micros;
 use kehub_core::canonical::is_blank;
 use kehub_core::command::{Command, Upsert};
 use kehub_core::directory::Permission;
-use kehub_core::outcome::{Outcome, Resolution, ResultKind};
+use kehub_core::outcome::{Resolution, ResultKind};
 
 /// How far a sender's clock may be ahead of the hub's.
 const CLOCK_SKEW_MICROS: Micros = 60_000_000;
@@ -34,8 +34,7 @@ pub(crate) async fn api_customer_upsert(call: Call, body: Body) -> Result<Respon
     let upsert = read(&call, &json_of(&body)?)?;
     // What is answered in the sender's own words must outlive the command.
     let own = (!call.reads()).then(|| upsert.clone());
-    let outcome = call.apply(Command::Upsert(upsert), dry_run).await;
-    let resolution = outcome.and_then(resolved);
+    let resolution = call.resolve(Command::Upsert(upsert), dry_run).await;
     if !dry_run {
         let result = resolution.as_ref().ok().map(|resolution| resolution.result);
         call.hub().metrics().count_upsert(result);
@@ -81,12 +80,6 @@ fn says_nothing(upsert: &Upsert) -> bool {
         && fields.mobile_verified.is_none()
         && fields.email_verified.is_none()
         && upsert.identities.iter().all(|it| is_blank(&it.kind) || is_blank(&it.value))
-}
-
-/// What an upsert, put or attachment came to.
-pub(crate) fn resolved(outcome: Outcome) -> Result<Box<Resolution>, Problem> {
-    let Outcome::Resolved(resolution) = outcome else { return Err(Problem::unexpected()) };
-    Ok(resolution)
 }
 
 /// The whole answer, or the words of a caller that may not read customers.
