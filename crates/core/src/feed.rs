@@ -293,6 +293,17 @@ pub fn identities(entries: &[Entry]) -> BTreeSet<IdentityNumber> {
     entries.iter().flat_map(events).flat_map(|event| event.identities()).collect()
 }
 
+/// The identity types that the events of these entries name beside those of identities.
+pub fn types(entries: &[Entry]) -> BTreeSet<TypeNumber> {
+    let mut types = BTreeSet::new();
+    for record in entries.iter().flat_map(|entry| &entry.records) {
+        if let Record::TypeChanged { kind, .. } = record {
+            types.insert(*kind);
+        }
+    }
+    types
+}
+
 struct Telling<'e> {
     entry: &'e Entry,
     events: Vec<Event<'e>>,

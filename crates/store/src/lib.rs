@@ -31,7 +31,7 @@ use kehub_core::limits::BATCH_MAX;
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
-use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, WebhookId};
+use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, TypeNumber, WebhookId};
 use std::collections::BTreeMap;
 use std::fmt;
 use tokio::sync::watch;
@@ -223,6 +223,8 @@ pub struct FeedPage {
     pub entries: Vec<Entry>,
     /// The identities that their events name, by number.
     pub identities: BTreeMap<IdentityNumber, TypedIdentity>,
+    /// The names of the identity types that they name without an identity.
+    pub types: BTreeMap<TypeNumber, Box<str>>,
     /// The position of the newest entry there is; 0 if there is none.
     pub newest: i64,
 }

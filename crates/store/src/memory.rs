@@ -245,7 +245,10 @@ impl Store for MemoryStore {
             entries.filter(|entry| entry.position > after).take(limit).cloned().collect();
         let named = feed::identities(&entries).into_iter();
         let identities = named.filter_map(|number| Some((number, typed(facts, number)?))).collect();
-        Ok(FeedPage { entries, identities, newest: facts.counters().seq.0 })
+        let types = feed::types(&entries).into_iter();
+        let name = |number| Some((number, facts.policy().type_of(number)?.name.clone()));
+        let (types, newest) = (types.filter_map(name).collect(), facts.counters().seq.0);
+        Ok(FeedPage { entries, identities, types, newest })
     }
 
     async fn identities_numbered(

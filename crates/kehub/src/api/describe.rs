@@ -2,7 +2,7 @@
 //! shapes, this is what they share.
 
 use super::problem::{Code, ItemError, Place, Problem, Retry};
-use super::{access, customers, duplicates};
+use super::{access, changes, customers, duplicates};
 use kehub_core::attribute::FieldProblem;
 use kehub_core::directory::Permission;
 use serde_json::{Map, Value, json};
@@ -12,22 +12,29 @@ use std::collections::BTreeMap;
 pub(crate) const MOMENT: &str =
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3}([0-9]{3})?)?Z$";
 
+/// What a noun tells about its operations, and its schemas.
+type Noun = (fn(&str) -> Option<Described>, fn() -> Value);
+
+/// Every noun.
+const NOUNS: &[Noun] = &[
+    (access::describe::operation, access::describe::schemas),
+    (changes::describe::operation, changes::describe::schemas),
+    (customers::describe::operation, customers::schemas::all),
+    (duplicates::describe::operation, duplicates::describe::schemas),
+];
+
 /// What is to be told about the operation of this name; `None` if it is none of `/api`.
 pub(crate) fn operation(name: &str) -> Option<Value> {
-    let described = access::describe::operation(name)
-        .or_else(|| customers::describe::operation(name))
-        .or_else(|| duplicates::describe::operation(name))?;
+    let described = NOUNS.iter().find_map(|(operation, _)| operation(name))?;
     Some(described.into_json())
 }
 
 /// Every schema of `/api`, by name.
 pub(crate) fn schemas() -> Map<String, Value> {
-    let nouns =
-        [access::describe::schemas(), customers::schemas::all(), duplicates::describe::schemas()];
     let mut all = Map::new();
     all.insert("Problem".to_owned(), problem());
-    for noun in nouns {
-        if let Value::Object(schemas) = noun {
+    for (_, schemas) in NOUNS {
+        if let Value::Object(schemas) = schemas() {
             all.extend(schemas);
         }
     }
@@ -35,10 +42,11 @@ pub(crate) fn schemas() -> Map<String, Value> {
 }
 
 /// Headings of the calls under `/api`.
-pub(crate) fn tags() -> [Value; 3] {
+pub(crate) fn tags() -> [Value; 4] {
     let tag = |name: &str, about: &str| json!({ "name": name, "description": about });
     [
         tag("API access", "Kehub's own API: tokens."),
+        tag("API changes", "Kehub's own API: what happened, in order."),
         tag("API customers", "Kehub's own API: who is who, and what is known of them."),
         tag("API duplicates", "Kehub's own API: who looks like one person."),
     ]

@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 pub(crate) mod call;
+pub(crate) mod changes;
 pub(crate) mod customers;
 pub(crate) mod describe;
 pub(crate) mod duplicates;

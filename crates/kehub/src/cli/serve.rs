@@ -53,6 +53,11 @@ async fn serve(
         None => print!("{}", welcome::later_start(address)),
     }
     let refreshing = tokio::spawn(keep_fresh(hub.clone()));
+    let ending = hub.clone();
+    let end = async move {
+        end.await;
+        ending.end();
+    };
     server::serve(listener, App::new(hub), options.limits(), end).await;
     refreshing.abort();
     Ok(())

@@ -26,6 +26,8 @@ impl Caller {
 pub(crate) struct Access {
     by_number: HashMap<AppNumber, Arc<Caller>>,
     by_id: HashMap<Box<str>, Arc<Caller>>,
+    /// The id of every app, revoked ones included: who did what.
+    ids: HashMap<AppNumber, Box<str>>,
     signer: Signer,
 }
 
@@ -33,6 +35,7 @@ impl Access {
     pub(crate) fn new(directory: Directory) -> Access {
         let tenants: HashMap<_, _> =
             directory.tenants.into_iter().map(|tenant| (tenant.id, tenant)).collect();
+        let ids = directory.apps.iter().map(|app| (app.number, app.id.clone())).collect();
         let live = directory.apps.into_iter().filter(|app| app.revoked_at.is_none());
         let callers = live.filter_map(|app| {
             let tenant = tenants.get(&app.tenant)?.clone();
@@ -42,8 +45,14 @@ impl Access {
         Access {
             by_id: callers.iter().map(|it| (it.app.id.clone(), it.clone())).collect(),
             by_number: callers.into_iter().map(|it| (it.app.number, it)).collect(),
+            ids,
             signer: Signer::new(&directory.token_key),
         }
+    }
+
+    /// The id of an app; the command line, for one, has none.
+    pub(crate) fn app_id(&self, number: AppNumber) -> Option<&str> {
+        self.ids.get(&number).map(|id| &**id)
     }
 
     /// A token for an app that shows its secret.

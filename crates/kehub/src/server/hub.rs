@@ -14,6 +14,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// What an operator may set about answers.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,8 @@ struct Inner {
     metrics: Metrics,
     readiness: Readiness,
     duplicates: Kept,
+    /// Whether the hub was asked to end.
+    ending: watch::Sender<bool>,
 }
 
 impl fmt::Debug for Hub {
@@ -81,6 +84,7 @@ impl Hub {
             metrics: Metrics::new(),
             readiness: Readiness::default(),
             duplicates: Kept::default(),
+            ending: watch::Sender::default(),
         })))
     }
 
@@ -89,6 +93,17 @@ impl Hub {
         let access = Arc::new(Access::new(self.store().directory().await?));
         *self.0.access.write().unwrap_or_else(PoisonError::into_inner) = access;
         Ok(())
+    }
+
+    /// Asks calls that only wait for news to end, because the hub is about to.
+    pub fn end(&self) {
+        self.0.ending.send_replace(true);
+    }
+
+    /// Ready once the hub was asked to end.
+    pub(crate) async fn ended(&self) {
+        // The sender lives as long as this hub, so that this fails for nobody.
+        drop(self.0.ending.subscribe().wait_for(|ending| *ending).await);
     }
 
     /// The store.

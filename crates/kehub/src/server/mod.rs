@@ -1,6 +1,6 @@
 //! The server around the wire: who may ask, how long and how much, what is logged and counted.
 
-mod access;
+pub(crate) mod access;
 pub(crate) mod context;
 mod docs;
 mod hub;

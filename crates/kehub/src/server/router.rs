@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 /// Every path template, as logs and metrics name it.
 pub(crate) const ROUTES: &[&str] = &[
     "/api/tokens",
+    "/api/changes",
     "/api/customers",
     "/api/customers/batch",
     "/api/customers/{id}",
@@ -42,9 +43,10 @@ pub(crate) fn described() -> OpenApiRouter<Hub> {
 
 /// Kehub's own API.
 fn own() -> OpenApiRouter<Hub> {
-    use crate::api::{access, customers, duplicates};
+    use crate::api::{access, changes, customers, duplicates};
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
+        .routes(routes!(changes::list::api_change_list))
         .routes(routes!(customers::upsert::api_customer_upsert))
         .routes(routes!(customers::batch::api_customer_batch))
         .routes(routes!(customers::one::api_customer_get, customers::one::api_customer_patch))

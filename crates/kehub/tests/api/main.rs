@@ -8,6 +8,7 @@
 
 mod access;
 mod batch;
+mod changes;
 mod customers;
 mod duplicates;
 mod hub;

@@ -41,6 +41,11 @@ async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
             let sent = json!({ "appId": stranger.id, "secret": SECRET });
             hub.ask("POST", path, &sent).await.was(200);
         }
+        ("get", "/api/changes") => {
+            let page = stranger.get(path).await.was(200);
+            let text = page.to_string();
+            assert!(!text.contains("o1") && !text.contains("Wang"), "{text}");
+        }
         ("post", "/api/customers") => {
             let sent = json!({ "mobile": "13800000001" });
             let made = stranger.upsert(&["wechat:o1"], sent).await.was(201);

@@ -136,7 +136,10 @@ impl TestHub {
 
     pub(crate) async fn set_policy(&self, preset: Preset, on_conflict: OnConflict) {
         let (preset, on_conflict) = (Some(preset), Some(on_conflict));
-        let policy = SetPolicy { preset, on_conflict, ..SetPolicy::default() };
+        self.set_rules(SetPolicy { preset, on_conflict, ..SetPolicy::default() }).await;
+    }
+
+    pub(crate) async fn set_rules(&self, policy: SetPolicy) {
         apply(&*self.store, TenantId(1), Command::SetPolicy(policy)).await;
     }
 

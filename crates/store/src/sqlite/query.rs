@@ -305,7 +305,11 @@ pub(super) fn feed(
     let newest = rows::first(conn, NEWEST, [tenant.0], rows::integer)?.unwrap_or_default();
     let entries = journal(conn, tenant, Seq(after), limit)?;
     let identities = identities_numbered(conn, tenant, &feed::identities(&entries))?;
-    Ok(FeedPage { entries, identities, newest })
+    let named = feed::types(&entries);
+    let types = if named.is_empty() { BTreeMap::new() } else { types_of(conn, tenant)? };
+    let types = types.into_iter().filter(|(number, _)| named.contains(number));
+    let types = types.map(|(number, kind)| (number, kind.name)).collect();
+    Ok(FeedPage { entries, identities, types, newest })
 }
 
 /// The identities of these numbers.

@@ -142,7 +142,8 @@ impl<'a> Shown<'a> {
         }
     }
 
-    fn of(attribute: Attribute, value: Option<&'a Value>) -> Shown<'a> {
+    /// A value of a built-in attribute.
+    pub(crate) fn of(attribute: Attribute, value: Option<&'a Value>) -> Shown<'a> {
         match (attribute.kind(), value) {
             (Kind::Time, Some(Value::Integer(at))) => Shown::Moment(*at),
             (_, Some(value)) => Shown::Value(value),

@@ -1,0 +1,5 @@
+//! The change feed: what happened, in order.
+
+pub(crate) mod describe;
+pub(crate) mod event;
+pub(crate) mod list;
