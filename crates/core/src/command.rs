@@ -5,7 +5,7 @@ use crate::directory::{AppChange, NewTenant};
 use crate::limits::CUSTOM_ATTRIBUTES_MAX;
 use crate::policy::{OnConflict, Preset, TypeChange};
 use crate::webhook::{Delivery, WebhookChange};
-use crate::{AppNumber, CustomerId, IdentityNumber, Micros, TenantId};
+use crate::{AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId};
 use std::collections::BTreeMap;
 
 /// One request to write.
@@ -71,6 +71,50 @@ pub enum Command {
     Webhook(WebhookChange),
     /// Write down what was delivered to webhooks.
     Deliver(Delivery),
+    /// Say that two customers are one person.
+    Merge(MergeByHand),
+    /// Undo a merge.
+    Unmerge(MergeId),
+    /// Take identities, and the claims that carried only them, out of a customer.
+    Extract(Extract),
+    /// Say which side of an undone merge a claim belongs to.
+    DecideClaim(DecideClaim),
+    /// Bring a deleted customer back.
+    Restore(CustomerId),
+    /// Erase everything about a customer.
+    Erase(CustomerId),
+    /// Settle a conflict or review entry.
+    SettleConflict(SettleConflict),
+    /// Say that two customers are different people, or that they may be one after all.
+    SetCannotLink(SetCannotLink),
+}
+
+impl Command {
+    /// Whether it looks at what is only known once the commands before it are done, such as a merge
+    /// or a history. An engine loads its facts after those.
+    pub fn stands_alone(&self) -> bool {
+        match self {
+            Command::Merge(_)
+            | Command::Unmerge(_)
+            | Command::Extract(_)
+            | Command::DecideClaim(_)
+            | Command::Restore(_)
+            | Command::Erase(_)
+            | Command::SettleConflict(_)
+            | Command::SetCannotLink(_) => true,
+            Command::Upsert(_)
+            | Command::Put(_)
+            | Command::Attach(_)
+            | Command::Delete(_)
+            | Command::SetPolicy(_)
+            | Command::CreateTenant(_)
+            | Command::ChangeApp(_)
+            | Command::Release(_)
+            | Command::Webhook(_)
+            | Command::Deliver(_)
+            | Command::Probe => false,
+        }
+    }
 }
 
 /// Fields as they were sent.
@@ -166,4 +210,88 @@ pub struct SetPolicy {
     /// Identity types by name, and what is to be set for them. One that nobody has used yet comes
     /// into being with its first setting.
     pub types: Vec<(String, TypeChange)>,
+}
+
+/// Say that two customers are one person. It goes against every guard but a cannot-link, which has
+/// to be removed first, and the number of identities that a customer may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MergeByHand {
+    /// The one customer; a redirecting id means its survivor.
+    pub one: CustomerId,
+    /// The other.
+    pub other: CustomerId,
+}
+
+/// Take identities out of a customer (identity page, "Merge and undo").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extract {
+    /// The customer; a redirecting id means its survivor.
+    pub customer: CustomerId,
+    /// What to take out.
+    pub identities: Vec<IdentitySent>,
+}
+
+/// Say which side of an undone merge a claim belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecideClaim {
+    /// The undone merge.
+    pub merge: MergeId,
+    /// The claim, by its entry.
+    pub claim: Seq,
+    /// The customer on the side it belongs to; a redirecting id means its survivor.
+    pub customer: CustomerId,
+}
+
+/// Settle a conflict or review entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettleConflict {
+    /// The conflict.
+    pub conflict: ConflictId,
+    /// What was decided.
+    pub decision: Decision,
+}
+
+/// What somebody decides about a conflict or review entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The two customers are one person.
+    Merge,
+    /// They are different people.
+    KeepApart,
+    /// The identity belongs to the customer that the request answered.
+    MoveIdentity,
+    /// It is fine as it is.
+    Accept,
+}
+
+impl Decision {
+    /// Every decision.
+    pub const ALL: &[Decision] =
+        &[Decision::Merge, Decision::KeepApart, Decision::MoveIdentity, Decision::Accept];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Decision::Merge => "merge",
+            Decision::KeepApart => "keepApart",
+            Decision::MoveIdentity => "moveIdentity",
+            Decision::Accept => "accept",
+        }
+    }
+
+    /// The decision of this name.
+    pub fn named(name: &str) -> Option<Decision> {
+        Decision::ALL.iter().copied().find(|decision| decision.name() == name)
+    }
+}
+
+/// Set or remove a cannot-link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetCannotLink {
+    /// The one home.
+    pub one: CustomerId,
+    /// The other home.
+    pub other: CustomerId,
+    /// Whether they are different people.
+    pub apart: bool,
 }

@@ -1,7 +1,7 @@
 //! Conflicts and review entries: what the rules refused, and what they did although it deserves a
 //! look. Stored once, shown until settled.
 
-use crate::{ConflictId, CustomerId, IdentityNumber, Seq};
+use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq};
 use serde::{Deserialize, Serialize};
 
 /// Whether something was refused or done.
@@ -30,6 +30,8 @@ pub enum Rule {
     OverLimit,
     /// A match by attribute attached an account, unionid or openid to a customer that holds one.
     AttributeMatch,
+    /// What bridged a live merge was extracted from the customer.
+    BridgeExtracted,
 }
 
 impl Rule {
@@ -43,6 +45,7 @@ impl Rule {
             Rule::Keep => "keep",
             Rule::OverLimit => "overLimit",
             Rule::AttributeMatch => "attributeMatch",
+            Rule::BridgeExtracted => "bridgeExtracted",
         }
     }
 }
@@ -69,4 +72,35 @@ pub struct Conflict {
     pub opened: Seq,
     /// The entry that settled it.
     pub settled: Option<Seq>,
+    /// What was decided about it.
+    #[serde(default)]
+    pub settlement: Option<Settlement>,
+}
+
+/// What somebody decided about a conflict or review entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Settlement {
+    /// The two customers are one person; this merge joined them.
+    Merged(MergeId),
+    /// They are different people, and are never joined again.
+    KeptApart,
+    /// The identity belongs to the first customer, and went to its home.
+    IdentityMoved,
+    /// It is fine as it is.
+    Accepted,
+    /// A customer of it was erased.
+    Erased,
+}
+
+impl Settlement {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Settlement::Merged(_) => "merged",
+            Settlement::KeptApart => "keptApart",
+            Settlement::IdentityMoved => "identityMoved",
+            Settlement::Accepted => "accepted",
+            Settlement::Erased => "erased",
+        }
+    }
 }

@@ -64,6 +64,8 @@ pub enum State {
     MergedInto(CustomerId),
     /// It was deleted and can be restored.
     Deleted,
+    /// Everything about it was erased; this tombstone remains.
+    Erased,
 }
 
 /// One customer id. The fields of a customer without merges are its own single fold; those of a
@@ -86,6 +88,8 @@ pub struct Customer {
     pub created_at: Micros,
     /// When it last changed visibly. Never runs backwards.
     pub updated_at: Micros,
+    /// When the newest entry that touched it happened, visible or not: no later entry is earlier.
+    pub seen_at: Micros,
 }
 
 impl Customer {

@@ -8,11 +8,15 @@
 //! How many events an entry yields depends on what it did and never on what it said, so that a
 //! place in the feed stays the same place when content is erased.
 
-use crate::conflict::Conflict;
-use crate::journal::{Claim, ClaimedField, Entry, FieldEffect, PolicyState, Record, Role, Touched};
+use crate::conflict::{Conflict, Settlement};
+use crate::journal::{
+    Claim, ClaimDecided, ClaimedField, Entry, Extracted, FieldEffect, PolicyState, Record, Role,
+    Settled, Touched, Unmerged,
+};
+use crate::merge::CannotLink;
 use crate::outcome::IdentityVerdict;
 use crate::policy::TypeSettings;
-use crate::{CustomerId, IdentityNumber, MergeId, TypeNumber};
+use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, TypeNumber};
 use std::collections::BTreeSet;
 
 /// How far somebody has followed the feed: everything up to here has been seen.
@@ -109,6 +113,70 @@ pub enum Event<'e> {
         /// The customer.
         customer: CustomerId,
     },
+    /// A merge was undone: a customer that had been merged away is there again. What it owns is
+    /// told by events of its own.
+    Unmerged {
+        /// The customer that answered for both.
+        customer: CustomerId,
+        /// Its version.
+        rev: u64,
+        /// The customer that is there again.
+        revived: CustomerId,
+        /// The version of that one.
+        revived_rev: u64,
+        /// The merge.
+        merge: MergeId,
+    },
+    /// Somebody took identities out of a customer; the new customer and what it owns are told by
+    /// events of their own.
+    Extracted {
+        /// The customer that held them.
+        customer: CustomerId,
+        /// Its version.
+        rev: u64,
+        /// The new customer.
+        extracted: CustomerId,
+    },
+    /// Another customer owns an identity.
+    IdentityMoved {
+        /// The customer that owns it.
+        customer: CustomerId,
+        /// The customer that owned it.
+        from: CustomerId,
+        /// The identity.
+        identity: IdentityNumber,
+    },
+    /// A deleted customer is there again. What it owns is told by events of its own.
+    Restored {
+        /// The customer.
+        customer: CustomerId,
+        /// Its version.
+        rev: u64,
+    },
+    /// Everything about a customer was erased: it is no more, and owns nothing.
+    Erased {
+        /// The customer.
+        customer: CustomerId,
+        /// Ids that stood for it, itself included.
+        ids: Vec<CustomerId>,
+    },
+    /// A conflict or review entry was settled.
+    ConflictResolved {
+        /// The conflict.
+        conflict: ConflictId,
+        /// What was decided.
+        settlement: Settlement,
+    },
+    /// Two homes are different people.
+    CannotLinkSet {
+        /// The homes.
+        link: CannotLink,
+    },
+    /// Two homes may be one person after all.
+    CannotLinkRemoved {
+        /// The homes.
+        link: CannotLink,
+    },
     /// The tenant's policy changed.
     PolicyChanged {
         /// The policy before.
@@ -148,6 +216,22 @@ pub enum Kind {
     ConflictOpened,
     /// [`Event::Deleted`]
     Deleted,
+    /// [`Event::Unmerged`]
+    Unmerged,
+    /// [`Event::Extracted`]
+    Extracted,
+    /// [`Event::IdentityMoved`]
+    IdentityMoved,
+    /// [`Event::Restored`]
+    Restored,
+    /// [`Event::Erased`]
+    Erased,
+    /// [`Event::ConflictResolved`]
+    ConflictResolved,
+    /// [`Event::CannotLinkSet`]
+    CannotLinkSet,
+    /// [`Event::CannotLinkRemoved`]
+    CannotLinkRemoved,
     /// [`Event::PolicyChanged`] and [`Event::TypeChanged`]
     PolicyChanged,
 }
@@ -164,6 +248,14 @@ impl Kind {
         Kind::Released,
         Kind::ConflictOpened,
         Kind::Deleted,
+        Kind::Unmerged,
+        Kind::Extracted,
+        Kind::IdentityMoved,
+        Kind::Restored,
+        Kind::Erased,
+        Kind::ConflictResolved,
+        Kind::CannotLinkSet,
+        Kind::CannotLinkRemoved,
         Kind::PolicyChanged,
     ];
 
@@ -179,6 +271,14 @@ impl Kind {
             Kind::Released => "released",
             Kind::ConflictOpened => "conflictOpened",
             Kind::Deleted => "deleted",
+            Kind::Unmerged => "unmerged",
+            Kind::Extracted => "extracted",
+            Kind::IdentityMoved => "identityMoved",
+            Kind::Restored => "restored",
+            Kind::Erased => "erased",
+            Kind::ConflictResolved => "conflictResolved",
+            Kind::CannotLinkSet => "cannotLinkSet",
+            Kind::CannotLinkRemoved => "cannotLinkRemoved",
             Kind::PolicyChanged => "policyChanged",
         }
     }
@@ -203,6 +303,14 @@ impl Event<'_> {
             Event::ConflictOpened { .. } => Kind::ConflictOpened,
             Event::Deleted { .. } => Kind::Deleted,
             Event::PolicyChanged { .. } | Event::TypeChanged { .. } => Kind::PolicyChanged,
+            Event::Unmerged { .. } => Kind::Unmerged,
+            Event::Extracted { .. } => Kind::Extracted,
+            Event::IdentityMoved { .. } => Kind::IdentityMoved,
+            Event::Restored { .. } => Kind::Restored,
+            Event::Erased { .. } => Kind::Erased,
+            Event::ConflictResolved { .. } => Kind::ConflictResolved,
+            Event::CannotLinkSet { .. } => Kind::CannotLinkSet,
+            Event::CannotLinkRemoved { .. } => Kind::CannotLinkRemoved,
         }
     }
 
@@ -215,8 +323,16 @@ impl Event<'_> {
             | Event::IdentityAttached { customer, .. }
             | Event::IdentityReleased { customer, .. }
             | Event::ConflictOpened { customer, .. }
-            | Event::Deleted { customer } => Some(*customer),
+            | Event::Deleted { customer }
+            | Event::Unmerged { customer, .. }
+            | Event::Extracted { customer, .. }
+            | Event::IdentityMoved { customer, .. }
+            | Event::Restored { customer, .. }
+            | Event::Erased { customer, .. } => Some(*customer),
             Event::Quarantined { .. }
+            | Event::ConflictResolved { .. }
+            | Event::CannotLinkSet { .. }
+            | Event::CannotLinkRemoved { .. }
             | Event::Released { .. }
             | Event::PolicyChanged { .. }
             | Event::TypeChanged { .. } => None,
@@ -228,6 +344,7 @@ impl Event<'_> {
         match self {
             Event::IdentityAttached { identity, .. }
             | Event::IdentityReleased { identity, .. }
+            | Event::IdentityMoved { identity, .. }
             | Event::Quarantined { identity }
             | Event::Released { identity } => vec![*identity],
             Event::Updated { named, .. } => named.clone(),
@@ -235,6 +352,13 @@ impl Event<'_> {
             Event::Created { .. }
             | Event::Merged { .. }
             | Event::Deleted { .. }
+            | Event::Unmerged { .. }
+            | Event::Extracted { .. }
+            | Event::Restored { .. }
+            | Event::Erased { .. }
+            | Event::ConflictResolved { .. }
+            | Event::CannotLinkSet { .. }
+            | Event::CannotLinkRemoved { .. }
             | Event::PolicyChanged { .. }
             | Event::TypeChanged { .. } => Vec::new(),
         }
@@ -275,6 +399,27 @@ pub fn events(entry: &Entry) -> Vec<Event<'_>> {
             }
             Record::Released(identity) => {
                 telling.events.push(Event::Released { identity: *identity });
+            }
+            Record::Unmerged(unmerged) => telling.unmerged(unmerged),
+            Record::Extracted(extracted) => telling.extracted(extracted),
+            Record::ClaimDecided(decided) => telling.claim_decided(decided),
+            Record::Restored { customer, identities } => {
+                let customer = *customer;
+                telling.events.push(Event::Restored { customer, rev: telling.rev(customer) });
+                let attached = identities
+                    .iter()
+                    .map(|(identity, _)| Event::IdentityAttached { customer, identity: *identity });
+                telling.events.extend(attached);
+            }
+            Record::Erased(erased) => {
+                let ids = erased.customers.clone();
+                let customer = ids.first().copied();
+                telling.events.extend(customer.map(|customer| Event::Erased { customer, ids }));
+            }
+            Record::Settled(settled) => telling.settled(settled),
+            Record::LinkSet(link) => telling.events.push(Event::CannotLinkSet { link: *link }),
+            Record::LinkRemoved(link) => {
+                telling.events.push(Event::CannotLinkRemoved { link: *link });
             }
         }
     }
@@ -330,6 +475,72 @@ impl<'e> Telling<'e> {
         let (Some(customer), Some(away)) = (self.answering(), away) else { return };
         let (rev, merged) = (self.rev(customer), away.customer);
         self.events.push(Event::Merged { customer, rev, merged, merge });
+    }
+
+    fn unmerged(&mut self, unmerged: &Unmerged) {
+        let (customer, revived) = unmerged.customers;
+        let (rev, revived_rev) = (self.rev(customer), self.rev(revived));
+        let merge = unmerged.merge;
+        self.events.push(Event::Unmerged { customer, rev, revived, revived_rev, merge });
+        self.moved(customer, revived, unmerged.identities.iter().copied());
+    }
+
+    fn extracted(&mut self, extracted: &Extracted) {
+        let Extracted { from, to, identities, .. } = extracted;
+        let rev = self.rev(*to);
+        self.events.push(Event::Created { customer: *to, rev, fields: Vec::new() });
+        self.moved(*from, *to, identities.iter().map(|(number, _)| *number));
+        let (customer, rev) = (*from, self.rev(*from));
+        self.events.push(Event::Extracted { customer, rev, extracted: *to });
+    }
+
+    /// Identities that another customer owns.
+    fn moved(
+        &mut self,
+        from: CustomerId,
+        customer: CustomerId,
+        identities: impl Iterator<Item = IdentityNumber>,
+    ) {
+        let events = identities.map(|identity| Event::IdentityMoved { customer, from, identity });
+        self.events.extend(events);
+    }
+
+    /// The customers of the two sides have a new version if the claim went from one to the other.
+    fn claim_decided(&mut self, decided: &ClaimDecided) {
+        let (to, from) = (self.with_role(Role::Primary), self.with_role(Role::Other));
+        if let (Some(to), Some(from)) = (to, from) {
+            self.moved(from, to, decided.identities.iter().copied());
+        }
+        self.updated();
+    }
+
+    fn settled(&mut self, settled: &Settled) {
+        if let (Some((identity, _, _)), Some(customer)) = (settled.moved, self.answering()) {
+            match self.with_role(Role::Other) {
+                Some(from) => self.moved(from, customer, [identity].into_iter()),
+                None => self.events.push(Event::IdentityAttached { customer, identity }),
+            }
+            self.updated();
+        }
+        let (conflict, settlement) = (settled.conflict, settled.settlement);
+        self.events.push(Event::ConflictResolved { conflict, settlement });
+    }
+
+    /// The customers of this entry that have a new version.
+    fn updated(&mut self) {
+        let touched = self.entry.touched.iter().filter(|it| it.rev_before != it.rev_after);
+        let events = touched.map(|it| Event::Updated {
+            customer: it.customer,
+            rev: it.rev_after,
+            fields: Vec::new(),
+            named: Vec::new(),
+        });
+        self.events.extend(events);
+    }
+
+    fn with_role(&self, role: Role) -> Option<CustomerId> {
+        let touched = self.entry.touched.iter().find(|touched| touched.role == role);
+        touched.map(|touched| touched.customer)
     }
 
     fn claim(&mut self, claim: &'e Claim) {

@@ -70,3 +70,20 @@ impl Identity {
         counts
     }
 }
+
+impl Identity {
+    /// Takes the texts away and leaves the number, which claims point to, and the type, which
+    /// counts. What stands for the value can be no canonical one: those hold no control characters.
+    pub fn erase(&mut self) {
+        let nothing: Box<str> = format!("\u{1}{}", self.number).into();
+        self.key.value.clone_from(&nothing);
+        self.raw = nothing;
+        self.name = None;
+        self.scope = None;
+    }
+
+    /// Whether its texts were erased.
+    pub fn is_erased(&self) -> bool {
+        self.key.value.starts_with('\u{1}')
+    }
+}

@@ -5,12 +5,12 @@
 //! is only ever added at the end, with a default; a variant only at the end.
 
 use crate::attribute::{FieldKey, Value};
-use crate::conflict::Conflict;
+use crate::conflict::{Conflict, Settlement};
 use crate::identity::Identity;
-use crate::merge::Merge;
+use crate::merge::{CannotLink, Merge};
 use crate::outcome::IdentityVerdict;
 use crate::policy::{IdentityType, OnConflict, Preset, TypeSettings};
-use crate::{AppNumber, CustomerId, IdentityNumber, Micros, Seq, TypeNumber};
+use crate::{AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TypeNumber};
 use serde::{Deserialize, Serialize};
 
 /// One write, with everything it did.
@@ -39,6 +39,30 @@ pub struct Entry {
     pub records: Vec<Record>,
 }
 
+impl Entry {
+    /// The claim of this entry; there is one at most.
+    pub fn claim(&self) -> Option<&Claim> {
+        self.records.iter().find_map(|record| match record {
+            Record::Claim(claim) => Some(claim),
+            Record::Counted(_)
+            | Record::Merged(_)
+            | Record::Opened(_)
+            | Record::Deleted { .. }
+            | Record::PolicyChanged { .. }
+            | Record::Unmerged(_)
+            | Record::Extracted(_)
+            | Record::ClaimDecided(_)
+            | Record::Restored { .. }
+            | Record::Erased(_)
+            | Record::Settled(_)
+            | Record::LinkSet(_)
+            | Record::LinkRemoved(_)
+            | Record::TypeChanged { .. }
+            | Record::Released(_) => None,
+        })
+    }
+}
+
 /// A customer that an entry concerns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Touched {
@@ -65,6 +89,14 @@ pub enum Role {
     MergedAway,
     /// It was deleted.
     Deleted,
+    /// It was merged away and is a customer of its own again.
+    Revived,
+    /// It was deleted and is there again.
+    Restored,
+    /// Everything about it was erased.
+    Erased,
+    /// It is on the other side of what was decided.
+    Other,
 }
 
 /// One effect.
@@ -104,6 +136,96 @@ pub enum Record {
     /// A quarantined identity matches again. What it was seen together with so far stays known and
     /// does not count any more.
     Released(IdentityNumber),
+    /// A merge was undone.
+    Unmerged(Unmerged),
+    /// Identities, and the claims that carried only them, became a customer of their own.
+    Extracted(Extracted),
+    /// Somebody said which side of an undone merge a claim belongs to.
+    ClaimDecided(ClaimDecided),
+    /// A deleted customer is there again, with its identities, by number and home.
+    Restored {
+        /// The customer.
+        customer: CustomerId,
+        /// What it holds again.
+        identities: Vec<(IdentityNumber, CustomerId)>,
+    },
+    /// Everything about a customer was erased.
+    Erased(Erased),
+    /// A conflict or review entry was settled.
+    Settled(Settled),
+    /// Two homes are different people.
+    LinkSet(CannotLink),
+    /// Two homes may be one person after all.
+    LinkRemoved(CannotLink),
+}
+
+/// A merge was undone: its edge is gone, and each side is combined from its own homes again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmerged {
+    /// The merge.
+    pub merge: MergeId,
+    /// The customer that keeps the id, and the one that is there again.
+    pub customers: (CustomerId, CustomerId),
+    /// The identities that went with the one that is there again.
+    pub identities: Vec<IdentityNumber>,
+    /// Claims since the merge that belong to the first and to the second of the customers.
+    pub claims: (Vec<Seq>, Vec<Seq>),
+    /// Those among them that carried identities of both sides, or of none.
+    pub undecided: Vec<Seq>,
+}
+
+/// Identities became a customer of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extracted {
+    /// The customer that held them.
+    pub from: CustomerId,
+    /// The new customer.
+    pub to: CustomerId,
+    /// The identities, each with the home it had.
+    pub identities: Vec<(IdentityNumber, CustomerId)>,
+    /// The claims that carried only them, each with the home it had.
+    pub claims: Vec<(Seq, CustomerId)>,
+}
+
+/// A claim listed as undecided was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimDecided {
+    /// The undone merge.
+    pub merge: MergeId,
+    /// The claim.
+    pub claim: Seq,
+    /// The home it belonged to.
+    pub from: CustomerId,
+    /// The home it belongs to; the same if it stays.
+    pub to: CustomerId,
+    /// The identities that it had attached, which go with it.
+    pub identities: Vec<IdentityNumber>,
+}
+
+/// What an erasure took, without any content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// The customer, and every id that redirected to it.
+    pub customers: Vec<CustomerId>,
+    /// Identities whose texts were erased.
+    pub identities: Vec<IdentityNumber>,
+    /// Claims whose fields were erased.
+    pub claims: Vec<Seq>,
+    /// Conflicts and review entries that it settled.
+    pub conflicts: Vec<ConflictId>,
+    /// Claims that need no decision any more.
+    pub undecided: Vec<(MergeId, Seq)>,
+}
+
+/// A conflict or review entry was settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The conflict.
+    pub conflict: ConflictId,
+    /// What was decided.
+    pub settlement: Settlement,
+    /// The identity that went to another home, the home it had, and the one it has.
+    pub moved: Option<(IdentityNumber, Option<CustomerId>, CustomerId)>,
 }
 
 /// What of a policy can change.
@@ -203,4 +325,11 @@ pub struct Change {
     pub identities: Vec<Identity>,
     /// New display names.
     pub names: Vec<(IdentityNumber, Box<str>)>,
+}
+
+impl Change {
+    /// An entry of the journal that is told again, to facts that know its texts.
+    pub fn replayed(entry: Entry) -> Change {
+        Change { entry, types: Vec::new(), identities: Vec::new(), names: Vec::new() }
+    }
 }

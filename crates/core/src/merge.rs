@@ -4,7 +4,7 @@
 use crate::{CustomerId, IdentityNumber, MergeId, Seq};
 use serde::{Deserialize, Serialize};
 
-/// A live merge: an edge between two homes.
+/// A merge: an edge between two homes, until it is undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merge {
     /// Its id within the tenant.
@@ -17,8 +17,19 @@ pub struct Merge {
     pub seq: Seq,
     /// The identities of the request that found the two sides.
     pub bridge: Vec<IdentityNumber>,
-    /// The verdicts of the guards, in the order in which they were asked.
+    /// The verdicts of the guards, in the order in which they were asked. Somebody who merges by
+    /// hand may go against some of them.
     pub guards: Vec<(Guard, Verdict)>,
+    /// The entry that undid it.
+    #[serde(default)]
+    pub undone: Option<Seq>,
+}
+
+impl Merge {
+    /// Whether it joins its homes today.
+    pub fn is_live(&self) -> bool {
+        self.undone.is_none()
+    }
 }
 
 /// A stored "these two homes are different people".

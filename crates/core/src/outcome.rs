@@ -4,15 +4,17 @@
 //! at the end, and so is a field, with a default.
 
 use crate::attribute::FieldKey;
+use crate::command::Decision;
 use crate::conflict::{Conflict, ConflictKind, Rule};
 use crate::customer::Customer;
 use crate::directory::{App, Tenant};
 use crate::identity::Identity;
-use crate::journal::Route;
+use crate::journal::{Erased, Route};
+use crate::merge::{CannotLink, Merge};
 use crate::policy::{IdentityType, Policy, TypeProblem};
 use crate::receipt::Receipt;
 use crate::webhook::{WebhookOutcome, WebhookRefusal};
-use crate::{ConflictId, CustomerId, IdentityNumber, Seq};
+use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq};
 use serde::{Deserialize, Serialize};
 
 /// What came of one command; the `i`-th outcome answers the `i`-th command.
@@ -42,6 +44,39 @@ pub enum Outcome {
     Repeated(Box<Receipt>),
     /// What came of a command about webhooks.
     Webhook(WebhookOutcome),
+    /// Two customers were merged by hand.
+    Merged(Box<MergedByHand>),
+    /// A merge was undone.
+    Unmerged(Box<Undone>),
+    /// Identities were taken out of a customer.
+    Extracted(Box<Taken>),
+    /// A claim went to one side of an undone merge.
+    ClaimDecided(Box<Decided>),
+    /// A customer is there again.
+    Restored {
+        /// The customer.
+        customer: Box<Customer>,
+        /// The entry; `None` in a dry run.
+        seq: Option<Seq>,
+    },
+    /// Everything about a customer was erased.
+    Erased {
+        /// What went, without any content.
+        erased: Box<Erased>,
+        /// The entry; `None` in a dry run.
+        seq: Option<Seq>,
+    },
+    /// A conflict was settled.
+    Settled(Box<SettledConflict>),
+    /// Two homes are different people, or may be one again.
+    Linked {
+        /// The two homes.
+        link: CannotLink,
+        /// Whether they are different people.
+        apart: bool,
+        /// The entry; `None` if it was so before, and in a dry run.
+        seq: Option<Seq>,
+    },
     /// The domain says no; nothing was stored.
     Refused(Refusal),
 }
@@ -110,6 +145,55 @@ pub enum Refusal {
     /// Identity types cannot be set like this: all that is wrong, each with the place of its type
     /// in the request.
     TypesNotSet(Vec<(usize, TypeProblem)>),
+    /// The customer was deleted; it can be restored.
+    CustomerDeleted(CustomerId),
+    /// The customer was erased.
+    CustomerErased(CustomerId),
+    /// The customer is live, so that it cannot be restored.
+    CustomerLive(CustomerId),
+    /// A deleted customer cannot be restored: others own these identities now.
+    IdentitiesTaken(Vec<(IdentityNumber, CustomerId)>),
+    /// Both ids stand for this customer.
+    SameCustomer(CustomerId),
+    /// Somebody said that the two are different people.
+    CannotLinked(CannotLink),
+    /// The customer would hold more identities than it may.
+    IdentitiesTooMany {
+        /// How many it would hold.
+        found: usize,
+        /// How many it may hold.
+        limit: usize,
+    },
+    /// The customer does not hold the identity at this place of the request.
+    IdentityNotHeld(usize),
+    /// Nothing would be left of the customer, or nothing was to be taken out.
+    NothingToExtract,
+    /// No such merge.
+    MergeMissing(MergeId),
+    /// The merge has been undone.
+    MergeUndone(MergeId),
+    /// The claim is not listed as undecided for this merge.
+    ClaimDecided {
+        /// The merge.
+        merge: MergeId,
+        /// The claim.
+        claim: Seq,
+    },
+    /// The customer is on neither side of the merge.
+    CustomerElsewhere(CustomerId),
+    /// No such conflict.
+    ConflictMissing(ConflictId),
+    /// The conflict was settled before.
+    ConflictSettled(ConflictId),
+    /// The decision does not fit this conflict.
+    DecisionUnfit {
+        /// The decision.
+        decision: Decision,
+        /// Why not.
+        because: Unfit,
+    },
+    /// There is no such cannot-link.
+    CannotLinkMissing(CannotLink),
 }
 
 /// A policy that was set.
@@ -137,6 +221,90 @@ pub struct Released {
     /// Who owns it.
     pub owner: Option<CustomerId>,
     /// The journal entry of this request; `None` in a dry run.
+    pub seq: Option<Seq>,
+}
+
+/// Why a decision does not fit a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It names one customer only: nobody owned the identity.
+    OneSided,
+    /// Its customers are one customer today.
+    OneCustomer,
+    /// The first customer owns the identity already.
+    OwnedAlready,
+}
+
+/// What came of a merge by hand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MergedByHand {
+    /// The merge.
+    pub merge: Merge,
+    /// The customer afterwards.
+    pub customer: Customer,
+    /// The two customers before.
+    pub before: (Customer, Customer),
+    /// What the caller should know.
+    pub warnings: Vec<Warning>,
+    /// Conflicts between the two that it settled.
+    pub settled: Vec<ConflictId>,
+    /// The entry; `None` in a dry run.
+    pub seq: Option<Seq>,
+}
+
+/// What came of undoing a merge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Undone {
+    /// The merge.
+    pub merge: MergeId,
+    /// The customer that keeps the id, and the one that is there again, afterwards.
+    pub customers: (Customer, Customer),
+    /// Claims since the merge that carried identities of both sides, or of none. They stay where
+    /// they are until somebody decides.
+    pub undecided: Vec<Seq>,
+    /// The entry; `None` in a dry run.
+    pub seq: Option<Seq>,
+}
+
+/// What came of taking identities out of a customer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taken {
+    /// The customer that held them, afterwards.
+    pub from: Customer,
+    /// The new customer.
+    pub to: Customer,
+    /// The identities.
+    pub identities: Vec<IdentityNumber>,
+    /// The claims that went with them.
+    pub claims: Vec<Seq>,
+    /// Review entries about merges that only these identities had bridged.
+    pub reviews: Vec<ConflictId>,
+    /// The entry; `None` in a dry run.
+    pub seq: Option<Seq>,
+}
+
+/// What came of deciding a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// The claim.
+    pub claim: Seq,
+    /// The home it belongs to.
+    pub home: CustomerId,
+    /// The customer it was taken from, and the one it belongs to, afterwards; one and the same if
+    /// it stays.
+    pub customers: (Customer, Customer),
+    /// The entry; `None` in a dry run.
+    pub seq: Option<Seq>,
+}
+
+/// What came of settling a conflict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SettledConflict {
+    /// The conflict afterwards.
+    pub conflict: Conflict,
+    /// The customers of its two sides afterwards.
+    pub customers: (CustomerId, Option<CustomerId>),
+    /// The entry; `None` in a dry run.
     pub seq: Option<Seq>,
 }
 

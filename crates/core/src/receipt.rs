@@ -6,17 +6,21 @@
 
 use crate::canonical::cleaned;
 use crate::command::{Command, Idempotency, IdentitySent, Request};
+use crate::conflict::Settlement;
 use crate::customer::Customer;
 use crate::identity::Identity;
 use crate::journal::Route;
 use crate::limits::{IDENTITY_NAME_CHARS_MAX, RECEIPT_LIFE_MICROS};
+use crate::merge::CannotLink;
 use crate::outcome::{
     ConflictView, IdentityOutcome, IdentityVerdict, Outcome, PolicySet, Resolution, ResultKind,
     Warning,
 };
 use crate::policy::{OnConflict, Policy, Preset, TypeSettings};
 use crate::webhook::WebhookOutcome;
-use crate::{AppNumber, CustomerId, IdentityNumber, Micros, Seq, TypeNumber, WebhookId};
+use crate::{
+    AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TypeNumber, WebhookId,
+};
 use serde::{Deserialize, Serialize};
 
 /// Whose key it is, within a tenant. Two apps may use one key for different requests.
@@ -77,6 +81,94 @@ pub enum Remembered {
         identity: IdentityNumber,
         /// Who owned it.
         owner: Option<CustomerId>,
+    },
+    /// Two customers were merged by hand.
+    Merged {
+        /// The merge.
+        merge: MergeId,
+        /// The customer that answers for both.
+        customer: CustomerId,
+        /// The one that redirects to it.
+        merged: CustomerId,
+        /// Conflicts between the two that it settled.
+        settled: Vec<ConflictId>,
+        /// What the sender was told.
+        warnings: Vec<Warning>,
+        /// The entry; `None` in a dry run, here and below.
+        seq: Option<Seq>,
+    },
+    /// A merge was undone.
+    Unmerged {
+        /// The merge.
+        merge: MergeId,
+        /// The customer that keeps the id, and the one that is there again.
+        customers: (CustomerId, CustomerId),
+        /// Claims that nobody has decided.
+        undecided: Vec<Seq>,
+        /// The entry.
+        seq: Option<Seq>,
+    },
+    /// Identities were taken out of a customer.
+    Extracted {
+        /// The customer that held them, and the new one.
+        customers: (CustomerId, CustomerId),
+        /// The identities.
+        identities: Vec<IdentityNumber>,
+        /// The claims that went with them.
+        claims: Vec<Seq>,
+        /// Review entries that it opened.
+        reviews: Vec<ConflictId>,
+        /// The entry.
+        seq: Option<Seq>,
+    },
+    /// A claim went to one side of an undone merge.
+    ClaimDecided {
+        /// The claim.
+        claim: Seq,
+        /// The home it belongs to.
+        home: CustomerId,
+        /// The customer it was taken from, and the one it belongs to.
+        customers: (CustomerId, CustomerId),
+        /// The entry.
+        seq: Option<Seq>,
+    },
+    /// A customer was restored.
+    Restored {
+        /// The customer.
+        customer: CustomerId,
+        /// The entry.
+        seq: Option<Seq>,
+    },
+    /// A customer was erased.
+    Erased {
+        /// Every id that stood for it.
+        customers: Vec<CustomerId>,
+        /// How many identities lost their texts.
+        identities: usize,
+        /// How many claims lost their fields.
+        claims: usize,
+        /// The entry.
+        seq: Option<Seq>,
+    },
+    /// A conflict was settled.
+    Settled {
+        /// The conflict.
+        conflict: ConflictId,
+        /// What was decided.
+        settlement: Option<Settlement>,
+        /// The customers of its two sides.
+        customers: (CustomerId, Option<CustomerId>),
+        /// The entry.
+        seq: Option<Seq>,
+    },
+    /// Two homes are different people, or may be one again.
+    Linked {
+        /// The two homes.
+        link: CannotLink,
+        /// Whether they are different people.
+        apart: bool,
+        /// The entry; `None` if it was so before, too.
+        seq: Option<Seq>,
     },
 }
 
@@ -139,7 +231,8 @@ pub fn expired_at(now: Micros) -> Micros {
 }
 
 impl Remembered {
-    fn of(outcome: &Outcome) -> Option<Remembered> {
+    /// An outcome without content; `None` for one that is not remembered.
+    pub fn of(outcome: &Outcome) -> Option<Remembered> {
         match outcome {
             Outcome::Resolved(resolution) => {
                 Some(Remembered::Resolved(RememberedResolution::of(resolution)))
@@ -156,6 +249,14 @@ impl Remembered {
             Outcome::Webhook(WebhookOutcome::Stands(webhook)) => {
                 Some(Remembered::Webhook(webhook.id))
             }
+            Outcome::Merged(_)
+            | Outcome::Unmerged(_)
+            | Outcome::Extracted(_)
+            | Outcome::ClaimDecided(_)
+            | Outcome::Restored { .. }
+            | Outcome::Erased { .. }
+            | Outcome::Settled(_)
+            | Outcome::Linked { .. } => Remembered::of_decision(outcome),
             Outcome::Webhook(WebhookOutcome::Deleted(id)) => Some(Remembered::Webhook(*id)),
             Outcome::Webhook(WebhookOutcome::Lease(_) | WebhookOutcome::Kept)
             | Outcome::Tenant(_)
@@ -163,6 +264,62 @@ impl Remembered {
             | Outcome::Repeated(_)
             | Outcome::Refused(_) => None,
         }
+    }
+
+    /// What people decide afterwards.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller has chosen among all")]
+    fn of_decision(outcome: &Outcome) -> Option<Remembered> {
+        Some(match outcome {
+            Outcome::Merged(merged) => {
+                let (one, other) = (merged.before.0.id, merged.before.1.id);
+                Remembered::Merged {
+                    merge: merged.merge.id,
+                    customer: merged.customer.id,
+                    merged: one.max(other),
+                    settled: merged.settled.clone(),
+                    warnings: merged.warnings.clone(),
+                    seq: merged.seq,
+                }
+            }
+            Outcome::Unmerged(undone) => Remembered::Unmerged {
+                merge: undone.merge,
+                customers: (undone.customers.0.id, undone.customers.1.id),
+                undecided: undone.undecided.clone(),
+                seq: undone.seq,
+            },
+            Outcome::Extracted(taken) => Remembered::Extracted {
+                customers: (taken.from.id, taken.to.id),
+                identities: taken.identities.clone(),
+                claims: taken.claims.clone(),
+                reviews: taken.reviews.clone(),
+                seq: taken.seq,
+            },
+            Outcome::ClaimDecided(decided) => Remembered::ClaimDecided {
+                claim: decided.claim,
+                home: decided.home,
+                customers: (decided.customers.0.id, decided.customers.1.id),
+                seq: decided.seq,
+            },
+            Outcome::Restored { customer, seq } => {
+                Remembered::Restored { customer: customer.id, seq: *seq }
+            }
+            Outcome::Erased { erased, seq } => Remembered::Erased {
+                customers: erased.customers.clone(),
+                identities: erased.identities.len(),
+                claims: erased.claims.len(),
+                seq: *seq,
+            },
+            Outcome::Settled(settled) => Remembered::Settled {
+                conflict: settled.conflict.id,
+                settlement: settled.conflict.settlement,
+                customers: settled.customers,
+                seq: settled.seq,
+            },
+            Outcome::Linked { link, apart, seq } => {
+                Remembered::Linked { link: *link, apart: *apart, seq: *seq }
+            }
+            _ => return None,
+        })
     }
 }
 
@@ -256,7 +413,15 @@ fn sent_by(command: &Command) -> &[IdentitySent] {
         | Command::ChangeApp(_)
         | Command::Probe
         | Command::Webhook(_)
-        | Command::Deliver(_) => &[],
+        | Command::Deliver(_)
+        | Command::Merge(_)
+        | Command::Unmerge(_)
+        | Command::Extract(_)
+        | Command::DecideClaim(_)
+        | Command::Restore(_)
+        | Command::Erase(_)
+        | Command::SettleConflict(_)
+        | Command::SetCannotLink(_) => &[],
     }
 }
 

@@ -20,18 +20,23 @@ pub use unreliable::{Fault, UnreliableStore};
 
 use async_trait::async_trait;
 use kehub_core::command::Request;
+use kehub_core::conflict::{Conflict, ConflictKind};
 use kehub_core::customer::Customer;
 use kehub_core::directory::Directory;
 use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::Snapshot;
 use kehub_core::filter::{Filter, Order};
+use kehub_core::history::Past;
 use kehub_core::identity::Identity;
 use kehub_core::journal::Entry;
 use kehub_core::limits::BATCH_MAX;
+use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
-use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, TypeNumber, WebhookId};
+use kehub_core::{
+    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber, WebhookId,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use tokio::sync::watch;
@@ -133,6 +138,61 @@ pub trait Store: fmt::Debug + Send + Sync {
         numbers: &[IdentityNumber],
     ) -> Result<Vec<TypedIdentity>, StoreError>;
 
+    /// The row of a customer id, whatever has become of it; `None` if there never was one.
+    async fn customer_row(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError>;
+
+    /// The past of the customers that these ids stand for, and of all that they were ever connected
+    /// with, as of one moment. Ids that never were are left out.
+    async fn past(&self, tenant: TenantId, customers: &[CustomerId]) -> Result<Past, StoreError>;
+
+    /// A merge, whether or not it was undone.
+    async fn merge(&self, tenant: TenantId, id: MergeId) -> Result<Option<Merge>, StoreError>;
+
+    /// Merges with an id above `after`, undone ones included, by id, at most `limit`.
+    async fn merges(
+        &self,
+        tenant: TenantId,
+        after: MergeId,
+        limit: usize,
+    ) -> Result<Vec<Merge>, StoreError>;
+
+    /// A conflict or review entry, with the customers that answer for its sides.
+    async fn conflict(
+        &self,
+        tenant: TenantId,
+        id: ConflictId,
+    ) -> Result<Option<SidedConflict>, StoreError>;
+
+    /// Conflicts and review entries that match, with an id above `after`, by id, at most `limit`.
+    async fn conflicts(
+        &self,
+        tenant: TenantId,
+        wanted: &ConflictFilter,
+        after: ConflictId,
+        limit: usize,
+    ) -> Result<Vec<SidedConflict>, StoreError>;
+
+    /// Cannot-links after one of them, with the entries that set them, in order, at most `limit`.
+    async fn cannot_links(
+        &self,
+        tenant: TenantId,
+        after: Option<CannotLink>,
+        limit: usize,
+    ) -> Result<Vec<(CannotLink, Seq)>, StoreError>;
+
+    /// Claims that nobody has decided since a merge was undone, after one of them, by merge and
+    /// entry, at most `limit`; each with the undone merge and the entry of the claim.
+    async fn undecided(
+        &self,
+        tenant: TenantId,
+        after: (MergeId, Seq),
+        limit: usize,
+    ) -> Result<Vec<(Merge, Entry)>, StoreError>;
+
     /// Changes whenever this store has committed entries of a journal, whoever's. What other
     /// processes write to the same file is not announced: who waits looks now and then.
     fn committed(&self) -> watch::Receiver<u64>;
@@ -171,6 +231,52 @@ pub struct WholeCustomer {
     pub merged: Vec<CustomerId>,
     /// Its identities, by number.
     pub identities: Vec<OwnedIdentity>,
+}
+
+/// A conflict or review entry, and the customers that answer for its sides today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SidedConflict {
+    /// The conflict.
+    pub conflict: Conflict,
+    /// The customer on the side of the request that opened it; `None` if it is gone.
+    pub left: Option<CustomerId>,
+    /// The customer on the other side; `None` if it is gone, or nobody owned the identity.
+    pub right: Option<CustomerId>,
+}
+
+/// Which conflicts and review entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConflictFilter {
+    /// Only refused joins, or only those to be reviewed.
+    pub kind: Option<ConflictKind>,
+    /// Only settled ones, or only open ones. Open is what still waits for somebody: one whose two
+    /// sides are one customer by now, or whose customers are gone, does not, unless it is a review
+    /// entry of a customer that is there.
+    pub is_settled: Option<bool>,
+    /// Only those that name a home of the customer that this id stands for.
+    pub customer: Option<CustomerId>,
+}
+
+impl ConflictFilter {
+    /// Whether a conflict that names the right customer matches otherwise.
+    pub(crate) fn matches(&self, found: &SidedConflict) -> bool {
+        let conflict = &found.conflict;
+        let one_customer = found.left.is_some() && found.left == found.right;
+        let waits = match conflict.kind {
+            ConflictKind::Review => found.left.is_some(),
+            ConflictKind::Refused => {
+                found.left.is_some()
+                    && !one_customer
+                    && conflict.right.is_some() == found.right.is_some()
+            }
+        };
+        self.kind.is_none_or(|kind| conflict.kind == kind)
+            && match self.is_settled {
+                None => true,
+                Some(true) => conflict.settled.is_some(),
+                Some(false) => conflict.settled.is_none() && waits,
+            }
+    }
 }
 
 /// An identity and the customer that owns it.

@@ -2,11 +2,12 @@
 //! facts behind a lock, and what [`kehub_core::facts::TenantFacts::record`] makes of them.
 
 use crate::{
-    Batch, FeedPage, Gauges, Holding, Kept, OwnedIdentity, Page, PageRequest, QuarantinedIdentity,
-    Store, StoreError, TypedIdentity, WholeCustomer,
+    Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, OwnedIdentity, Page, PageRequest,
+    QuarantinedIdentity, SidedConflict, Store, StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
+use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, State as CustomerState};
 use kehub_core::decide::{decide_batch, decide_on_trial, decide_together};
 use kehub_core::directory::Directory;
@@ -14,12 +15,16 @@ use kehub_core::duplicates::{Duplicates, Finder, Suspect, Traits};
 use kehub_core::facts::{Facts, Snapshot, TenantFacts};
 use kehub_core::feed;
 use kehub_core::filter::{Condition, Filter};
+use kehub_core::history::Past;
 use kehub_core::identity::{Identity, Quarantine};
 use kehub_core::journal::Entry;
+use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
-use kehub_core::{CustomerId, IdentityNumber, Micros, Seq, TenantId, WebhookId, canonical};
+use kehub_core::{
+    ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId, WebhookId, canonical,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,8 +40,8 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct State {
+    /// The journal is part of them.
     facts: Facts,
-    journal: BTreeMap<TenantId, Vec<Entry>>,
     gauges: Gauges,
     closed: bool,
 }
@@ -228,8 +233,9 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Entry>, StoreError> {
         let state = self.open_state()?;
-        let entries = state.journal.get(&tenant).into_iter().flatten();
-        Ok(entries.filter(|entry| entry.seq > after).take(limit).cloned().collect())
+        let entries = state.tenant(tenant).into_iter().flat_map(TenantFacts::entries);
+        let after = entries.filter(|entry| entry.seq > after);
+        Ok(after.take(limit).map(|entry| Entry::clone(entry)).collect())
     }
 
     async fn feed(
@@ -240,9 +246,8 @@ impl Store for MemoryStore {
     ) -> Result<FeedPage, StoreError> {
         let state = self.open_state()?;
         let Some(facts) = state.tenant(tenant) else { return Ok(FeedPage::default()) };
-        let entries = state.journal.get(&tenant).into_iter().flatten();
-        let entries: Vec<Entry> =
-            entries.filter(|entry| entry.position > after).take(limit).cloned().collect();
+        let entries = facts.entries().filter(|entry| entry.position > after).take(limit);
+        let entries: Vec<Entry> = entries.map(|entry| Entry::clone(entry)).collect();
         let named = feed::identities(&entries).into_iter();
         let identities = named.filter_map(|number| Some((number, typed(facts, number)?))).collect();
         let types = feed::types(&entries).into_iter();
@@ -260,6 +265,96 @@ impl Store for MemoryStore {
         let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
         let numbers: BTreeSet<IdentityNumber> = numbers.iter().copied().collect();
         Ok(numbers.into_iter().filter_map(|number| typed(facts, number)).collect())
+    }
+
+    async fn customer_row(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        let state = self.open_state()?;
+        Ok(state.tenant(tenant).and_then(|facts| facts.customer(id)).cloned())
+    }
+
+    async fn past(&self, tenant: TenantId, customers: &[CustomerId]) -> Result<Past, StoreError> {
+        let state = self.open_state()?;
+        let facts = state.tenant(tenant);
+        Ok(facts.map_or_else(|| Past::nothing(tenant), |facts| Past::of(customers, facts)))
+    }
+
+    async fn merge(&self, tenant: TenantId, id: MergeId) -> Result<Option<Merge>, StoreError> {
+        let state = self.open_state()?;
+        Ok(state.tenant(tenant).and_then(|facts| facts.merge(id)).cloned())
+    }
+
+    async fn merges(
+        &self,
+        tenant: TenantId,
+        after: MergeId,
+        limit: usize,
+    ) -> Result<Vec<Merge>, StoreError> {
+        let state = self.open_state()?;
+        let merges = state.tenant(tenant).into_iter().flat_map(TenantFacts::merges);
+        Ok(merges.filter(|merge| merge.id > after).take(limit).cloned().collect())
+    }
+
+    async fn conflict(
+        &self,
+        tenant: TenantId,
+        id: ConflictId,
+    ) -> Result<Option<SidedConflict>, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(None) };
+        Ok(facts.conflict(id).map(|conflict| sided(conflict, facts)))
+    }
+
+    async fn conflicts(
+        &self,
+        tenant: TenantId,
+        wanted: &ConflictFilter,
+        after: ConflictId,
+        limit: usize,
+    ) -> Result<Vec<SidedConflict>, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
+        let homes = wanted.customer.map(|id| {
+            facts.survivor(id).map(|customer| facts.homes_of(customer.id)).unwrap_or_default()
+        });
+        let names = |conflict: &Conflict| {
+            homes.as_ref().is_none_or(|homes| {
+                homes.contains(&conflict.left)
+                    || conflict.right.is_some_and(|right| homes.contains(&right))
+            })
+        };
+        let theirs = facts.conflicts().filter(|conflict| conflict.id > after && names(conflict));
+        let found = theirs.map(|conflict| sided(conflict, facts));
+        Ok(found.filter(|found| wanted.matches(found)).take(limit).collect())
+    }
+
+    async fn cannot_links(
+        &self,
+        tenant: TenantId,
+        after: Option<CannotLink>,
+        limit: usize,
+    ) -> Result<Vec<(CannotLink, Seq)>, StoreError> {
+        let state = self.open_state()?;
+        let links = state.tenant(tenant).into_iter().flat_map(TenantFacts::links);
+        Ok(links.filter(|(link, _)| Some(*link) > after).take(limit).collect())
+    }
+
+    async fn undecided(
+        &self,
+        tenant: TenantId,
+        after: (MergeId, Seq),
+        limit: usize,
+    ) -> Result<Vec<(Merge, Entry)>, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
+        let rest = facts.undecided().filter(|undecided| *undecided > after).take(limit);
+        let found = rest.filter_map(|(merge, claim)| {
+            Some((facts.merge(merge)?.clone(), Entry::clone(facts.entry(claim)?)))
+        });
+        Ok(found.collect())
     }
 
     fn committed(&self) -> watch::Receiver<u64> {
@@ -311,11 +406,9 @@ impl State {
     /// entry was left.
     fn keep(&mut self, requests: usize, now: Micros) -> bool {
         let mut any = false;
-        for (tenant, facts) in &mut self.facts.tenants {
+        for facts in self.facts.tenants.values_mut() {
             facts.forget_expired(now);
-            let entries = facts.take_dirty().entries;
-            any |= !entries.is_empty();
-            self.journal.entry(*tenant).or_default().extend(entries);
+            any |= !facts.take_dirty().entries.is_empty();
         }
         self.facts.directory_dirty = false;
         self.facts.webhooks_dirty = false;
@@ -389,4 +482,10 @@ fn typed(facts: &TenantFacts, number: IdentityNumber) -> Option<TypedIdentity> {
     let identity = facts.identity(number)?;
     let kind = facts.policy().type_of(identity.key.kind)?.name.clone();
     Some(TypedIdentity { kind, identity: identity.clone() })
+}
+
+fn sided(conflict: &Conflict, facts: &TenantFacts) -> SidedConflict {
+    let answers = |home| facts.survivor(home).map(|customer| customer.id);
+    let (left, right) = (answers(conflict.left), conflict.right.and_then(answers));
+    SidedConflict { conflict: conflict.clone(), left, right }
 }

@@ -2,8 +2,8 @@
 //! port; the case that is forgotten most is the failure after the work was done.
 
 use crate::{
-    Batch, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest, QuarantinedIdentity, Store,
-    StoreError, TypedIdentity, WholeCustomer,
+    Batch, ConflictFilter, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest,
+    QuarantinedIdentity, SidedConflict, Store, StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::customer::Customer;
@@ -11,11 +11,13 @@ use kehub_core::directory::Directory;
 use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
+use kehub_core::history::Past;
 use kehub_core::journal::Entry;
+use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
-use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, WebhookId};
+use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -196,6 +198,75 @@ impl Store for UnreliableStore {
     async fn duplicates(&self, tenant: TenantId) -> Result<Duplicates, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.duplicates(tenant).await)
+    }
+
+    async fn customer_row(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.customer_row(tenant, id).await)
+    }
+
+    async fn past(&self, tenant: TenantId, customers: &[CustomerId]) -> Result<Past, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.past(tenant, customers).await)
+    }
+
+    async fn merge(&self, tenant: TenantId, id: MergeId) -> Result<Option<Merge>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.merge(tenant, id).await)
+    }
+
+    async fn merges(
+        &self,
+        tenant: TenantId,
+        after: MergeId,
+        limit: usize,
+    ) -> Result<Vec<Merge>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.merges(tenant, after, limit).await)
+    }
+
+    async fn conflict(
+        &self,
+        tenant: TenantId,
+        id: ConflictId,
+    ) -> Result<Option<SidedConflict>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.conflict(tenant, id).await)
+    }
+
+    async fn conflicts(
+        &self,
+        tenant: TenantId,
+        wanted: &ConflictFilter,
+        after: ConflictId,
+        limit: usize,
+    ) -> Result<Vec<SidedConflict>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.conflicts(tenant, wanted, after, limit).await)
+    }
+
+    async fn cannot_links(
+        &self,
+        tenant: TenantId,
+        after: Option<CannotLink>,
+        limit: usize,
+    ) -> Result<Vec<(CannotLink, Seq)>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.cannot_links(tenant, after, limit).await)
+    }
+
+    async fn undecided(
+        &self,
+        tenant: TenantId,
+        after: (MergeId, Seq),
+        limit: usize,
+    ) -> Result<Vec<(Merge, Entry)>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.undecided(tenant, after, limit).await)
     }
 
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {

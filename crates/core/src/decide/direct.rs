@@ -3,13 +3,12 @@
 use super::fields;
 use super::join::Joining;
 use super::owners::Found;
-use super::settle::{Plan, change, outcomes, settle};
+use super::settle::{Plan, change, outcomes, settle, touch};
 use super::sort::sort_out;
 use crate::CustomerId;
 use crate::command::{Attach, Put, Request};
-use crate::customer::State;
 use crate::facts::TenantFacts;
-use crate::journal::{Record, Role, Route, Touched};
+use crate::journal::{Record, Role, Route};
 use crate::outcome::{IdentityVerdict, Outcome, Refusal};
 use crate::policy::OnConflict;
 
@@ -59,19 +58,14 @@ pub(super) fn attach(request: &Request, attach: &Attach, facts: &mut TenantFacts
 
 /// Deletes a customer: it is gone from every read, and its identities are free again.
 pub(super) fn delete(request: &Request, id: CustomerId, facts: &mut TenantFacts) -> Outcome {
-    let missing = Outcome::Refused(Refusal::CustomerMissing(id));
-    let Some(survivor) = facts.survivor(id) else { return missing };
+    let Some(survivor) = facts.survivor(id) else {
+        return Outcome::Refused(Refusal::CustomerMissing(id));
+    };
     if survivor.id != id {
         let survivor = survivor.id;
         return Outcome::Refused(Refusal::CustomerMerged { customer: id, survivor });
     }
-    let touched = Touched {
-        customer: id,
-        role: Role::Deleted,
-        previous: Some(survivor.head),
-        rev_before: survivor.rev,
-        rev_after: survivor.rev + 1,
-    };
+    let touched = touch(id, Role::Deleted, true, facts);
     let held = facts.held_by(id).filter_map(|identity| Some((identity.number, identity.home?)));
     let identities = held.collect();
     let records = vec![Record::Deleted { customer: id, identities }];
@@ -79,8 +73,5 @@ pub(super) fn delete(request: &Request, id: CustomerId, facts: &mut TenantFacts)
         let change = change(request, facts, vec![touched], records);
         facts.record(change);
     }
-    match facts.customer(id).map(|customer| customer.state) {
-        Some(State::Live | State::Deleted) => Outcome::Deleted(id),
-        Some(State::MergedInto(_)) | None => missing,
-    }
+    Outcome::Deleted(id)
 }

@@ -1,5 +1,6 @@
 //! Steps 4 to 6: attach what is free, merge who belongs together, refuse what looks wrong.
 
+use super::guards::{self, Meeting, held_by};
 use super::owners::{Found, Side, holds_kind_of, is_free};
 use super::sort::Sorted;
 use crate::conflict::{Conflict, ConflictKind, Rule};
@@ -56,7 +57,7 @@ impl<'a> Joining<'a> {
             }
             Route::Mobile | Route::Email | Route::Id | Route::Created => primary,
         };
-        let held = facts.held_by(primary).map(|it| (it.number, it.key.kind)).collect();
+        let held = held_by(primary, facts);
         let evidence = sorted.usable().filter_map(|(_, item)| item.number).collect();
         Joining {
             facts,
@@ -164,10 +165,10 @@ impl<'a> Joining<'a> {
         let guards = self.ask_guards(found, side);
         let refused = guards.iter().find(|(_, verdict)| *verdict == Verdict::Refuse);
         if let Some((guard, _)) = refused {
-            return Some((ConflictKind::Refused, rule_of(*guard), best));
+            return Some((ConflictKind::Refused, guards::rule_of(*guard), best));
         }
         let review = guards.iter().find(|(_, verdict)| *verdict == Verdict::Review);
-        let review = review.map(|(guard, _)| (ConflictKind::Review, rule_of(*guard), best));
+        let review = review.map(|(guard, _)| (ConflictKind::Review, guards::rule_of(*guard), best));
         let right = self.facts.identity(number).and_then(|it| it.home).unwrap_or(side.owner);
         let last = self.facts.counters().merge.0;
         let offset = i64::try_from(self.merges.len()).unwrap_or(i64::MAX);
@@ -179,9 +180,10 @@ impl<'a> Joining<'a> {
             seq: self.facts.next_seq(),
             bridge,
             guards,
+            undone: None,
         });
         self.merged.push(side.owner);
-        self.held.extend(self.facts.held_by(side.owner).map(|it| (it.number, it.key.kind)));
+        self.held.extend(held_by(side.owner, self.facts));
         self.homes.extend(self.facts.homes_of(side.owner));
         review
     }
@@ -193,32 +195,16 @@ impl<'a> Joining<'a> {
     }
 
     fn ask_guards(&self, found: &Found, side: &Side) -> Vec<(Guard, Verdict)> {
-        let theirs: Vec<(IdentityNumber, TypeNumber)> =
-            self.facts.held_by(side.owner).map(|it| (it.number, it.key.kind)).collect();
-        let role_of = |kind: TypeNumber| self.role_of(kind);
-        let differ = theirs.iter().any(|(_, kind)| {
-            role_of(*kind) == Role::Distinguishing && self.held.iter().any(|(_, held)| held == kind)
-        });
-        let linked = self.facts.cannot_link(&self.homes, &self.facts.homes_of(side.owner));
-        let too_many = self.held.len() + theirs.len() > IDENTITIES_MAX;
-        let own = |held: &[(IdentityNumber, TypeNumber)]| {
-            held.iter().any(|(_, kind)| role_of(*kind).is_own())
-        };
         let by_contact = self.is_contact_only(&found.items) || self.is_contact_only(&side.items);
-        let doubtful = by_contact && own(&self.held) && own(&theirs);
-        let refuse = |holds: bool| if holds { Verdict::Refuse } else { Verdict::Pass };
-        let contact_only = match (doubtful, self.preset) {
-            (false, _) => Verdict::Pass,
-            (true, Preset::Compat) => Verdict::Review,
-            (true, Preset::Guarded) => Verdict::Refuse,
-        };
-        vec![
-            (Guard::Distinguishing, refuse(differ)),
-            (Guard::CannotLink, refuse(linked)),
-            (Guard::TooManyIdentities, refuse(too_many)),
-            (Guard::ContactOnly, contact_only),
-            (Guard::Keep, refuse(self.on_conflict == OnConflict::Keep)),
-        ]
+        guards::ask(&Meeting {
+            preset: self.preset,
+            ours: &self.held,
+            theirs: &held_by(side.owner, self.facts),
+            role_of: &|kind| self.role_of(kind),
+            linked: self.facts.cannot_link(&self.homes, &self.facts.homes_of(side.owner)),
+            by_contact,
+            keep: self.on_conflict == OnConflict::Keep,
+        })
     }
 
     /// Whether a side was found by contacts and devices only. Either side may be: a tenant may let
@@ -283,6 +269,7 @@ impl<'a> Joining<'a> {
             evidence: self.evidence.clone(),
             opened: self.facts.next_seq(),
             settled: None,
+            settlement: None,
         };
         self.views.push(ConflictView::of(&conflict, at, with, true));
         self.opened.push(conflict);
@@ -323,15 +310,5 @@ impl<'a> Joining<'a> {
                 Some(Warning::MergedOverLimit(policy.type_of(kind)?.name.clone()))
             })
             .collect()
-    }
-}
-
-fn rule_of(guard: Guard) -> Rule {
-    match guard {
-        Guard::Distinguishing => Rule::Distinguishing,
-        Guard::CannotLink => Rule::CannotLink,
-        Guard::TooManyIdentities => Rule::TooManyIdentities,
-        Guard::ContactOnly => Rule::ContactOnly,
-        Guard::Keep => Rule::Keep,
     }
 }

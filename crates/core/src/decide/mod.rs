@@ -3,22 +3,32 @@
 //!
 //! An upsert is decided in the steps of the identity page, one file each: [`sort`] (1),
 //! [`owners`] (2 to 4), [`join`] (4 to 6), [`fields`] (7); [`settle`] (8) turns the plan into a
-//! journal entry and an outcome.
+//! journal entry and an outcome. What people decide afterwards is in [`merge`], [`undo`],
+//! [`extract`], [`erase`] and [`review`].
 
 mod direct;
 mod directory;
+mod erase;
+mod extract;
 mod fields;
+mod guards;
 mod join;
+mod merge;
 mod owners;
 mod policy;
+mod review;
 mod settle;
 mod sort;
+mod undo;
 mod upsert;
 mod webhook;
 
+use crate::CustomerId;
 use crate::command::{Command, Request};
 use crate::facts::{Facts, TenantFacts};
+use crate::merge::{Guard, Verdict};
 use crate::outcome::{Outcome, Refusal};
+use crate::policy::OnConflict;
 use crate::receipt::{Receipt, ReceiptKey};
 
 /// Decides the requests in order and records each change, so that later ones see earlier ones.
@@ -88,6 +98,30 @@ fn decide_anew(request: &Request, facts: &mut Facts) -> Outcome {
         Command::Probe => Outcome::Written,
         Command::Webhook(change) => webhook::change_webhook(request, change, facts),
         Command::Deliver(delivery) => webhook::deliver(request, delivery, facts),
+        Command::Merge(merge) => {
+            in_tenant(request, facts, |tenant| merge::merge(request, *merge, tenant))
+        }
+        Command::Unmerge(merge) => {
+            in_tenant(request, facts, |tenant| undo::unmerge(request, *merge, tenant))
+        }
+        Command::Extract(wanted) => {
+            in_tenant(request, facts, |tenant| extract::extract(request, wanted, tenant))
+        }
+        Command::DecideClaim(decision) => {
+            in_tenant(request, facts, |tenant| undo::decide_claim(request, *decision, tenant))
+        }
+        Command::Restore(customer) => {
+            in_tenant(request, facts, |tenant| erase::restore(request, *customer, tenant))
+        }
+        Command::Erase(customer) => {
+            in_tenant(request, facts, |tenant| erase::erase(request, *customer, tenant))
+        }
+        Command::SettleConflict(wanted) => {
+            in_tenant(request, facts, |tenant| review::settle(request, *wanted, tenant))
+        }
+        Command::SetCannotLink(wanted) => {
+            in_tenant(request, facts, |tenant| review::link(request, *wanted, tenant))
+        }
     }
 }
 
@@ -99,4 +133,22 @@ fn in_tenant(
 ) -> Outcome {
     let tenant = facts.tenants.get_mut(&request.tenant);
     tenant.map_or(Outcome::Refused(Refusal::TenantMissing), decide)
+}
+
+/// What the guards of a merge say about two live customers.
+pub(crate) fn guards_between(
+    one: CustomerId,
+    other: CustomerId,
+    by_contact: bool,
+    facts: &TenantFacts,
+) -> Vec<(Guard, Verdict)> {
+    guards::ask(&guards::Meeting {
+        preset: facts.policy().preset,
+        ours: &guards::held_by(one, facts),
+        theirs: &guards::held_by(other, facts),
+        role_of: &|kind| facts.policy().rules_of(kind).role,
+        linked: facts.cannot_link(&facts.homes_of(one), &facts.homes_of(other)),
+        by_contact,
+        keep: facts.policy().on_conflict == OnConflict::Keep,
+    })
 }

@@ -128,17 +128,7 @@ impl Plan {
 
     fn touched(&self, visible: bool, facts: &TenantFacts) -> Vec<Touched> {
         let survivor = self.survivor();
-        let touch = |id: CustomerId, role: Role, visible: bool| {
-            let customer = facts.customer(id);
-            let rev_before = customer.map_or(0, |customer| customer.rev);
-            Touched {
-                customer: id,
-                role,
-                previous: customer.map(|customer| customer.head),
-                rev_before,
-                rev_after: rev_before + u64::from(visible),
-            }
-        };
+        let touch = |id, role, visible| touch(id, role, visible, facts);
         let role = if self.created { Role::Created } else { Role::Primary };
         let mut touched = vec![touch(survivor, role, visible)];
         // Each merge makes one customer redirect: they are touched in the order of the merges.
@@ -252,6 +242,36 @@ fn preview(
     excerpt
 }
 
+/// What an entry says about a customer that it concerns.
+pub(super) fn touch(id: CustomerId, role: Role, visible: bool, facts: &TenantFacts) -> Touched {
+    let customer = facts.customer(id);
+    let rev_before = customer.map_or(0, |customer| customer.rev);
+    Touched {
+        customer: id,
+        role,
+        previous: customer.map(|customer| customer.head),
+        rev_before,
+        rev_after: rev_before + u64::from(visible),
+    }
+}
+
+/// Records a change, and looks at what came of it; a dry run looks at a copy.
+pub(super) fn record<T>(
+    request: &Request,
+    change: Change,
+    facts: &mut TenantFacts,
+    look: impl FnOnce(&TenantFacts, Option<Seq>) -> T,
+) -> T {
+    if request.dry_run {
+        let mut copy = facts.clone();
+        copy.record(change);
+        return look(&copy, None);
+    }
+    let seq = change.entry.seq;
+    facts.record(change);
+    look(facts, Some(seq))
+}
+
 /// An entry of this request, with no texts yet.
 pub(super) fn change(
     request: &Request,
@@ -263,7 +283,7 @@ pub(super) fn change(
     let seq: Seq = facts.next_seq();
     // Time never runs backwards along a customer (wire W13).
     let seen = touched.iter().filter_map(|touched| facts.customer(touched.customer));
-    let at = seen.map(|customer: &Customer| customer.updated_at).fold(origin.at, Micros::max);
+    let at = seen.map(|customer: &Customer| customer.seen_at).fold(origin.at, Micros::max);
     Change {
         entry: Entry {
             seq,

@@ -5,7 +5,7 @@ use crate::identity::{Identity, Quarantine};
 use crate::journal::{Change, Entry};
 use crate::merge::{CannotLink, Merge};
 use crate::policy::{IdentityType, Policy};
-use crate::{CustomerId, Seq, TenantId};
+use crate::{CustomerId, MergeId, Seq, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything of one tenant but its journal, in order: for comparing two stores, and for asking
@@ -20,15 +20,34 @@ pub struct Snapshot {
     pub homes: Vec<(CustomerId, Fold)>,
     /// Identity rows, by number.
     pub identities: Vec<Identity>,
-    /// Live merges, by id.
+    /// Merges, undone ones included, by id.
     pub merges: Vec<Merge>,
     /// Cannot-links, in order.
     pub cannot_links: Vec<(CannotLink, Seq)>,
     /// Conflicts and review entries, by id.
     pub conflicts: Vec<Conflict>,
+    /// Claims that nobody has decided since this merge was undone, in order.
+    pub undecided: Vec<(MergeId, Seq)>,
 }
 
 impl TenantFacts {
+    /// A tenant before its first entry, which knows the texts of all identities: what a journal is
+    /// told to.
+    pub fn beginning(tenant: TenantId, policy: Policy, known: &[Identity]) -> TenantFacts {
+        let mut facts = TenantFacts::new(tenant, policy, Counters::default());
+        for identity in known {
+            facts.load_identity(Identity {
+                home: None,
+                companions: Vec::new(),
+                quarantine: Quarantine::No,
+                apps: Vec::new(),
+                pardoned: 0,
+                ..identity.clone()
+            });
+        }
+        facts
+    }
+
     /// Everything these facts hold.
     pub fn snapshot(&self) -> Snapshot {
         let mut identities: Vec<Identity> = self.identities.values().cloned().collect();
@@ -41,6 +60,7 @@ impl TenantFacts {
             merges: self.merges.values().cloned().collect(),
             cannot_links: self.links.iter().map(|(link, seq)| (*link, *seq)).collect(),
             conflicts: self.conflicts.values().cloned().collect(),
+            undecided: self.undecided.iter().copied().collect(),
         }
     }
 }
@@ -58,20 +78,9 @@ impl Snapshot {
         for kind in &self.types {
             policy.add_type(IdentityType::new(kind.number, kind.name.clone()));
         }
-        let mut facts = TenantFacts::new(tenant, policy, Counters::default());
-        for known in &self.identities {
-            facts.load_identity(Identity {
-                home: None,
-                companions: Vec::new(),
-                quarantine: Quarantine::No,
-                apps: Vec::new(),
-                pardoned: 0,
-                ..known.clone()
-            });
-        }
+        let mut facts = TenantFacts::beginning(tenant, policy, &self.identities);
         for entry in journal {
-            let (types, identities, names) = (Vec::new(), Vec::new(), Vec::new());
-            facts.record(Change { entry, types, identities, names });
+            facts.record(Change::replayed(entry));
         }
         facts.snapshot()
     }
@@ -104,7 +113,7 @@ impl Snapshot {
                 Some(State::MergedInto(survivor)) => {
                     customers.get(&survivor).is_some_and(|it| it.state == State::Live)
                 }
-                Some(State::Deleted) | None => false,
+                Some(State::Deleted | State::Erased) | None => false,
             };
             if !live {
                 found.push(format!("identity {} has the home {home}, {state:?}", identity.number));
@@ -137,15 +146,21 @@ impl Snapshot {
                 .filter_map(|it| Some((it.id, *homes.get(&it.id)?)))
                 .collect();
             let expected = members.len().max(1);
-            let redirects = matches!(customer.state, State::MergedInto(_));
+            let redirects = matches!(customer.state, State::MergedInto(_) | State::Erased);
+            if customer.state == State::Erased
+                && (!customer.fold.0.is_empty() || !members.is_empty())
+            {
+                found.push(format!("customer {} was erased and has content", customer.id));
+            }
             if !redirects && usize::try_from(customer.homes) != Ok(expected) {
                 found.push(format!("customer {} has {expected} homes", customer.id));
             }
             if redirects || members.is_empty() {
                 continue;
             }
+            let live = self.merges.iter().filter(|merge| merge.is_live());
             let merges: Vec<&Merge> =
-                self.merges.iter().filter(|merge| members.contains_key(&merge.left)).collect();
+                live.filter(|merge| members.contains_key(&merge.left)).collect();
             if merges.len() + 1 != members.len() {
                 found.push(format!("customer {} has {} merges", customer.id, merges.len()));
             }

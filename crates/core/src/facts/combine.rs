@@ -58,7 +58,7 @@ pub fn combine(homes: &BTreeMap<CustomerId, &Fold>, merges: &[&Merge]) -> Fold {
 }
 
 /// The homes that these merges join with this one.
-fn reachable(from: CustomerId, merges: &[&Merge]) -> BTreeSet<CustomerId> {
+pub(crate) fn reachable(from: CustomerId, merges: &[&Merge]) -> BTreeSet<CustomerId> {
     let mut found = BTreeSet::from([from]);
     let mut frontier = vec![from];
     while let Some(home) = frontier.pop() {

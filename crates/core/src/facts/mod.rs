@@ -8,10 +8,11 @@ mod audit;
 mod combine;
 mod needs;
 mod record;
+mod undo;
 
 pub use audit::Snapshot;
 pub use combine::combine;
-pub(crate) use combine::{contact_of, same_contact};
+pub(crate) use combine::{contact_of, reachable, same_contact};
 pub use needs::Needs;
 
 use crate::attribute::Attribute;
@@ -27,6 +28,7 @@ use crate::receipt::{Receipt, ReceiptKey, expired_at};
 use crate::webhook::Webhooks;
 use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId, TypeNumber};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// The last numbers given out in a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,8 @@ pub struct TenantFacts {
     about: HashMap<IdentityNumber, Vec<ConflictId>>,
     receipts: BTreeMap<ReceiptKey, Receipt>,
     used_types: BTreeSet<TypeNumber>,
+    undecided: BTreeSet<(MergeId, Seq)>,
+    entries: BTreeMap<Seq, Arc<Entry>>,
     dirty: Dirty,
 }
 
@@ -97,10 +101,12 @@ pub struct TenantFacts {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dirty {
     /// New journal entries, in order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Arc<Entry>>,
+    /// Journal entries that lost their content by an erasure.
+    pub rewritten: BTreeSet<Seq>,
     /// Customers to write.
     pub customers: BTreeSet<CustomerId>,
-    /// Homes to write: folds of merged customers.
+    /// Homes to write: folds of merged customers; to remove where there is none any more.
     pub homes: BTreeSet<CustomerId>,
     /// Identity rows to write.
     pub identities: BTreeSet<IdentityNumber>,
@@ -108,6 +114,10 @@ pub struct Dirty {
     pub merges: BTreeSet<MergeId>,
     /// Conflicts to write.
     pub conflicts: BTreeSet<ConflictId>,
+    /// Cannot-links to write, or to remove where there is none any more.
+    pub links: BTreeSet<CannotLink>,
+    /// Undecided claims to write, or to remove where they are decided.
+    pub undecided: BTreeSet<(MergeId, Seq)>,
     /// Identity types to write.
     pub types: BTreeSet<TypeNumber>,
     /// Whether the policy is to be written.
@@ -144,6 +154,8 @@ impl TenantFacts {
             about: HashMap::new(),
             receipts: BTreeMap::new(),
             used_types: BTreeSet::new(),
+            undecided: BTreeSet::new(),
+            entries: BTreeMap::new(),
             dirty: Dirty::default(),
         }
     }
@@ -182,7 +194,7 @@ impl TenantFacts {
         self.homes.insert(home, fold);
     }
 
-    /// Adds a live merge.
+    /// Adds a merge.
     pub fn load_merge(&mut self, merge: Merge) {
         self.merges.insert(merge.id, merge);
     }
@@ -208,6 +220,16 @@ impl TenantFacts {
     /// Adds that a type has identities, without loading any.
     pub fn load_used_type(&mut self, kind: TypeNumber) {
         self.used_types.insert(kind);
+    }
+
+    /// Adds a claim that is undecided since this merge was undone.
+    pub fn load_undecided(&mut self, merge: MergeId, claim: Seq) {
+        self.undecided.insert((merge, claim));
+    }
+
+    /// Adds an entry of the journal.
+    pub fn load_entry(&mut self, entry: Arc<Entry>) {
+        self.entries.insert(entry.seq, entry);
     }
 }
 
@@ -267,7 +289,7 @@ impl TenantFacts {
             State::MergedInto(survivor) => {
                 self.customers.get(&survivor).filter(|survivor| survivor.state == State::Live)
             }
-            State::Deleted => None,
+            State::Deleted | State::Erased => None,
         }
     }
 
@@ -307,7 +329,7 @@ impl TenantFacts {
         self.homes.get(&home)
     }
 
-    /// A live merge.
+    /// A merge, undone ones included.
     pub fn merge(&self, id: MergeId) -> Option<&Merge> {
         self.merges.get(&id)
     }
@@ -338,6 +360,36 @@ impl TenantFacts {
     pub fn conflicts_about(&self, identity: IdentityNumber) -> impl Iterator<Item = &Conflict> {
         let ids = self.about.get(&identity).into_iter().flatten();
         ids.filter_map(|id| self.conflicts.get(id))
+    }
+
+    /// All merges that are loaded, undone ones included, by id.
+    pub fn merges(&self) -> impl Iterator<Item = &Merge> {
+        self.merges.values()
+    }
+
+    /// The entry that set a cannot-link; `None` if there is none.
+    pub fn link(&self, link: CannotLink) -> Option<Seq> {
+        self.links.get(&link).copied()
+    }
+
+    /// All cannot-links that are loaded, with the entries that set them, in order.
+    pub fn links(&self) -> impl Iterator<Item = (CannotLink, Seq)> {
+        self.links.iter().map(|(link, seq)| (*link, *seq))
+    }
+
+    /// Claims that nobody has decided since the merge they came in by, or over, was undone.
+    pub fn undecided(&self) -> impl Iterator<Item = (MergeId, Seq)> {
+        self.undecided.iter().copied()
+    }
+
+    /// An entry of the journal that is loaded.
+    pub fn entry(&self, seq: Seq) -> Option<&Arc<Entry>> {
+        self.entries.get(&seq)
+    }
+
+    /// All entries of the journal that are loaded, in order.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
+        self.entries.values()
     }
 
     /// A conflict or review entry.
@@ -389,7 +441,7 @@ impl TenantFacts {
                 excerpt.load_identity(identity.clone());
             }
         }
-        for merge in self.merges.values() {
+        for merge in self.merges.values().filter(|merge| merge.is_live()) {
             if excerpt.customers.contains_key(&merge.left) {
                 excerpt.load_merge(merge.clone());
             }

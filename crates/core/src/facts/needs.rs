@@ -5,13 +5,14 @@ use crate::identity::IdentityKey;
 use crate::limits::IDENTITIES_MAX;
 use crate::policy::{Policy, Setting};
 use crate::receipt::ReceiptKey;
-use crate::{CustomerId, IdentityNumber, TenantId, TypeNumber};
+use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, TenantId, TypeNumber};
 use std::collections::BTreeSet;
 
 /// What a tenant's commands in a batch will look at: what an engine has to load.
 ///
 /// To be loaded beside it: the owner of each identity, whole (see
-/// [`super::TenantFacts::load_customer`]); each customer, whole; for each match key the first
+/// [`super::TenantFacts::load_customer`]); each customer, whole, and if it was deleted its newest
+/// entry with the identities that this names; for each match key the first
 /// [`crate::limits::CARRIERS_MAX`] live customers that show it and [`Needs::removable`] more,
 /// whole; cannot-links of all homes; conflicts about the identities; whether each type has any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,19 @@ pub struct Needs {
     pub numbers: BTreeSet<IdentityNumber>,
     /// Customers named by id.
     pub customers: BTreeSet<CustomerId>,
+    /// Customers whose conflicts and review entries are needed, by both sides, beside themselves.
+    pub reviews: BTreeSet<CustomerId>,
+    /// Customers whose history is needed, all of it, beside themselves: see [`crate::history::connected`].
+    /// With it go the identities that it names, and their owners whole.
+    pub histories: BTreeSet<CustomerId>,
+    /// Merges that are to be undone. Their customers whole, with the history since the merge.
+    pub merges: BTreeSet<MergeId>,
+    /// Merges whose undecided claims are to be decided. The customers of both ends whole, with all
+    /// of their histories.
+    pub decisions: BTreeSet<MergeId>,
+    /// Conflicts and review entries that are to be settled. The customers of both sides whole, with
+    /// the conflicts and review entries of both.
+    pub conflicts: BTreeSet<ConflictId>,
     /// Attributes by which a customer may be found, in canonical form.
     pub match_keys: BTreeSet<(Attribute, String)>,
     /// Keys under which a request may have been answered before.
@@ -50,12 +64,33 @@ impl Needs {
                     needs.customers.insert(attach.customer);
                     needs.identity(&attach.identity, policy);
                 }
-                Command::Delete(customer) => {
+                Command::Delete(customer) | Command::Restore(customer) => {
                     needs.customers.insert(*customer);
                 }
                 Command::SetPolicy(wanted) => needs.policy(wanted, policy),
                 Command::Release(identity) => {
                     needs.numbers.insert(*identity);
+                }
+                Command::Merge(merge) => needs.reviews.extend([merge.one, merge.other]),
+                Command::Unmerge(merge) => {
+                    needs.merges.insert(*merge);
+                }
+                Command::Extract(extract) => {
+                    needs.histories.insert(extract.customer);
+                }
+                Command::DecideClaim(decision) => {
+                    needs.customers.insert(decision.customer);
+                    needs.decisions.insert(decision.merge);
+                }
+                Command::Erase(customer) => {
+                    needs.reviews.insert(*customer);
+                    needs.histories.insert(*customer);
+                }
+                Command::SettleConflict(settle) => {
+                    needs.conflicts.insert(settle.conflict);
+                }
+                Command::SetCannotLink(link) => {
+                    needs.customers.extend([link.one, link.other]);
                 }
                 Command::CreateTenant(_)
                 | Command::ChangeApp(_)
@@ -83,7 +118,15 @@ impl Needs {
                 | Command::ChangeApp(_)
                 | Command::Probe
                 | Command::Webhook(_)
-                | Command::Deliver(_) => 1,
+                | Command::Deliver(_)
+                | Command::Merge(_)
+                | Command::Unmerge(_)
+                | Command::Extract(_)
+                | Command::DecideClaim(_)
+                | Command::Restore(_)
+                | Command::Erase(_)
+                | Command::SettleConflict(_)
+                | Command::SetCannotLink(_) => 1,
             })
             .sum()
     }

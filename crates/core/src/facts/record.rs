@@ -1,14 +1,15 @@
 //! What a change means: the only place that says it.
 
-use super::{TenantFacts, combine};
+use super::{TenantFacts, combine, same_contact};
 use crate::attribute::{Attribute, FieldKey};
 use crate::customer::{Cell, Customer, Fold, State};
 use crate::identity::{Identity, Quarantine};
-use crate::journal::{Change, Claim, Counted, Entry, FieldEffect, Record, Role};
+use crate::journal::{Change, Claim, ClaimedField, Counted, Entry, FieldEffect, Record, Role};
 use crate::merge::Merge;
 use crate::outcome::IdentityVerdict;
-use crate::{CustomerId, IdentityNumber, Seq};
+use crate::{CustomerId, IdentityNumber, Micros, Seq};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 impl TenantFacts {
     /// Applies a change: to the facts of a batch, so that later commands see earlier ones; to the
@@ -26,7 +27,9 @@ impl TenantFacts {
         for (number, name) in change.names {
             self.with_identity(number, |identity| identity.name = Some(name));
         }
-        let entry = change.entry;
+        let entry = Arc::new(change.entry);
+        // Some effects look at the claims of a history, which this entry is part of.
+        self.entries.insert(entry.seq, Arc::clone(&entry));
         for touched in entry.touched.iter().filter(|touched| touched.role == Role::Created) {
             self.create(touched.customer, &entry);
         }
@@ -36,6 +39,7 @@ impl TenantFacts {
         for touched in &entry.touched {
             self.with_customer(touched.customer, |customer| {
                 customer.head = entry.seq;
+                customer.seen_at = entry.at;
                 if touched.rev_after != touched.rev_before {
                     customer.rev = touched.rev_after;
                     customer.updated_at = entry.at;
@@ -78,6 +82,25 @@ impl TenantFacts {
                 identity.quarantine = Quarantine::No;
                 identity.pardoned = u32::try_from(identity.companions.len()).unwrap_or(u32::MAX);
             }),
+            Record::Unmerged(unmerged) => self.record_unmerged(entry, unmerged),
+            Record::Extracted(extracted) => self.record_extracted(extracted),
+            Record::ClaimDecided(decided) => self.record_claim_decided(decided),
+            Record::Restored { customer, identities } => {
+                self.set_state(*customer, State::Live);
+                for (number, home) in identities {
+                    self.rehome(*number, Some(*home));
+                }
+            }
+            Record::Erased(erased) => self.record_erased(entry, erased),
+            Record::Settled(settled) => self.record_settled(entry, settled),
+            Record::LinkSet(link) => {
+                self.links.insert(*link, entry.seq);
+                self.dirty.links.insert(*link);
+            }
+            Record::LinkRemoved(link) => {
+                self.links.remove(link);
+                self.dirty.links.insert(*link);
+            }
         }
     }
 
@@ -93,6 +116,7 @@ impl TenantFacts {
             head: entry.seq,
             created_at: entry.at,
             updated_at: entry.at,
+            seen_at: entry.at,
         };
         self.customers.insert(id, customer);
     }
@@ -133,17 +157,33 @@ impl TenantFacts {
         self.dirty.merges.insert(merge.id);
         self.load_merge(merge.clone());
 
-        let survivor = left.min(right);
         self.members.remove(&left.max(right));
-        for home in members.iter().filter(|home| **home != survivor) {
-            self.set_fold(*home, Fold::default());
-            self.set_state(*home, State::MergedInto(survivor));
-            self.with_customer(*home, |customer| customer.homes = 0);
-        }
+        self.regroup(members);
+    }
+
+    /// Makes one customer of these homes, which live merges connect. Each has a row of its own.
+    pub(super) fn regroup(&mut self, members: BTreeSet<CustomerId>) {
+        let Some(survivor) = members.first().copied() else { return };
         let homes = u32::try_from(members.len()).unwrap_or(u32::MAX);
-        self.members.insert(survivor, members);
+        let redirects = State::MergedInto(survivor);
+        for home in members.iter().filter(|home| **home != survivor) {
+            if self.customers.get(home).is_some_and(|customer| customer.state != redirects) {
+                self.set_fold(*home, Fold::default());
+                self.set_state(*home, redirects);
+                self.with_customer(*home, |customer| customer.homes = 0);
+            }
+        }
+        self.set_state(survivor, State::Live);
         self.with_customer(survivor, |customer| customer.homes = homes);
-        self.recombine(survivor);
+        if homes > 1 {
+            self.members.insert(survivor, members);
+            return self.recombine(survivor);
+        }
+        self.members.remove(&survivor);
+        if let Some(fold) = self.homes.remove(&survivor) {
+            self.dirty.homes.insert(survivor);
+            self.set_fold(survivor, fold);
+        }
     }
 
     fn record_claim(&mut self, entry: &Entry, claim: &Claim) {
@@ -180,19 +220,19 @@ impl TenantFacts {
         }
     }
 
-    fn recombine(&mut self, survivor: CustomerId) {
+    pub(super) fn recombine(&mut self, survivor: CustomerId) {
         let homes: BTreeMap<CustomerId, &Fold> = self
             .homes_of(survivor)
             .into_iter()
             .filter_map(|home| Some((home, self.homes.get(&home)?)))
             .collect();
-        let merges: Vec<&Merge> =
-            self.merges.values().filter(|merge| homes.contains_key(&merge.left)).collect();
+        let live = self.merges.values().filter(|merge| merge.is_live());
+        let merges: Vec<&Merge> = live.filter(|merge| homes.contains_key(&merge.left)).collect();
         let fold = combine(&homes, &merges);
         self.set_fold(survivor, fold);
     }
 
-    fn set_fold(&mut self, id: CustomerId, fold: Fold) {
+    pub(super) fn set_fold(&mut self, id: CustomerId, fold: Fold) {
         let Some(mut customer) = self.customers.remove(&id) else { return };
         self.uncarry(&customer);
         customer.fold = fold;
@@ -203,7 +243,7 @@ impl TenantFacts {
         self.dirty.customers.insert(id);
     }
 
-    fn set_state(&mut self, id: CustomerId, state: State) {
+    pub(super) fn set_state(&mut self, id: CustomerId, state: State) {
         let Some(mut customer) = self.customers.remove(&id) else { return };
         self.uncarry(&customer);
         customer.state = state;
@@ -214,7 +254,7 @@ impl TenantFacts {
         self.dirty.customers.insert(id);
     }
 
-    fn rehome(&mut self, number: IdentityNumber, home: Option<CustomerId>) {
+    pub(super) fn rehome(&mut self, number: IdentityNumber, home: Option<CustomerId>) {
         let Some(identity) = self.identities.get_mut(&number) else { return };
         let before = std::mem::replace(&mut identity.home, home);
         if let Some(held) = before.and_then(|home| self.held.get_mut(&home)) {
@@ -226,14 +266,18 @@ impl TenantFacts {
         self.dirty.identities.insert(number);
     }
 
-    fn with_identity(&mut self, number: IdentityNumber, change: impl FnOnce(&mut Identity)) {
+    pub(super) fn with_identity(
+        &mut self,
+        number: IdentityNumber,
+        change: impl FnOnce(&mut Identity),
+    ) {
         if let Some(identity) = self.identities.get_mut(&number) {
             change(identity);
             self.dirty.identities.insert(number);
         }
     }
 
-    fn with_customer(&mut self, id: CustomerId, change: impl FnOnce(&mut Customer)) {
+    pub(super) fn with_customer(&mut self, id: CustomerId, change: impl FnOnce(&mut Customer)) {
         if let Some(customer) = self.customers.get_mut(&id) {
             change(customer);
             self.dirty.customers.insert(id);
@@ -247,25 +291,34 @@ impl TenantFacts {
 }
 
 /// Writes what a claim says into the fold of its home.
-fn write_fields(entry: &Entry, claim: &Claim, fold: &mut Fold) {
+pub(super) fn write_fields(entry: &Entry, claim: &Claim, fold: &mut Fold) {
     let at = claim.observed_at.unwrap_or(entry.at);
     for field in &claim.fields {
         match field.effect {
-            FieldEffect::Written(_) => {
-                let (value, verified) = (field.value.clone(), field.verified);
-                let cell = Cell { value, verified, seq: entry.seq, at, apps: vec![entry.app] };
-                fold.0.insert(field.key.clone(), cell);
-            }
-            FieldEffect::Repeated => {
-                if let Some(cell) = fold.0.get_mut(&field.key)
-                    && !cell.apps.contains(&entry.app)
-                {
-                    cell.apps.push(entry.app);
+            FieldEffect::Written(_) => write_field(entry, field, at, fold),
+            FieldEffect::Repeated => match fold.0.get_mut(&field.key) {
+                Some(cell) if is_repeat(cell, field) => {
+                    if !cell.apps.contains(&entry.app) {
+                        cell.apps.push(entry.app);
+                    }
                 }
-            }
+                None if field.value.is_none() => (),
+                // The claim that it repeated has left this home.
+                Some(_) | None => write_field(entry, field, at, fold),
+            },
             FieldEffect::Screened => (),
         }
     }
+}
+
+fn write_field(entry: &Entry, field: &ClaimedField, at: Micros, fold: &mut Fold) {
+    let (value, verified) = (field.value.clone(), field.verified);
+    let cell = Cell { value, verified, seq: entry.seq, at, apps: vec![entry.app] };
+    fold.0.insert(field.key.clone(), cell);
+}
+
+fn is_repeat(cell: &Cell, field: &ClaimedField) -> bool {
+    cell.value == field.value || same_contact(&field.key, cell.value.as_ref(), field.value.as_ref())
 }
 
 fn is_match_key(key: &FieldKey) -> bool {

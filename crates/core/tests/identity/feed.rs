@@ -23,7 +23,7 @@ struct Follower {
 impl Follower {
     fn hear(&mut self, event: &Event<'_>) {
         match event {
-            Event::Created { customer, rev, .. } => {
+            Event::Created { customer, rev, .. } | Event::Restored { customer, rev } => {
                 assert_eq!(self.owned.insert(*customer, BTreeSet::new()), None);
                 self.revs.insert(*customer, *rev);
             }
@@ -50,7 +50,27 @@ impl Follower {
             Event::Released { identity } => assert!(self.quarantined.remove(identity)),
             Event::ConflictOpened { .. }
             | Event::PolicyChanged { .. }
-            | Event::TypeChanged { .. } => (),
+            | Event::TypeChanged { .. }
+            | Event::ConflictResolved { .. }
+            | Event::CannotLinkSet { .. }
+            | Event::CannotLinkRemoved { .. } => (),
+            Event::Unmerged { customer, rev, revived, revived_rev, .. } => {
+                assert_eq!(self.owned.insert(*revived, BTreeSet::new()), None);
+                self.revs.extend([(*customer, *rev), (*revived, *revived_rev)]);
+            }
+            Event::Extracted { customer, rev, extracted } => {
+                assert!(self.owned.contains_key(extracted));
+                self.revs.insert(*customer, *rev);
+            }
+            Event::IdentityMoved { customer, from, identity } => {
+                assert!(self.owned.get_mut(from).unwrap().remove(identity));
+                self.owned.get_mut(customer).unwrap().insert(*identity);
+            }
+            Event::Erased { ids, .. } => {
+                for id in ids {
+                    self.owned.remove(id);
+                }
+            }
         }
     }
 
@@ -74,7 +94,8 @@ impl Follower {
 
 /// The entries that were written since the last look.
 fn written(hub: &mut Hub) -> Vec<Entry> {
-    hub.facts.tenants.get_mut(&TENANT).unwrap().take_dirty().entries
+    let dirty = hub.facts.tenants.get_mut(&TENANT).unwrap().take_dirty();
+    dirty.entries.iter().map(|entry| Entry::clone(entry)).collect()
 }
 
 /// The events of one story line, in words.

@@ -1,5 +1,6 @@
 //! A hub for stories and properties: pure facts, short names for identities, answers as text.
 
+use crate::decisions;
 use kehub_core::attribute::{self, Attribute, FieldKey, Kind, Raw, Value};
 use kehub_core::command::{
     Attach, Command, FieldsSent, Idempotency, IdentitySent, Origin, Put, Request, SetPolicy, Upsert,
@@ -120,6 +121,13 @@ impl Hub {
                 told(&self.run(Command::Release(number), dry_run), &[])
             }
             "rules" => self.rules(&rest[0]),
+            "merge" | "undo" | "extract" | "decide" | "restore" | "erase" | "settle" | "link"
+            | "unlink" => {
+                let dry_run = rest.last().is_some_and(|word| word == "dry");
+                let command = decisions::read(verb, rest);
+                decisions::told(&self.run(command, dry_run), self)
+            }
+            "explain" => decisions::explain(&rest[0], &rest[1], self),
             "show" => self.show(customer_id(&rest[0])),
             "owner" => self.owner(&rest[0]),
             other => panic!("no such verb: {other}"),
@@ -223,7 +231,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-fn customer_id(word: &str) -> CustomerId {
+pub(crate) fn customer_id(word: &str) -> CustomerId {
     CustomerId(word.strip_prefix('C').and_then(|id| id.parse().ok()).expect("C and a number"))
 }
 
@@ -360,7 +368,7 @@ fn read_field(name: &str, text: &str) -> (FieldKey, Option<Value>) {
 }
 
 /// `13800000001` is told as `m1`, `e1@example.com` as `e1`.
-fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     let mobile = text.strip_prefix("138").filter(|rest| rest.len() == 8);
     if let Some(number) = mobile.and_then(|rest| rest.parse::<u32>().ok()) {
         return format!("m{number}");
@@ -391,6 +399,7 @@ fn told(outcome: &Outcome, sent: &[IdentitySent]) -> String {
         | Outcome::Repeated(_) => {
             format!("{outcome:?}")
         }
+        _ => format!("{outcome:?}"),
     }
 }
 
@@ -478,6 +487,7 @@ fn told_refusal(refusal: &Refusal, sent: &[IdentitySent]) -> String {
         | Refusal::AppMissing
         | Refusal::AppTaken
         | Refusal::Webhook(_) => parts.push(format!("{refusal:?}")),
+        other => parts.push(decisions::why(other)),
     }
     parts.join(", ")
 }

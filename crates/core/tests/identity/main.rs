@@ -7,8 +7,10 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod decisions;
 mod feed;
 mod hub;
 mod promises;
 mod receipts;
 mod stories;
+mod undoing;

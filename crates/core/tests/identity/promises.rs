@@ -1,12 +1,16 @@
 //! The promises of the identity page that hold for any sequence of requests.
 
 use crate::hub::{Hub, TENANT, identity};
-use kehub_core::command::{Attach, Command, FieldsSent, Put, SetPolicy, Upsert};
+use kehub_core::command::{
+    Attach, Command, DecideClaim, Decision, Extract, FieldsSent, MergeByHand, Put, SetCannotLink,
+    SetPolicy, SettleConflict, Upsert,
+};
 use kehub_core::journal::Entry;
 use kehub_core::outcome::{IdentityVerdict, Outcome, Refusal, Resolution, ResultKind};
 use kehub_core::policy::{Case, OnConflict, OverLimit, Policy, Preset, Role, Setting, TypeChange};
 use kehub_core::{
-    CustomerId, IdentityNumber, attribute::Attribute, attribute::FieldKey, attribute::Value,
+    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, attribute::Attribute,
+    attribute::FieldKey, attribute::Value,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,6 +91,37 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
         1 => customer().prop_map(Command::Delete),
         2 => any_policy().prop_map(Command::SetPolicy),
         1 => (1..12_i64).prop_map(|number| Command::Release(IdentityNumber(number))),
+        6 => any_decision(),
+    ]
+}
+
+/// What people decide about customers, merges, claims and conflicts that may be there.
+fn any_decision() -> impl Strategy<Value = Command> {
+    let customer = || (1..8_i64).prop_map(CustomerId);
+    let pair = || (customer(), customer());
+    let merge = || (1..5_i64).prop_map(MergeId);
+    let extract = (customer(), any_identities()).prop_map(|(customer, words)| {
+        let identities = words.iter().filter_map(|word| identity(word)).collect();
+        Command::Extract(Extract { customer, identities })
+    });
+    let decide = (merge(), 1..30_i64, customer()).prop_map(|(merge, claim, customer)| {
+        Command::DecideClaim(DecideClaim { merge, claim: Seq(claim), customer })
+    });
+    let settle = (1..5_i64, prop::sample::select(Decision::ALL)).prop_map(|(id, decision)| {
+        Command::SettleConflict(SettleConflict { conflict: ConflictId(id), decision })
+    });
+    let link = (pair(), any::<bool>()).prop_map(|((one, other), apart)| {
+        Command::SetCannotLink(SetCannotLink { one, other, apart })
+    });
+    prop_oneof![
+        3 => pair().prop_map(|(one, other)| Command::Merge(MergeByHand { one, other })),
+        3 => merge().prop_map(Command::Unmerge),
+        3 => extract,
+        2 => decide,
+        2 => settle,
+        1 => link,
+        2 => customer().prop_map(Command::Restore),
+        1 => customer().prop_map(Command::Erase),
     ]
 }
 
@@ -200,7 +235,11 @@ proptest! {
                     prop_assert_eq!(of(&before.customers), of(&after.customers));
                 }
             }
-            journal.extend(dirty.entries);
+            journal.extend(dirty.entries.iter().map(|entry| Entry::clone(entry)));
+            for seq in dirty.rewritten {
+                let stored = journal.iter_mut().find(|entry| entry.seq == seq).unwrap();
+                *stored = Entry::clone(hub.tenant().entry(seq).unwrap());
+            }
             ids.extend(after.customers.iter().map(|customer| customer.id));
             let present: BTreeSet<CustomerId> = after.customers.iter().map(|c| c.id).collect();
             prop_assert_eq!(&ids, &present);

@@ -67,7 +67,13 @@ proptest! {
                     let again = hub.run_once(command, false, Some(key));
                     prop_assert!(matches!(again, Outcome::Refused(_)), "{:?}", again);
                 }
-                other => prop_assert!(false, "{:?}", other),
+                decision => {
+                    let again = hub.run_once(command, false, Some(key));
+                    let Outcome::Repeated(receipt) = again else {
+                        return Err(TestCaseError::fail(format!("{again:?}")));
+                    };
+                    prop_assert_eq!(Some(receipt.outcome), Remembered::of(&decision));
+                }
             }
         }
     }

@@ -88,6 +88,9 @@ stories! {
     deletion
     devices
     direct_writes
+    erasure
+    explain
+    extraction
     fields
     first_meetings
     limits
@@ -98,5 +101,7 @@ stories! {
     policy_of_types
     quarantine
     release
+    review
     two_accounts
+    undo
 }

@@ -9,13 +9,14 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use kehub_core::CustomerId;
 use kehub_core::attribute::FieldProblem;
-use kehub_core::outcome::{IdentityOutcome, Refusal};
+use kehub_core::outcome::{IdentityOutcome, Refusal, Unfit};
 use kehub_core::policy::TypeProblem;
 use kehub_core::webhook::WebhookRefusal;
 use kehub_store::StoreError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use tracing::error;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -103,6 +104,14 @@ codes! {
     WebhookNotFound "webhookNotFound" 404 Never "There is no such webhook";
     /// No dead letter at this place.
     DeadLetterNotFound "deadLetterNotFound" 404 Never "There is no such dead letter";
+    /// No such merge.
+    MergeNotFound "mergeNotFound" 404 Never "There is no such merge";
+    /// No such conflict or review entry.
+    ConflictNotFound "conflictNotFound" 404 Never "There is no such conflict";
+    /// No such cannot-link.
+    CannotLinkNotFound "cannotLinkNotFound" 404 Never "There is no such cannot-link";
+    /// The claim is not listed as undecided for this merge.
+    ClaimNotUndecided "claimNotUndecided" 404 Never "The claim is not undecided";
     /// The path does not know this method.
     MethodNotAllowed "methodNotAllowed" 405 Never "The path does not know this method";
     /// The id redirects, and the call must name the survivor.
@@ -113,10 +122,32 @@ codes! {
     IdentityNotAttached "identityNotAttached" 409 Never "The identity cannot be attached";
     /// The identity is not quarantined.
     NotQuarantined "notQuarantined" 409 Never "The identity is not quarantined";
+    /// A customer that is there cannot be restored.
+    CustomerLive "customerLive" 409 Never "The customer is there";
+    /// Others own what a deleted customer held.
+    IdentitiesTaken "identitiesTaken" 409 Never "Others own identities of the customer";
+    /// Both ids stand for one customer.
+    SameCustomer "sameCustomer" 409 Never "Both are one customer";
+    /// Somebody said that they are different people.
+    CannotLinked "cannotLinked" 409 Never "The customers are known to be different people";
+    /// More identities than a customer may hold.
+    IdentitiesTooMany "identitiesTooMany" 409 Never "The customer would hold too many identities";
+    /// The merge has been undone.
+    MergeUndone "mergeUndone" 409 Never "The merge has been undone";
+    /// The customer is on neither side of the merge.
+    CustomerElsewhere "customerElsewhere" 409 Never "The customer is on neither side";
+    /// The conflict was settled before.
+    ConflictSettled "conflictSettled" 409 Never "The conflict was settled before";
+    /// The decision does not fit this conflict.
+    DecisionUnfit "decisionUnfit" 409 Never "The decision does not fit this conflict";
     /// An app of this id exists.
     AppExists "appExists" 409 Never "There is such an app already";
     /// The tenant has as many webhooks as it may have.
     WebhooksTooMany "webhooksTooMany" 409 Never "There are as many webhooks as there may be";
+    /// The customer was deleted, and can be restored.
+    CustomerDeleted "customerDeleted" 410 Never "The customer was deleted";
+    /// Everything about the customer was erased.
+    CustomerErased "customerErased" 410 Never "The customer was erased";
     /// The body is larger than the hub takes.
     BodyTooLarge "bodyTooLarge" 413 Never "The body is too large";
     /// A batch has more rows than the hub takes at once.
@@ -127,6 +158,8 @@ codes! {
     NothingUsable "nothingUsable" 422 Never "Nothing in the request can find or make a customer";
     /// A row of an atomic batch was refused, and with it all of them.
     BatchRefused "batchRefused" 422 Never "Rows of the batch were refused: nothing was applied";
+    /// All of a customer's identities, or none, were to be taken out.
+    NothingToExtract "nothingToExtract" 422 Never "That would leave or take nothing";
     /// The feed of changes does not go that far.
     BeyondFeed "beyondFeed" 422 Never "The feed does not go that far";
     /// Another request came under the same `Idempotency-Key`.
@@ -401,7 +434,112 @@ impl From<Refusal> for Problem {
             }
             // Access and the directory know the tenants of live tokens, and no call makes one.
             Refusal::TenantMissing | Refusal::TenantExists(_) => Problem::unexpected(),
+            Refusal::CustomerDeleted(_)
+            | Refusal::CustomerErased(_)
+            | Refusal::CustomerLive(_)
+            | Refusal::IdentitiesTaken(_) => customer_refused(&refusal),
+            Refusal::SameCustomer(_)
+            | Refusal::CannotLinked(_)
+            | Refusal::IdentitiesTooMany { .. }
+            | Refusal::IdentityNotHeld(_)
+            | Refusal::NothingToExtract
+            | Refusal::MergeMissing(_)
+            | Refusal::MergeUndone(_)
+            | Refusal::ClaimDecided { .. }
+            | Refusal::CustomerElsewhere(_)
+            | Refusal::ConflictMissing(_)
+            | Refusal::ConflictSettled(_)
+            | Refusal::DecisionUnfit { .. }
+            | Refusal::CannotLinkMissing(_) => decision_refused(&refusal),
         }
+    }
+}
+
+/// What has become of a customer does not let it be.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller has chosen among all")]
+fn customer_refused(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::CustomerDeleted(customer) => {
+            let detail = format!("customer {customer} was deleted; it can be restored");
+            Problem::new(Code::CustomerDeleted, detail).with("customerId", json!(customer.0))
+        }
+        Refusal::CustomerErased(customer) => {
+            let detail = format!("everything about customer {customer} was erased");
+            Problem::new(Code::CustomerErased, detail).with("customerId", json!(customer.0))
+        }
+        Refusal::CustomerLive(customer) => {
+            let detail = format!("customer {customer} is there: nothing to restore");
+            Problem::new(Code::CustomerLive, detail)
+        }
+        Refusal::IdentitiesTaken(taken) => {
+            let owners: BTreeSet<i64> = taken.iter().map(|(_, owner)| owner.0).collect();
+            let detail = format!("{} of its identities are theirs by now", taken.len());
+            Problem::new(Code::IdentitiesTaken, detail).with("customerIds", json!(owners))
+        }
+        _ => Problem::unexpected(),
+    }
+}
+
+/// What people decided and the domain does not let them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller has chosen among all")]
+fn decision_refused(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::SameCustomer(customer) => {
+            let detail = format!("both ids stand for customer {customer}");
+            Problem::new(Code::SameCustomer, detail).with("customerId", json!(customer.0))
+        }
+        Refusal::CannotLinked(link) => {
+            let detail = format!(
+                "a cannot-link stands between {} and {}: remove it first if they are one person",
+                link.low, link.high
+            );
+            let homes = json!([link.low.0, link.high.0]);
+            Problem::new(Code::CannotLinked, detail).with("cannotLink", homes)
+        }
+        Refusal::IdentitiesTooMany { found, limit } => {
+            let detail = format!("expected at most {limit}, found {found}");
+            Problem::new(Code::IdentitiesTooMany, detail)
+        }
+        Refusal::IdentityNotHeld(place) => {
+            let place = Place::Pointer(format!("/identities/{place}"));
+            let error = ItemError::refused(place, "the customer does not hold this identity");
+            Problem::errors(Code::FieldsInvalid, vec![error])
+        }
+        Refusal::NothingToExtract => {
+            let detail = "name at least one identity of the customer, and leave it one";
+            Problem::new(Code::NothingToExtract, detail)
+        }
+        Refusal::MergeMissing(_) => {
+            Problem::new(Code::MergeNotFound, "no merge of this id is known")
+        }
+        Refusal::MergeUndone(_) => Problem::new(Code::MergeUndone, "nothing is left to undo"),
+        Refusal::ClaimDecided { .. } => {
+            let detail = "`GET /api/undecided-claims` lists those that are";
+            Problem::new(Code::ClaimNotUndecided, detail)
+        }
+        Refusal::CustomerElsewhere(_) => {
+            let detail = "name a customer that holds one of the two homes of the merge";
+            Problem::new(Code::CustomerElsewhere, detail)
+        }
+        Refusal::ConflictMissing(_) => {
+            Problem::new(Code::ConflictNotFound, "no conflict of this id is known")
+        }
+        Refusal::ConflictSettled(_) => {
+            Problem::new(Code::ConflictSettled, "`GET /api/conflicts/{id}` tells how")
+        }
+        Refusal::DecisionUnfit { because, .. } => Problem::new(
+            Code::DecisionUnfit,
+            match because {
+                Unfit::OneSided => "it names one customer only: nobody owned the identity",
+                Unfit::OneCustomer => "its two customers are one by now",
+                Unfit::OwnedAlready => "the customer owns the identity already",
+            },
+        ),
+        Refusal::CannotLinkMissing(_) => {
+            let detail = "no cannot-link stands between these two";
+            Problem::new(Code::CannotLinkNotFound, detail)
+        }
+        _ => Problem::unexpected(),
     }
 }
 

@@ -59,19 +59,12 @@ pub(super) async fn change_app(
     tenant: TenantId,
     change: AppChange,
 ) -> Result<(App, bool)> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other outcome is one of such a command")]
     match apply(store, tenant, Command::ChangeApp(change)).await? {
         Outcome::App { app, created } => Ok((app, created)),
         Outcome::Refused(Refusal::AppMissing) => bail!("there is no such app"),
         Outcome::Refused(Refusal::AppTaken) => bail!("an app of another tenant has this id"),
-        Outcome::Refused(_)
-        | Outcome::Resolved(_)
-        | Outcome::Deleted(_)
-        | Outcome::Policy(_)
-        | Outcome::Released(_)
-        | Outcome::Tenant(_)
-        | Outcome::Repeated(_)
-        | Outcome::Webhook(_)
-        | Outcome::Written => bail!("the store gave an outcome of another kind"),
+        _ => bail!("the store gave an outcome of another kind"),
     }
 }
 

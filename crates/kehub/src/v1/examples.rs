@@ -60,6 +60,7 @@ pub(crate) fn customer() -> Json {
         head: Seq(1),
         created_at: AT,
         updated_at: AT,
+        seen_at: AT,
     };
     let answer = Answer::whole(&customer, &Selection::All);
     serde_json::to_value(answer).unwrap_or_default()

@@ -27,6 +27,8 @@ pub(super) struct Log {
     pages: AtomicU32,
     /// Whether the writer is to move the rest.
     rest: AtomicBool,
+    /// Whether something was erased that still stands in the log.
+    erased: AtomicBool,
 }
 
 impl Log {
@@ -38,6 +40,12 @@ impl Log {
             Ok(())
         };
         Ok(writer.wal_hook(Some(count))?)
+    }
+
+    /// Called by the writer after an erasure: the log, which holds what was erased, is to be emptied
+    /// as soon as nobody reads it.
+    pub(super) fn forget(&self) {
+        self.erased.store(true, Ordering::Release);
     }
 
     /// Called by the writer between two groups: moves the rest if it is time to.
@@ -66,6 +74,9 @@ impl Checkpointer {
         let stopped = Arc::clone(&stop);
         let run = move || {
             while !wait(&stopped) {
+                if log.erased.swap(false, Ordering::AcqRel) && !checkpoint(&conn, TRUNCATE) {
+                    log.erased.store(true, Ordering::Release);
+                }
                 // The length of the file would not do: it never shrinks.
                 let is_long = log.pages.load(Ordering::Relaxed) > wal_pages;
                 if wal_pages > 0 && is_long && !log.rest.load(Ordering::Acquire) {
@@ -102,8 +113,14 @@ fn wait(stop: &(Mutex<bool>, Condvar)) -> bool {
     *waited.unwrap_or_else(PoisonError::into_inner).0
 }
 
-fn checkpoint(conn: &Connection, pragma: &str) {
-    if let Err(error) = conn.query_row(pragma, (), |_| Ok(())) {
-        tracing::warn!(%error, "a checkpoint failed; the log keeps growing until one succeeds");
+/// Whether all of it was done: somebody may be reading what is in the log.
+fn checkpoint(conn: &Connection, pragma: &str) -> bool {
+    let busy: Result<bool, _> = conn.query_row(pragma, (), |row| row.get(0));
+    match busy {
+        Ok(busy) => !busy,
+        Err(error) => {
+            tracing::warn!(%error, "a checkpoint failed; the log keeps growing until one succeeds");
+            false
+        }
     }
 }

@@ -379,6 +379,16 @@ pub(super) fn settings(text: Option<&str>) -> Result<TypeSettings, Trouble> {
     )
 }
 
+/// A value as it is stored, `None` if there is none.
+pub(super) fn one_blob<T: Serialize>(value: Option<&T>) -> Result<Option<Vec<u8>>, Trouble> {
+    value.map(encode).transpose()
+}
+
+/// The value that was stored as this.
+pub(super) fn one<T: DeserializeOwned>(blob: Option<&[u8]>) -> Result<Option<T>, Trouble> {
+    blob.map(decode).transpose()
+}
+
 /// The name of a variant without content, such as `Refused`.
 pub(super) fn variant_text<T: Serialize>(variant: &T) -> Result<String, Trouble> {
     let value = serde_json::to_value(variant).map_err(Trouble::broken)?;

@@ -20,9 +20,11 @@ const LOG_TRIES_MAX: u32 = 100;
 const LOG_PAUSE: Duration = Duration::from_millis(20);
 
 const LOG: &str = "PRAGMA journal_mode = WAL";
-/// Every commit is durable when it returns; checkpoints are left to a connection of their own.
+/// Every commit is durable when it returns; checkpoints are left to a connection of their own. What
+/// is overwritten or deleted is filled with zeros, so that an erasure leaves nothing behind.
 const WRITING: &str = "
     PRAGMA synchronous = FULL;
+    PRAGMA secure_delete = ON;
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA cache_size = -65536;
     PRAGMA temp_store = MEMORY;";

@@ -2,13 +2,13 @@
 
 use super::codec;
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
-use kehub_core::conflict::{Conflict, ConflictKind, Rule};
+use kehub_core::conflict::{Conflict, ConflictKind, Rule, Settlement};
 use kehub_core::customer::{Cell, Fold};
 use kehub_core::journal::{
-    Claim, ClaimedField, ClaimedIdentity, Counted, Entry, FieldEffect, PolicyState, Record, Role,
-    Route, Touched,
+    Claim, ClaimDecided, ClaimedField, ClaimedIdentity, Counted, Entry, Erased, Extracted,
+    FieldEffect, PolicyState, Record, Role, Route, Settled, Touched, Unmerged,
 };
-use kehub_core::merge::{Guard, Merge, Verdict};
+use kehub_core::merge::{CannotLink, Guard, Merge, Verdict};
 use kehub_core::outcome::{ConflictView, IdentityVerdict, ResultKind, Warning};
 use kehub_core::policy::{self, Case, OnConflict, OverLimit, Preset, TypeSettings};
 use kehub_core::receipt::{Remembered, RememberedPolicy, RememberedResolution};
@@ -44,7 +44,7 @@ fn claim(one: CustomerId) -> Claim {
     }
 }
 
-/// An entry with every kind of record.
+/// An entry with every kind of record that there was in the first version.
 fn entry() -> Entry {
     let (one, two) = (CustomerId(1), CustomerId(2));
     let merge = Merge {
@@ -54,6 +54,7 @@ fn entry() -> Entry {
         seq: Seq(7),
         bridge: vec![IdentityNumber(1), IdentityNumber(2)],
         guards: vec![(Guard::Distinguishing, Verdict::Pass), (Guard::ContactOnly, Verdict::Review)],
+        undone: None,
     };
     let conflict = Conflict {
         id: ConflictId(4),
@@ -65,6 +66,7 @@ fn entry() -> Entry {
         evidence: vec![IdentityNumber(1)],
         opened: Seq(7),
         settled: None,
+        settlement: None,
     };
     let policy = |preset| PolicyState { preset, on_conflict: OnConflict::Keep };
     Entry {
@@ -100,6 +102,50 @@ fn entry() -> Entry {
     }
 }
 
+/// An entry with every kind of record about what people decide.
+fn decisions() -> Entry {
+    let (one, two, three) = (CustomerId(1), CustomerId(2), CustomerId(3));
+    let link = CannotLink::between(two, one);
+    let records = vec![
+        Record::Unmerged(Unmerged {
+            merge: MergeId(1),
+            customers: (one, two),
+            identities: vec![IdentityNumber(2)],
+            claims: (vec![Seq(3), Seq(5)], vec![Seq(4)]),
+            undecided: vec![Seq(5)],
+        }),
+        Record::Extracted(Extracted {
+            from: one,
+            to: three,
+            identities: vec![(IdentityNumber(1), one)],
+            claims: vec![(Seq(3), one)],
+        }),
+        Record::ClaimDecided(ClaimDecided {
+            merge: MergeId(1),
+            claim: Seq(5),
+            from: one,
+            to: two,
+            identities: vec![IdentityNumber(4)],
+        }),
+        Record::Restored { customer: one, identities: vec![(IdentityNumber(1), two)] },
+        Record::Erased(Erased {
+            customers: vec![one, two],
+            identities: vec![IdentityNumber(1)],
+            claims: vec![Seq(3)],
+            conflicts: vec![ConflictId(4)],
+            undecided: vec![(MergeId(1), Seq(5))],
+        }),
+        Record::Settled(Settled {
+            conflict: ConflictId(4),
+            settlement: Settlement::Merged(MergeId(2)),
+            moved: Some((IdentityNumber(1), Some(one), two)),
+        }),
+        Record::LinkSet(link),
+        Record::LinkRemoved(link),
+    ];
+    Entry { records, ..entry() }
+}
+
 fn fold() -> Fold {
     let cell = |value, verified, seq, apps: &[u32]| Cell {
         value,
@@ -125,7 +171,16 @@ fn fold() -> Fold {
 fn an_entry_is_stored_like_this() {
     let blob = codec::entry_blob(&entry()).unwrap();
     assert_eq!(hex::encode(&blob), ENTRY);
-    assert_eq!(codec::entry(&hex::decode(ENTRY).unwrap()).unwrap(), entry());
+    for stored in [ENTRY, ENTRY_BEFORE_UNDO] {
+        assert_eq!(codec::entry(&hex::decode(stored).unwrap()).unwrap(), entry());
+    }
+}
+
+#[test]
+fn a_decision_is_stored_like_this() {
+    let blob = codec::entry_blob(&decisions()).unwrap();
+    assert_eq!(hex::encode(&blob), DECISIONS);
+    assert_eq!(codec::entry(&hex::decode(DECISIONS).unwrap()).unwrap(), decisions());
 }
 
 #[test]
@@ -254,6 +309,14 @@ fn what_is_cut_or_of_another_format_is_refused() {
 }
 
 const ENTRY: &str = "019a0707ce000f424003c0a272310201919501a75072696d6172790502039681a7436f756e746564\
+    9291920201910281a64d657267656497010102079201029292ae44697374696e6775697368696e67\
+    a45061737392ab436f6e746163744f6e6c79a6526576696577c081a5436c61696d9681a84964656e\
+    74697479010101929301a74d617463686564c393c0a7496e76616c6964c29394a66d6f62696c65a1\
+    31c30394a6617474722e61c3c2ff94a46e616d65c0c200c081a64f70656e65649a04a65265766965\
+    77ab436f6e746163744f6e6c79020102910107c0c081a744656c6574656492019192010281ad506f\
+    6c6963794368616e6765649292a6436f6d706174a44b65657092a747756172646564a44b656570";
+/// Before merges could be undone and conflicts settled.
+const ENTRY_BEFORE_UNDO: &str = "019a0707ce000f424003c0a272310201919501a75072696d6172790502039681a7436f756e746564\
     9291920201910281a64d657267656496010102079201029292ae44697374696e6775697368696e67\
     a45061737392ab436f6e746163744f6e6c79a652657669657781a5436c61696d9681a84964656e74\
     697479010101929301a74d617463686564c393c0a7496e76616c6964c29394a66d6f62696c65a131\
@@ -266,6 +329,11 @@ const POLICY_ENTRY: &str = "019a0707ce000f424003c0a272310201909281ab547970654368
     c0970502a7436f6e74616374ab496e73656e73697469766591a7686f7573652d2a00a64174746163\
     6881a852656c656173656407";
 const SETTINGS: &str = r#"{"blocked":["house-*"],"case":"Insensitive","limit":2,"overLimit":"Attach","priority":5,"quarantineAfter":0,"role":"Contact"}"#;
+const DECISIONS: &str = "019a0707ce000f424003c0a272310201919501a75072696d6172790502039881a8556e6d65726765\
+    6495019201029102929203059104910581a9457874726163746564940103919201019192030181ac\
+    436c61696d446563696465649501050102910481a8526573746f72656492019192010281a6457261\
+    736564959201029101910391049192010581a7536574746c6564930481a64d657267656402930101\
+    0281a74c696e6b53657492010281ab4c696e6b52656d6f766564920102";
 const RESOLVED: &str = "0181a85265736f6c76656499a64d657267656401a64d6f62696c65929304a54d6f7665640193c0a7\
     496e76616c6964c09102919603a6526576696577ab436f6e746163744f6e6c790101c39481af4964\
     656e74697479496e76616c69640181af4d65726765644f7665724c696d6974a677656368617481ac\

@@ -2,7 +2,8 @@
 
 use super::codec;
 use super::rows::{
-    self, Indexed, conflict_columns, customer_columns, identity_columns, on_conflict, preset,
+    self, Indexed, conflict_columns, customer_columns, identity_columns, merge_columns,
+    on_conflict, preset,
 };
 use super::trouble::Trouble;
 use super::webhooks;
@@ -49,9 +50,11 @@ const IDENTITY: &str = concat!("SELECT ", identity_columns!(), " FROM identity W
 const TYPE_USED: &str = "SELECT 1 FROM identity WHERE type = ?1 LIMIT 1";
 const IDENTITIES_OF_HOME: &str =
     concat!("SELECT ", identity_columns!(), " FROM identity WHERE home = ?1 ORDER BY key");
-const MERGES_OF_HOME: &str = "
-    SELECT key, left_home, right_home, seq, bridge, guards
-    FROM merge WHERE left_home = ?1 ORDER BY key";
+const MERGES_OF_HOME: &str = concat!(
+    "SELECT ",
+    merge_columns!(),
+    " FROM merge WHERE left_home = ?1 AND undone IS NULL ORDER BY key"
+);
 const CANNOT_LINKS_EXIST: &str = "SELECT 1 FROM cannot_link WHERE low BETWEEN ?1 AND ?2 LIMIT 1";
 const CANNOT_LINKS_OF_HOME: &str = "
     SELECT low, high, seq FROM cannot_link WHERE low = ?1
@@ -173,7 +176,15 @@ fn needs_directory(command: &Command) -> bool {
         | Command::Webhook(_)
         | Command::Deliver(_)
         | Command::Release(_)
-        | Command::Probe => false,
+        | Command::Probe
+        | Command::Merge(_)
+        | Command::Unmerge(_)
+        | Command::Extract(_)
+        | Command::DecideClaim(_)
+        | Command::Restore(_)
+        | Command::Erase(_)
+        | Command::SettleConflict(_)
+        | Command::SetCannotLink(_) => false,
     }
 }
 
@@ -277,11 +288,12 @@ pub(super) fn identity_of_value(
     rows::first(conn, IDENTITY_OF_VALUE, (kind, &*key.value), rows::identity)
 }
 
-/// Fills the facts of one tenant, reading no row twice.
-struct Loader<'c> {
-    conn: &'c Connection,
-    tenant: TenantId,
-    facts: TenantFacts,
+/// Fills the facts of one tenant, reading no row twice. What only a few commands look at is loaded
+/// in [`super::past`].
+pub(super) struct Loader<'c> {
+    pub(super) conn: &'c Connection,
+    pub(super) tenant: TenantId,
+    pub(super) facts: TenantFacts,
     before: TenantBefore,
     /// Customers that are in the facts, and ids that have no row.
     looked_at: HashSet<CustomerId>,
@@ -350,11 +362,11 @@ impl<'c> Loader<'c> {
                 self.whole(carrier)?;
             }
         }
-        Ok(())
+        self.look_back(&needs)
     }
 
     /// Loads the customer that answers for an id with everything it is made of.
-    fn whole(&mut self, id: CustomerId) -> Result<(), Trouble> {
+    pub(super) fn whole(&mut self, id: CustomerId) -> Result<(), Trouble> {
         if !self.looked_at.insert(id) {
             return Ok(());
         }
@@ -381,6 +393,9 @@ impl<'c> Loader<'c> {
                 self.keep(member, indexed);
             }
             self.homes(&homes)?;
+        }
+        if root.state == State::Deleted {
+            self.held_when_deleted(root.head)?;
         }
         for home in homes {
             for identity in identities_of_home(self.conn, home)? {
@@ -448,7 +463,7 @@ impl<'c> Loader<'c> {
         self.facts.load_customer(customer);
     }
 
-    fn identity(&mut self, identity: Identity) {
+    pub(super) fn identity(&mut self, identity: Identity) {
         if self.before.identities.insert(identity.number, identity.home).is_none() {
             self.facts.load_identity(identity);
         }

@@ -15,12 +15,15 @@ mod connection;
 mod duplicates;
 #[cfg(test)]
 mod golden;
+mod group;
 mod load;
+mod past;
 #[cfg(test)]
 mod plans;
 mod policy;
 mod query;
 mod render;
+mod review;
 mod rows;
 mod schema;
 mod trouble;
@@ -29,8 +32,8 @@ mod write;
 mod writer;
 
 use crate::{
-    Batch, FeedPage, Gauges, Holding, Kept, OwnedIdentity, Page, PageRequest, QuarantinedIdentity,
-    Store, StoreError, TypedIdentity, WholeCustomer,
+    Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, OwnedIdentity, Page, PageRequest,
+    QuarantinedIdentity, SidedConflict, Store, StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
@@ -42,11 +45,13 @@ use kehub_core::directory::Directory;
 use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
+use kehub_core::history::Past;
 use kehub_core::journal::Entry;
+use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
-use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, WebhookId};
+use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId};
 use load::TypesCache;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -276,6 +281,69 @@ impl Store for SqliteStore {
 
     async fn duplicates(&self, tenant: TenantId) -> Result<Duplicates, StoreError> {
         self.read(move |conn| duplicates::duplicates(conn, tenant)).await
+    }
+
+    async fn customer_row(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        self.read(move |conn| query::customer_row(conn, tenant, id)).await
+    }
+
+    async fn past(&self, tenant: TenantId, customers: &[CustomerId]) -> Result<Past, StoreError> {
+        let customers = customers.to_vec();
+        self.read(move |conn| past::past(conn, tenant, &customers)).await
+    }
+
+    async fn merge(&self, tenant: TenantId, id: MergeId) -> Result<Option<Merge>, StoreError> {
+        self.read(move |conn| past::merge(conn, tenant, id)).await
+    }
+
+    async fn merges(
+        &self,
+        tenant: TenantId,
+        after: MergeId,
+        limit: usize,
+    ) -> Result<Vec<Merge>, StoreError> {
+        self.read(move |conn| review::merges(conn, tenant, after, limit)).await
+    }
+
+    async fn conflict(
+        &self,
+        tenant: TenantId,
+        id: ConflictId,
+    ) -> Result<Option<SidedConflict>, StoreError> {
+        self.read(move |conn| review::conflict(conn, tenant, id)).await
+    }
+
+    async fn conflicts(
+        &self,
+        tenant: TenantId,
+        wanted: &ConflictFilter,
+        after: ConflictId,
+        limit: usize,
+    ) -> Result<Vec<SidedConflict>, StoreError> {
+        let wanted = *wanted;
+        self.read(move |conn| review::conflicts(conn, tenant, &wanted, after, limit)).await
+    }
+
+    async fn cannot_links(
+        &self,
+        tenant: TenantId,
+        after: Option<CannotLink>,
+        limit: usize,
+    ) -> Result<Vec<(CannotLink, Seq)>, StoreError> {
+        self.read(move |conn| review::cannot_links(conn, tenant, after, limit)).await
+    }
+
+    async fn undecided(
+        &self,
+        tenant: TenantId,
+        after: (MergeId, Seq),
+        limit: usize,
+    ) -> Result<Vec<(Merge, Entry)>, StoreError> {
+        self.read(move |conn| review::undecided(conn, tenant, after, limit)).await
     }
 
     async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {

@@ -2,7 +2,7 @@
 //! each single filter in an order that an index serves, without sorting.
 
 use super::query::Query;
-use super::{connection, load, policy, schema, webhooks, write};
+use super::{connection, load, past, policy, schema, webhooks, write};
 use kehub_core::attribute::Attribute;
 use kehub_core::filter::{Condition, Filter, Order, Period, SortKey};
 use kehub_core::{CustomerId, TenantId};
@@ -27,7 +27,7 @@ fn plan(conn: &Connection, sql: &str) -> String {
 fn every_look_up_goes_by_a_key_or_an_index() {
     let folder = tempfile::TempDir::new().unwrap();
     let conn = empty_hub(&folder);
-    let reading = load::STATEMENTS.iter().chain(policy::STATEMENTS);
+    let reading = load::STATEMENTS.iter().chain(past::STATEMENTS).chain(policy::STATEMENTS);
     let writing = write::STATEMENTS.iter().chain(webhooks::STATEMENTS);
     for (name, sql) in reading.chain(writing) {
         let plan = plan(&conn, sql);

@@ -3,7 +3,7 @@
 use super::codec::{self, key_range, number_of};
 use super::load;
 use super::render::{Path, condition, order_by};
-use super::rows::{self, conflict_columns, customer_columns, identity_columns};
+use super::rows::{self, conflict_columns, customer_columns, identity_columns, merge_columns};
 use super::trouble::Trouble;
 use crate::{FeedPage, OwnedIdentity, Page, PageRequest, TypedIdentity, WholeCustomer};
 use kehub_core::customer::{Customer, State};
@@ -35,9 +35,10 @@ const ALL_IDENTITIES: &str = concat!(
     identity_columns!(),
     " FROM identity WHERE key BETWEEN ?1 AND ?2 ORDER BY key"
 );
-const ALL_MERGES: &str = "
-    SELECT key, left_home, right_home, seq, bridge, guards
-    FROM merge WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+const ALL_MERGES: &str =
+    concat!("SELECT ", merge_columns!(), " FROM merge WHERE key BETWEEN ?1 AND ?2 ORDER BY key");
+const ALL_UNDECIDED: &str =
+    "SELECT merge, claim FROM undecided WHERE merge BETWEEN ?1 AND ?2 ORDER BY merge, claim";
 const ALL_CANNOT_LINKS: &str =
     "SELECT low, high, seq FROM cannot_link WHERE low BETWEEN ?1 AND ?2 ORDER BY low, high";
 const ALL_CONFLICTS: &str = concat!(
@@ -56,12 +57,22 @@ pub(super) fn survivor(
     let Some((customer, _)) = load::customer(conn, key)? else { return Ok(None) };
     let customer = match customer.state {
         State::Live => Some(customer),
-        State::Deleted => None,
+        State::Deleted | State::Erased => None,
         State::MergedInto(survivor) => {
             load::customer(conn, codec::own_key(tenant, survivor.0)?)?.map(|(found, _)| found)
         }
     };
     Ok(customer.filter(|customer| customer.state == State::Live))
+}
+
+/// The row of a customer id, whatever has become of it.
+pub(super) fn customer_row(
+    conn: &Connection,
+    tenant: TenantId,
+    id: CustomerId,
+) -> Result<Option<Customer>, Trouble> {
+    let Some(key) = codec::key(tenant, id.0) else { return Ok(None) };
+    Ok(load::customer(conn, key)?.map(|(customer, _)| customer))
 }
 
 /// A page of the live customers that match.
@@ -343,5 +354,6 @@ pub(super) fn snapshot(conn: &Connection, tenant: TenantId) -> Result<Snapshot, 
         merges: rows::all(conn, ALL_MERGES, range, rows::merge)?,
         cannot_links: rows::all(conn, ALL_CANNOT_LINKS, range, rows::cannot_link)?,
         conflicts: rows::all(conn, ALL_CONFLICTS, range, rows::conflict)?,
+        undecided: rows::all(conn, ALL_UNDECIDED, range, rows::undecided)?,
     })
 }

@@ -15,7 +15,7 @@ use rusqlite::{Connection, Params, Row};
 macro_rules! customer_columns {
     () => {
         "key, live, survivor, homes, rev, head, created_at, updated_at, \
-         source, stage, mobile_key, email_key, fields, cells"
+         source, stage, mobile_key, email_key, fields, cells, seen_at"
     };
 }
 /// The columns of [`identity`].
@@ -28,10 +28,16 @@ macro_rules! identity_columns {
 /// The columns of [`conflict`].
 macro_rules! conflict_columns {
     () => {
-        "key, kind, rule, identity, left_home, right_home, evidence, opened, settled"
+        "key, kind, rule, identity, left_home, right_home, evidence, opened, settled, settlement"
     };
 }
-pub(super) use {conflict_columns, customer_columns, identity_columns};
+/// The columns of [`merge`].
+macro_rules! merge_columns {
+    () => {
+        "key, left_home, right_home, seq, bridge, guards, undone"
+    };
+}
+pub(super) use {conflict_columns, customer_columns, identity_columns, merge_columns};
 
 /// What of a customer row stands in an index, as it is stored.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -92,6 +98,7 @@ pub(super) fn customer(row: &Row<'_>) -> Result<(Customer, Indexed), Trouble> {
     let state = match (indexed.live, indexed.survivor) {
         (Some(_), None) => State::Live,
         (None, Some(survivor)) => State::MergedInto(CustomerId(codec::number_of(survivor))),
+        (None, None) if row.get::<_, u32>(3)? == 0 => State::Erased,
         (None, None) => State::Deleted,
         (Some(_), Some(_)) => return Err(Trouble::broken("a customer both live and merged")),
     };
@@ -110,6 +117,7 @@ pub(super) fn customer(row: &Row<'_>) -> Result<(Customer, Indexed), Trouble> {
         head: Seq(row.get(5)?),
         created_at: row.get(6)?,
         updated_at: indexed.updated_at,
+        seen_at: row.get::<_, Option<Micros>>(14)?.unwrap_or(indexed.updated_at),
     };
     Ok((customer, indexed))
 }
@@ -147,7 +155,7 @@ pub(super) fn identity(row: &Row<'_>) -> Result<Identity, Trouble> {
     })
 }
 
-/// A row of `merge`: `key, left_home, right_home, seq, bridge, guards`.
+/// A row of `merge`.
 pub(super) fn merge(row: &Row<'_>) -> Result<Merge, Trouble> {
     let home = |column| -> Result<CustomerId, Trouble> {
         Ok(CustomerId(codec::number_of(row.get(column)?)))
@@ -162,6 +170,7 @@ pub(super) fn merge(row: &Row<'_>) -> Result<Merge, Trouble> {
         seq: Seq(row.get(3)?),
         bridge: codec::list(blob(4)?)?,
         guards: codec::list(blob(5)?)?,
+        undone: row.get::<_, Option<i64>>(6)?.map(Seq),
     })
 }
 
@@ -186,6 +195,7 @@ pub(super) fn conflict(row: &Row<'_>) -> Result<Conflict, Trouble> {
         evidence: codec::list(evidence)?,
         opened: Seq(row.get(7)?),
         settled: row.get::<_, Option<i64>>(8)?.map(Seq),
+        settlement: codec::one(row.get_ref(9)?.as_blob_or_null().map_err(Trouble::broken)?)?,
     })
 }
 
@@ -198,6 +208,12 @@ pub(super) fn receipt(key: ReceiptKey, row: &Row<'_>) -> Result<Receipt, Trouble
         seq: Seq(row.get(2)?),
         outcome: codec::remembered(row.get_ref(3)?.as_blob().map_err(Trouble::broken)?)?,
     })
+}
+
+/// A row of `undecided`: `merge, claim`.
+pub(super) fn undecided(row: &Row<'_>) -> Result<(MergeId, Seq), Trouble> {
+    let (merge, claim) = (codec::number_of(row.get(0)?), codec::number_of(row.get(1)?));
+    Ok((MergeId(merge), Seq(claim)))
 }
 
 /// The preset of this stored name.

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/sqlite/0001_start.sql")),
     (3, include_str!("../../migrations/sqlite/0003_policy.sql")),
+    (2, include_str!("../../migrations/sqlite/0002_resolution.sql")),
     (4, include_str!("../../migrations/sqlite/0004_receipts.sql")),
     (5, include_str!("../../migrations/sqlite/0005_webhooks.sql")),
 ];

@@ -84,7 +84,15 @@ pub(super) fn facts(conn: &Connection, requests: &[Request]) -> Result<Option<We
             | Command::Release(_)
             | Command::CreateTenant(_)
             | Command::ChangeApp(_)
-            | Command::Probe => continue,
+            | Command::Probe
+            | Command::Merge(_)
+            | Command::Unmerge(_)
+            | Command::Extract(_)
+            | Command::DecideClaim(_)
+            | Command::Restore(_)
+            | Command::Erase(_)
+            | Command::SettleConflict(_)
+            | Command::SetCannotLink(_) => continue,
         };
         tenants.insert(request.tenant);
         named.extend(id.map(|id| (request.tenant, id)));

@@ -17,7 +17,7 @@ use kehub_core::directory::{App, Directory};
 use kehub_core::facts::{Dirty, Facts, TenantFacts};
 use kehub_core::identity::{Identity, Quarantine};
 use kehub_core::journal::Entry;
-use kehub_core::merge::Merge;
+use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::receipt::{Receipt, expired_at};
 use kehub_core::{CustomerId, Micros, TenantId};
 use rusqlite::types::ToSql;
@@ -55,28 +55,40 @@ const IDENTITY_UPDATE: &str = "
     UPDATE identity SET name = ?2, scope = ?3, quarantine = ?4, companions = ?5, apps = ?6,
         pardoned = ?7
     WHERE key = ?1";
+const IDENTITY_ERASE: &str = "
+    UPDATE identity SET value = ?2, raw = NULL, name = NULL, scope = NULL, home = NULL
+    WHERE key = ?1";
 const IDENTITY_REHOME: &str = "
     UPDATE identity SET name = ?2, scope = ?3, quarantine = ?4, companions = ?5, apps = ?6,
         pardoned = ?7, home = ?8
     WHERE key = ?1";
 const CUSTOMER_INSERT: &str = "
     INSERT INTO customer (key, homes, rev, head, fields, cells, live, survivor, updated_at,
-                          source, stage, mobile_key, email_key, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+                          source, stage, mobile_key, email_key, created_at, seen_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 const CUSTOMER_UPDATE: &str =
-    "UPDATE customer SET homes = ?2, rev = ?3, head = ?4, fields = ?5, cells = ?6";
+    "UPDATE customer SET homes = ?2, rev = ?3, head = ?4, fields = ?5, cells = ?6, seen_at = ?7";
 const HOME_UPSERT: &str = "
     INSERT INTO home (key, source, stage, fields, cells) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (key) DO UPDATE SET source = excluded.source, stage = excluded.stage,
         fields = excluded.fields, cells = excluded.cells";
-const MERGE_INSERT: &str = "
-    INSERT INTO merge (key, left_home, right_home, seq, bridge, guards)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const HOME_DELETE: &str = "DELETE FROM home WHERE key = ?1";
+const MERGE_UPSERT: &str = "
+    INSERT INTO merge (key, left_home, right_home, seq, bridge, guards, undone)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    ON CONFLICT (key) DO UPDATE SET undone = excluded.undone";
+const CANNOT_LINK_INSERT: &str = "
+    INSERT INTO cannot_link (low, high, seq) VALUES (?1, ?2, ?3)
+    ON CONFLICT (low, high) DO UPDATE SET seq = excluded.seq";
+const CANNOT_LINK_DELETE: &str = "DELETE FROM cannot_link WHERE low = ?1 AND high = ?2";
+const UNDECIDED_INSERT: &str = "INSERT OR IGNORE INTO undecided (merge, claim) VALUES (?1, ?2)";
+const UNDECIDED_DELETE: &str = "DELETE FROM undecided WHERE merge = ?1 AND claim = ?2";
 const CONFLICT_UPSERT: &str = "
     INSERT INTO conflict (key, kind, rule, identity, left_home, right_home, evidence, opened,
-                          settled)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-    ON CONFLICT (key) DO UPDATE SET evidence = excluded.evidence, settled = excluded.settled";
+                          settled, settlement)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    ON CONFLICT (key) DO UPDATE SET evidence = excluded.evidence, settled = excluded.settled,
+        settlement = excluded.settlement";
 const RECEIPT_REPLACE: &str = "
     INSERT OR REPLACE INTO receipt (tenant, app, key, request, at, seq, outcome)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -85,6 +97,7 @@ const RECEIPTS_DELETE: &str = "
         SELECT tenant, app, key FROM receipt INDEXED BY receipt_at
         WHERE at <= ?1 ORDER BY at LIMIT ?2)";
 const JOURNAL_INSERT: &str = "INSERT INTO journal (key, at, entry) VALUES (?1, ?2, ?3)";
+const JOURNAL_REWRITE: &str = "UPDATE journal SET entry = ?2 WHERE key = ?1";
 
 /// The statements of this file that look for rows, for a look at their plans.
 #[cfg(test)]
@@ -119,6 +132,11 @@ impl Changes {
     /// Whether there are journal entries among what is to be written.
     pub(super) fn has_entries(&self) -> bool {
         self.tenants.iter().any(|(_, dirty)| !dirty.entries.is_empty())
+    }
+
+    /// Whether anything was erased.
+    pub(super) fn have_erased(&self) -> bool {
+        self.tenants.iter().any(|(_, dirty)| !dirty.rewritten.is_empty())
     }
 
     /// The tenants whose types are among what is to be written.
@@ -210,7 +228,7 @@ impl TenantWriter<'_> {
             live += self.customer(loaded(self.facts.customer(*id))?)?;
         }
         for home in &dirty.homes {
-            self.home(*home, loaded(self.facts.home(*home))?)?;
+            self.home(*home, self.facts.home(*home))?;
         }
         for id in &dirty.merges {
             self.merge(loaded(self.facts.merge(*id))?)?;
@@ -218,11 +236,24 @@ impl TenantWriter<'_> {
         for id in &dirty.conflicts {
             self.conflict(loaded(self.facts.conflict(*id))?)?;
         }
+        for link in &dirty.links {
+            self.cannot_link(*link)?;
+        }
+        for (merge, claim) in &dirty.undecided {
+            let is_open = self.facts.undecided().any(|open| open == (*merge, *claim));
+            let sql = if is_open { UNDECIDED_INSERT } else { UNDECIDED_DELETE };
+            let keys = (self.key(merge.0)?, self.key(claim.0)?);
+            self.conn.prepare_cached(sql)?.execute(keys)?;
+        }
         for entry in &dirty.entries {
             self.entry(entry)?;
         }
         for key in &dirty.receipts {
             self.receipt(loaded(self.facts.receipt(*key))?)?;
+        }
+        for seq in &dirty.rewritten {
+            let blob = codec::entry_blob(loaded(self.facts.entry(*seq))?)?;
+            self.conn.prepare_cached(JOURNAL_REWRITE)?.execute((self.key(seq.0)?, blob))?;
         }
         self.counters(live)?;
         if dirty.policy {
@@ -242,6 +273,10 @@ impl TenantWriter<'_> {
         let companions = codec::list_blob(&identity.companions)?;
         let apps = codec::list_blob(&identity.apps)?;
         let (name, scope, pardoned) = (&identity.name, &identity.scope, identity.pardoned);
+        if identity.is_erased() {
+            self.conn.prepare_cached(IDENTITY_ERASE)?.execute((key, &*identity.key.value))?;
+            return Ok(());
+        }
         match self.before.identities.get(&identity.number) {
             Some(before) if *before == identity.home => self
                 .conn
@@ -272,6 +307,7 @@ impl TenantWriter<'_> {
         let rev = i64::try_from(customer.rev).map_err(Trouble::broken)?;
         let (homes, head) = (customer.homes, customer.head.0);
         let (fields, cells) = (columns.fields, columns.cells);
+        let seen_at = (customer.seen_at != customer.updated_at).then_some(customer.seen_at);
         let Some(before) = self.before.customers.get(&customer.id) else {
             self.conn.prepare_cached(CUSTOMER_INSERT)?.execute(params![
                 key,
@@ -288,11 +324,13 @@ impl TenantWriter<'_> {
                 now.mobile_key,
                 now.email_key,
                 customer.created_at,
+                seen_at,
             ])?;
             return Ok(i64::from(now.live.is_some()));
         };
         let mut sql = CUSTOMER_UPDATE.to_owned();
-        let mut values: Vec<&dyn ToSql> = vec![&key, &homes, &rev, &head, &fields, &cells];
+        let mut values: Vec<&dyn ToSql> =
+            vec![&key, &homes, &rev, &head, &fields, &cells, &seen_at];
         for (column, value) in now.changed_since(before) {
             values.push(value);
             // Writing into a String cannot fail.
@@ -312,7 +350,7 @@ impl TenantWriter<'_> {
         let is_live = customer.state == State::Live;
         let survivor = match customer.state {
             State::MergedInto(survivor) => Some(self.key(survivor.0)?),
-            State::Live | State::Deleted => None,
+            State::Live | State::Deleted | State::Erased => None,
         };
         let match_key = |attribute, canonical: fn(&str) -> String| {
             let shown = customer.fold.text(attribute).filter(|_| is_live)?;
@@ -329,8 +367,12 @@ impl TenantWriter<'_> {
         })
     }
 
-    fn home(&self, home: CustomerId, fold: &Fold) -> Result<(), Trouble> {
+    fn home(&self, home: CustomerId, fold: Option<&Fold>) -> Result<(), Trouble> {
         let key = self.key(home.0)?;
+        let Some(fold) = fold else {
+            self.conn.prepare_cached(HOME_DELETE)?.execute([key])?;
+            return Ok(());
+        };
         let columns = codec::fold_columns(fold)?;
         self.conn.prepare_cached(HOME_UPSERT)?.execute(params![
             key,
@@ -343,14 +385,26 @@ impl TenantWriter<'_> {
     }
 
     fn merge(&self, merge: &Merge) -> Result<(), Trouble> {
-        self.conn.prepare_cached(MERGE_INSERT)?.execute(params![
+        self.conn.prepare_cached(MERGE_UPSERT)?.execute(params![
             self.key(merge.id.0)?,
             self.key(merge.left.0)?,
             self.key(merge.right.0)?,
             merge.seq.0,
             codec::list_blob(&merge.bridge)?,
             codec::list_blob(&merge.guards)?,
+            merge.undone.map(|seq| seq.0),
         ])?;
+        Ok(())
+    }
+
+    fn cannot_link(&self, link: CannotLink) -> Result<(), Trouble> {
+        let (low, high) = (self.key(link.low.0)?, self.key(link.high.0)?);
+        match self.facts.link(link) {
+            Some(seq) => {
+                self.conn.prepare_cached(CANNOT_LINK_INSERT)?.execute((low, high, seq.0))?
+            }
+            None => self.conn.prepare_cached(CANNOT_LINK_DELETE)?.execute((low, high))?,
+        };
         Ok(())
     }
 
@@ -365,6 +419,7 @@ impl TenantWriter<'_> {
             codec::list_blob(&conflict.evidence)?,
             conflict.opened.0,
             conflict.settled.map(|seq| seq.0),
+            codec::one_blob(conflict.settlement.as_ref())?,
         ])?;
         Ok(())
     }

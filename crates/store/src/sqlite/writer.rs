@@ -4,14 +4,13 @@
 //! idle hub adds no delay and a busy one shares each commit among many.
 
 use super::checkpoint::Log;
+use super::group::{Part, decide, stages};
 use super::load::{self, TypesCache};
 use super::trouble::Trouble;
 use super::{SqliteOptions, write};
 use crate::{Batch, Gauges, Kept, Lane, StoreError};
 use kehub_core::TenantId;
 use kehub_core::command::{Command, Request};
-use kehub_core::decide::{decide_batch, decide_on_trial, decide_together};
-use kehub_core::facts::Facts;
 use kehub_core::outcome::Outcome;
 use rusqlite::Connection;
 use std::collections::{HashMap, VecDeque};
@@ -196,37 +195,6 @@ impl Drop for End {
         queue.waiting = 0;
         queue.by_tenant.clear();
     }
-}
-
-/// What one member brought to a group.
-#[derive(Clone, Copy)]
-struct Part {
-    /// How many requests.
-    size: usize,
-    kept: Kept,
-}
-
-impl Part {
-    /// Its own requests, and those of the members after it.
-    fn split(self, requests: &[Request]) -> (&[Request], &[Request]) {
-        requests.split_at(self.size.min(requests.len()))
-    }
-}
-
-/// Decides the parts of a group in order, each in its own way.
-fn decide(requests: &[Request], parts: &[Part], facts: &mut Facts) -> Vec<Outcome> {
-    let mut rest = requests;
-    let mut outcomes = Vec::with_capacity(requests.len());
-    for part in parts {
-        let (theirs, others) = part.split(rest);
-        rest = others;
-        outcomes.extend(match part.kept {
-            Kept::Each => decide_batch(theirs, facts),
-            Kept::Together => decide_together(theirs, facts),
-            Kept::Nothing => decide_on_trial(theirs, facts.clone()),
-        });
-    }
-    outcomes
 }
 
 /// What came of a group that was tried.
@@ -435,26 +403,49 @@ impl Worker {
 
     fn prepare(&mut self, requests: &[Request], parts: &[Part]) -> Result<Prepared, Trouble> {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
-        let (mut facts, before) = load::facts(&self.conn, requests, &mut self.cache)?;
-        let outcomes = decide(requests, parts, &mut facts);
+        let mut outcomes = Vec::with_capacity(requests.len());
+        let (mut is_written, mut tells) = (false, false);
+        let mut rest = requests;
+        for stage in stages(requests, parts) {
+            let size: usize = stage.iter().map(|part| part.size).sum();
+            let (theirs, others) = rest.split_at(size.min(rest.len()));
+            rest = others;
+            let changes = self.decide(theirs, &stage, &mut outcomes)?;
+            is_written |= !changes.is_empty();
+            tells |= changes.has_entries();
+            if changes.have_erased() {
+                self.log.forget();
+            }
+        }
         if outcomes.len() != requests.len() {
             return Err(Trouble::broken("as many outcomes as requests were due"));
         }
-        let changes = write::Changes::take(&mut facts);
         let probed = requests.iter().any(|request| matches!(request.command, Command::Probe));
-        if changes.is_empty() && !probed {
+        if !is_written && !probed {
             self.conn.execute_batch("ROLLBACK")?;
             return Ok(Prepared::Unchanged(outcomes));
         }
-        for tenant in changes.tenants_with_types() {
-            self.cache.forget(tenant);
-        }
-        let tells = changes.has_entries();
-        let now = requests.iter().map(|request| request.origin.at).max().unwrap_or_default();
-        write::changes(&self.conn, &facts, &changes, &before, now)?;
         let before = self.marker()?;
         self.conn.prepare_cached(MARK)?.execute(self.mark_after(before))?;
         Ok(Prepared::Written { outcomes, before, tells })
+    }
+
+    /// Loads, decides and writes a stage inside the transaction; what was written.
+    fn decide(
+        &mut self,
+        requests: &[Request],
+        parts: &[Part],
+        outcomes: &mut Vec<Outcome>,
+    ) -> Result<write::Changes, Trouble> {
+        let (mut facts, before) = load::facts(&self.conn, requests, &mut self.cache)?;
+        outcomes.extend(decide(requests, parts, &mut facts));
+        let changes = write::Changes::take(&mut facts);
+        for tenant in changes.tenants_with_types() {
+            self.cache.forget(tenant);
+        }
+        let now = requests.iter().map(|request| request.origin.at).max().unwrap_or_default();
+        write::changes(&self.conn, &facts, &changes, &before, now)?;
+        Ok(changes)
     }
 
     /// Who committed the last group, and its number.

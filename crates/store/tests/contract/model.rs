@@ -3,9 +3,14 @@
 use crate::receipts::keyed;
 use crate::support::{Rig, TENANT, identity};
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
-use kehub_core::command::{Attach, Command, FieldsSent, Put, Request, SetPolicy, Upsert};
+use kehub_core::command::{
+    Attach, Command, DecideClaim, Decision, Extract, FieldsSent, MergeByHand, Put, Request,
+    SetCannotLink, SetPolicy, SettleConflict, Upsert,
+};
+use kehub_core::conflict::ConflictKind;
 use kehub_core::policy::{Case, OnConflict, OverLimit, Policy, Preset, Role, Setting, TypeChange};
-use kehub_core::{CustomerId, IdentityNumber, Seq};
+use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq};
+use kehub_store::ConflictFilter;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -85,6 +90,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         1 => customer().prop_map(Command::Delete),
         2 => any_policy().prop_map(Command::SetPolicy),
         1 => (1..12_i64).prop_map(|number| Command::Release(IdentityNumber(number))),
+        7 => any_decision(),
     ]
 }
 
@@ -121,6 +127,37 @@ fn any_change() -> impl Strategy<Value = TypeChange> {
             .prop_map(move |quarantine_after| TypeChange { quarantine_after, ..keep() }),
         setting(prop::sample::select(choices))
             .prop_map(move |over_limit| TypeChange { over_limit, ..keep() }),
+    ]
+}
+
+/// What people decide about customers, merges, claims and conflicts that may be there.
+fn any_decision() -> impl Strategy<Value = Command> {
+    let customer = || (1..9_i64).prop_map(CustomerId);
+    let pair = || (customer(), customer());
+    let merge = || (1..6_i64).prop_map(MergeId);
+    let words = prop::collection::vec(prop::sample::select(WORDS), 0..4);
+    let extract = (customer(), words).prop_map(|(customer, words)| {
+        let identities = words.iter().map(|word| identity(word)).collect();
+        Command::Extract(Extract { customer, identities })
+    });
+    let decide = (merge(), 1..40_i64, customer()).prop_map(|(merge, claim, customer)| {
+        Command::DecideClaim(DecideClaim { merge, claim: Seq(claim), customer })
+    });
+    let settle = (1..6_i64, prop::sample::select(Decision::ALL)).prop_map(|(id, decision)| {
+        Command::SettleConflict(SettleConflict { conflict: ConflictId(id), decision })
+    });
+    let link = (pair(), any::<bool>()).prop_map(|((one, other), apart)| {
+        Command::SetCannotLink(SetCannotLink { one, other, apart })
+    });
+    prop_oneof![
+        3 => pair().prop_map(|(one, other)| Command::Merge(MergeByHand { one, other })),
+        3 => merge().prop_map(Command::Unmerge),
+        3 => extract,
+        3 => decide,
+        2 => settle,
+        1 => link,
+        2 => customer().prop_map(Command::Restore),
+        1 => customer().prop_map(Command::Erase),
     ]
 }
 
@@ -169,9 +206,41 @@ async fn told(groups: &Groups) {
     let feed = engine.store.feed(TENANT, 0, 1_000).await.unwrap();
     assert_eq!(model.store.feed(TENANT, 0, 1_000).await.unwrap(), feed);
     assert_eq!(feed.entries, journal);
+    told_to_reviewers(&model, &engine).await;
     // Promise 6.
     let policy = Policy::new(Preset::Compat, OnConflict::Merge);
     assert_eq!(found.replayed(TENANT, policy, journal), found);
+}
+
+/// What is read for those who look back and decide.
+async fn told_to_reviewers(model: &Rig, engine: &Rig) {
+    let (model, engine) = (&*model.store, &*engine.store);
+    for id in (1..12).map(CustomerId) {
+        let expected = model.past(TENANT, &[id]).await.unwrap();
+        assert_eq!(engine.past(TENANT, &[id]).await.unwrap(), expected);
+        let expected = model.customer_row(TENANT, id).await.unwrap();
+        assert_eq!(engine.customer_row(TENANT, id).await.unwrap(), expected);
+        for is_settled in [None, Some(true), Some(false)] {
+            let wanted = ConflictFilter { is_settled, customer: Some(id), kind: None };
+            let expected = model.conflicts(TENANT, &wanted, ConflictId(0), 9).await.unwrap();
+            let found = engine.conflicts(TENANT, &wanted, ConflictId(0), 9).await.unwrap();
+            assert_eq!(found, expected);
+        }
+    }
+    let merges = model.merges(TENANT, MergeId(1), 2).await.unwrap();
+    assert_eq!(engine.merges(TENANT, MergeId(1), 2).await.unwrap(), merges);
+    for kind in [None, Some(ConflictKind::Refused), Some(ConflictKind::Review)] {
+        let wanted = ConflictFilter { kind, is_settled: Some(false), customer: None };
+        let expected = model.conflicts(TENANT, &wanted, ConflictId(1), 3).await.unwrap();
+        assert_eq!(engine.conflicts(TENANT, &wanted, ConflictId(1), 3).await.unwrap(), expected);
+    }
+    let links = model.cannot_links(TENANT, None, 9).await.unwrap();
+    assert_eq!(engine.cannot_links(TENANT, None, 9).await.unwrap(), links);
+    let first = links.first().map(|(link, _)| *link);
+    let rest = model.cannot_links(TENANT, first, 9).await.unwrap();
+    assert_eq!(engine.cannot_links(TENANT, first, 9).await.unwrap(), rest);
+    let undecided = model.undecided(TENANT, (MergeId(0), Seq(0)), 9).await.unwrap();
+    assert_eq!(engine.undecided(TENANT, (MergeId(0), Seq(0)), 9).await.unwrap(), undecided);
 }
 
 #[test]

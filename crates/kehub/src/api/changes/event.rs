@@ -38,7 +38,7 @@ impl<'a> EventBody<'a> {
     }
 
     fn identity(&self, number: IdentityNumber) -> IdentityBody<'a> {
-        let known = self.page.identities.get(&number);
+        let known = self.page.identities.get(&number).filter(|it| !it.identity.is_erased());
         IdentityBody {
             number: number.0,
             kind: known.map(|known| &*known.kind),
@@ -75,6 +75,14 @@ impl<'a> EventBody<'a> {
                 map.serialize_entry("conflict", &ConflictBody::of(conflict, identity))
             }
             Event::Deleted { .. } => Ok(()),
+            Event::Unmerged { .. }
+            | Event::Extracted { .. }
+            | Event::IdentityMoved { .. }
+            | Event::Restored { .. }
+            | Event::Erased { .. }
+            | Event::ConflictResolved { .. }
+            | Event::CannotLinkSet { .. }
+            | Event::CannotLinkRemoved { .. } => self.decided(map),
             Event::PolicyChanged { before, after } => {
                 map.serialize_entry("before", &PolicyBody::of(*before))?;
                 map.serialize_entry("after", &PolicyBody::of(*after))
@@ -82,6 +90,37 @@ impl<'a> EventBody<'a> {
             Event::TypeChanged { kind, .. } => {
                 map.serialize_entry("identityType", &self.page.types.get(kind))
             }
+        }
+    }
+
+    /// What people decided.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller has chosen among all")]
+    fn decided<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        match &self.event {
+            Event::Unmerged { rev, revived, revived_rev, merge, .. } => {
+                map.serialize_entry("rev", rev)?;
+                map.serialize_entry("revivedId", revived)?;
+                map.serialize_entry("revivedRev", revived_rev)?;
+                map.serialize_entry("mergeId", merge)
+            }
+            Event::Extracted { rev, extracted, .. } => {
+                map.serialize_entry("rev", rev)?;
+                map.serialize_entry("extractedId", extracted)
+            }
+            Event::IdentityMoved { from, identity, .. } => {
+                map.serialize_entry("fromCustomerId", from)?;
+                map.serialize_entry("identity", &self.identity(*identity))
+            }
+            Event::Restored { rev, .. } => map.serialize_entry("rev", rev),
+            Event::Erased { ids, .. } => map.serialize_entry("erasedIds", ids),
+            Event::ConflictResolved { conflict, settlement } => {
+                map.serialize_entry("conflictId", conflict)?;
+                map.serialize_entry("settlement", settlement.name())
+            }
+            Event::CannotLinkSet { link } | Event::CannotLinkRemoved { link } => {
+                map.serialize_entry("homes", &[link.low, link.high])
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -195,7 +195,24 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
         | Refusal::IdentityMissing(_)
         | Refusal::NotQuarantined(_)
         | Refusal::TypesNotSet(_)
-        | Refusal::Webhook(_) => unexpected(),
+        | Refusal::Webhook(_)
+        | Refusal::CustomerDeleted(_)
+        | Refusal::CustomerErased(_)
+        | Refusal::CustomerLive(_)
+        | Refusal::IdentitiesTaken(_)
+        | Refusal::SameCustomer(_)
+        | Refusal::CannotLinked(_)
+        | Refusal::IdentitiesTooMany { .. }
+        | Refusal::IdentityNotHeld(_)
+        | Refusal::NothingToExtract
+        | Refusal::MergeMissing(_)
+        | Refusal::MergeUndone(_)
+        | Refusal::ClaimDecided { .. }
+        | Refusal::CustomerElsewhere(_)
+        | Refusal::ConflictMissing(_)
+        | Refusal::ConflictSettled(_)
+        | Refusal::DecisionUnfit { .. }
+        | Refusal::CannotLinkMissing(_) => unexpected(),
     }
 }
 
@@ -210,17 +227,11 @@ pub(crate) fn resolved(
     form: Form,
     call: &Call,
 ) -> Result<Box<Resolution>, Refused> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other outcome is one of such a command")]
     match outcome {
         Outcome::Resolved(resolution) => Ok(resolution),
         Outcome::Refused(refused) => Err(refusal(refused, form, call)),
-        Outcome::Deleted(_)
-        | Outcome::Policy(_)
-        | Outcome::Released(_)
-        | Outcome::Tenant(_)
-        | Outcome::App { .. }
-        | Outcome::Repeated(_)
-        | Outcome::Webhook(_)
-        | Outcome::Written => Err(unexpected()),
+        _ => Err(unexpected()),
     }
 }
 

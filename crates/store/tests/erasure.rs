@@ -1,0 +1,117 @@
+//! What was erased is not found in the files any more.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
+use kehub_core::attribute::{Attribute, FieldKey, Value};
+use kehub_core::command::{Command, IdentitySent, Origin, Request, Upsert};
+use kehub_core::directory::NewTenant;
+use kehub_core::outcome::Outcome;
+use kehub_core::policy::{OnConflict, Policy, Preset};
+use kehub_core::{AppNumber, CustomerId, Seq, TenantId};
+use kehub_store::{Batch, SqliteOptions, SqliteStore, Store};
+use std::path::Path;
+use std::time::Duration;
+
+const TENANT: TenantId = TenantId(1);
+
+fn request(command: Command) -> Request {
+    let origin = Origin { app: AppNumber(1), actor: None, request: "test".into(), at: 1 };
+    Request { tenant: TENANT, origin, dry_run: false, idempotency: None, command }
+}
+
+async fn run(store: &SqliteStore, command: Command) -> Outcome {
+    store.apply(Batch::one(request(command))).await.unwrap().remove(0)
+}
+
+/// An upsert of the n-th person: identities, a name in every field that takes one, and an address.
+fn upsert(openids: &[&str], name: &str) -> Command {
+    let identities = openids.iter().map(|openid| IdentitySent {
+        kind: "wechat".to_owned(),
+        value: (*openid).to_owned(),
+        name: openid.starts_with("second").then(|| format!("{name}-called")),
+        scope: Some(format!("{name}-scope")),
+    });
+    let mut upsert = Upsert { identities: identities.collect(), ..Upsert::default() };
+    for (attribute, text) in [
+        (Attribute::Name, name.to_owned()),
+        (Attribute::Source, format!("{name}-source")),
+        (Attribute::Email, format!("{name}@example.com")),
+        (Attribute::Remark, format!("{name}-remark ").repeat(60)),
+    ] {
+        let value = Some(Value::Text(text.trim().into()));
+        upsert.fields.values.insert(FieldKey::Builtin(attribute), value);
+    }
+    let custom = FieldKey::custom("note").unwrap();
+    upsert.fields.values.insert(custom, Some(Value::Text(format!("{name}-note").into())));
+    Command::Upsert(upsert)
+}
+
+/// Where a text stands in the files of a store.
+fn found_in(folder: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let is_there = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        if is_there {
+            found.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+/// One person among hundreds, with updates that move rows between pages, a merge and its undo.
+#[tokio::test(flavor = "multi_thread")]
+async fn erased_data_is_not_found_in_the_files_afterwards() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let open = || SqliteStore::open(folder.path().join("hub.db"), SqliteOptions::default());
+    let store = open().unwrap();
+    let tenant = NewTenant { name: "first".into(), preset: Preset::Compat };
+    run(&store, Command::CreateTenant(tenant)).await;
+    let mut theirs = CustomerId(0);
+    for number in 0..300 {
+        let name = if number == 150 { "Zhongli Wangsun".to_owned() } else { format!("p{number}") };
+        let openids = [format!("openid-{number}"), format!("second-{number}")];
+        let openids: Vec<&str> = openids.iter().map(String::as_str).collect();
+        let outcome = run(&store, upsert(&openids, &name)).await;
+        if let Outcome::Resolved(resolution) = outcome
+            && number == 150
+        {
+            theirs = resolution.customer.id;
+        }
+    }
+    for round in 0..4 {
+        for number in (0..300).step_by(3) {
+            let name = if number == 150 {
+                format!("Zhongli Wangsun {}", "again ".repeat(round))
+            } else {
+                format!("p{number} {}", "again ".repeat(round * 3))
+            };
+            run(&store, upsert(&[&format!("openid-{number}")], name.trim())).await;
+        }
+    }
+    run(&store, upsert(&["openid-150", "openid-7"], "Zhongli Wangsun")).await;
+    run(&store, Command::Unmerge(kehub_core::MergeId(1))).await;
+    let erased = run(&store, Command::Erase(theirs)).await;
+    // The claim that joined them went to the home of openid 150.
+    let Outcome::Erased { erased, seq: Some(_) } = erased else { panic!("{erased:?}") };
+    assert_eq!(erased.identities.len(), 2);
+    assert_eq!(erased.customers.len(), 1);
+    // The log goes soon after, while the store is in use.
+    while !found_in(folder.path(), "Zhongli").is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    store.close().await.unwrap();
+    drop(store);
+
+    for gone in ["Zhongli", "openid-150", "second-150"] {
+        assert_eq!(found_in(folder.path(), gone), Vec::<String>::new(), "{gone}");
+    }
+    assert_eq!(found_in(folder.path(), "openid-151"), ["hub.db"]);
+    let store = open().unwrap();
+    assert!(store.customer(TENANT, theirs).await.unwrap().is_none());
+    let journal = store.journal(TENANT, Seq(0), 10_000).await.unwrap();
+    let snapshot = store.snapshot(TENANT).await.unwrap();
+    assert_eq!(snapshot.audit(), Vec::<String>::new());
+    let policy = Policy::new(Preset::Compat, OnConflict::default());
+    assert_eq!(snapshot.replayed(TENANT, policy, journal), snapshot);
+}
