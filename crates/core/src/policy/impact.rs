@@ -59,19 +59,6 @@ pub enum Reason {
     Quarantined(IdentityNumber),
 }
 
-impl Reason {
-    /// The name on the wire.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Reason::OverLimit { .. } => "overLimit",
-            Reason::Distinguishing { .. } => "distinguishing",
-            Reason::Reordered { .. } => "reordered",
-            Reason::Blocked(_) => "blocked",
-            Reason::Quarantined(_) => "quarantined",
-        }
-    }
-}
-
 /// Two policies of one tenant, side by side.
 #[derive(Debug)]
 pub struct Comparison<'p> {

@@ -156,10 +156,7 @@ pub enum TypeProblem {
     #[error("`blocked` has at most {BLOCKED_PATTERNS_MAX} patterns, not {0}")]
     PatternsTooMany(usize),
     /// The pattern at this place is empty, too long, or would block every value.
-    #[error(
-        "a pattern has 1 to {IDENTITY_VALUE_CHARS_MAX} characters, and more than `*`; not so \
-         number {}", .0 + 1
-    )]
+    #[error("pattern {} has no characters but `*`, or more than {IDENTITY_VALUE_CHARS_MAX}", .0 + 1)]
     Pattern(usize),
     /// The threshold is out of range.
     #[error("`quarantineAfter` is a number from 0 to {QUARANTINE_AFTER_MAX}, not {0}")]

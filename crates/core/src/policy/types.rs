@@ -62,6 +62,19 @@ pub struct TypeRules {
 }
 
 impl TypeRules {
+    /// The types that Kehub knows by name: their keys.
+    pub const KNOWN: &[&str] = &[
+        "wechat-unionid",
+        "wechat",
+        "applet-wechat",
+        "mobile",
+        "email",
+        "cookie",
+        "idfa",
+        "imei",
+        "cl_cid",
+    ];
+
     /// The rules of the type with this key under a preset, as long as a tenant sets nothing else;
     /// unknown types are custom accounts.
     pub fn of(key: &str, preset: Preset) -> TypeRules {
@@ -92,18 +105,7 @@ impl TypeRules {
 
     /// Whether the type with this key is one that Kehub knows by name, and every tenant may use.
     pub fn is_known(key: &str) -> bool {
-        matches!(
-            key,
-            "wechat-unionid"
-                | "wechat"
-                | "applet-wechat"
-                | "mobile"
-                | "email"
-                | "cookie"
-                | "idfa"
-                | "imei"
-                | "cl_cid"
-        )
+        TypeRules::KNOWN.contains(&key)
     }
 
     /// Whether its values quarantine those of another type that are sent with too many of them.

@@ -15,6 +15,8 @@ use kehub_core::directory::Permission;
 use kehub_core::outcome::{Outcome, Refusal, Resolution};
 use kehub_core::{CustomerId, Micros, TenantId};
 use kehub_store::{Kept, Lane, Store};
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
 /// A call with a live token. Every write of this API goes through [`Call::apply`].
 #[derive(Debug)]
@@ -79,6 +81,13 @@ impl Call {
     /// The query parameters; the reader tells those that nobody asked for.
     pub(crate) fn parameters(&self) -> Parameters {
         Parameters::read(self.0.uri().query())
+    }
+
+    /// The word that stands at this place of the path, counted from the noun, without its escapes;
+    /// `None` if it is no text.
+    pub(crate) fn word(&self, place: usize) -> Option<String> {
+        let word = self.0.uri().path().split('/').nth(place + 2)?;
+        percent_decode_str(word).decode_utf8().ok().map(Cow::into_owned)
     }
 
     /// The number that stands at this place of the path, counted from the noun: in

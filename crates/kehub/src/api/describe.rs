@@ -2,7 +2,7 @@
 //! shapes, this is what they share.
 
 use super::problem::{Code, ItemError, Place, Problem, Retry};
-use super::{access, changes, customers, duplicates};
+use super::{access, changes, customers, duplicates, identity_types, policy, quarantine};
 use kehub_core::attribute::FieldProblem;
 use kehub_core::directory::Permission;
 use serde_json::{Map, Value, json};
@@ -21,6 +21,9 @@ const NOUNS: &[Noun] = &[
     (changes::describe::operation, changes::describe::schemas),
     (customers::describe::operation, customers::schemas::all),
     (duplicates::describe::operation, duplicates::describe::schemas),
+    (identity_types::describe::operation, identity_types::describe::schemas),
+    (policy::describe::operation, policy::describe::schemas),
+    (quarantine::describe::operation, quarantine::describe::schemas),
 ];
 
 /// What is to be told about the operation of this name; `None` if it is none of `/api`.
@@ -42,13 +45,15 @@ pub(crate) fn schemas() -> Map<String, Value> {
 }
 
 /// Headings of the calls under `/api`.
-pub(crate) fn tags() -> [Value; 4] {
+pub(crate) fn tags() -> [Value; 6] {
     let tag = |name: &str, about: &str| json!({ "name": name, "description": about });
     [
         tag("API access", "Kehub's own API: tokens."),
         tag("API changes", "Kehub's own API: what happened, in order."),
         tag("API customers", "Kehub's own API: who is who, and what is known of them."),
         tag("API duplicates", "Kehub's own API: who looks like one person."),
+        tag("API policy", "Kehub's own API: the rules of the tenant and of its identity types."),
+        tag("API quarantine", "Kehub's own API: what has been seen with too many people."),
     ]
 }
 

@@ -8,8 +8,11 @@ pub(crate) mod changes;
 pub(crate) mod customers;
 pub(crate) mod describe;
 pub(crate) mod duplicates;
+pub(crate) mod identity_types;
 pub(crate) mod parameters;
+pub(crate) mod policy;
 pub(crate) mod problem;
+pub(crate) mod quarantine;
 pub(crate) mod reader;
 
 pub(crate) use call::Call;

@@ -98,6 +98,8 @@ codes! {
     CustomerNotFound "customerNotFound" 404 Never "There is no such customer";
     /// No such identity.
     IdentityNotFound "identityNotFound" 404 Never "There is no such identity";
+    /// No such identity type.
+    IdentityTypeNotFound "identityTypeNotFound" 404 Never "There is no such identity type";
     /// No such app.
     AppNotFound "appNotFound" 404 Never "There is no such app";
     /// No such webhook.
@@ -568,14 +570,15 @@ impl From<WebhookRefusal> for Problem {
 /// A setting of one identity type, which is the whole body.
 fn unfit_setting(problem: &TypeProblem) -> ItemError {
     let member = match problem {
-        TypeProblem::Name | TypeProblem::TooMany => "",
-        TypeProblem::Priority(_) => "/priority",
-        TypeProblem::Limit(_) => "/limit",
-        TypeProblem::CaseCanonical | TypeProblem::CaseFixed => "/case",
-        TypeProblem::PatternsTooMany(_) | TypeProblem::Pattern(_) => "/blocked",
-        TypeProblem::QuarantineAfter(_) => "/quarantineAfter",
+        TypeProblem::Name | TypeProblem::TooMany => String::new(),
+        TypeProblem::Priority(_) => "/priority".into(),
+        TypeProblem::Limit(_) => "/limit".into(),
+        TypeProblem::CaseCanonical | TypeProblem::CaseFixed => "/case".into(),
+        TypeProblem::PatternsTooMany(_) => "/blocked".into(),
+        TypeProblem::Pattern(at) => format!("/blocked/{at}"),
+        TypeProblem::QuarantineAfter(_) => "/quarantineAfter".into(),
     };
-    ItemError::refused(Place::Pointer(member.to_owned()), problem.to_string())
+    ItemError::refused(Place::Pointer(member), problem.to_string())
 }
 
 fn unusable((place, outcome): (usize, &IdentityOutcome)) -> Option<ItemError> {

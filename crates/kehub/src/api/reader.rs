@@ -4,13 +4,14 @@ use super::problem::{Code, ItemError, Place, Problem};
 use crate::wire::json::{Json, Object, shortened};
 use crate::wire::{time, values};
 use kehub_core::Micros;
-use kehub_core::attribute::{Access, Attribute, FieldKey, FieldProblem, Value};
+use kehub_core::attribute::{self, Access, Attribute, FieldKey, FieldProblem, Kind, Value};
 use kehub_core::command::{FieldsSent, IdentitySent};
 use kehub_core::limits::{
     IDENTITY_NAME_CHARS_MAX, IDENTITY_TYPE_CHARS_MAX, IDENTITY_VALUE_CHARS_MAX,
 };
 use kehub_core::policy::OnConflict;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 /// Characters in a `scope`: as many as in an identity, which it may be made of.
 const SCOPE_CHARS_MAX: usize = IDENTITY_VALUE_CHARS_MAX;
@@ -212,6 +213,57 @@ impl Reader {
             self.unfit("/onConflict", "merge, keep or reject", "other text");
         }
         choice
+    }
+
+    /// One of a few words; `expected` tells people which.
+    pub(crate) fn choice<T>(
+        &mut self,
+        place: &str,
+        json: &Json<'_>,
+        expected: &str,
+        named: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let Json::Text(text) = json else {
+            self.unfit(place, expected, json.found());
+            return None;
+        };
+        let choice = named(text.trim());
+        if choice.is_none() {
+            self.unfit(place, expected, "other text");
+        }
+        choice
+    }
+
+    /// A whole number in a range.
+    pub(crate) fn number<T: TryFrom<i64> + PartialOrd + Display>(
+        &mut self,
+        place: &str,
+        json: &Json<'_>,
+        range: RangeInclusive<T>,
+    ) -> Option<T> {
+        let read = attribute::parse(Kind::Integer, json.raw(&mut String::new()), &|_| None);
+        let number = match read {
+            Ok(Some(Value::Integer(number))) => T::try_from(number).ok(),
+            Ok(_) | Err(_) => None,
+        };
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let expected = format!("a whole number from {} to {}", range.start(), range.end());
+            let found = if matches!(read, Ok(Some(_))) { "another one" } else { json.found() };
+            self.unfit(place, expected, found);
+        }
+        number
+    }
+
+    /// A list of texts, or of numbers as text.
+    pub(crate) fn texts(&mut self, place: &str, json: &Json<'_>) -> Option<Vec<String>> {
+        let items = self.array(place, json)?.iter().enumerate();
+        let read = items.map(|(at, json)| {
+            let text = values::text(json, IDENTITY_VALUE_CHARS_MAX);
+            text.map_err(|problem| self.problem(&format!("{place}/{at}"), &problem)).ok()
+        });
+        let read: Vec<Option<String>> = read.collect();
+        read.into_iter().collect()
     }
 
     /// A moment; `null` means none.

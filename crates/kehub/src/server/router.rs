@@ -22,6 +22,11 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/customers/batch",
     "/api/customers/{id}",
     "/api/duplicates",
+    "/api/policy",
+    "/api/identity-types",
+    "/api/identity-types/{type}",
+    "/api/quarantine",
+    "/api/quarantine/{number}/release",
     "/security/accesstoken",
     "/v1/customerandidentities",
     "/v1/customers",
@@ -43,7 +48,7 @@ pub(crate) fn described() -> OpenApiRouter<Hub> {
 
 /// Kehub's own API.
 fn own() -> OpenApiRouter<Hub> {
-    use crate::api::{access, changes, customers, duplicates};
+    use crate::api::{access, changes, customers, duplicates, identity_types, policy, quarantine};
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
         .routes(routes!(changes::list::api_change_list))
@@ -51,6 +56,14 @@ fn own() -> OpenApiRouter<Hub> {
         .routes(routes!(customers::batch::api_customer_batch))
         .routes(routes!(customers::one::api_customer_get, customers::one::api_customer_patch))
         .routes(routes!(duplicates::list::api_duplicate_list))
+        .routes(routes!(policy::one::api_policy_get, policy::one::api_policy_patch))
+        .routes(routes!(identity_types::list::api_identity_type_list))
+        .routes(routes!(
+            identity_types::one::api_identity_type_get,
+            identity_types::one::api_identity_type_patch
+        ))
+        .routes(routes!(quarantine::list::api_quarantine_list))
+        .routes(routes!(quarantine::release::api_quarantine_release))
 }
 
 /// The v1 wire, and how the hub is doing.

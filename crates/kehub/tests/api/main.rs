@@ -12,6 +12,8 @@ mod changes;
 mod customers;
 mod duplicates;
 mod hub;
+mod policy;
 mod problems;
+mod quarantine;
 mod tenants;
 mod upsert;

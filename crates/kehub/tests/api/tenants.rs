@@ -10,6 +10,10 @@ async fn no_call_reaches_another_tenant(hub: TestHub) {
     hub.writer.upsert(&["member:1", "wechat:o1"], fields).await.was(201);
     hub.writer.upsert(&["member:2", "wechat:o2"], json!({})).await.was(201);
     hub.writer.upsert(&["member:3"], json!({ "city": "Beijing" })).await.was(201);
+    for account in ["member:4", "member:5", "member:6"] {
+        hub.writer.upsert(&[account, "wechat-unionid:shared"], json!({})).await;
+    }
+    hub.writer.upsert(&["club-card:1"], json!({})).await.was(201);
     let before = everything(&hub).await;
     for (path, method, _) in described_calls() {
         meets_nothing(&hub, method, path).await;
@@ -20,8 +24,11 @@ async fn no_call_reaches_another_tenant(hub: TestHub) {
 /// All that the first tenant sees.
 async fn everything(hub: &TestHub) -> Vec<Value> {
     let mut all = Vec::new();
-    for id in 1..=4 {
+    for id in 1..=6 {
         all.push(hub.writer.get(&format!("/api/customers/{id}")).await.json());
+    }
+    for path in ["/api/policy", "/api/identity-types", "/api/quarantine"] {
+        all.push(hub.writer.get(path).await.was(200));
     }
     all.into_iter().map(without_request).collect()
 }
@@ -68,6 +75,37 @@ async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
         ("get", "/api/duplicates") => {
             assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));
             stranger.get(&format!("{path}?customerId=3")).await.refused(404, "customerNotFound");
+        }
+        ("get", "/api/policy") => {
+            assert_eq!(stranger.get(path).await.was(200)["preset"], "compat");
+        }
+        ("patch", "/api/policy") => {
+            let guarded = json!({ "preset": "guarded" });
+            let dry = stranger.patch("/api/policy?dryRun=1", &guarded).await.was(200);
+            assert_eq!(dry["affected"], json!({ "customers": 0, "sample": [] }));
+            stranger.patch(path, &guarded).await.was(200);
+        }
+        ("get", "/api/identity-types") => {
+            let types = stranger.get(path).await.text;
+            assert!(!types.contains("club-card"), "{types}");
+        }
+        ("get", "/api/identity-types/{type}") => {
+            let answer = stranger.get("/api/identity-types/club-card").await;
+            answer.refused(404, "identityTypeNotFound");
+        }
+        ("patch", "/api/identity-types/{type}") => {
+            // Ours has identities, so that its case is fixed; theirs has none.
+            let case = json!({ "case": "insensitive", "blocked": ["1"] });
+            stranger.patch("/api/identity-types/club-card", &case).await.was(200);
+        }
+        ("get", "/api/quarantine") => {
+            assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));
+        }
+        ("post", "/api/quarantine/{number}/release") => {
+            let number =
+                hub.reader.get("/api/quarantine").await.was(200)["items"][0]["number"].clone();
+            let path = format!("/api/quarantine/{number}/release");
+            stranger.post(&path, &Value::Null).await.refused(404, "identityNotFound");
         }
         other => panic!("{other:?} is not tried with another tenant's ids"),
     }
