@@ -97,7 +97,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The rules of a tenant; `None` if there is no such tenant.
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError>;
 
-    /// The quarantined identities with larger numbers than this one, by number, at most `limit`.
+    /// The quarantined identities with larger numbers than this one, by number, at most `limit`;
+    /// none whose texts were erased.
     async fn quarantined(
         &self,
         tenant: TenantId,

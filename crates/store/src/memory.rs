@@ -191,7 +191,7 @@ impl Store for MemoryStore {
         let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
         let mut found: Vec<&Identity> = facts
             .identities()
-            .filter(|it| it.quarantine == Quarantine::Yes && it.number > after)
+            .filter(|it| it.quarantine == Quarantine::Yes && !it.is_erased() && it.number > after)
             .collect();
         found.sort_unstable_by_key(|identity| identity.number);
         let name = |kind| facts.policy().type_of(kind).map(|kind| kind.name.clone());

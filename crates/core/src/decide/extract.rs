@@ -3,7 +3,6 @@
 
 use super::merge::live;
 use super::settle::{change, record, touch};
-use crate::canonical::{identity_value, type_key};
 use crate::command::{Extract, IdentitySent, Request};
 use crate::conflict::{Conflict, ConflictKind, Rule};
 use crate::customer::Customer;
@@ -81,7 +80,7 @@ fn extraction(wanted: &Extract, facts: &TenantFacts) -> Result<Extracted, Refusa
 /// The identity of this type and value.
 fn named<'f>(sent: &IdentitySent, facts: &'f TenantFacts) -> Option<&'f Identity> {
     let kind = facts.policy().type_named(&sent.kind)?;
-    let value = identity_value(&type_key(&kind.name), &sent.value).into();
+    let value = kind.canonical(&sent.value).into();
     facts.identity_of(&IdentityKey { kind: kind.number, value })
 }
 

@@ -52,7 +52,7 @@ pub(super) fn release(
     number: IdentityNumber,
     facts: &mut TenantFacts,
 ) -> Outcome {
-    let Some(identity) = facts.identity(number) else {
+    let Some(identity) = facts.identity(number).filter(|identity| !identity.is_erased()) else {
         return Outcome::Refused(Refusal::IdentityMissing(number));
     };
     if identity.quarantine == Quarantine::No {

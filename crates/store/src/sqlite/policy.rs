@@ -12,11 +12,12 @@ use rusqlite::Connection;
 const LIVE_AFTER: &str = "
     SELECT key, homes FROM customer NOT INDEXED
     WHERE live = ?1 AND key > ?2 AND key <= ?3 ORDER BY key LIMIT ?4";
+/// The value of an erased row begins with `U+0001`: it will never be sent again.
 const QUARANTINED: &str = concat!(
     "SELECT ",
     identity_columns!(),
     " FROM identity INDEXED BY identity_quarantined \
-     WHERE quarantine = 1 AND key > ?1 AND key <= ?2 ORDER BY key LIMIT ?3"
+     WHERE quarantine = 1 AND key > ?1 AND key <= ?2 AND value >= char(2) ORDER BY key LIMIT ?3"
 );
 
 /// The statements of this file, for a look at their plans.

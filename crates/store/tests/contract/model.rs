@@ -199,6 +199,16 @@ async fn told(groups: &Groups) {
         model.store.policy(TENANT).await.unwrap(),
         engine.store.policy(TENANT).await.unwrap()
     );
+    let quarantined = |rig: &Rig| {
+        let store = rig.store.clone();
+        async move { store.quarantined(TENANT, IdentityNumber(0), 100).await.unwrap() }
+    };
+    assert_eq!(quarantined(&model).await, quarantined(&engine).await);
+    let holdings = |rig: &Rig| {
+        let store = rig.store.clone();
+        async move { store.holdings(TENANT, CustomerId(0), 100).await.unwrap() }
+    };
+    assert_eq!(holdings(&model).await, holdings(&engine).await);
     assert_eq!(found.audit(), Vec::<String>::new());
     assert_eq!(expected, found);
     let journal = engine.store.journal(TENANT, Seq(0), 1_000).await.unwrap();

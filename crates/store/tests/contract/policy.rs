@@ -158,6 +158,11 @@ pub(crate) async fn quarantined_identities_are_listed(rig: &Rig) {
     rig.run(TENANT, Command::Release(IdentityNumber(2))).await;
     let rest = [(3, "mobile 0 3 crm-account".to_owned()), all[2].clone()];
     assert_eq!(listed(TENANT, 0, 10).await, rest);
+    // What is erased is never sent again: there is nothing to release.
+    rig.run(TENANT, Command::Erase(CustomerId(3))).await;
+    assert_eq!(listed(TENANT, 0, 10).await, rest[..1]);
+    let erased = rig.run(TENANT, Command::Release(IdentityNumber(8))).await;
+    assert_eq!(erased, Outcome::Refused(Refusal::IdentityMissing(IdentityNumber(8))));
     let second = rig.tenant("second", Preset::Compat).await;
     assert_eq!(listed(second, 0, 10).await, []);
     assert_eq!(listed(TenantId(77), 0, 10).await, []);
