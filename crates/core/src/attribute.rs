@@ -261,11 +261,18 @@ impl Value {
         }
     }
 
-    fn rank(&self) -> u8 {
+    /// Whether both are flags, both numbers, or both text: only such values are before or after
+    /// each other for a test ([`crate::filter::Test`]).
+    pub fn is_like(&self, other: &Value) -> bool {
+        self.rank() == other.rank()
+    }
+
+    /// The place of its kind in the order of list pages: flags 1, numbers 2, text 3.
+    pub fn rank(&self) -> u8 {
         match self {
-            Value::Flag(_) => 0,
-            Value::Integer(_) | Value::Decimal(_) => 1,
-            Value::Text(_) => 2,
+            Value::Flag(_) => 1,
+            Value::Integer(_) | Value::Decimal(_) => 2,
+            Value::Text(_) => 3,
         }
     }
 }

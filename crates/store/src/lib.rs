@@ -25,7 +25,7 @@ use kehub_core::customer::Customer;
 use kehub_core::directory::Directory;
 use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::Snapshot;
-use kehub_core::filter::{Filter, Order};
+use kehub_core::filter::{Filter, Order, Position};
 use kehub_core::history::Past;
 use kehub_core::identity::Identity;
 use kehub_core::journal::Entry;
@@ -341,17 +341,29 @@ pub struct FeedPage {
 pub struct PageRequest {
     /// In which order.
     pub order: Order,
-    /// How many to skip.
-    pub offset: u64,
+    /// Where it begins.
+    pub start: Start,
     /// How many to answer.
     pub limit: u32,
+    /// Whether to count all that match, which looks at each of them.
+    pub counted: bool,
+}
+
+/// Where a part of a list begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// After so many. What is skipped is read.
+    Offset(u64),
+    /// Behind this place in the order. Where an index serves the order, a deep page costs no more
+    /// than the first.
+    Behind(Position),
 }
 
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// How many match in all.
-    pub total: u64,
+    /// How many match in all, if that was asked.
+    pub total: Option<u64>,
     /// The asked part.
     pub customers: Vec<Customer>,
 }

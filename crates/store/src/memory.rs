@@ -3,7 +3,7 @@
 
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, OwnedIdentity, Page, PageRequest,
-    QuarantinedIdentity, SidedConflict, Store, StoreError, TypedIdentity, WholeCustomer,
+    QuarantinedIdentity, SidedConflict, Start, Store, StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
@@ -127,8 +127,13 @@ impl Store for MemoryStore {
         let state = self.open_state()?;
         let mut found = state.matching(tenant, filter);
         found.sort_by(|one, other| page.order.compare(one, other));
-        let total = u64::try_from(found.len()).unwrap_or(u64::MAX);
-        let skip = usize::try_from(page.offset).unwrap_or(usize::MAX);
+        let total = page.counted.then(|| u64::try_from(found.len()).unwrap_or(u64::MAX));
+        let skip = match &page.start {
+            Start::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
+            Start::Behind(position) => {
+                found.partition_point(|customer| !page.order.is_behind(customer, position))
+            }
+        };
         let take = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let customers = found.into_iter().skip(skip).take(take).cloned().collect();
         Ok(Page { total, customers })

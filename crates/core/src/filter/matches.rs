@@ -1,5 +1,5 @@
-use super::{Condition, Filter, Order, SortKey};
-use crate::attribute::{Attribute, FieldKey, Value};
+use super::{Comparison, Condition, Filter, Order, Position, SortKey, Test};
+use crate::attribute::{Attribute, Value};
 use crate::canonical;
 use crate::customer::{Customer, State};
 use std::cmp::Ordering;
@@ -30,23 +30,74 @@ impl Condition {
             Condition::IdIn(ids) => ids.contains(&customer.id),
             Condition::Created(period) => period.contains(customer.created_at),
             Condition::Updated(period) => period.contains(customer.updated_at),
+            Condition::Field(key, test) => test.passes(tested(key, customer).as_ref()),
         }
+    }
+}
+
+impl Test {
+    /// Whether a value passes; what is unset is `None`.
+    pub fn passes(&self, value: Option<&Value>) -> bool {
+        let is = |wanted: &[Value]| {
+            value.is_some_and(|value| wanted.iter().any(|it| it.compare(value).is_eq()))
+        };
+        match self {
+            Test::Is(wanted) => is(wanted),
+            Test::IsNot(unwanted) => !is(unwanted),
+            Test::Stands(comparison, limit) => value
+                .filter(|value| value.is_like(limit))
+                .is_some_and(|value| comparison.holds(value.compare(limit))),
+            Test::Begins(prefix) => {
+                value.and_then(Value::text).is_some_and(|text| text.starts_with(prefix.as_str()))
+            }
+            Test::Empty => value.is_none(),
+            Test::NotEmpty => value.is_some(),
+        }
+    }
+}
+
+impl Comparison {
+    fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Comparison::Above => ordering.is_gt(),
+            Comparison::AtLeast => ordering.is_ge(),
+            Comparison::Below => ordering.is_lt(),
+            Comparison::AtMost => ordering.is_le(),
+        }
+    }
+}
+
+/// The value that a test looks at.
+fn tested(key: &SortKey, customer: &Customer) -> Option<Value> {
+    let canonical = |form: fn(&str) -> String, attribute| {
+        customer.fold.text(attribute).map(|text| Value::Text(form(text).into()))
+    };
+    match key {
+        SortKey::Attribute(Attribute::Mobile) => canonical(canonical::mobile, Attribute::Mobile),
+        SortKey::Attribute(Attribute::Email) => canonical(canonical::email, Attribute::Email),
+        SortKey::Attribute(_) | SortKey::Custom(_) => key.of(customer),
     }
 }
 
 impl Order {
     /// How two customers stand in this order; only the same customer is equal to itself.
     pub fn compare(&self, one: &Customer, other: &Customer) -> Ordering {
-        let by_key = match &self.by {
-            SortKey::Attribute(attribute) => {
-                compare(one.shown(*attribute).as_ref(), other.shown(*attribute).as_ref())
-            }
-            SortKey::Custom(key) => {
-                let key = FieldKey::Custom(key.clone());
-                compare(one.fold.value(&key), other.fold.value(&key))
-            }
-        };
-        let ascending = by_key.then(one.id.cmp(&other.id));
+        self.compare_positions(&self.position(one), &self.position(other))
+    }
+
+    /// Where a customer stands.
+    pub fn position(&self, customer: &Customer) -> Position {
+        Position { value: self.by.of(customer), id: customer.id }
+    }
+
+    /// Whether a customer stands behind a position.
+    pub fn is_behind(&self, customer: &Customer, position: &Position) -> bool {
+        self.compare_positions(&self.position(customer), position).is_gt()
+    }
+
+    fn compare_positions(&self, one: &Position, other: &Position) -> Ordering {
+        let by_value = compare(one.value.as_ref(), other.value.as_ref());
+        let ascending = by_value.then(one.id.cmp(&other.id));
         if self.descending { ascending.reverse() } else { ascending }
     }
 }

@@ -3,7 +3,8 @@
 
 mod matches;
 
-use crate::attribute::{Attribute, FieldKey};
+use crate::attribute::{Attribute, FieldKey, Value};
+use crate::customer::Customer;
 use crate::{CustomerId, Micros};
 
 /// Which customers; all conditions must hold (wire W18).
@@ -32,6 +33,39 @@ pub enum Condition {
     Created(Period),
     /// Last changed within these moments.
     Updated(Period),
+    /// A field passes a test.
+    Field(SortKey, Test),
+}
+
+/// A test of one field as it is shown; `mobile` and `email` are tested in their canonical form.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// It equals one of these.
+    Is(Vec<Value>),
+    /// It equals none of these, or is unset.
+    IsNot(Vec<Value>),
+    /// It stands like this to a value of its kind: flags to flags, numbers to numbers, text to
+    /// text. What is unset stands nowhere.
+    Stands(Comparison, Value),
+    /// It is text that begins with this.
+    Begins(String),
+    /// It is unset.
+    Empty,
+    /// It is set.
+    NotEmpty,
+}
+
+/// How a value stands to another in the order of list pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Behind it.
+    Above,
+    /// Behind it, or equal.
+    AtLeast,
+    /// Before it.
+    Below,
+    /// Before it, or equal.
+    AtMost,
 }
 
 /// From a moment, to before a moment; each may be open. The wire's inclusive bounds at the second
@@ -66,7 +100,16 @@ impl Default for Order {
     }
 }
 
-/// What to sort by.
+/// A place in an order, whether or not a customer stands there: what a page begins behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The value of what is sorted by.
+    pub value: Option<Value>,
+    /// The id of a customer.
+    pub id: CustomerId,
+}
+
+/// What to sort by, or to test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SortKey {
     /// Any built-in attribute, derived ones included, as [`crate::customer::Customer::shown`].
@@ -76,6 +119,14 @@ pub enum SortKey {
 }
 
 impl SortKey {
+    /// The value of a customer, as it is shown.
+    pub fn of(&self, customer: &Customer) -> Option<Value> {
+        match self {
+            SortKey::Attribute(attribute) => customer.shown(*attribute),
+            SortKey::Custom(key) => customer.fold.value(&FieldKey::Custom(key.clone())).cloned(),
+        }
+    }
+
     /// `lastUpdated`, `attr.attr1`; `None` if there is no such field.
     pub fn named(name: &str) -> Option<SortKey> {
         if let Some(attribute) = Attribute::named(name) {
@@ -85,5 +136,48 @@ impl SortKey {
             FieldKey::Custom(key) => Some(SortKey::Custom(key)),
             FieldKey::Builtin(_) => None,
         }
+    }
+}
+
+impl std::fmt::Display for SortKey {
+    /// `lastUpdated`, `attr.attr1`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SortKey::Attribute(attribute) => attribute.fmt(f),
+            SortKey::Custom(key) => write!(f, "attr.{key}"),
+        }
+    }
+}
+
+/// The first text behind all that begin with this one; `None` if there is none. Text is in the
+/// order of its characters' numbers, which is that of its UTF-8 bytes.
+pub fn behind_prefix(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        let next = match last {
+            '\u{D7FF}' => Some('\u{E000}'),
+            other => u32::from(other).checked_add(1).and_then(char::from_u32),
+        };
+        if let Some(next) = next {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_behind_a_prefix_is_behind_all_that_begin_with_it() {
+        assert_eq!(behind_prefix("ab").as_deref(), Some("ac"));
+        assert_eq!(behind_prefix("a\u{10FFFF}").as_deref(), Some("b"));
+        assert_eq!(behind_prefix("\u{D7FF}").as_deref(), Some("\u{E000}"));
+        assert_eq!(behind_prefix("\u{10FFFF}"), None);
+        assert_eq!(behind_prefix(""), None);
+        let behind = behind_prefix("上").unwrap();
+        assert!(behind.as_bytes() > "上\u{10FFFF}\u{10FFFF}".as_bytes());
     }
 }

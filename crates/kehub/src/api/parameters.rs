@@ -84,6 +84,26 @@ impl Parameters {
         self.flag("dryRun")
     }
 
+    /// All that nobody has taken out yet, for a reader that knows any name. Each stands once.
+    pub(crate) fn rest(&mut self) -> Vec<(String, String)> {
+        let mut rest: Vec<(String, String)> = Vec::new();
+        for (name, value) in std::mem::take(&mut self.given) {
+            if rest.iter().any(|(known, _)| *known == name) {
+                let place = Place::Parameter(shortened(&name));
+                self.errors.push(ItemError::repeated(place, "the parameter is given twice"));
+            } else {
+                rest.push((name, value));
+            }
+        }
+        rest
+    }
+
+    /// Remembers a parameter whose name says nothing here.
+    pub(crate) fn unknown(&mut self, name: &str, expected: &str) {
+        let known = format!("{}, {expected}", self.known.join(", "));
+        self.errors.push(ItemError::unknown(Place::Parameter(shortened(name)), &known));
+    }
+
     /// Remembers a parameter that does not fit.
     pub(crate) fn unfit(&mut self, name: &str, expected: impl Display, found: &str) {
         let problem = FieldProblem { expected: expected.to_string(), found: found.to_owned() };

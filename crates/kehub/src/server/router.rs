@@ -52,7 +52,7 @@ fn own() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
         .routes(routes!(changes::list::api_change_list))
-        .routes(routes!(customers::upsert::api_customer_upsert))
+        .routes(routes!(customers::list::api_customer_list, customers::upsert::api_customer_upsert))
         .routes(routes!(customers::batch::api_customer_batch))
         .routes(routes!(customers::one::api_customer_get, customers::one::api_customer_patch))
         .routes(routes!(duplicates::list::api_duplicate_list))

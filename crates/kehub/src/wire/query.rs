@@ -52,11 +52,16 @@ impl<'a> Query<'a> {
         Some(decoded(raw).map_or(Cow::Borrowed("\u{FFFD}"), trimmed))
     }
 
-    /// Every parameter, decoded and trimmed, in order; `None` for what is not text.
+    /// Every parameter, decoded and trimmed, in order; `None` for what is not text. A raw `+` at the
+    /// beginning of a value is a plus: a blank there would be trimmed.
     pub(crate) fn decoded(self) -> impl Iterator<Item = (Option<String>, Option<String>)> {
         let text = |raw: &str| {
-            let text = decoded(raw).filter(|text| !text.contains('\0'))?;
-            Some(text.trim().to_owned())
+            let (plus, rest) = match raw.strip_prefix('+') {
+                Some(rest) if !rest.is_empty() => ("+", rest),
+                Some(_) | None => ("", raw),
+            };
+            let text = decoded(rest).filter(|text| !text.contains('\0'))?;
+            Some(format!("{plus}{}", text.trim()))
         };
         let given = self.pairs().filter(|(name, value)| !name.is_empty() || !value.is_empty());
         given.map(move |(name, value)| (text(name), text(value)))

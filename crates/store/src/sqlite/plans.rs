@@ -2,9 +2,10 @@
 //! each single filter in an order that an index serves, without sorting.
 
 use super::query::Query;
+use super::render::parts_behind;
 use super::{connection, load, past, policy, schema, webhooks, write};
-use kehub_core::attribute::Attribute;
-use kehub_core::filter::{Condition, Filter, Order, Period, SortKey};
+use kehub_core::attribute::{Attribute, Value};
+use kehub_core::filter::{Comparison, Condition, Filter, Order, Period, Position, SortKey, Test};
 use kehub_core::{CustomerId, TenantId};
 use rusqlite::Connection;
 
@@ -59,10 +60,79 @@ fn first_pages_are_read_in_order_from_an_index() {
     ];
     for (name, condition, order, expected) in cases {
         let filter = Filter { conditions: condition.into_iter().collect() };
-        let query = Query::page(TenantId(1), &filter, &by(order)).unwrap();
+        let query = Query::page(TenantId(1), &filter, &by(order));
         let plan = plan(&conn, &query.sql);
         assert!(plan.contains(expected), "{name}: {plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{name}: {plan}");
         assert!(!plan.contains("SCAN customer"), "{name}: {plan}");
+    }
+}
+
+/// A page behind a position begins where it belongs, however deep that is.
+#[test]
+fn later_pages_begin_at_their_position() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let conn = empty_hub(&folder);
+    let (text, moment) = (Value::Text("x".into()), Value::Integer(1));
+    let cases = [
+        (Attribute::LastUpdated, moment.clone(), "(live=? AND updated_at"),
+        (Attribute::DateCreated, moment, "(live=? AND created_at"),
+        (Attribute::Source, text.clone(), "(live=? AND source"),
+        (Attribute::Stage, text, "(live=? AND stage"),
+    ];
+    let both = |attribute| {
+        [false, true].map(|descending| Order { by: SortKey::Attribute(attribute), descending })
+    };
+    let plans = |order: &Order, value: Option<Value>| -> Vec<String> {
+        let position = Position { value, id: CustomerId(7) };
+        let parts = parts_behind(TenantId(1), order, &position).into_iter();
+        let queries = parts.map(|part| Query::part(TenantId(1), &Filter::default(), order, part));
+        queries.map(|query| plan(&conn, &query.sql)).collect()
+    };
+    for (attribute, value, begins) in cases {
+        for order in both(attribute) {
+            let set = plans(&order, Some(value.clone()));
+            let sign = if order.descending { '<' } else { '>' };
+            assert!(set[0].contains(&format!("{begins}{sign}?")), "{attribute}: {set:?}");
+            for plan in set.into_iter().chain(plans(&order, None)) {
+                assert!(!plan.contains("TEMP B-TREE"), "{attribute}: {plan}");
+                assert!(plan.contains("SEARCH") && !plan.contains("SCAN"), "{attribute}: {plan}");
+            }
+        }
+    }
+    for order in both(Attribute::Id) {
+        // One range, and not one beside that of the tenant.
+        let position = Position { value: None, id: CustomerId(7) };
+        let parts = parts_behind(TenantId(1), &order, &position);
+        let query =
+            Query::part(TenantId(1), &Filter::default(), &order, parts.into_iter().next().unwrap());
+        assert_eq!(query.sql.matches("key BETWEEN").count(), 1, "{}", query.sql);
+        assert!(plan(&conn, &query.sql).contains("PRIMARY KEY (rowid>? AND rowid<?)"));
+    }
+}
+
+#[test]
+fn tests_of_indexed_fields_go_by_their_index() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let conn = empty_hub(&folder);
+    let text = |text: &str| Value::Text(text.into());
+    let several = || Test::Is(vec![text("x"), text("y")]);
+    let later = Test::Stands(Comparison::AtLeast, Value::Integer(1));
+    let cases = [
+        (Attribute::Mobile, Test::Is(vec![text("x")]), "customer_mobile"),
+        (Attribute::Mobile, several(), "customer_mobile"),
+        (Attribute::Mobile, Test::Begins("138".into()), "customer_mobile"),
+        (Attribute::Email, several(), "customer_email"),
+        (Attribute::Source, several(), "customer_source"),
+        (Attribute::Stage, Test::Is(vec![text("x")]), "customer_stage"),
+        (Attribute::LastUpdated, later.clone(), "customer_updated"),
+        (Attribute::DateCreated, later, "customer_created"),
+    ];
+    for (attribute, test, index) in cases {
+        let filter =
+            Filter { conditions: vec![Condition::Field(SortKey::Attribute(attribute), test)] };
+        let query = Query::page(TenantId(1), &filter, &Order::default());
+        let plan = plan(&conn, &query.sql);
+        assert!(plan.contains(index) && plan.contains("SEARCH"), "{filter:?}: {plan}");
     }
 }

@@ -2,14 +2,14 @@
 
 use super::codec::{self, key_range, number_of};
 use super::load;
-use super::render::{Path, condition, order_by};
+use super::render::{Fragment, Part, Path, condition, order_by, parts_behind};
 use super::rows::{self, conflict_columns, customer_columns, identity_columns, merge_columns};
 use super::trouble::Trouble;
-use crate::{FeedPage, OwnedIdentity, Page, PageRequest, TypedIdentity, WholeCustomer};
+use crate::{FeedPage, OwnedIdentity, Page, PageRequest, Start, TypedIdentity, WholeCustomer};
 use kehub_core::customer::{Customer, State};
 use kehub_core::facts::Snapshot;
 use kehub_core::feed;
-use kehub_core::filter::{Condition, Filter, Order};
+use kehub_core::filter::{Condition, Filter, Order, Position};
 use kehub_core::identity::{Identity, IdentityKey};
 use kehub_core::journal::Entry;
 use kehub_core::policy::IdentityType;
@@ -83,19 +83,40 @@ pub(super) fn customers(
     page: &PageRequest,
 ) -> Result<Page, Trouble> {
     let filter = with_survivors(conn, tenant, filter)?;
-    let total = matching(conn, tenant, &filter)?;
-    let mut query = Query::page(tenant, &filter, &page.order)?;
-    query.sql.push_str(" LIMIT ? OFFSET ?");
-    query.args.push(Sql::Integer(i64::from(page.limit)));
-    query.args.push(Sql::Integer(i64::try_from(page.offset).unwrap_or(i64::MAX)));
+    let total = if page.counted { Some(matching(conn, tenant, &filter)?) } else { None };
     // Keys first: an index that serves filter and order is all that a deep page reads.
-    let keys: Vec<i64> = query.rows(conn)?;
+    let keys = match &page.start {
+        Start::Offset(offset) => {
+            let query = Query::page(tenant, &filter, &page.order);
+            query.limited(page.limit, *offset).rows(conn)?
+        }
+        Start::Behind(position) => behind(conn, tenant, &filter, page, position)?,
+    };
     let mut customers = Vec::with_capacity(keys.len());
     for key in keys {
         let found = load::customer(conn, key)?;
         customers.extend(found.map(|(customer, _)| customer));
     }
     Ok(Page { total, customers })
+}
+
+/// The keys of the customers that match and stand behind a position.
+fn behind(
+    conn: &Connection,
+    tenant: TenantId,
+    filter: &Filter,
+    page: &PageRequest,
+    position: &Position,
+) -> Result<Vec<i64>, Trouble> {
+    let mut keys: Vec<i64> = Vec::new();
+    for part in parts_behind(tenant, &page.order, position) {
+        let found = u32::try_from(keys.len()).map_err(Trouble::broken)?;
+        if found < page.limit {
+            let query = Query::part(tenant, filter, &page.order, part);
+            keys.extend(query.limited(page.limit - found, 0).rows(conn)?);
+        }
+    }
+    Ok(keys)
 }
 
 /// How many live customers match.
@@ -109,7 +130,7 @@ fn matching(conn: &Connection, tenant: TenantId, filter: &Filter) -> Result<u64,
         rows::first(conn, LIVE_COUNT, [tenant.0], rows::integer)?
     } else {
         let path = Path::of(filter).unwrap_or(Path::Table);
-        Query::of("count(*)", path, tenant, filter)?.rows(conn)?.first().copied()
+        Query::of("count(*)", path, tenant, filter, Part::all(tenant)).rows(conn)?.first().copied()
     };
     u64::try_from(count.unwrap_or_default()).map_err(Trouble::broken)
 }
@@ -122,27 +143,41 @@ pub(super) struct Query {
 
 impl Query {
     /// The keys of all customers that match, in order. The ids of the filter have been resolved.
-    pub(super) fn page(tenant: TenantId, filter: &Filter, order: &Order) -> Result<Query, Trouble> {
-        let path = Path::of(filter).or_else(|| Path::in_order(order)).unwrap_or(Path::Table);
-        let mut query = Query::of("key", path, tenant, filter)?;
-        query.sql.push_str(&order_by(order));
-        Ok(query)
+    pub(super) fn page(tenant: TenantId, filter: &Filter, order: &Order) -> Query {
+        Query::part(tenant, filter, order, Part::all(tenant))
     }
 
-    fn of(what: &str, path: Path, tenant: TenantId, filter: &Filter) -> Result<Query, Trouble> {
+    /// The same of one part of the order.
+    pub(super) fn part(tenant: TenantId, filter: &Filter, order: &Order, part: Part) -> Query {
+        let path = Path::of(filter).or_else(|| Path::in_order(order)).unwrap_or(Path::Table);
+        let mut query = Query::of("key", path, tenant, filter, part);
+        query.sql.push_str(&order_by(order));
+        query
+    }
+
+    fn limited(mut self, limit: u32, offset: u64) -> Query {
+        self.sql.push_str(" LIMIT ? OFFSET ?");
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        self.args.extend([Sql::Integer(i64::from(limit)), Sql::Integer(offset)]);
+        self
+    }
+
+    fn of(what: &str, path: Path, tenant: TenantId, filter: &Filter, part: Part) -> Query {
         let sql = format!("SELECT {what} FROM customer {} WHERE live = ?", path.clause());
         let mut query = Query { sql, args: vec![Sql::Integer(i64::from(tenant.0))] };
-        if path == Path::Table {
-            // The range of the tenant, in which ids are in order already.
-            let (first, last) = key_range(tenant);
+        // The range of the tenant, in which ids are in order already. A part may begin within it.
+        let (first, last) = part.keys;
+        if path == Path::Table || part.keys != key_range(tenant) {
             query.sql.push_str(" AND key BETWEEN ? AND ?");
             query.args.extend([Sql::Integer(first), Sql::Integer(last)]);
         }
-        for wanted in &filter.conditions {
+        let conditions = filter.conditions.iter().map(|wanted| condition(tenant, wanted));
+        for Fragment { sql, args } in conditions.chain(part.condition) {
             query.sql.push_str(" AND ");
-            condition(tenant, wanted, &mut query.sql, &mut query.args)?;
+            query.sql.push_str(&sql);
+            query.args.extend(args);
         }
-        Ok(query)
+        query
     }
 
     fn rows(&self, conn: &Connection) -> Result<Vec<i64>, Trouble> {

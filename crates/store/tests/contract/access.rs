@@ -100,7 +100,12 @@ pub(crate) async fn a_tenant_sees_nothing_of_another(rig: &Rig) {
     assert_eq!(store.identities_of(second, &[id]).await.unwrap(), []);
     assert_eq!(store.identities_named(second, None, "a1").await.unwrap(), []);
     assert_eq!(store.journal(second, Seq(0), 10).await.unwrap(), []);
-    let page = kehub_store::PageRequest { order: Order::default(), offset: 0, limit: 10 };
+    let page = kehub_store::PageRequest {
+        order: Order::default(),
+        start: kehub_store::Start::Offset(0),
+        limit: 10,
+        counted: true,
+    };
     assert_eq!(store.customers(second, &all, &page).await.unwrap().customers, []);
     let deleted = rig.run(second, Command::Delete(id)).await;
     assert_eq!(deleted, Outcome::Refused(Refusal::CustomerMissing(id)));

@@ -5,8 +5,8 @@ use crate::support::{Rig, TENANT, identity};
 use kehub_core::CustomerId;
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
 use kehub_core::command::{Command, Upsert};
-use kehub_core::filter::{Condition, Filter, Order, Period, SortKey};
-use kehub_store::PageRequest;
+use kehub_core::filter::{Comparison, Condition, Filter, Order, Period, SortKey, Test};
+use kehub_store::{PageRequest, Start};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -17,6 +17,7 @@ fn any_custom() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::Flag),
         (-3..4_i64).prop_map(Value::Integer),
         (-30..30_i32).prop_map(|n| Value::Decimal(Real::new(f64::from(n) / 8.0).unwrap())),
+        (1..30_i32).prop_map(|n| Value::Decimal(Real::new(f64::from(n) / 7.0 + 0.1).unwrap())),
         Just(Value::Integer(i64::MAX)),
         prop::sample::select(TEXTS).prop_map(|text| Value::Text(text.into())),
     ]
@@ -78,6 +79,9 @@ fn any_condition() -> impl Strategy<Value = Condition> {
         prop::collection::vec((0..14_i64).prop_map(CustomerId), 0..6).prop_map(Condition::IdIn),
         any_period().prop_map(Condition::Created),
         any_period().prop_map(Condition::Updated),
+        (any_key(), any_test()).prop_map(|(key, test)| Condition::Field(key, test)),
+        (any_key(), any_test()).prop_map(|(key, test)| Condition::Field(key, test)),
+        (any_key(), any_test()).prop_map(|(key, test)| Condition::Field(key, test)),
     ]
 }
 
@@ -87,6 +91,58 @@ fn any_order() -> impl Strategy<Value = Order> {
         1 => Just(SortKey::Custom("k.1-x".into())),
     ];
     (key, any::<bool>()).prop_map(|(by, descending)| Order { by, descending })
+}
+
+fn any_key() -> impl Strategy<Value = SortKey> {
+    prop_oneof![
+        3 => prop::sample::select(Attribute::ALL).prop_map(SortKey::Attribute),
+        2 => prop::sample::select(vec![
+            Attribute::Id,
+            Attribute::Name,
+            Attribute::DisplayName,
+            Attribute::Mobile,
+            Attribute::Email,
+            Attribute::Source,
+            Attribute::Stage,
+            Attribute::Gender,
+            Attribute::MobileVerified,
+            Attribute::AnnualRevenue,
+            Attribute::DateJoin,
+            Attribute::LastUpdated,
+        ])
+        .prop_map(SortKey::Attribute),
+        2 => Just(SortKey::Custom("k.1-x".into())),
+    ]
+}
+
+/// Values of all kinds, among them those that the customers have.
+fn any_value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any_custom(),
+        (0..14_i64).prop_map(|second| Value::Integer(second * 1_000_000)),
+        prop::sample::select(vec!["13800000001", "1380000000", "e2@example.com", "e"])
+            .prop_map(|text| Value::Text(text.into())),
+        any::<i64>().prop_map(Value::Integer),
+    ]
+}
+
+fn any_test() -> impl Strategy<Value = Test> {
+    let values = || prop::collection::vec(any_value(), 0..4);
+    let comparison = prop::sample::select(vec![
+        Comparison::Above,
+        Comparison::AtLeast,
+        Comparison::Below,
+        Comparison::AtMost,
+    ]);
+    let prefix = prop::sample::select(vec!["", "a", "上", "138", "+86", "e2@", "é\u{10FFFF}", "1"]);
+    prop_oneof![
+        values().prop_map(Test::Is),
+        values().prop_map(Test::IsNot),
+        (comparison, any_value()).prop_map(|(comparison, value)| Test::Stands(comparison, value)),
+        prefix.prop_map(|prefix| Test::Begins(prefix.to_owned())),
+        Just(Test::Empty),
+        Just(Test::NotEmpty),
+    ]
 }
 
 type Ask = (Vec<Condition>, Order, u64, u32);
@@ -107,13 +163,33 @@ async fn asked(customers: Vec<Upsert>, merged: Option<(usize, usize)>, asks: Vec
     }
     for (conditions, order, offset, limit) in asks {
         let filter = Filter { conditions };
-        let page = PageRequest { order, offset, limit };
+        let start = Start::Offset(offset);
+        let page = PageRequest { order, start, limit, counted: true };
         let expected = model.store.customers(TENANT, &filter, &page).await.unwrap();
-        let found = engine.store.customers(TENANT, &filter, &page).await.unwrap();
+        let found = engine.store.customers(TENANT, &filter, &page).await;
+        let found = found.unwrap_or_else(|error| panic!("{error}: {filter:?} {page:?}"));
         assert_eq!(expected, found, "{filter:?} {page:?}");
         let count = engine.store.customer_count(TENANT, &filter).await.unwrap();
-        assert_eq!(count, expected.total);
+        assert_eq!(Some(count), expected.total);
+        walked(&model, &filter, &page).await;
+        walked(&engine, &filter, &page).await;
     }
+}
+
+/// Pages that begin behind each other are the whole list, each customer once.
+async fn walked(rig: &Rig, filter: &Filter, page: &PageRequest) {
+    let all = PageRequest { start: Start::Offset(0), limit: 1_000, counted: false, ..page.clone() };
+    let all = rig.store.customers(TENANT, filter, &all).await.unwrap();
+    assert_eq!(all.total, None);
+    let mut walked = Vec::new();
+    let mut page = PageRequest { start: Start::Offset(0), counted: false, ..page.clone() };
+    loop {
+        let part = rig.store.customers(TENANT, filter, &page).await.unwrap().customers;
+        let Some(last) = part.last() else { break };
+        page.start = Start::Behind(page.order.position(last));
+        walked.extend(part);
+    }
+    assert_eq!(walked, all.customers, "{filter:?} {page:?}");
 }
 
 #[test]

@@ -67,6 +67,7 @@ contract! {
     lists::{
         a_page_is_in_order_and_knows_the_total,
         a_page_past_the_end_is_empty,
+        a_position_holds_while_the_list_changes,
         redirecting_ids_in_a_filter_stand_for_their_survivor,
         identities_are_found_by_owner_type_and_value,
         a_whole_customer_has_its_identities_and_redirecting_ids,

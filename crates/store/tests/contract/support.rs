@@ -9,7 +9,8 @@ use kehub_core::outcome::{Outcome, Resolution};
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, CustomerId, TenantId};
 use kehub_store::{
-    Batch, Lane, MemoryStore, Page, PageRequest, SqliteOptions, SqliteStore, Store, StoreError,
+    Batch, Lane, MemoryStore, Page, PageRequest, SqliteOptions, SqliteStore, Start, Store,
+    StoreError,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -105,7 +106,8 @@ impl Rig {
     }
 
     pub(crate) async fn page(&self, filter: Filter, order: Order, part: (u64, u32)) -> Page {
-        let page = PageRequest { order, offset: part.0, limit: part.1 };
+        let page =
+            PageRequest { order, start: Start::Offset(part.0), limit: part.1, counted: true };
         self.store.customers(TENANT, &filter, &page).await.unwrap()
     }
 }

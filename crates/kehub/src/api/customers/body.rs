@@ -5,20 +5,94 @@ use crate::wire::time;
 use kehub_core::attribute::{Access, Attribute, FieldKey, Kind, Value};
 use kehub_core::command::FieldsSent;
 use kehub_core::customer::Customer;
+use kehub_core::filter::SortKey;
 use kehub_core::{CustomerId, Micros};
 use kehub_store::OwnedIdentity;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use std::collections::BTreeSet;
 
-/// A customer: its id and version, every attribute, `attr`.
+/// A customer: its id and version, every attribute, `attr`; or what was asked for of it.
 #[derive(Debug)]
-pub(crate) struct CustomerBody<'a>(pub(crate) &'a Customer);
+pub(crate) struct CustomerBody<'a> {
+    pub(crate) customer: &'a Customer,
+    /// All of them, unless chosen.
+    pub(crate) fields: Option<&'a Fields>,
+}
+
+impl<'a> CustomerBody<'a> {
+    /// All of a customer.
+    pub(crate) fn whole(customer: &'a Customer) -> CustomerBody<'a> {
+        CustomerBody { customer, fields: None }
+    }
+}
 
 impl Serialize for CustomerBody<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        whole(self.0, &mut map)?;
+        match self.fields {
+            None => whole(self.customer, &mut map)?,
+            Some(fields) => fields.write(self.customer, &mut map)?,
+        }
         map.end()
+    }
+}
+
+/// Which fields of a customer are answered. The id always is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fields {
+    attributes: BTreeSet<Attribute>,
+    rev: bool,
+    /// All custom attributes that are set.
+    all_custom: bool,
+    /// These, set or not.
+    custom: BTreeSet<FieldKey>,
+}
+
+impl Fields {
+    /// Adds the field of this name; `false` if there is none.
+    pub(crate) fn add(&mut self, name: &str) -> bool {
+        match (name, SortKey::named(name)) {
+            ("rev", _) => self.rev = true,
+            ("attr", _) => self.all_custom = true,
+            (_, Some(SortKey::Attribute(attribute))) => {
+                self.attributes.insert(attribute);
+            }
+            (_, Some(SortKey::Custom(key))) => {
+                self.custom.insert(FieldKey::Custom(key));
+            }
+            (_, None) => return false,
+        }
+        true
+    }
+
+    fn write<M: SerializeMap>(&self, customer: &Customer, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry(Attribute::Id.name(), &customer.id)?;
+        if self.rev {
+            map.serialize_entry("rev", &customer.rev)?;
+        }
+        for attribute in self.attributes.iter().filter(|it| **it != Attribute::Id) {
+            map.serialize_entry(attribute.name(), &Shown::in_customer(customer, *attribute))?;
+        }
+        if self.all_custom {
+            map.serialize_entry("attr", &CustomBody(customer))?;
+        } else if !self.custom.is_empty() {
+            map.serialize_entry("attr", &ChosenCustom(customer, &self.custom))?;
+        }
+        Ok(())
+    }
+}
+
+/// Custom attributes that were asked for; unset ones are `null`.
+struct ChosenCustom<'a>(&'a Customer, &'a BTreeSet<FieldKey>);
+
+impl Serialize for ChosenCustom<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let values = self.1.iter().filter_map(|key| {
+            let FieldKey::Custom(name) = key else { return None };
+            Some((name, self.0.fold.value(key).map_or(Shown::Null, Shown::Value)))
+        });
+        serializer.collect_map(values)
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
     Some(match name {
         "api_customer_upsert" => upsert(),
         "api_customer_batch" => batch(),
+        "api_customer_list" => list(),
         "api_customer_get" => get(),
         "api_customer_patch" => patch(),
         _ => return None,
@@ -54,6 +55,43 @@ fn batch() -> Described {
         .answer(200, "What became of each row, in order", &["ApiBatch"], &answer)
         .lines(row, done)
         .meets(&[Code::RowsTooMany, Code::BatchRefused, Code::BatchInterrupted])
+}
+
+fn list() -> Described {
+    let found = json!({
+        "items": [{ "id": 1, "name": "Wang Fang", "attr": { "shoe_size": 38 } }],
+        "nextCursor": "5b226e616d65222c2257616e672046616e67222c315d",
+    });
+    let moment = "2026-05-04T00:00:00Z";
+    let filters = [
+        ("{field}", "The attribute equals this", "Beijing"),
+        ("{field}:not", "It equals anything else, or is unset", "Lead"),
+        ("{field}:in", "It equals one of these, parted by commas; at most 100", "Lead,Member"),
+        ("{field}:gt", "It is larger, later or behind this", moment),
+        ("{field}:gte", "The same, or equal", moment),
+        ("{field}:lt", "It is smaller, earlier or before this", moment),
+        ("{field}:lte", "The same, or equal", moment),
+        ("{field}:prefix", "It is text that begins with this", "Wang"),
+        ("{field}:empty", "`1`: it is unset; `0`: it is set", "1"),
+    ];
+    let mut described = Described::read(Permission::CustomersRead)
+        .parameter(query("sort", "A field; with `-` before it descending", "-lastUpdated"))
+        .parameter(query("limit", "How many to answer: 1 to 1000, 50 unless given", "50"))
+        .parameter(query(
+            "cursor",
+            "`nextCursor` of an earlier answer to the same filters and `sort`",
+            "5b226e616d65222c2257616e672046616e67222c315d",
+        ))
+        .parameter(query("total", "`1`: also count all that match, which takes longer", "1"))
+        .parameter(query(
+            "fields",
+            "Only these fields, parted by commas; the id always comes along",
+            "name,rev,attr.shoe_size",
+        ));
+    for (name, about, example) in filters {
+        described = described.parameter(query(name, about, example));
+    }
+    described.answer(200, "The customers that match, in order", &["ApiCustomerList"], &found)
 }
 
 fn get() -> Described {

@@ -1,8 +1,11 @@
-//! Customers: upserts, batches of them, and one by its id.
+//! Customers: upserts, batches of them, lists, and one by its id.
 
 pub(crate) mod batch;
 pub(crate) mod body;
+pub(crate) mod cursor;
 pub(crate) mod describe;
+pub(crate) mod filter;
+pub(crate) mod list;
 pub(crate) mod one;
 pub(crate) mod resolution;
 pub(crate) mod results;

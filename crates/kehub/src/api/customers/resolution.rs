@@ -25,7 +25,7 @@ pub(crate) enum ResolvedBody<'a> {
 impl<'a> ResolvedBody<'a> {
     /// All of it.
     pub(crate) fn whole(resolution: &'a Resolution) -> ResolvedBody<'a> {
-        let customer = CustomerBody(&resolution.customer);
+        let customer = CustomerBody::whole(&resolution.customer);
         ResolvedBody::Whole { customer, resolution: ResolutionBody::of(resolution) }
     }
 

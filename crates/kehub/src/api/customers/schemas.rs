@@ -20,6 +20,18 @@ pub(crate) fn all() -> Value {
     let whole_about = "A customer with its identities and the ids merged into it.";
     let mut all = json!({
         "ApiCustomer": object(about, &Value::Object(answered()), &[]),
+        "ApiCustomerPart": {
+            "type": "object",
+            "description": "A customer, or what was asked for of one.",
+            "required": ["id"],
+            "properties": answered(),
+            "additionalProperties": false,
+        },
+        "ApiCustomerList": object("A part of a list.", &json!({
+            "items": { "type": "array", "maxItems": 1000, "items": schema("ApiCustomerPart") },
+            "nextCursor": { "type": ["string", "null"], "description": "`null`: this was the end" },
+            "total": { "type": "integer", "minimum": 0, "description": "All that match" },
+        }), &["total"]),
         "ApiWholeCustomer": object(whole_about, &Value::Object(whole), &[]),
         "ApiOwnCustomer": own(),
         "ApiCustomerInput": customer_input(),

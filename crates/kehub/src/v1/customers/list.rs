@@ -20,10 +20,11 @@ pub(crate) async fn customer_list(call: Call) -> Result<Response, Refused> {
     let request = filter::page(call.query());
     let selection = Selection::read(call.query());
     let page = call.hub.store().customers(call.tenant(), &filter, &request).await?;
+    let records = page.total.unwrap_or_default();
     let list = List {
-        records: page.total,
+        records,
         customers: &page.customers,
-        pages: page.total.div_ceil(u64::from(request.limit)),
+        pages: records.div_ceil(u64::from(request.limit)),
         selection: &selection,
     };
     Ok(json(StatusCode::OK, &list))

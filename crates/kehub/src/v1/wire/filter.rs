@@ -6,7 +6,7 @@ use crate::wire::time;
 use kehub_core::attribute::{Attribute, FieldKey};
 use kehub_core::filter::{Condition, Filter, Order, Period, SortKey};
 use kehub_core::{CustomerId, canonical};
-use kehub_store::PageRequest;
+use kehub_store::{PageRequest, Start};
 use std::borrow::Cow;
 
 /// Rows of a page unless asked otherwise (W14).
@@ -158,7 +158,8 @@ pub(crate) fn page(query: Query<'_>) -> PageRequest {
     let by = named.unwrap_or(SortKey::Attribute(Attribute::Id));
     let direction = query.text("sord").ok().flatten();
     let descending = direction.is_some_and(|sord| sord.eq_ignore_ascii_case("desc"));
-    PageRequest { order: Order { by, descending }, offset, limit }
+    let (order, start) = (Order { by, descending }, Start::Offset(offset));
+    PageRequest { order, start, limit, counted: true }
 }
 
 fn number(query: Query<'_>, name: &str) -> Option<u64> {
@@ -265,7 +266,8 @@ mod tests {
     fn rows_and_page_fall_back_and_are_clamped() {
         let of = |query| {
             let page = page(Query::new(Some(query)));
-            (page.limit, page.offset)
+            let Start::Offset(offset) = page.start else { panic!("{page:?}") };
+            (page.limit, offset)
         };
         assert_eq!(of(""), (20, 0));
         assert_eq!(of("rows=0&page=0"), (20, 0));
