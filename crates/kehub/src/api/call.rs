@@ -10,7 +10,7 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderName;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use kehub_core::command::Command;
+use kehub_core::command::{Command, Idempotency};
 use kehub_core::directory::Permission;
 use kehub_core::outcome::{Outcome, Refusal, Resolution};
 use kehub_core::{CustomerId, Micros, TenantId};
@@ -125,10 +125,19 @@ impl Call {
         self.resolved(Some(self.apply(command, dry_run).await?))
     }
 
+    /// What tells a row of this batch from another one, if the batch may be sent again.
+    pub(crate) fn idempotency_of_row(
+        &self,
+        row: usize,
+        body: &[u8],
+    ) -> Result<Option<Idempotency>, Problem> {
+        Ok(self.0.idempotency_of_row(row, body)?)
+    }
+
     /// Applies the rows of a batch in the name of the caller; outcome `i` answers command `i`.
     pub(crate) async fn apply_rows(
         &self,
-        commands: Vec<Command>,
+        commands: Vec<(Command, Option<Idempotency>)>,
         lane: Lane,
         kept: Kept,
     ) -> Result<Vec<Outcome>, Problem> {

@@ -100,8 +100,12 @@ impl Described {
     /// A call that writes: it has a dry run, and its outcome may be unknown.
     pub(crate) fn write(permission: Permission) -> Described {
         let mut described = Described::read(permission);
-        described.codes.push(Code::OutcomeUnknown);
-        described.parameter(query("dryRun", "`1`: only say what would happen", "1"))
+        described.codes.extend([Code::OutcomeUnknown, Code::KeyInvalid, Code::KeyReused]);
+        described.parameter(idempotency_key()).parameter(query(
+            "dryRun",
+            "`1`: only say what would happen",
+            "1",
+        ))
     }
 
     pub(crate) fn parameter(mut self, parameter: Value) -> Described {
@@ -255,6 +259,17 @@ pub(crate) fn query(name: &str, about: &str, example: &str) -> Value {
     json!({
         "name": name, "in": "query", "description": about, "example": example,
         "schema": { "type": "string" },
+    })
+}
+
+/// The header that makes a write safe to send again.
+pub(crate) fn idempotency_key() -> Value {
+    json!({
+        "name": "Idempotency-Key", "in": "header",
+        "description": "A text of the client's choice, new for every request: sent again within a \
+                        day, the same request gets the same answer and changes nothing",
+        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        "schema": { "type": "string", "pattern": "^[!-~]{1,255}$" },
     })
 }
 

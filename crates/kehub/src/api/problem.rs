@@ -82,6 +82,8 @@ codes! {
     BodyNotJson "bodyNotJson" 400 Never "The body is not JSON";
     /// The body ended before it was complete, or did not come in time.
     BodyBroken "bodyBroken" 400 Safe "The body is not complete";
+    /// The header `Idempotency-Key` is there, and is no key.
+    KeyInvalid "idempotencyKeyInvalid" 400 Never "The Idempotency-Key does not fit";
     /// Parameters that are unknown or cannot be read.
     ParametersInvalid "parametersInvalid" 400 Never "The address has parameters that do not fit";
     /// No such app, or another secret.
@@ -165,7 +167,7 @@ codes! {
     /// The feed of changes does not go that far.
     BeyondFeed "beyondFeed" 422 Never "The feed does not go that far";
     /// Another request came under the same `Idempotency-Key`.
-    KeyReused "keyReused" 422 Never "The Idempotency-Key belongs to another request";
+    KeyReused "idempotencyKeyReused" 422 Never "The Idempotency-Key belongs to another request";
     /// A fault of the hub.
     Internal "internal" 500 Never "A fault of the hub";
     /// Nothing was applied.
@@ -362,6 +364,9 @@ impl From<around::Problem> for Problem {
             around::Problem::BodyTooLarge => (Code::BodyTooLarge, "nothing of it was read"),
             around::Problem::BodyBroken => {
                 (Code::BodyBroken, "it broke off, or did not come in time; nothing was applied")
+            }
+            around::Problem::KeyInvalid => {
+                (Code::KeyInvalid, "expected 1 to 255 visible ASCII characters, once")
             }
             around::Problem::NotApplied => {
                 (Code::Busy, "send it again after the seconds in the header `Retry-After`")

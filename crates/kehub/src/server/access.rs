@@ -1,5 +1,6 @@
 //! Who may ask: the directory of the store, arranged for a look-up per call.
 
+use super::idempotency::Fingerprints;
 use super::tokens::{Claimed, Signer};
 use crate::credentials::is_secret;
 use kehub_core::directory::{App, Directory, Permission, Tenant};
@@ -29,6 +30,7 @@ pub(crate) struct Access {
     /// The id of every app, revoked ones included: who did what.
     ids: HashMap<AppNumber, Box<str>>,
     signer: Signer,
+    fingerprints: Fingerprints,
 }
 
 impl Access {
@@ -47,6 +49,7 @@ impl Access {
             by_number: callers.into_iter().map(|it| (it.app.number, it)).collect(),
             ids,
             signer: Signer::new(&directory.token_key),
+            fingerprints: Fingerprints::new(&directory.token_key),
         }
     }
 
@@ -61,6 +64,11 @@ impl Access {
         let app = &caller.app;
         let known = is_secret(secret, &app.secret_hash);
         known.then(|| self.signer.issue(app.number, app.key_version, now)).flatten()
+    }
+
+    /// What makes two requests the same one, for this store.
+    pub(crate) fn fingerprints(&self) -> &Fingerprints {
+        &self.fingerprints
     }
 
     /// The app that a token was issued to, if the token is alive.

@@ -2,20 +2,21 @@
 
 use super::access::Caller;
 use super::hub::Hub;
+use super::idempotency::{self, Asked, NoKey};
 use super::layers::Arrival;
 use super::problem::Problem;
 use crate::wire::query::Query;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, Method, Uri};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use kehub_core::command::{self, Command, Origin};
+use kehub_core::command::{self, Command, Idempotency, Origin};
 use kehub_core::directory::Permission;
 use kehub_core::outcome::Outcome;
 use kehub_core::{CustomerId, Micros, TenantId};
-use kehub_store::{Batch, Kept, Lane};
-use std::sync::Arc;
+use kehub_store::{Kept, Lane};
+use std::sync::{Arc, OnceLock};
 
 /// A call with a live token.
 #[derive(Debug)]
@@ -24,8 +25,11 @@ pub(crate) struct Call {
     pub(crate) caller: Arc<Caller>,
     now: Micros,
     request_id: Box<str>,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
+    /// What was read of the body.
+    body: OnceLock<Bytes>,
 }
 
 impl FromRequestParts<Hub> for Call {
@@ -36,7 +40,8 @@ impl FromRequestParts<Hub> for Call {
         let caller = arrival.caller.ok_or(Problem::TokenInvalid)?;
         let Arrival { now, request_id, .. } = arrival;
         let (uri, headers) = (parts.uri.clone(), std::mem::take(&mut parts.headers));
-        Ok(Call { hub: hub.clone(), caller, now, request_id, uri, headers })
+        let (hub, method, body) = (hub.clone(), parts.method.clone(), OnceLock::new());
+        Ok(Call { hub, caller, now, request_id, method, uri, headers, body })
     }
 }
 
@@ -79,27 +84,60 @@ impl Call {
 
     /// The whole body.
     pub(crate) async fn read(&self, body: Body) -> Result<Bytes, Problem> {
-        read(&self.hub, body).await
+        let body = read(&self.hub, body).await?;
+        Ok(self.body.get_or_init(|| body).clone())
     }
 
-    /// Applies a command in the name of the caller.
+    /// What tells this call from another one, if its sender may send it again.
+    pub(crate) fn idempotency(&self) -> Result<Option<Idempotency>, Problem> {
+        let body = self.body.get().map(|body| &**body).unwrap_or_default();
+        self.idempotency_of(body, None)
+    }
+
+    /// What tells a row of this batch from another one, if the batch may be sent again.
+    pub(crate) fn idempotency_of_row(
+        &self,
+        row: usize,
+        body: &[u8],
+    ) -> Result<Option<Idempotency>, Problem> {
+        self.idempotency_of(body, Some(row))
+    }
+
+    fn idempotency_of(
+        &self,
+        body: &[u8],
+        row: Option<usize>,
+    ) -> Result<Option<Idempotency>, Problem> {
+        let key = idempotency::key(&self.headers).map_err(|NoKey| Problem::KeyInvalid)?;
+        let asked = Asked { method: &self.method, uri: &self.uri, body, row };
+        Ok(key.map(|key| self.hub.access().fingerprints().of(key, asked)))
+    }
+
+    /// Applies a command in the name of the caller, once if it came with an idempotency key.
     pub(crate) async fn apply(&self, command: Command, dry_run: bool) -> Result<Outcome, Problem> {
-        self.hub.apply(self.request(command, dry_run)).await
+        let idempotency = self.idempotency()?;
+        self.hub.apply(self.request(command, dry_run, idempotency)).await
     }
 
-    /// Applies commands in the name of the caller, in order; outcome `i` answers command `i`.
+    /// Applies commands in the name of the caller, in order, each once if it came with a key;
+    /// outcome `i` answers command `i`.
     pub(crate) async fn apply_rows(
         &self,
-        commands: Vec<Command>,
+        commands: Vec<(Command, Option<Idempotency>)>,
         lane: Lane,
         kept: Kept,
     ) -> Result<Vec<Outcome>, Problem> {
-        let requests = commands.into_iter().map(|command| self.request(command, false)).collect();
-        let batch = Batch::new(requests, lane).ok_or(Problem::Internal)?;
-        Ok(self.hub.store().apply(batch.keeping(kept)).await?)
+        let requests = commands.into_iter();
+        let requests = requests.map(|(command, key)| self.request(command, false, key)).collect();
+        self.hub.apply_rows(requests, lane, kept).await
     }
 
-    fn request(&self, command: Command, dry_run: bool) -> command::Request {
+    fn request(
+        &self,
+        command: Command,
+        dry_run: bool,
+        idempotency: Option<Idempotency>,
+    ) -> command::Request {
         let origin = Origin {
             app: self.caller.app.number,
             actor: None,
@@ -107,7 +145,7 @@ impl Call {
             at: self.now,
         };
         let tenant = self.tenant();
-        command::Request { tenant, origin, dry_run, idempotency: None, command }
+        command::Request { tenant, origin, dry_run, idempotency, command }
     }
 }
 

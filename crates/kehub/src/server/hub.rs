@@ -2,14 +2,15 @@
 
 use super::access::Access;
 use super::metrics::Metrics;
+use super::recall;
 use super::status::Readiness;
-use crate::api::duplicates::kept::Kept;
+use crate::api::duplicates::kept::KeptDuplicates;
 use crate::clock::Clock;
 use crate::server::problem::Problem;
 use kehub_core::command::Request;
 use kehub_core::limits;
 use kehub_core::outcome::{Outcome, Refusal};
-use kehub_store::{Batch, Store, StoreError};
+use kehub_store::{Batch, Kept, Lane, Store, StoreError};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -55,7 +56,7 @@ struct Inner {
     settings: Settings,
     metrics: Metrics,
     readiness: Readiness,
-    duplicates: Kept,
+    duplicates: KeptDuplicates,
     /// Whether the hub was asked to end.
     ending: watch::Sender<bool>,
 }
@@ -83,7 +84,7 @@ impl Hub {
             settings,
             metrics: Metrics::new(),
             readiness: Readiness::default(),
-            duplicates: Kept::default(),
+            duplicates: KeptDuplicates::default(),
             ending: watch::Sender::default(),
         })))
     }
@@ -132,7 +133,7 @@ impl Hub {
     }
 
     /// What was found lately.
-    pub(crate) fn duplicates(&self) -> &Kept {
+    pub(crate) fn duplicates(&self) -> &KeptDuplicates {
         &self.0.duplicates
     }
 
@@ -143,14 +144,37 @@ impl Hub {
         format!("{:08x}{number:08x}", ids.run).into()
     }
 
-    /// Applies one request. A refusal is an outcome; only trouble is an error.
+    /// Applies one request, or gives the answer that it got before under its key. A refusal is an
+    /// outcome; only trouble is an error.
     pub(crate) async fn apply(&self, request: Request) -> Result<Outcome, Problem> {
-        let outcomes = self.store().apply(Batch::one(request)).await?;
+        let outcomes = self.apply_rows(vec![request], Lane::Interactive, Kept::Each).await?;
         match outcomes.into_iter().next() {
             Some(Outcome::Refused(Refusal::TenantMissing)) => Err(Problem::TokenInvalid),
             Some(outcome) => Ok(outcome),
             None => Err(StoreError::Corrupt("a request got no outcome".into()).into()),
         }
+    }
+
+    /// Applies requests in order, as [`Hub::apply`]; outcome `i` answers request `i`.
+    pub(crate) async fn apply_rows(
+        &self,
+        requests: Vec<Request>,
+        lane: Lane,
+        kept: Kept,
+    ) -> Result<Vec<Outcome>, Problem> {
+        // An answer that is given again needs the words of the request.
+        let keyed = |request: &Request| {
+            request.idempotency.map(|_| (request.tenant, request.command.clone()))
+        };
+        let asked: Vec<_> = requests.iter().map(keyed).collect();
+        let batch = Batch::new(requests, lane).ok_or(Problem::Internal)?;
+        let mut outcomes = self.store().apply(batch.keeping(kept)).await?;
+        for (outcome, asked) in outcomes.iter_mut().zip(asked) {
+            if let (Outcome::Repeated(receipt), Some((tenant, command))) = (&*outcome, asked) {
+                *outcome = recall::outcome(self.store(), tenant, &command, receipt).await?;
+            }
+        }
+        Ok(outcomes)
     }
 }
 

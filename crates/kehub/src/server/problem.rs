@@ -41,6 +41,8 @@ pub(crate) enum Problem {
     BodyTooLarge,
     /// The body ended before it was complete.
     BodyBroken,
+    /// The header `Idempotency-Key` is there, and is no key.
+    KeyInvalid,
     /// Nothing was stored; the same request may be sent again (W40).
     NotApplied,
     /// It is not known whether it was stored (W40).
@@ -75,7 +77,7 @@ impl Problem {
             Problem::CustomerMerged { .. } => StatusCode::CONFLICT,
             Problem::MethodWrong => StatusCode::METHOD_NOT_ALLOWED,
             Problem::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Problem::BodyBroken => StatusCode::BAD_REQUEST,
+            Problem::BodyBroken | Problem::KeyInvalid => StatusCode::BAD_REQUEST,
             Problem::NotApplied | Problem::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
             Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -84,7 +86,7 @@ impl Problem {
     fn code(self) -> ErrorCode {
         ErrorCode::Number(match self {
             Problem::CredentialsWrong => return ErrorCode::Text("40004"),
-            Problem::BodyBroken => 40000,
+            Problem::BodyBroken | Problem::KeyInvalid => 40000,
             Problem::TokenInvalid => 40001,
             Problem::PermissionMissing | Problem::CustomerMissing => 40201,
             Problem::PathUnknown => 40400,
@@ -107,6 +109,7 @@ impl Problem {
             Problem::MethodWrong => "the path does not know this method",
             Problem::BodyTooLarge => "the body is too large",
             Problem::BodyBroken => "the body is not complete",
+            Problem::KeyInvalid => "an idempotency key has 1 to 255 visible ASCII characters",
             Problem::NotApplied => "the hub is busy: nothing was stored, send it again",
             Problem::OutcomeUnknown => {
                 "it is not known whether it was stored: look before sending it again"
@@ -130,6 +133,7 @@ impl IntoResponse for Problem {
             | Problem::MethodWrong
             | Problem::BodyTooLarge
             | Problem::BodyBroken
+            | Problem::KeyInvalid
             | Problem::NotApplied
             | Problem::OutcomeUnknown
             | Problem::Internal => None,

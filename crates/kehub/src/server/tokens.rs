@@ -41,13 +41,7 @@ impl std::fmt::Debug for Signer {
 
 impl Signer {
     pub(crate) fn new(key: &[u8; 32]) -> Signer {
-        // A key shorter than a block is filled up with zeros (RFC 2104).
-        let mut block = [0; 64];
-        let (used, _) = block.split_at_mut(key.len());
-        used.copy_from_slice(key);
-        let mut mac = Hmac::new(&block.into());
-        mac.update(DOMAIN);
-        Signer(mac)
+        Signer(keyed(key, DOMAIN))
     }
 
     /// A token for the app, issued now; `None` after the year 2057 or for an app beyond 2^24.
@@ -81,6 +75,17 @@ impl Signer {
         let (code, _) = whole.split_first_chunk().unwrap_or((&[0; CODE_BYTES], &[]));
         *code
     }
+}
+
+/// Codes under a key of the store, for one use of it.
+pub(super) fn keyed(key: &[u8; 32], domain: &[u8]) -> Hmac<Sha256> {
+    // A key shorter than a block is filled up with zeros (RFC 2104).
+    let mut block = [0; 64];
+    let (used, _) = block.split_at_mut(key.len());
+    used.copy_from_slice(key);
+    let mut mac = Hmac::new(&block.into());
+    mac.update(domain);
+    mac
 }
 
 impl Claimed {

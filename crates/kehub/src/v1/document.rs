@@ -3,6 +3,7 @@
 
 use super::examples;
 use super::schemas::{schema, with};
+use crate::api::describe::idempotency_key;
 use serde_json::{Map, Value, json};
 
 /// What is to be told about the operation of this name; `None` if there is none.
@@ -186,10 +187,14 @@ fn customer_put() -> Value {
 fn customer_delete() -> Value {
     let merged = error(40901, "customer 2 was merged into customer 1: nothing was deleted");
     json!({
-        "parameters": [id(), dry_run()],
+        "parameters": [id(), dry_run(), idempotency_key()],
         "responses": responses([
             ("204", json!({ "description": "The customer is gone" })),
-            ok("The token may not do this", &["Error"], &[token_invalid(), permission_missing()]),
+            ok(
+                "The token may not do this, or the key does not fit",
+                &["FieldErrors", "Error"],
+                &[token_invalid(), permission_missing()],
+            ),
             answer("409", "The id was merged away", &["Error"], &[("merged", merged)]),
         ], &[Common::Missing, Common::Busy]),
     })
@@ -229,7 +234,7 @@ fn identity_attach() -> Value {
     let answer = ok("The identity", &["Identity", "FieldErrors", "Error"], &examples);
     let not_json = "Request data is not JSON: EOF while parsing a value at line 1 column 0";
     json!({
-        "parameters": [dry_run(), resolution()],
+        "parameters": [dry_run(), resolution(), idempotency_key()],
         "requestBody": body("AttachInput", &sent),
         "responses": responses([answer], &[Common::Body(not_json), Common::TooLarge, Common::Busy]),
     })
@@ -399,7 +404,7 @@ fn resolution() -> Value {
 
 fn extras() -> Vec<Value> {
     let on_conflict = "`merge`, `keep` or `reject`, instead of the tenant's setting";
-    vec![dry_run(), query("onConflict", on_conflict, "keep"), resolution()]
+    vec![dry_run(), query("onConflict", on_conflict, "keep"), resolution(), idempotency_key()]
 }
 
 fn filters() -> Vec<Value> {

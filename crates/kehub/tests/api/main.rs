@@ -12,6 +12,7 @@ mod changes;
 mod customers;
 mod duplicates;
 mod hub;
+mod idempotency;
 mod list;
 mod policy;
 mod problems;

@@ -15,6 +15,7 @@ mod customers;
 mod extras;
 mod faults;
 mod hub;
+mod idempotency;
 mod identities;
 mod list;
 mod logs;

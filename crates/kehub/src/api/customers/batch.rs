@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::response::Response;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use kehub_core::command::{Command, IdentitySent, Upsert};
+use kehub_core::command::{Command, Idempotency, IdentitySent, Upsert};
 use kehub_core::directory::Permission;
 use kehub_core::limits::BATCH_MAX;
 use kehub_core::outcome::Outcome;
@@ -25,8 +25,8 @@ const CHUNK_ROWS: usize = 250;
 /// Rows of a batch that is served like a single request.
 const INTERACTIVE_ROWS_MAX: usize = 50;
 
-/// A row as it was read, or why it could not be.
-type Row = Result<Upsert, Problem>;
+/// A row as it was read, with what tells it from others, or why it could not be read.
+type Row = Result<(Upsert, Option<Idempotency>), Problem>;
 
 /// Upsert many customers
 ///
@@ -74,7 +74,10 @@ async fn rows(call: &Call, body: Body, rows_max: usize) -> Result<Vec<Row>, Prob
         rows.push(if row.len() > settings.body_bytes_max {
             Err(Problem::new(Code::BodyTooLarge, "the row alone is larger than a body may be"))
         } else {
-            json_of(row).and_then(|json| upsert::read(call, &json))
+            // A key stands for the whole batch, and for each row with its place.
+            let key = call.idempotency_of_row(rows.len(), row)?;
+            let upsert = json_of(row).and_then(|json| upsert::read(call, &json));
+            upsert.map(|upsert| (upsert, key))
         });
         Ok(())
     };
@@ -147,10 +150,13 @@ impl Batch<'_> {
     async fn apply(&mut self, rows: Vec<Row>, is_bulk: bool, kept: Kept) -> Option<Problem> {
         let reads = self.call.reads();
         // What is answered in the sender's own words must outlive the command.
-        let own = |upsert: &Upsert| (!reads).then(|| upsert.identities.clone());
+        let own = |(upsert, _): &(Upsert, _)| (!reads).then(|| upsert.identities.clone());
         let sent: Vec<Result<Option<Vec<IdentitySent>>, Problem>> =
             rows.iter().map(|row| row.as_ref().map(own).map_err(Problem::clone)).collect();
-        let commands: Vec<Command> = rows.into_iter().flatten().map(Command::Upsert).collect();
+        // What is only tried looks at no key.
+        let key = |key: Option<Idempotency>| key.filter(|_| kept != Kept::Nothing);
+        let rows = rows.into_iter().flatten();
+        let commands = rows.map(|(upsert, own)| (Command::Upsert(upsert), key(own))).collect();
         let outcomes = self.outcomes(commands, is_bulk, kept).await;
         let trouble = outcomes.as_ref().err().cloned();
         let outcomes = outcomes.unwrap_or_default();
@@ -179,7 +185,7 @@ impl Batch<'_> {
 
     async fn outcomes(
         &self,
-        commands: Vec<Command>,
+        commands: Vec<(Command, Option<Idempotency>)>,
         is_bulk: bool,
         kept: Kept,
     ) -> Result<Vec<Outcome>, Problem> {

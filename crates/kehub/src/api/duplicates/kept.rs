@@ -26,13 +26,13 @@ impl Computed {
 
 /// What was found lately, by tenant.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct KeptDuplicates {
     by_tenant: Mutex<HashMap<TenantId, Arc<Computed>>>,
     /// Held by whoever looks: one look at a time leaves the store to all others.
     looking: tokio::sync::Mutex<()>,
 }
 
-impl Kept {
+impl KeptDuplicates {
     fn by_tenant(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<Computed>>> {
         self.by_tenant.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,6 +2,7 @@
 
 use super::upsert::{answered, refusal, resolved, sent_object, unexpected};
 use crate::server::Call;
+use crate::server::idempotency;
 use crate::server::problem::{Problem, json};
 use crate::v1::problem::{Form, Refused};
 use crate::v1::wire::answer::Answer;
@@ -62,7 +63,13 @@ pub(crate) async fn customer_put(call: Call, body: Body) -> Result<Response, Ref
 pub(crate) async fn customer_delete(call: Call) -> Result<Response, Refused> {
     call.require(Permission::CustomersDelete)?;
     let customer = call.customer()?;
-    let extras = Extras::read(call.query(), call.headers(), &mut Vec::new());
+    let mut problems = Vec::new();
+    let extras = Extras::read(call.query(), call.headers(), &mut problems);
+    // What to do on a conflict has no meaning here, and never had a say.
+    problems.retain(|problem| problem.field_name == idempotency::HEADER);
+    if !problems.is_empty() {
+        return Err(Refused::fields(Form::Listed, problems));
+    }
     #[expect(clippy::wildcard_enum_match_arm, reason = "no other outcome is one of such a command")]
     match call.apply(Command::Delete(customer), extras.dry_run).await? {
         Outcome::Deleted(_) => Ok(StatusCode::NO_CONTENT.into_response()),

@@ -1,6 +1,7 @@
 //! `POST /v1/customerandidentities` and `POST /v1/customers`.
 
 use crate::server::Call;
+use crate::server::idempotency;
 use crate::server::problem::{Problem, json};
 use crate::v1::problem::{FieldError, FieldErrors, Form, Refused};
 use crate::v1::wire::answer::{Answer, View};
@@ -186,7 +187,7 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
         }
         Refusal::KeyReused => {
             let message = "the key came with another request before";
-            Refused::fields(form, vec![FieldError::new("Idempotency-Key", message)])
+            Refused::fields(form, vec![FieldError::new(idempotency::HEADER, message)])
         }
         Refusal::TenantMissing
         | Refusal::TenantExists(_)

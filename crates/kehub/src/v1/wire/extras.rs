@@ -1,5 +1,6 @@
 //! What callers may ask for beside the v1 wire: it changes no shape unless it is asked for (W39).
 
+use crate::server::idempotency;
 use crate::v1::problem::FieldError;
 use crate::wire::query::Query;
 use axum::http::HeaderMap;
@@ -17,7 +18,7 @@ pub(crate) struct Extras {
 }
 
 impl Extras {
-    /// Reads parameters and the header `Prefer`.
+    /// Reads parameters and the header `Prefer`; tells if the header `Idempotency-Key` is no key.
     pub(crate) fn read(
         query: Query<'_>,
         headers: &HeaderMap,
@@ -33,6 +34,10 @@ impl Extras {
             }
             choice
         });
+        if idempotency::key(headers).is_err() {
+            let message = format!("expected {}, once, found other text", idempotency::EXPECTED);
+            problems.push(FieldError::new(idempotency::HEADER, message));
+        }
         let resolution = is_on("resolution") || prefers_resolution(headers);
         Extras { dry_run: is_on("dryrun"), on_conflict, resolution }
     }

@@ -1,0 +1,91 @@
+//! The header `Idempotency-Key`: a write that is sent again is not done again, and gets the same
+//! answer.
+
+use crate::hub::{Actor, Answer, TestHub, on_both_engines, request};
+use axum::http::HeaderValue;
+use kehub_store::Fault;
+use serde_json::{Value, json};
+
+on_both_engines! {
+    a_write_gets_the_same_answer_again,
+    another_body_under_the_key_is_422,
+    what_is_no_key_is_400,
+    an_unknown_outcome_is_settled_by_asking_again,
+    the_rows_of_a_batch_are_done_once,
+}
+
+async fn send(actor: &Actor, key: &str, method: &str, path: &str, body: &Value) -> Answer {
+    let mut request = request(method, path, body.to_string());
+    request.headers_mut().insert("idempotency-key", HeaderValue::from_str(key).unwrap());
+    actor.ask_with(path, request).await
+}
+
+fn wang() -> Value {
+    json!({ "customer": { "name": "Wang", "mobile": "13800000001" }, "identities": [
+        { "type": "member", "value": "1", "name": "card" },
+    ] })
+}
+
+async fn a_write_gets_the_same_answer_again(hub: TestHub) {
+    let patch = json!({ "customer": { "name": "Li", "unset": ["mobile"] } });
+    let calls = [("POST", "/api/customers", wang()), ("PATCH", "/api/customers/1", patch)];
+    for actor in [&hub.writer, &hub.phone] {
+        let mut first = Vec::new();
+        for (method, path, body) in &calls {
+            first.push(send(actor, method, method, path, body).await);
+            hub.writer.upsert(&["member:1"], json!({ "city": "Beijing" })).await.was(200);
+            hub.clock.advance_seconds(1);
+        }
+        for ((method, path, body), first) in calls.iter().zip(first) {
+            let again = send(actor, method, method, path, body).await;
+            assert_eq!((again.status, &again.text), (first.status, &first.text), "{method}");
+        }
+    }
+}
+
+async fn another_body_under_the_key_is_422(hub: TestHub) {
+    send(&hub.writer, "k", "POST", "/api/customers", &wang()).await.was(201);
+    let other = json!({ "customer": { "name": "Li" } });
+    let refused = send(&hub.writer, "k", "POST", "/api/customers", &other).await;
+    assert_eq!(refused.refused(422, "idempotencyKeyReused")["retry"], "never");
+    let refused = send(&hub.writer, "k", "PATCH", "/api/customers/1", &other).await;
+    refused.refused(422, "idempotencyKeyReused");
+    assert_eq!(hub.reader.get("/api/customers/1").await.was(200)["name"], "Wang");
+}
+
+async fn what_is_no_key_is_400(hub: TestHub) {
+    for key in ["", "a b", &"k".repeat(256)] {
+        let refused = send(&hub.writer, key, "POST", "/api/customers", &wang()).await;
+        refused.refused(400, "idempotencyKeyInvalid");
+    }
+    hub.reader.get("/api/customers/1").await.refused(404, "customerNotFound");
+}
+
+async fn an_unknown_outcome_is_settled_by_asking_again(hub: TestHub) {
+    let body = json!({ "customer": { "name": "Wang" } });
+    hub.store.plan([Fault::After]);
+    let unknown = send(&hub.writer, "k", "POST", "/api/customers", &body).await;
+    assert_eq!(unknown.refused(503, "outcomeUnknown")["retry"], "sameKey");
+    let again = send(&hub.writer, "k", "POST", "/api/customers", &body).await.was(201);
+    assert_eq!(again["customer"]["id"], 1);
+    hub.reader.get("/api/customers/2").await.refused(404, "customerNotFound");
+}
+
+async fn the_rows_of_a_batch_are_done_once(hub: TestHub) {
+    let row = |name: &str| json!({ "customer": { "name": name } });
+    let path = "/api/customers/batch";
+    let rows = json!([row("Wang"), row("Wang"), row("Li")]);
+    let dry = send(&hub.writer, "k", "POST", &format!("{path}?dryRun=1"), &rows).await;
+    assert_eq!(dry.was(200)["items"].as_array().unwrap().len(), 3);
+    let first = send(&hub.writer, "k", "POST", path, &rows).await;
+    hub.store.plan([Fault::After]);
+    let more = json!([row("Wang"), row("Wang"), row("Li"), row("Zhao")]);
+    send(&hub.writer, "k", "POST", path, &more).await.refused(503, "batchInterrupted");
+    // What was done is done, and what was not comes now.
+    let again = send(&hub.writer, "k", "POST", path, &more).await.was(200);
+    let (first, again) = (first.was(200), again["items"].as_array().unwrap().clone());
+    assert_eq!(first["items"].as_array().unwrap()[..], again[..3]);
+    assert_eq!(again.len(), 4);
+    hub.reader.get("/api/customers/4").await.was(200);
+    hub.reader.get("/api/customers/5").await.refused(404, "customerNotFound");
+}
