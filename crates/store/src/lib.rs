@@ -10,11 +10,13 @@
 
 mod impact;
 mod memory;
+mod report;
 mod sqlite;
 mod unreliable;
 
 pub use impact::impact;
 pub use memory::MemoryStore;
+pub use report::{Finding, Progress, Rebuilt, Report, Silent};
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 pub use unreliable::{Fault, UnreliableStore};
 
@@ -211,6 +213,11 @@ pub trait Store: fmt::Debug + Send + Sync {
         &self,
         tenant: Option<TenantId>,
     ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError>;
+
+    /// Whether what is kept keeps its promises and is what the journal makes of it, as of one
+    /// moment; of one tenant, or of the whole store. Reads only. It holds what the journal makes of
+    /// a tenant in memory.
+    async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError>;
 
     /// All tenants and apps, and the key that tokens are signed with.
     async fn directory(&self) -> Result<Directory, StoreError>;

@@ -3,7 +3,8 @@
 
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, OwnedIdentity, Page, PageRequest,
-    QuarantinedIdentity, SidedConflict, Start, Store, StoreError, TypedIdentity, WholeCustomer,
+    QuarantinedIdentity, Report, SidedConflict, Start, Store, StoreError, TypedIdentity,
+    WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
@@ -12,7 +13,7 @@ use kehub_core::customer::{Customer, State as CustomerState};
 use kehub_core::decide::{decide_batch, decide_on_trial, decide_together};
 use kehub_core::directory::Directory;
 use kehub_core::duplicates::{Duplicates, Finder, Suspect, Traits};
-use kehub_core::facts::{Facts, Snapshot, TenantFacts};
+use kehub_core::facts::{Facts, Retelling, Retold, Snapshot, TenantFacts};
 use kehub_core::feed;
 use kehub_core::filter::{Condition, Filter};
 use kehub_core::history::Past;
@@ -386,6 +387,17 @@ impl Store for MemoryStore {
         Ok(theirs.map(|(key, webhook)| (*key, webhook.clone())).collect())
     }
 
+    async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {
+        let state = self.open_state()?;
+        let mut report = Report::default();
+        let wanted = |tenant: &TenantId| only.is_none_or(|only| *tenant == only);
+        for (_, facts) in state.facts.tenants.iter().filter(|(tenant, _)| wanted(tenant)) {
+            let journal = facts.entries().map(|entry| Entry::clone(entry));
+            check(facts, journal, &mut report);
+        }
+        Ok(report)
+    }
+
     async fn directory(&self) -> Result<Directory, StoreError> {
         Ok(self.open_state()?.facts.directory.clone())
     }
@@ -442,6 +454,31 @@ fn with_survivors(filter: &Filter, facts: &TenantFacts) -> Filter {
         }
     }
     filter
+}
+
+/// Whether facts are what a journal makes of them.
+fn check(facts: &TenantFacts, journal: impl Iterator<Item = Entry>, report: &mut Report) {
+    let found = facts.snapshot();
+    let mut retelling = Retelling::new(facts.tenant(), facts.policy(), &found.identities);
+    for entry in journal {
+        retelling.tell(entry);
+    }
+    let Retold { facts: expected, problems, without_row } = retelling.end();
+    let tenant = Some(facts.tenant());
+    for text in problems {
+        report.find(tenant, text);
+    }
+    for number in without_row {
+        report.find(tenant, format!("identity {number} has no row"));
+    }
+    if expected.snapshot() != found || expected.policy() != facts.policy() {
+        report.find(tenant, "what is kept is not what the journal says");
+    }
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    report.tenants += 1;
+    report.customers += count(found.customers.len());
+    report.identities += count(found.identities.len());
+    report.entries += u64::try_from(expected.counters().seq.0).unwrap_or_default();
 }
 
 fn duplicates(facts: &TenantFacts, live: &[&Customer]) -> Duplicates {

@@ -3,7 +3,7 @@
 
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest,
-    QuarantinedIdentity, SidedConflict, Store, StoreError, TypedIdentity, WholeCustomer,
+    QuarantinedIdentity, Report, SidedConflict, Store, StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::customer::Customer;
@@ -280,6 +280,11 @@ impl Store for UnreliableStore {
     ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.webhooks(tenant).await)
+    }
+
+    async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.check(only).await)
     }
 
     async fn directory(&self) -> Result<Directory, StoreError> {

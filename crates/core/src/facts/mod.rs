@@ -8,12 +8,14 @@ mod audit;
 mod combine;
 mod needs;
 mod record;
+mod retelling;
 mod undo;
 
 pub use audit::Snapshot;
 pub use combine::combine;
 pub(crate) use combine::{contact_of, reachable, same_contact};
 pub use needs::Needs;
+pub use retelling::{Retelling, Retold};
 
 use crate::attribute::Attribute;
 use crate::canonical;
@@ -327,6 +329,11 @@ impl TenantFacts {
     /// The fold of one home of a merged customer.
     pub fn home(&self, home: CustomerId) -> Option<&Fold> {
         self.homes.get(&home)
+    }
+
+    /// The folds of the homes of merged customers, by home.
+    pub fn homes(&self) -> impl Iterator<Item = (CustomerId, &Fold)> {
+        self.homes.iter().map(|(home, fold)| (*home, fold))
     }
 
     /// A merge, undone ones included.

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to people")]
 
 mod app;
+mod care;
 mod serve;
 mod store;
 mod tenant;
@@ -44,6 +45,15 @@ enum Command {
     /// Manage tenants: customers of one are invisible to all others
     #[command(subcommand)]
     Tenant(tenant::Command),
+    /// Look whether the store keeps its promises and is what its journal says, beside a running hub
+    ///
+    /// Reads only, as of one moment, and ends with 1 if something is wrong. What the journal makes
+    /// of one tenant is held in memory. Until it ends, a busy hub's write-ahead log grows.
+    Check(care::Options),
+    /// Make the rows of the store anew from its journal, where they are not what it says
+    ///
+    /// No hub may be running. One transaction; afterwards everything is checked.
+    Rebuild(care::Options),
     /// Print the description of the API
     Openapi,
 }
@@ -67,6 +77,8 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::App(command) => single()?.block_on(app::run(&cli.store, command)),
         Command::Tenant(command) => single()?.block_on(tenant::run(&cli.store, command)),
+        Command::Check(options) => care::check(&cli.store, &options),
+        Command::Rebuild(options) => care::rebuild(&cli.store, &options),
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(crate::server::openapi())?);
             Ok(())

@@ -34,6 +34,12 @@ const READING: &str = "
     PRAGMA mmap_size = 1073741824;
     PRAGMA temp_store = MEMORY;";
 
+const ALONE: &str = "
+    PRAGMA synchronous = FULL;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA locking_mode = EXCLUSIVE;
+    BEGIN EXCLUSIVE;";
+
 /// A connection that writes, to a file that may be new.
 pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
     make_private(path)?;
@@ -133,6 +139,32 @@ fn reading(path: &Path) -> Result<Connection, Trouble> {
     set_up(&conn)?;
     conn.execute_batch(READING)?;
     Ok(conn)
+}
+
+/// A connection that can do nothing but read, to a file that is there, and leaves it as it is.
+pub(super) fn looking(path: &Path) -> Result<Connection, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    set_up(&conn)?;
+    conn.execute_batch(READING)?;
+    Ok(conn)
+}
+
+/// A connection that has the file to itself, in a transaction that nobody else can see or enter.
+pub(super) fn alone(path: &Path) -> Result<Connection, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    set_up(&conn)?;
+    conn.busy_timeout(Duration::ZERO)?;
+    // With the log in use, every connection holds a lock on the file for as long as it is open.
+    match conn.execute_batch(ALONE).map_err(Trouble::from) {
+        Err(trouble) if trouble.is_busy() => Err(Trouble::broken(
+            "another process has the file open: end it first, so that it does not write what it \
+             has read before",
+        )),
+        Err(trouble) => Err(trouble),
+        Ok(()) => Ok(conn),
+    }
 }
 
 fn set_up(conn: &Connection) -> Result<(), Trouble> {

@@ -48,6 +48,11 @@ const IDENTITY_OF_VALUE: &str =
     concat!("SELECT ", identity_columns!(), " FROM identity WHERE type = ?1 AND value = ?2");
 const IDENTITY: &str = concat!("SELECT ", identity_columns!(), " FROM identity WHERE key = ?1");
 const TYPE_USED: &str = "SELECT 1 FROM identity WHERE type = ?1 LIMIT 1";
+const IDENTITIES: &str = concat!(
+    "SELECT ",
+    identity_columns!(),
+    " FROM identity WHERE key BETWEEN ?1 AND ?2 ORDER BY key"
+);
 const IDENTITIES_OF_HOME: &str =
     concat!("SELECT ", identity_columns!(), " FROM identity WHERE home = ?1 ORDER BY key");
 const MERGES_OF_HOME: &str = concat!(
@@ -238,6 +243,31 @@ pub(super) fn types(conn: &Connection, tenant: TenantId) -> Result<Vec<IdentityT
             settings: codec::settings(settings.as_deref())?,
         })
     })
+}
+
+/// The tenant of this name, if one is named.
+pub(super) fn tenant_named(
+    conn: &Connection,
+    name: Option<&str>,
+) -> Result<Option<TenantId>, Trouble> {
+    let Some(name) = name else { return Ok(None) };
+    let tenants = rows::all(conn, TENANTS, (), tenant)?;
+    let found = tenants.iter().find(|tenant| &*tenant.name == name);
+    let missing = || Trouble::broken(format!("there is no tenant `{name}`"));
+    found.map(|tenant| Some(tenant.id)).ok_or_else(missing)
+}
+
+/// The last numbers that a tenant has given out, as its row notes them.
+pub(super) fn noted(conn: &Connection, tenant: TenantId) -> Result<Counters, Trouble> {
+    let found = rows::first(conn, TENANT, [tenant.0], |row| Ok(counters(row)?))?;
+    Ok(found.unwrap_or_default())
+}
+
+/// All identities of a tenant that can be read, by number.
+pub(super) fn identities(conn: &Connection, tenant: TenantId) -> Result<Vec<Identity>, Trouble> {
+    let found =
+        rows::all(conn, IDENTITIES, codec::key_range(tenant), |row| Ok(rows::identity(row).ok()))?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// A policy that knows these types.

@@ -9,8 +9,10 @@
 //! writes those. [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the
 //! tables, [`connection`] opens the file.
 
+mod check;
 mod checkpoint;
 mod codec;
+mod compare;
 mod connection;
 mod duplicates;
 #[cfg(test)]
@@ -22,6 +24,7 @@ mod past;
 mod plans;
 mod policy;
 mod query;
+mod rebuild;
 mod render;
 mod review;
 mod rows;
@@ -33,7 +36,8 @@ mod writer;
 
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, OwnedIdentity, Page, PageRequest,
-    QuarantinedIdentity, SidedConflict, Store, StoreError, TypedIdentity, WholeCustomer,
+    Progress, QuarantinedIdentity, Rebuilt, Report, SidedConflict, Silent, Store, StoreError,
+    TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
@@ -83,12 +87,18 @@ impl Default for SqliteOptions {
     }
 }
 
-/// Why a file could not be opened.
+/// Why a file could not be opened, or looked at.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot open `{path}`: {cause}")]
+#[error("cannot use `{path}`: {cause}")]
 pub struct OpenError {
     path: String,
     cause: String,
+}
+
+impl OpenError {
+    fn of(path: &Path, cause: &Trouble) -> OpenError {
+        OpenError { path: path.display().to_string(), cause: cause.to_string() }
+    }
 }
 
 /// Keeps everything in one SQLite file. A commit is durable when it is answered.
@@ -126,11 +136,38 @@ impl SqliteStore {
             let checkpointer = Checkpointer::start(path, options.wal_pages, log)?;
             Ok(Inner { path: path.to_owned(), writer, readers, checkpointer })
         };
-        let inner = open().map_err(|cause: Trouble| OpenError {
-            path: path.display().to_string(),
-            cause: cause.to_string(),
-        })?;
+        let inner = open().map_err(|cause: Trouble| OpenError::of(path, &cause))?;
         Ok(SqliteStore { inner: Arc::new(inner) })
+    }
+
+    /// Looks at a file beside whoever uses it, changing nothing, as of one moment: as
+    /// [`Store::check`], of the tenant of this name or of the whole file.
+    pub fn check(
+        path: impl AsRef<Path>,
+        only: Option<&str>,
+        progress: &dyn Progress,
+    ) -> Result<Report, OpenError> {
+        let path = path.as_ref();
+        let look = || {
+            let mut conn = connection::looking(path)?;
+            let tx = conn.transaction()?;
+            schema::check_current(&tx)?;
+            let only = load::tenant_named(&tx, only)?;
+            check::check(&tx, only, progress)
+        };
+        look().map_err(|cause| OpenError::of(path, &cause))
+    }
+
+    /// Makes the rows of a file anew from its journal, where they are not what it says, in one
+    /// transaction. Nobody else may have the file open. What a journal does not hold stays: texts
+    /// of identities, tenants, apps, webhooks.
+    pub fn rebuild(
+        path: impl AsRef<Path>,
+        only: Option<&str>,
+        progress: &dyn Progress,
+    ) -> Result<Rebuilt, OpenError> {
+        let path = path.as_ref();
+        rebuild::rebuild(path, only, progress).map_err(|cause| OpenError::of(path, &cause))
     }
 
     /// Runs a read beside the writer, off the async threads.
@@ -355,6 +392,10 @@ impl Store for SqliteStore {
         tenant: Option<TenantId>,
     ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError> {
         self.read(move |conn| webhooks::all(conn, tenant)).await
+    }
+
+    async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {
+        self.read(move |conn| check::check(conn, only, &Silent)).await
     }
 
     async fn directory(&self) -> Result<Directory, StoreError> {

@@ -43,6 +43,48 @@ pub(super) fn check_ours(conn: &Connection) -> Result<(), Trouble> {
     Err(Trouble::broken("it is the database of another program"))
 }
 
+/// Refuses a file that is not exactly of this schema; changes nothing.
+pub(super) fn check_current(conn: &Connection) -> Result<(), Trouble> {
+    check_ours(conn)?;
+    let newest: i64 = conn.query_row(MIGRATION_NEWEST, (), |row| row.get(0))?;
+    check_not_newer(newest)?;
+    for (number, sql) in MIGRATIONS {
+        if applied(conn, *number, sql)?.is_none() {
+            return Err(Trouble::broken(
+                "the file was written by an older Kehub: `kehub serve` brings it up to date",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a file of a later Kehub.
+fn check_not_newer(newest: i64) -> Result<(), Trouble> {
+    let known = MIGRATIONS.last().map_or(0, |(number, _)| *number);
+    if newest > known {
+        return Err(Trouble::broken(format!(
+            "the file was written by a newer Kehub: its schema is {newest}, this one knows {known}"
+        )));
+    }
+    Ok(())
+}
+
+/// The checksum under which a migration was applied, if it was; refuses another one.
+fn applied(conn: &Connection, number: i64, sql: &str) -> Result<Option<String>, Trouble> {
+    let applied: Option<String> =
+        conn.query_row(MIGRATION_APPLIED, [number], |row| row.get(0)).optional()?;
+    if applied.as_ref().is_some_and(|applied| *applied != checksum(sql)) {
+        return Err(Trouble::broken(format!(
+            "migration {number} of the file is not the one this Kehub knows"
+        )));
+    }
+    Ok(applied)
+}
+
+fn checksum(sql: &str) -> String {
+    hex::encode(Sha256::digest(sql.as_bytes()))
+}
+
 /// Brings the tables up to date.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), Trouble> {
     // Two processes that open one new file at once take turns here.
@@ -50,27 +92,11 @@ pub(super) fn migrate(conn: &mut Connection) -> Result<(), Trouble> {
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.execute_batch(MIGRATIONS_TABLE)?;
     let newest: i64 = tx.query_row(MIGRATION_NEWEST, (), |row| row.get(0))?;
-    let known = MIGRATIONS.last().map_or(0, |(number, _)| *number);
-    if newest > known {
-        return Err(Trouble::broken(format!(
-            "the file was written by a newer Kehub: its schema is {newest}, this one knows {known}"
-        )));
-    }
+    check_not_newer(newest)?;
     for (number, sql) in MIGRATIONS {
-        let checksum = hex::encode(Sha256::digest(sql.as_bytes()));
-        let applied: Option<String> =
-            tx.query_row(MIGRATION_APPLIED, [number], |row| row.get(0)).optional()?;
-        match applied {
-            Some(applied) if applied == checksum => (),
-            Some(_) => {
-                return Err(Trouble::broken(format!(
-                    "migration {number} of the file is not the one this Kehub knows"
-                )));
-            }
-            None => {
-                tx.execute_batch(sql)?;
-                tx.execute(MIGRATION_INSERT, (number, checksum))?;
-            }
+        if applied(&tx, *number, sql)?.is_none() {
+            tx.execute_batch(sql)?;
+            tx.execute(MIGRATION_INSERT, (number, checksum(sql)))?;
         }
     }
     let mut token_key = [0_u8; 32];

@@ -172,6 +172,16 @@ pub(super) fn changes(
     Ok(())
 }
 
+/// Writes rows of one tenant that were removed, or are not as the facts have them.
+pub(super) fn anew(
+    conn: &Connection,
+    facts: &TenantFacts,
+    dirty: &Dirty,
+    before: &TenantBefore,
+) -> Result<(), Trouble> {
+    TenantWriter { conn, tenant: facts.tenant(), facts, before }.write(dirty)
+}
+
 /// Writes the tenants and apps that are new or different.
 fn directory(conn: &Connection, now: &Directory, before: &Directory) -> Result<(), Trouble> {
     for tenant in now.tenants.iter().filter(|tenant| !before.tenants.contains(tenant)) {
@@ -303,7 +313,7 @@ impl TenantWriter<'_> {
     fn customer(&self, customer: &Customer) -> Result<i64, Trouble> {
         let key = self.key(customer.id.0)?;
         let columns = codec::fold_columns(&customer.fold)?;
-        let now = self.indexed(customer, columns.source, columns.stage)?;
+        let now = indexed(self.tenant, customer)?;
         let rev = i64::try_from(customer.rev).map_err(Trouble::broken)?;
         let (homes, head) = (customer.homes, customer.head.0);
         let (fields, cells) = (columns.fields, columns.cells);
@@ -339,32 +349,6 @@ impl TenantWriter<'_> {
         sql.push_str(" WHERE key = ?1");
         self.conn.prepare_cached(&sql)?.execute(&*values)?;
         Ok(i64::from(now.live.is_some()) - i64::from(before.live.is_some()))
-    }
-
-    fn indexed(
-        &self,
-        customer: &Customer,
-        source: Option<Box<str>>,
-        stage: Option<Box<str>>,
-    ) -> Result<Indexed, Trouble> {
-        let is_live = customer.state == State::Live;
-        let survivor = match customer.state {
-            State::MergedInto(survivor) => Some(self.key(survivor.0)?),
-            State::Live | State::Deleted | State::Erased => None,
-        };
-        let match_key = |attribute, canonical: fn(&str) -> String| {
-            let shown = customer.fold.text(attribute).filter(|_| is_live)?;
-            Some(canonical(shown).into())
-        };
-        Ok(Indexed {
-            live: is_live.then(|| i64::from(self.tenant.0)),
-            survivor,
-            updated_at: customer.updated_at,
-            source,
-            stage,
-            mobile_key: match_key(Attribute::Mobile, canonical::mobile),
-            email_key: match_key(Attribute::Email, canonical::email),
-        })
     }
 
     fn home(&self, home: CustomerId, fold: Option<&Fold>) -> Result<(), Trouble> {
@@ -469,6 +453,29 @@ impl TenantWriter<'_> {
         ))?;
         Ok(())
     }
+}
+
+/// What of a customer row stands in an index.
+pub(super) fn indexed(tenant: TenantId, customer: &Customer) -> Result<Indexed, Trouble> {
+    let text = |attribute| customer.fold.text(attribute).map(Box::from);
+    let is_live = customer.state == State::Live;
+    let survivor = match customer.state {
+        State::MergedInto(survivor) => Some(codec::own_key(tenant, survivor.0)?),
+        State::Live | State::Deleted | State::Erased => None,
+    };
+    let match_key = |attribute, canonical: fn(&str) -> String| {
+        let shown = customer.fold.text(attribute).filter(|_| is_live)?;
+        Some(canonical(shown).into())
+    };
+    Ok(Indexed {
+        live: is_live.then(|| i64::from(tenant.0)),
+        survivor,
+        updated_at: customer.updated_at,
+        source: text(Attribute::Source),
+        stage: text(Attribute::Stage),
+        mobile_key: match_key(Attribute::Mobile, canonical::mobile),
+        email_key: match_key(Attribute::Email, canonical::email),
+    })
 }
 
 impl Indexed {

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod care;
 mod duplicates;
 mod feed;
 mod filters;
@@ -98,6 +99,9 @@ contract! {
         a_mistyped_identity_is_suggested,
         merged_and_deleted_customers_are_nobodys_duplicates,
         a_hotline_is_one_crowd_and_no_pairs,
+    },
+    care::{
+        a_store_in_use_is_sound,
     },
     groups::{
         equal_first_upserts_at_once_create_one_customer,

@@ -191,6 +191,9 @@ async fn told(groups: &Groups) {
         let found = engine.batch(requests(&engine)).await;
         assert_eq!(expected, found);
     }
+    for rig in [&model, &engine] {
+        assert_eq!(rig.store.check(None).await.unwrap().findings, []);
+    }
     let duplicates = model.store.duplicates(TENANT).await.unwrap();
     assert_eq!(engine.store.duplicates(TENANT).await.unwrap(), duplicates);
     let expected = model.store.snapshot(TENANT).await.unwrap();

@@ -1,0 +1,86 @@
+//! What a look at the whole store finds.
+
+use kehub_core::TenantId;
+use std::fmt;
+
+/// Something that is not as it must be. It names ids and tables, and never content.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// Whose data it is about; `None` for the store as a whole.
+    pub tenant: Option<TenantId>,
+    /// What is wrong.
+    pub text: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.tenant {
+            Some(tenant) => write!(f, "tenant {tenant}: {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
+/// What a check has looked at, and found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What is wrong; no more than [`Report::FINDINGS_MAX`].
+    pub findings: Vec<Finding>,
+    /// How many more there are.
+    pub left_out: u64,
+    /// Tenants looked at.
+    pub tenants: u64,
+    /// Customer ids looked at.
+    pub customers: u64,
+    /// Identities looked at.
+    pub identities: u64,
+    /// Journal entries told again.
+    pub entries: u64,
+}
+
+impl Report {
+    /// How many findings are told; more say nothing new.
+    pub const FINDINGS_MAX: usize = 1000;
+
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    pub(crate) fn find(&mut self, tenant: Option<TenantId>, text: impl Into<String>) {
+        if self.findings.len() < Report::FINDINGS_MAX {
+            self.findings.push(Finding { tenant, text: text.into() });
+        } else {
+            self.left_out += 1;
+        }
+    }
+}
+
+/// What a rebuild has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Rows that were missing, by what they hold, in the plural.
+    pub added: Vec<(&'static str, u64)>,
+    /// Rows that were not what the journal says.
+    pub replaced: Vec<(&'static str, u64)>,
+    /// Rows that should not have been there.
+    pub removed: Vec<(&'static str, u64)>,
+    /// Whether the indexes of the file were made anew.
+    pub reindexed: bool,
+    /// What was found afterwards: what the journal cannot mend.
+    pub after: Report,
+}
+
+/// How far a long piece of work has come.
+pub trait Progress {
+    /// A step goes on: `done` of `total`, both 0 where nobody can tell.
+    fn at(&self, step: &str, done: u64, total: u64);
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn at(&self, _: &str, _: u64, _: u64) {}
+}

@@ -1,0 +1,224 @@
+//! Whether a file keeps its promises: it is sound as a database, no row reaches into another
+//! tenant, and the rows are what the journal makes of them. Reads only.
+//!
+//! The journal is read once; what it makes of a tenant is held in memory, the rows are not.
+
+use super::codec::{self, key_range};
+use super::compare::{self, Difference, Kind};
+use super::trouble::Trouble;
+use super::{load, rows};
+use crate::report::{Progress, Report};
+use kehub_core::TenantId;
+use kehub_core::directory::{Directory, Tenant};
+use kehub_core::facts::{Retelling, Retold, TenantFacts};
+use kehub_core::policy::Policy;
+use rusqlite::{Connection, Row};
+
+/// How many problems of one kind are asked for.
+const ROWS_MAX: i64 = 100;
+/// How often progress is told while the journal is read, in entries.
+const TOLD_EVERY: i64 = 10_000;
+
+const INTEGRITY: &str = "PRAGMA integrity_check(100)";
+const JOURNAL: &str = "SELECT key, at, entry FROM journal WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+const KEPT: &str = "
+    SELECT last_customer, last_identity, last_seq, last_merge, last_conflict, customers_live,
+           (SELECT count(*) FROM customer INDEXED BY customer_created WHERE live = ?1),
+           (SELECT coalesce(max(key), ?2) FROM identity WHERE key BETWEEN ?2 AND ?3)
+    FROM tenant WHERE id = ?1";
+
+/// Rows whose columns name something outside of the range of their tenant (promise 8): what they
+/// are called, and a statement for their keys within a range of keys.
+const REACHING_OUT: &[(&str, &str)] = &[
+    ("customer", "SELECT key FROM customer WHERE survivor >> 40 <> key >> 40 OR live <> key >> 40"),
+    (
+        "identity",
+        "SELECT key FROM identity WHERE home >> 40 <> key >> 40 OR type >> 16 <> key >> 40",
+    ),
+    (
+        "merge",
+        "SELECT key FROM merge WHERE left_home >> 40 <> key >> 40 OR right_home >> 40 <> key >> 40",
+    ),
+    (
+        "conflict",
+        "SELECT key FROM conflict WHERE identity >> 40 <> key >> 40 OR left_home >> 40 <> key >> 40
+             OR right_home >> 40 <> key >> 40",
+    ),
+    ("cannot-link of customer", "SELECT low AS key FROM cannot_link WHERE high >> 40 <> low >> 40"),
+    (
+        "undecided claim of merge",
+        "SELECT merge AS key FROM undecided WHERE claim >> 40 <> merge >> 40",
+    ),
+];
+/// Tables whose rows begin with their tenant: what they hold, and how the tenant is found.
+const OF_TENANTS: &[(&str, &str)] = &[
+    ("customers", "SELECT DISTINCT key >> 40 FROM customer"),
+    ("homes", "SELECT DISTINCT key >> 40 FROM home"),
+    ("identities", "SELECT DISTINCT key >> 40 FROM identity"),
+    ("identity types", "SELECT DISTINCT key >> 16 FROM identity_type"),
+    ("merges", "SELECT DISTINCT key >> 40 FROM merge"),
+    ("cannot-links", "SELECT DISTINCT low >> 40 FROM cannot_link"),
+    ("conflicts", "SELECT DISTINCT key >> 40 FROM conflict"),
+    ("undecided claims", "SELECT DISTINCT merge >> 40 FROM undecided"),
+    ("journal entries", "SELECT DISTINCT key >> 40 FROM journal"),
+    ("webhooks", "SELECT DISTINCT key >> 40 FROM webhook"),
+    ("undelivered events", "SELECT DISTINCT webhook >> 40 FROM undelivered"),
+    ("receipts", "SELECT DISTINCT tenant FROM receipt"),
+    ("apps", "SELECT DISTINCT tenant FROM app"),
+];
+
+/// Looks at the whole file, or at one tenant of it, as it stands in the transaction of the caller.
+pub(super) fn check(
+    conn: &Connection,
+    only: Option<TenantId>,
+    progress: &dyn Progress,
+) -> Result<Report, Trouble> {
+    let mut report = Report::default();
+    let directory = load::directory(conn)?;
+    if only.is_none() {
+        progress.at("the file", 0, 0);
+        for told in file_problems(conn)? {
+            report.find(None, format!("the file is damaged: {told}"));
+        }
+        strangers(conn, &directory, &mut report)?;
+    }
+    for tenant in directory.tenants.iter().filter(|it| only.is_none_or(|only| it.id == only)) {
+        reaching_out(conn, tenant.id, &mut report)?;
+        check_tenant(conn, tenant, progress, &mut report)?;
+        report.tenants += 1;
+    }
+    Ok(report)
+}
+
+/// What SQLite itself says of the file; nothing if it is sound.
+pub(super) fn file_problems(conn: &Connection) -> Result<Vec<String>, Trouble> {
+    let told: Vec<String> = rows::all(conn, INTEGRITY, (), |row| Ok(row.get(0)?))?;
+    Ok(told.into_iter().filter(|told| told != "ok").collect())
+}
+
+/// Rows of tenants that there are not.
+fn strangers(conn: &Connection, known: &Directory, report: &mut Report) -> Result<(), Trouble> {
+    for (what, sql) in OF_TENANTS {
+        for tenant in rows::all(conn, sql, (), rows::integer)? {
+            if !known.tenants.iter().any(|it| i64::from(it.id.0) == tenant) {
+                report
+                    .find(None, format!("there are {what} of tenant {tenant}, and no such tenant"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn reaching_out(conn: &Connection, tenant: TenantId, report: &mut Report) -> Result<(), Trouble> {
+    let (first, last) = key_range(tenant);
+    for (what, sql) in REACHING_OUT {
+        let sql = format!("SELECT key FROM ({sql}) WHERE key BETWEEN ?1 AND ?2 LIMIT ?3");
+        for key in rows::all(conn, &sql, (first, last, ROWS_MAX), rows::integer)? {
+            let number = codec::number_of(key);
+            report.find(Some(tenant), format!("{what} {number} names something of another tenant"));
+        }
+    }
+    Ok(())
+}
+
+fn check_tenant(
+    conn: &Connection,
+    tenant: &Tenant,
+    progress: &dyn Progress,
+    report: &mut Report,
+) -> Result<(), Trouble> {
+    let policy = load::policy(conn, tenant.id)?.unwrap_or_default();
+    let Retold { facts, problems, without_row } = retold(conn, tenant.id, &policy, progress)?;
+    for text in problems {
+        report.find(Some(tenant.id), text);
+    }
+    let lost = without_row.iter().map(|number| Difference::missing(Kind::Identity, number.0));
+    let mut differences: Vec<Difference> = lost.collect();
+    for kind in Kind::ALL {
+        progress.at(kind.plural(), 0, 0);
+        compare::compare(conn, &facts, kind, &mut differences)?;
+    }
+    for difference in &differences {
+        report.find(Some(tenant.id), difference.to_string());
+    }
+    if *facts.policy() != policy {
+        report.find(Some(tenant.id), "the policy is not what the journal says");
+    }
+    check_kept(conn, tenant.id, &facts, report)?;
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    report.customers += count(facts.customers().count());
+    report.identities += count(facts.identities().count());
+    report.entries += u64::try_from(facts.counters().seq.0).unwrap_or_default();
+    Ok(())
+}
+
+/// What the journal of a tenant makes of it.
+pub(super) fn retold(
+    conn: &Connection,
+    tenant: TenantId,
+    policy: &Policy,
+    progress: &dyn Progress,
+) -> Result<Retold, Trouble> {
+    let identities = load::identities(conn, tenant)?;
+    let mut retelling = Retelling::new(tenant, policy, &identities);
+    drop(identities);
+    let total = load::noted(conn, tenant)?.seq.0;
+    let mut problems = Vec::new();
+    let mut statement = conn.prepare_cached(JOURNAL)?;
+    let mut rows = statement.query(key_range(tenant))?;
+    while let Some(row) = rows.next()? {
+        let number = codec::number_of(row.get(0)?);
+        if number % TOLD_EVERY == 0 {
+            let (done, total) = (u64::try_from(number), u64::try_from(total));
+            progress.at("the journal", done.unwrap_or_default(), total.unwrap_or_default());
+        }
+        let Ok(entry) = codec::entry(row.get_ref(2)?.as_blob().map_err(Trouble::broken)?) else {
+            problems.push(format!("journal entry {number} cannot be read"));
+            continue;
+        };
+        if (entry.seq.0, entry.at) != (number, row.get(1)?) {
+            problems.push(format!("journal entry {number} stands in the place of another one"));
+        }
+        retelling.tell(entry);
+    }
+    let mut retold = retelling.end();
+    problems.append(&mut retold.problems);
+    Ok(Retold { problems, ..retold })
+}
+
+/// The counts and last numbers that the row of the tenant keeps.
+fn check_kept(
+    conn: &Connection,
+    tenant: TenantId,
+    facts: &TenantFacts,
+    report: &mut Report,
+) -> Result<(), Trouble> {
+    let (first, last) = key_range(tenant);
+    let read = |row: &Row<'_>| {
+        let numbers: rusqlite::Result<Vec<i64>> = (0..8).map(|column| row.get(column)).collect();
+        Ok(numbers?)
+    };
+    let kept = rows::first(conn, KEPT, (tenant.0, first, last), read)?.unwrap_or_default();
+    let counters = facts.counters();
+    let live = kept.get(6).copied().unwrap_or_default();
+    let identity = kept.get(7).copied().map(codec::number_of).unwrap_or_default();
+    let expected = [
+        ("customer", counters.customer.0),
+        ("identity", identity),
+        ("journal entry", counters.seq.0),
+        ("merge", counters.merge.0),
+        ("conflict", counters.conflict.0),
+    ];
+    for ((what, expected), kept) in expected.iter().zip(&kept) {
+        if expected != kept {
+            let text = format!("the last {what} is number {expected}, and noted as {kept}");
+            report.find(Some(tenant), text);
+        }
+    }
+    let noted = kept.get(5).copied().unwrap_or_default();
+    if noted != live {
+        let text = format!("there are {live} live customers, and noted as {noted}");
+        report.find(Some(tenant), text);
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Makes the rows of a file anew from its journal, where they are not what it says. The texts of
+//! identities, the names of types, tenants, apps and webhooks stand in no journal, and stay.
+
+use super::check::{check, file_problems, retold};
+use super::codec::{self, key_range};
+use super::compare::{self, Difference, Kind, What};
+use super::load::{self, TenantBefore};
+use super::trouble::Trouble;
+use super::{connection, schema, write};
+use crate::report::{Progress, Rebuilt};
+use kehub_core::facts::{Dirty, TenantFacts};
+use kehub_core::merge::CannotLink;
+use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId};
+use rusqlite::Connection;
+use std::path::Path;
+
+const REINDEX: &str = "REINDEX";
+const CUSTOMER_DELETE: &str = "DELETE FROM customer WHERE key = ?1";
+const HOME_DELETE: &str = "DELETE FROM home WHERE key = ?1";
+const MERGE_DELETE: &str = "DELETE FROM merge WHERE key = ?1";
+const CONFLICT_DELETE: &str = "DELETE FROM conflict WHERE key = ?1";
+const CANNOT_LINK_DELETE: &str = "DELETE FROM cannot_link WHERE low = ?1 AND high = ?2";
+const UNDECIDED_DELETE: &str = "DELETE FROM undecided WHERE merge = ?1 AND claim = ?2";
+const KEPT_UPDATE: &str = "
+    UPDATE tenant SET last_customer = ?2, last_seq = ?3, last_merge = ?4, last_conflict = ?5,
+        last_identity = max(last_identity, (
+            SELECT coalesce(max(key), ?6) FROM identity WHERE key BETWEEN ?6 AND ?7) - ?6),
+        customers_live = (SELECT count(*) FROM customer WHERE live = ?1 AND key BETWEEN ?6 AND ?7)
+    WHERE id = ?1";
+
+/// Rebuilds all tenants, or one, in one transaction of a connection that has the file alone.
+pub(super) fn rebuild(
+    path: &Path,
+    only: Option<&str>,
+    progress: &dyn Progress,
+) -> Result<Rebuilt, Trouble> {
+    let conn = connection::alone(path)?;
+    schema::check_current(&conn)?;
+    let only = load::tenant_named(&conn, only)?;
+    let mut rebuilt = Rebuilt::default();
+    progress.at("the file", 0, 0);
+    if !file_problems(&conn)?.is_empty() {
+        conn.execute_batch(REINDEX)?;
+        rebuilt.reindexed = true;
+    }
+    let tenants = load::directory(&conn)?.tenants.into_iter();
+    for tenant in tenants.filter(|tenant| only.is_none_or(|only| tenant.id == only)) {
+        rebuild_tenant(&conn, tenant.id, progress, &mut rebuilt)?;
+    }
+    rebuilt.after = check(&conn, only, progress)?;
+    conn.execute_batch("COMMIT")?;
+    Ok(rebuilt)
+}
+
+fn rebuild_tenant(
+    conn: &Connection,
+    tenant: TenantId,
+    progress: &dyn Progress,
+    rebuilt: &mut Rebuilt,
+) -> Result<(), Trouble> {
+    let policy = load::policy(conn, tenant)?.unwrap_or_default();
+    let told = retold(conn, tenant, &policy, progress)?;
+    if let Some(problem) = told.problems.first() {
+        // What it says would take the place of what may be the only good copy.
+        return Err(Trouble::broken(format!(
+            "the journal of tenant {tenant} is damaged, so nothing is made anew from it: {problem}"
+        )));
+    }
+    let facts = told.facts;
+    let mut differences = Vec::new();
+    // Where the text of an identity is lost, so is its type, and with it what others were sent with:
+    // all of them are left as they are.
+    let is_lost = !told.without_row.is_empty();
+    for kind in Kind::ALL.into_iter().filter(|kind| !(is_lost && *kind == Kind::Identity)) {
+        compare::compare(conn, &facts, kind, &mut differences)?;
+    }
+    let mut dirty = Dirty::default();
+    let mut before = TenantBefore::default();
+    for difference in &differences {
+        count(difference, rebuilt);
+        mend(conn, &facts, difference, &mut dirty, &mut before)?;
+    }
+    if *facts.policy() != policy {
+        dirty.policy = true;
+        dirty.types = facts.policy().types().map(|kind| kind.number).collect();
+    }
+    write::anew(conn, &facts, &dirty, &before)?;
+    let counters = facts.counters();
+    let (first, last) = key_range(tenant);
+    conn.execute(
+        KEPT_UPDATE,
+        (
+            tenant.0,
+            counters.customer.0,
+            counters.seq.0,
+            counters.merge.0,
+            counters.conflict.0,
+            first,
+            last,
+        ),
+    )?;
+    Ok(())
+}
+
+fn count(difference: &Difference, rebuilt: &mut Rebuilt) {
+    let counts = match difference.what {
+        What::Missing => &mut rebuilt.added,
+        What::Unexpected => &mut rebuilt.removed,
+        What::Unreadable | What::Differs(_) => &mut rebuilt.replaced,
+    };
+    let name = difference.kind.plural();
+    match counts.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, count)) => *count += 1,
+        None => counts.push((name, 1)),
+    }
+}
+
+/// Removes a row that is not what the journal says, and notes that it is to be written.
+fn mend(
+    conn: &Connection,
+    facts: &TenantFacts,
+    difference: &Difference,
+    dirty: &mut Dirty,
+    before: &mut TenantBefore,
+) -> Result<(), Trouble> {
+    let tenant = facts.tenant();
+    let is_known = difference.what != What::Unexpected;
+    let (one, other) = difference.key;
+    let key = codec::own_key(tenant, one)?;
+    let delete = |sql: &str| conn.prepare_cached(sql)?.execute([key]).map_err(Trouble::from);
+    match difference.kind {
+        Kind::Customer => {
+            delete(CUSTOMER_DELETE)?;
+            dirty.customers.extend(is_known.then_some(CustomerId(one)));
+        }
+        Kind::Home => {
+            delete(HOME_DELETE)?;
+            dirty.homes.extend(is_known.then_some(CustomerId(one)));
+        }
+        Kind::Merge => {
+            delete(MERGE_DELETE)?;
+            dirty.merges.extend(is_known.then_some(MergeId(one)));
+        }
+        Kind::Conflict => {
+            delete(CONFLICT_DELETE)?;
+            dirty.conflicts.extend(is_known.then_some(ConflictId(one)));
+        }
+        Kind::Identity => {
+            let number = IdentityNumber(one);
+            if let Some(identity) = facts.identity(number) {
+                // Any other home, so that the home is written as well.
+                let other = if identity.home.is_some() { None } else { Some(CustomerId(0)) };
+                before.identities.insert(number, other);
+                dirty.identities.insert(number);
+            }
+        }
+        Kind::CannotLink => {
+            let keys = (key, codec::own_key(tenant, other)?);
+            conn.prepare_cached(CANNOT_LINK_DELETE)?.execute(keys)?;
+            let link = CannotLink { low: CustomerId(one), high: CustomerId(other) };
+            dirty.links.extend(is_known.then_some(link));
+        }
+        Kind::Undecided => {
+            let keys = (key, codec::own_key(tenant, other)?);
+            conn.prepare_cached(UNDECIDED_DELETE)?.execute(keys)?;
+            dirty.undecided.extend(is_known.then_some((MergeId(one), Seq(other))));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! Whether what is kept is sound: looking at it, and making it anew from the journal.
+
+use crate::support::{Rig, TENANT, fields, identity, upsert};
+use kehub_core::CustomerId;
+use kehub_core::command::{Attach, Command, Put, SetPolicy};
+use kehub_core::policy::Preset;
+use kehub_store::{Rebuilt, Report, Silent, SqliteStore};
+use rusqlite::Connection;
+
+/// A bit of everything, in two tenants.
+async fn fill(rig: &Rig) {
+    let second = rig.tenant("second", Preset::Guarded).await;
+    for tenant in [TENANT, second] {
+        let one = CustomerId(1);
+        for command in [
+            upsert(&["a1", "m1"], &[("name", "Wang"), ("mobile", "13900000001")]),
+            upsert(&["o1"], &[("source", "shop")]),
+            upsert(&["a2"], &[("name", "Li")]),
+            upsert(&["o1", "a2"], &[("city", "Beijing")]),
+            upsert(&["a3", "m1"], &[]),
+            Command::Put(Put { customer: one, fields: fields(&[("name", "")]) }),
+            Command::Attach(Attach { customer: one, identity: identity("e1") }),
+            Command::SetPolicy(SetPolicy { preset: Some(Preset::Guarded), ..SetPolicy::default() }),
+            upsert(&["d1", "a9"], &[("stage", "Lead")]),
+            Command::Delete(CustomerId(1)),
+            upsert(&["m1"], &[]),
+        ] {
+            rig.run(tenant, command).await;
+        }
+    }
+}
+
+pub(crate) async fn a_store_in_use_is_sound(rig: &Rig) {
+    fill(rig).await;
+    let report = rig.store.check(None).await.unwrap();
+    assert_eq!(report.findings, []);
+    assert_eq!(report.tenants, 2);
+    assert!(report.customers > 0 && report.identities > 0 && report.entries > 0, "{report:?}");
+    let one = rig.store.check(Some(TENANT)).await.unwrap();
+    assert_eq!((one.tenants, one.findings.len()), (1, 0));
+    assert!(one.entries < report.entries);
+}
+
+/// What is found in a file after this damage, what a rebuild says of it, and how the file is then.
+async fn mended(damage: &str) -> (Vec<String>, Rebuilt) {
+    let rig = Rig::sqlite().await;
+    fill(&rig).await;
+    let before = rig.store.snapshot(TENANT).await.unwrap();
+    rig.store.close().await.unwrap();
+    let file = rig.file();
+    drop(rig.store);
+    Connection::open(&file).unwrap().execute_batch(damage).unwrap();
+    let found = texts(&SqliteStore::check(&file, None, &Silent).unwrap());
+    let rebuilt = SqliteStore::rebuild(&file, None, &Silent).unwrap();
+    if rebuilt.after.is_sound() {
+        let store = SqliteStore::open(&file, kehub_store::SqliteOptions::default()).unwrap();
+        let store: &dyn kehub_store::Store = &store;
+        assert_eq!(store.snapshot(TENANT).await.unwrap(), before, "{damage}");
+        store.close().await.unwrap();
+    }
+    (found, rebuilt)
+}
+
+fn texts(report: &Report) -> Vec<String> {
+    report.findings.iter().map(ToString::to_string).collect()
+}
+
+/// What a check says of damage that a rebuild mends.
+const MENDED: &[(&str, &[&str])] = &[
+    (
+        "DELETE FROM customer WHERE key = 1 << 40 | 2",
+        &[
+            "tenant 1: customer 2 has no row",
+            "tenant 1: there are 2 live customers, and noted as 3",
+        ],
+    ),
+    (
+        "UPDATE customer SET rev = 9, head = 1 WHERE key = 1 << 40 | 2",
+        &["tenant 1: customer 2 is not what the journal says: its version, its newest entry"],
+    ),
+    (
+        r#"UPDATE customer SET fields = '{"city":"Paris"}' WHERE key = 1 << 40 | 2"#,
+        &["tenant 1: customer 2 has a row that cannot be read"],
+    ),
+    (
+        "UPDATE customer SET source = 'web' WHERE key = 1 << 40 | 2",
+        &["tenant 1: customer 2 is not what the journal says: its fields"],
+    ),
+    (
+        "UPDATE customer SET mobile_key = '1' WHERE key = 1 << 40 | 2",
+        &["tenant 1: customer 2 is not what the journal says: the columns that lists go by"],
+    ),
+    (
+        "UPDATE customer SET cells = x'00' WHERE key = 1 << 40 | 2",
+        &["tenant 1: customer 2 has a row that cannot be read"],
+    ),
+    (
+        "UPDATE customer SET survivor = 2 << 40 | 1 WHERE key = 1 << 40 | 3",
+        &[
+            "tenant 1: customer 3 names something of another tenant",
+            "tenant 1: customer 3 is not what the journal says: what has become of it",
+        ],
+    ),
+    (
+        "INSERT INTO customer SELECT (1 << 40) | 77, live, survivor, homes, rev, head, created_at,
+          updated_at, source, stage, mobile_key, email_key, fields, cells, seen_at
+      FROM customer WHERE key = 1 << 40 | 2",
+        &[
+            "tenant 1: customer 77 has a row that the journal does not know",
+            "tenant 1: there are 4 live customers, and noted as 3",
+        ],
+    ),
+    (
+        "UPDATE identity SET home = 1 << 40 | 2 WHERE key = 1 << 40 | 1",
+        &["tenant 1: identity 1 is not what the journal says: its home"],
+    ),
+    (
+        "UPDATE identity SET home = NULL, quarantine = 1 WHERE key = 1 << 40 | 3",
+        &["tenant 1: identity 3 is not what the journal says: its home, its quarantine"],
+    ),
+    ("DELETE FROM home WHERE key = 1 << 40 | 3", &["tenant 1: home 3 has no row"]),
+    ("DELETE FROM merge", &["tenant 1: merge 1 has no row", "tenant 2: merge 1 has no row"]),
+    (
+        "UPDATE merge SET left_home = 2 << 40 | 2 WHERE key = 1 << 40 | 1",
+        &[
+            "tenant 1: merge 1 names something of another tenant",
+            "tenant 1: merge 1 is not what the journal says: its content",
+        ],
+    ),
+    ("DELETE FROM conflict WHERE key >> 40 = 1", &["tenant 1: conflict 1 has no row"]),
+    (
+        "INSERT INTO cannot_link VALUES (1 << 40 | 1, 1 << 40 | 2, 3)",
+        &["tenant 1: cannot-link 1 to 2 has a row that the journal does not know"],
+    ),
+    (
+        "UPDATE tenant SET customers_live = 7, last_customer = 99, last_seq = 1 WHERE id = 1",
+        &[
+            "tenant 1: the last customer is number 5, and noted as 99",
+            "tenant 1: the last journal entry is number 11, and noted as 1",
+            "tenant 1: there are 3 live customers, and noted as 7",
+        ],
+    ),
+    (
+        "UPDATE tenant SET preset = 'compat' WHERE id = 1",
+        &["tenant 1: the policy is not what the journal says"],
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_rows_are_named_and_mended() {
+    for (damage, expected) in MENDED {
+        let (found, rebuilt) = mended(damage).await;
+        assert_eq!(found, *expected, "{damage}");
+        assert_eq!(texts(&rebuilt.after), Vec::<String>::new(), "{damage}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_says_what_it_has_changed() {
+    let damage = "
+        DELETE FROM customer WHERE key = 1 << 40 | 2;
+        UPDATE customer SET rev = 9 WHERE key >> 40 = 2;
+        INSERT INTO cannot_link VALUES (1 << 40 | 1, 1 << 40 | 2, 3);";
+    let (_, rebuilt) = mended(damage).await;
+    assert_eq!(rebuilt.added, [("customers", 1)]);
+    assert_eq!(rebuilt.removed, [("cannot-links", 1)]);
+    assert_eq!(rebuilt.replaced, [("customers", 6)]);
+    let (found, rebuilt) = mended("SELECT 1").await;
+    assert_eq!(found, Vec::<String>::new());
+    assert_eq!(Rebuilt { after: Report::default(), ..rebuilt }, Rebuilt::default());
+}
+
+/// The text of an identity stands nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_identity_is_told_and_cannot_be_mended() {
+    let lost = "DELETE FROM identity WHERE key = 1 << 40 | 1";
+    let (found, rebuilt) = mended(lost).await;
+    let expected = [
+        "tenant 1: identity 1 has no row",
+        "tenant 1: identity 2 is not what the journal says: what it was sent with",
+    ];
+    assert_eq!(found, expected);
+    // The other one is left as it is: what it was sent with is the lost one, whose type is unknown.
+    assert_eq!(texts(&rebuilt.after), expected);
+    assert_eq!((rebuilt.added, rebuilt.replaced), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_lost_an_entry_is_made_anew() {
+    let damage = "
+        PRAGMA writable_schema = ON;
+        CREATE TEMP TABLE kept AS SELECT sql FROM sqlite_schema WHERE name = 'customer_source';
+        DELETE FROM sqlite_schema WHERE name = 'customer_source';
+        PRAGMA writable_schema = RESET;
+        UPDATE customer SET source = NULL WHERE source = 'shop';
+        UPDATE customer SET source = 'shop' WHERE key = 1 << 40 | 2;";
+    let rig = Rig::sqlite().await;
+    fill(&rig).await;
+    rig.store.close().await.unwrap();
+    let file = rig.file();
+    drop(rig.store);
+    let conn = Connection::open(&file).unwrap();
+    let root: i64 = conn
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'customer_source'", (), |row| {
+            row.get(0)
+        })
+        .unwrap();
+    let sql: String = conn
+        .query_row("SELECT sql FROM sqlite_schema WHERE name = 'customer_source'", (), |row| {
+            row.get(0)
+        })
+        .unwrap();
+    // The index is put aside, a row changes, the index is back.
+    conn.execute_batch(damage).unwrap();
+    conn.execute_batch("PRAGMA writable_schema = ON").unwrap();
+    conn.execute(
+        "INSERT INTO sqlite_schema VALUES ('index', 'customer_source', 'customer', ?1, ?2)",
+        (root, sql),
+    )
+    .unwrap();
+    conn.execute_batch("PRAGMA writable_schema = RESET").unwrap();
+    drop(conn);
+    let report = SqliteStore::check(&file, None, &Silent).unwrap();
+    assert!(texts(&report).iter().any(|text| text.contains("customer_source")), "{report:?}");
+    let rebuilt = SqliteStore::rebuild(&file, None, &Silent).unwrap();
+    assert!(rebuilt.reindexed && rebuilt.after.is_sound(), "{rebuilt:?}");
+}
+
+/// Making rows anew from a journal that is damaged itself would spread the damage.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_journal_is_told_and_nothing_is_made_from_it() {
+    for (damage, expected) in [
+        (
+            "UPDATE journal SET entry = x'01' WHERE key = 1 << 40 | 3",
+            "journal entry 3 cannot be read",
+        ),
+        ("DELETE FROM journal WHERE key = 1 << 40 | 3", "journal entry 4 follows 2"),
+        (
+            "UPDATE journal SET at = 7 WHERE key = 1 << 40 | 3",
+            "journal entry 3 stands in the place",
+        ),
+    ] {
+        let rig = Rig::sqlite().await;
+        fill(&rig).await;
+        rig.store.close().await.unwrap();
+        let file = rig.file();
+        drop(rig.store);
+        Connection::open(&file).unwrap().execute_batch(damage).unwrap();
+        let found = texts(&SqliteStore::check(&file, None, &Silent).unwrap());
+        assert!(found.iter().any(|text| text.contains(expected)), "{found:?}");
+        let refused = SqliteStore::rebuild(&file, None, &Silent).unwrap_err().to_string();
+        assert!(refused.contains("the journal of tenant 1 is damaged"), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_in_use_is_looked_at_and_not_rebuilt() {
+    let rig = Rig::sqlite().await;
+    fill(&rig).await;
+    let file = rig.file();
+    let report = SqliteStore::check(&file, Some("second"), &Silent).unwrap();
+    assert_eq!((report.findings, report.tenants), (Vec::new(), 1));
+    let refused = SqliteStore::rebuild(&file, None, &Silent).unwrap_err().to_string();
+    assert!(refused.contains("another process has the file open"), "{refused}");
+    rig.upsert(&["a1"], &[]).await;
+    let missing = SqliteStore::check(&file, Some("third"), &Silent).unwrap_err().to_string();
+    assert!(missing.contains("there is no tenant `third`"), "{missing}");
+}
