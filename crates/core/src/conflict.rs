@@ -50,6 +50,40 @@ impl Rule {
     }
 }
 
+/// How a reviewer should go about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// Nothing but a setting or a limit spoke against it: to join them is what the rules would do.
+    Recommended,
+    /// The rules saw signs of two people.
+    WithCare,
+}
+
+impl Label {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Label::Recommended => "recommended",
+            Label::WithCare => "withCare",
+        }
+    }
+}
+
+impl Rule {
+    /// How to go about joining what this rule refused, or joined with a doubt.
+    pub const fn label(self) -> Label {
+        match self {
+            Rule::Keep | Rule::OverLimit => Label::Recommended,
+            Rule::Distinguishing
+            | Rule::CannotLink
+            | Rule::TooManyIdentities
+            | Rule::ContactOnly
+            | Rule::AttributeMatch
+            | Rule::BridgeExtracted => Label::WithCare,
+        }
+    }
+}
+
 /// A conflict or review entry. It names homes; a pair is the same for as long as their survivors
 /// are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -64,6 +64,19 @@ pub enum Guard {
     Keep,
 }
 
+impl Guard {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Guard::Distinguishing => "distinguishing",
+            Guard::CannotLink => "cannotLink",
+            Guard::TooManyIdentities => "tooManyIdentities",
+            Guard::ContactOnly => "contactOnly",
+            Guard::Keep => "keep",
+        }
+    }
+}
+
 /// What a guard said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Verdict {
@@ -73,4 +86,15 @@ pub enum Verdict {
     Review,
     /// Do not merge.
     Refuse,
+}
+
+impl Verdict {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::Review => "review",
+            Verdict::Refuse => "refuse",
+        }
+    }
 }

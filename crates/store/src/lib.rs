@@ -152,6 +152,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// with, as of one moment. Ids that never were are left out.
     async fn past(&self, tenant: TenantId, customers: &[CustomerId]) -> Result<Past, StoreError>;
 
+    /// The entries of these places, each once, in order; places without one are left out.
+    async fn entries(&self, tenant: TenantId, places: &[Seq]) -> Result<Vec<Entry>, StoreError>;
+
     /// A merge, whether or not it was undone.
     async fn merge(&self, tenant: TenantId, id: MergeId) -> Result<Option<Merge>, StoreError>;
 

@@ -288,6 +288,14 @@ impl Store for MemoryStore {
         Ok(facts.map_or_else(|| Past::nothing(tenant), |facts| Past::of(customers, facts)))
     }
 
+    async fn entries(&self, tenant: TenantId, places: &[Seq]) -> Result<Vec<Entry>, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
+        let places: BTreeSet<Seq> = places.iter().copied().collect();
+        let found = places.into_iter().filter_map(|seq| facts.entry(seq));
+        Ok(found.map(|entry| Entry::clone(entry)).collect())
+    }
+
     async fn merge(&self, tenant: TenantId, id: MergeId) -> Result<Option<Merge>, StoreError> {
         let state = self.open_state()?;
         Ok(state.tenant(tenant).and_then(|facts| facts.merge(id)).cloned())

@@ -214,6 +214,11 @@ impl Store for UnreliableStore {
         then(fails, self.inner.past(tenant, customers).await)
     }
 
+    async fn entries(&self, tenant: TenantId, places: &[Seq]) -> Result<Vec<Entry>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.entries(tenant, places).await)
+    }
+
     async fn merge(&self, tenant: TenantId, id: MergeId) -> Result<Option<Merge>, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.merge(tenant, id).await)

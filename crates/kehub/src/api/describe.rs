@@ -2,7 +2,10 @@
 //! shapes, this is what they share.
 
 use super::problem::{Code, ItemError, Place, Problem, Retry};
-use super::{access, changes, customers, duplicates, identity_types, policy, quarantine};
+use super::{
+    access, cannot_links, changes, claims, conflicts, customers, duplicates, identity_types,
+    merges, policy, quarantine,
+};
 use kehub_core::attribute::FieldProblem;
 use kehub_core::directory::Permission;
 use serde_json::{Map, Value, json};
@@ -19,7 +22,12 @@ type Noun = (fn(&str) -> Option<Described>, fn() -> Value);
 const NOUNS: &[Noun] = &[
     (access::describe::operation, access::describe::schemas),
     (changes::describe::operation, changes::describe::schemas),
+    (cannot_links::describe::operation, cannot_links::describe::schemas),
+    (claims::describe::operation, claims::describe::schemas),
+    (conflicts::describe::operation, conflicts::describe::schemas),
     (customers::describe::operation, customers::schemas::all),
+    (customers::describe_decisions::operation, customers::describe_decisions::schemas),
+    (merges::describe::operation, merges::describe::schemas),
     (duplicates::describe::operation, duplicates::describe::schemas),
     (identity_types::describe::operation, identity_types::describe::schemas),
     (policy::describe::operation, policy::describe::schemas),
@@ -45,11 +53,13 @@ pub(crate) fn schemas() -> Map<String, Value> {
 }
 
 /// Headings of the calls under `/api`.
-pub(crate) fn tags() -> [Value; 6] {
+pub(crate) fn tags() -> [Value; 8] {
     let tag = |name: &str, about: &str| json!({ "name": name, "description": about });
     [
         tag("API access", "Kehub's own API: tokens."),
         tag("API changes", "Kehub's own API: what happened, in order."),
+        tag("API conflicts", "Kehub's own API: what waits for a reviewer, and who is kept apart."),
+        tag("API merges", "Kehub's own API: who was joined, and how to part them again."),
         tag("API customers", "Kehub's own API: who is who, and what is known of them."),
         tag("API duplicates", "Kehub's own API: who looks like one person."),
         tag("API policy", "Kehub's own API: the rules of the tenant and of its identity types."),
@@ -310,7 +320,19 @@ fn problem() -> Value {
                             been applied, send it again with the same `Idempotency-Key`",
         },
         "requestId": text,
-        "customerId": { "type": "integer", "description": "`customerMerged`: who answers" },
+        "customerId": {
+            "type": "integer",
+            "description": "`customerMerged`: who answers. `customerDeleted`, `customerErased`, \
+                            `sameCustomer`: the customer",
+        },
+        "customerIds": {
+            "type": "array", "items": { "type": "integer" },
+            "description": "`identitiesTaken`: who owns them",
+        },
+        "cannotLink": {
+            "type": "array", "items": { "type": "integer" },
+            "description": "`cannotLinked`: the two homes",
+        },
         "outcome": { "type": "string", "description": "`identityNotAttached`: why" },
         "conflicts": {
             "type": "array",
@@ -324,6 +346,15 @@ fn problem() -> Value {
         },
         "counts": schema("ApiRowCounts"),
     });
-    let optional = ["errors", "customerId", "outcome", "conflicts", "items", "counts"];
+    let optional = [
+        "errors",
+        "customerId",
+        "customerIds",
+        "cannotLink",
+        "outcome",
+        "conflicts",
+        "items",
+        "counts",
+    ];
     object("Why a call was refused (RFC 9457).", &properties, &optional)
 }

@@ -4,16 +4,22 @@
 
 pub(crate) mod access;
 pub(crate) mod call;
+pub(crate) mod cannot_links;
 pub(crate) mod changes;
+pub(crate) mod claims;
+pub(crate) mod conflicts;
 pub(crate) mod customers;
+pub(crate) mod decided;
 pub(crate) mod describe;
 pub(crate) mod duplicates;
 pub(crate) mod identity_types;
+pub(crate) mod merges;
 pub(crate) mod parameters;
 pub(crate) mod policy;
 pub(crate) mod problem;
 pub(crate) mod quarantine;
 pub(crate) mod reader;
+pub(crate) mod shapes;
 
 pub(crate) use call::Call;
 pub(crate) use problem::Problem;

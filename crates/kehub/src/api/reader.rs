@@ -342,6 +342,24 @@ impl Reader {
         None
     }
 
+    /// An id: a whole number from 1.
+    pub(crate) fn id(&mut self, place: &str, json: &Json<'_>) -> Option<i64> {
+        if let Json::Integer(id) = json
+            && *id > 0
+        {
+            return Some(*id);
+        }
+        let found = if let Json::Integer(_) = json { "another one" } else { json.found() };
+        self.unfit(place, "a whole number from 1", found);
+        None
+    }
+
+    /// Ids; those that fit, in order.
+    pub(crate) fn ids(&mut self, place: &str, items: &[Json<'_>]) -> Vec<i64> {
+        let items = items.iter().enumerate();
+        items.filter_map(|(at, json)| self.id(&format!("{place}/{at}"), json)).collect()
+    }
+
     /// Remembers that something is missing.
     pub(crate) fn missing(&mut self, place: &str, expected: &str) {
         self.errors.push(ItemError::missing(Place::Pointer(place.to_owned()), expected));

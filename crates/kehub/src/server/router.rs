@@ -18,9 +18,22 @@ use utoipa_axum::routes;
 pub(crate) const ROUTES: &[&str] = &[
     "/api/tokens",
     "/api/changes",
+    "/api/cannot-links",
+    "/api/cannot-links/{one}/{other}",
+    "/api/conflicts",
+    "/api/conflicts/{id}",
+    "/api/conflicts/{id}/resolve",
     "/api/customers",
     "/api/customers/batch",
     "/api/customers/{id}",
+    "/api/customers/{id}/erase",
+    "/api/customers/{id}/extract",
+    "/api/customers/{id}/restore",
+    "/api/merges",
+    "/api/merges/{id}",
+    "/api/merges/{id}/undo",
+    "/api/undecided-claims",
+    "/api/undecided-claims/{merge}/{claim}/decide",
     "/api/duplicates",
     "/api/policy",
     "/api/identity-types",
@@ -48,7 +61,10 @@ pub(crate) fn described() -> OpenApiRouter<Hub> {
 
 /// Kehub's own API.
 fn own() -> OpenApiRouter<Hub> {
-    use crate::api::{access, changes, customers, duplicates, identity_types, policy, quarantine};
+    use crate::api::{
+        access, cannot_links, changes, claims, conflicts, customers, duplicates, identity_types,
+        merges, policy, quarantine,
+    };
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
         .routes(routes!(changes::list::api_change_list))
@@ -64,6 +80,22 @@ fn own() -> OpenApiRouter<Hub> {
         ))
         .routes(routes!(quarantine::list::api_quarantine_list))
         .routes(routes!(quarantine::release::api_quarantine_release))
+        .routes(routes!(customers::extract::api_customer_extract))
+        .routes(routes!(customers::erase::api_customer_restore))
+        .routes(routes!(customers::erase::api_customer_erase))
+        .routes(routes!(merges::list::api_merge_list, merges::make::api_merge_create))
+        .routes(routes!(merges::list::api_merge_get))
+        .routes(routes!(merges::undo::api_merge_undo))
+        .routes(routes!(conflicts::list::api_conflict_list))
+        .routes(routes!(conflicts::list::api_conflict_get))
+        .routes(routes!(conflicts::resolve::api_conflict_resolve))
+        .routes(routes!(
+            cannot_links::list::api_cannot_link_list,
+            cannot_links::set::api_cannot_link_create
+        ))
+        .routes(routes!(cannot_links::set::api_cannot_link_delete))
+        .routes(routes!(claims::list::api_claim_list))
+        .routes(routes!(claims::decide::api_claim_decide))
 }
 
 /// The v1 wire, and how the hub is doing.

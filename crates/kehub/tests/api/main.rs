@@ -10,6 +10,7 @@ mod access;
 mod batch;
 mod changes;
 mod customers;
+mod decisions;
 mod duplicates;
 mod hub;
 mod idempotency;

@@ -14,6 +14,12 @@ async fn no_call_reaches_another_tenant(hub: TestHub) {
         hub.writer.upsert(&[account, "wechat-unionid:shared"], json!({})).await;
     }
     hub.writer.upsert(&["club-card:1"], json!({})).await.was(201);
+    // A merge, a conflict, a cannot-link and an undecided claim.
+    hub.writer.upsert(&["wechat:o1", "wechat:o2"], json!({})).await.was(200);
+    let pair = json!({ "customerIds": [1, 3] });
+    hub.writer.post("/api/merges", &pair).await.was(201);
+    hub.writer.upsert(&["member:1", "member:3"], json!({ "stage": "x" })).await.was(200);
+    hub.writer.post("/api/merges/1/undo", &Value::Null).await.was(200);
     let before = everything(&hub).await;
     for (path, method, _) in described_calls() {
         meets_nothing(&hub, method, path).await;
@@ -30,6 +36,9 @@ async fn everything(hub: &TestHub) -> Vec<Value> {
     for path in ["/api/policy", "/api/identity-types", "/api/quarantine"] {
         all.push(hub.writer.get(path).await.was(200));
     }
+    for path in ["merges", "conflicts?status=all", "cannot-links", "undecided-claims"] {
+        all.push(hub.writer.get(&format!("/api/{path}")).await.json());
+    }
     all.into_iter().map(without_request).collect()
 }
 
@@ -43,7 +52,13 @@ fn without_request(mut body: Value) -> Value {
 /// Makes the call as a stranger with ids and values of the first tenant.
 async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
     match path.split('/').nth(2).unwrap() {
+        "customers" if ["/extract", "/erase", "/restore"].iter().any(|it| path.ends_with(it)) => {
+            decisions(hub, method, path).await;
+        }
         "customers" => customers(hub, method, path).await,
+        "merges" | "conflicts" | "cannot-links" | "undecided-claims" => {
+            decisions(hub, method, path).await;
+        }
         "policy" | "identity-types" | "quarantine" => rules(hub, method, path).await,
         _ => others(hub, method, path).await,
     }
@@ -141,6 +156,61 @@ async fn others(hub: &TestHub, method: &str, path: &str) {
         ("get", "/api/duplicates") => {
             assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));
             stranger.get(&format!("{path}?customerId=3")).await.refused(404, "customerNotFound");
+        }
+        _ => untried(method, path),
+    }
+}
+
+/// The same for what people decide.
+async fn decisions(hub: &TestHub, method: &str, path: &str) {
+    let stranger = &hub.stranger;
+    match (method, path) {
+        (
+            "get",
+            "/api/merges" | "/api/conflicts" | "/api/cannot-links" | "/api/undecided-claims",
+        ) => {
+            assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));
+            if path == "/api/conflicts" {
+                let theirs = stranger.get("/api/conflicts?status=all&customerId=1").await;
+                assert_eq!(theirs.was(200)["items"], json!([]));
+            }
+        }
+        ("post", "/api/merges" | "/api/cannot-links") => {
+            let pair = json!({ "customerIds": [2, 3] });
+            stranger.post(path, &pair).await.refused(404, "customerNotFound");
+        }
+        ("get", "/api/merges/{id}") => {
+            stranger.get("/api/merges/1").await.refused(404, "mergeNotFound");
+        }
+        ("post", "/api/merges/{id}/undo") => {
+            let undo = stranger.post("/api/merges/1/undo", &Value::Null).await;
+            undo.refused(404, "mergeNotFound");
+        }
+        ("get", "/api/conflicts/{id}") => {
+            stranger.get("/api/conflicts/1").await.refused(404, "conflictNotFound");
+        }
+        ("post", "/api/conflicts/{id}/resolve") => {
+            let decision = json!({ "decision": "merge" });
+            let resolve = stranger.post("/api/conflicts/1/resolve", &decision).await;
+            resolve.refused(404, "conflictNotFound");
+        }
+        ("delete", "/api/cannot-links/{one}/{other}") => {
+            let removed = stranger.ask("DELETE", "/api/cannot-links/1/2", &Value::Null).await;
+            removed.refused(404, "cannotLinkNotFound");
+        }
+        ("post", "/api/undecided-claims/{merge}/{claim}/decide") => {
+            let decide = "/api/undecided-claims/1/5/decide";
+            let decided = stranger.post(decide, &json!({ "customerId": 1 })).await;
+            decided.refused(404, "claimNotUndecided");
+        }
+        ("post", "/api/customers/{id}/extract") => {
+            let identities = json!({ "identities": [{ "type": "member", "value": "3" }] });
+            let extract = stranger.post("/api/customers/3/extract", &identities).await;
+            extract.refused(404, "customerNotFound");
+        }
+        ("post", "/api/customers/{id}/erase" | "/api/customers/{id}/restore") => {
+            let path = path.replace("{id}", "3");
+            stranger.post(&path, &Value::Null).await.refused(404, "customerNotFound");
         }
         _ => untried(method, path),
     }

@@ -3,6 +3,7 @@
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use hyper::body::Frame;
+use jsonschema::Validator;
 use kehub::clock::{Clock as _, ManualClock};
 use kehub::credentials::secret_hash;
 use kehub::server::{App, Hub, Settings};
@@ -13,8 +14,11 @@ use kehub_core::policy::{OnConflict, Preset};
 use kehub_core::{AppNumber, TenantId};
 use kehub_store::{Batch, MemoryStore, SqliteOptions, SqliteStore, Store, UnreliableStore};
 use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tempfile::TempDir;
@@ -215,11 +219,36 @@ async fn apply(store: &dyn Store, tenant: TenantId, command: Command) {
 /// Holds a body against a schema of the description of the API.
 #[track_caller]
 pub(crate) fn valid(schema: &Value, body: &Value, what: &str) {
-    let components = &kehub::server::openapi()["components"];
-    let whole = serde_json::json!({ "components": components, "allOf": [schema] });
-    let validator = jsonschema::draft202012::new(&whole).unwrap();
+    thread_local! {
+        static KNOWN: RefCell<HashMap<String, Rc<Validator>>> = RefCell::default();
+    }
+    let validator = KNOWN.with_borrow_mut(|known| {
+        let made = || Rc::new(jsonschema::draft202012::new(&closed(schema)).unwrap());
+        Rc::clone(known.entry(schema.to_string()).or_insert_with(made))
+    });
     let errors: Vec<String> = validator.iter_errors(body).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{what}: {errors:?}\n{body}");
+}
+
+/// A schema with those that it refers to, directly or not.
+fn closed(schema: &Value) -> Value {
+    let all = &kehub::server::openapi()["components"]["schemas"];
+    let mut needed = serde_json::Map::new();
+    let mut open = vec![schema];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(members) => open.extend(members.values()),
+            Value::Array(items) => open.extend(items),
+            Value::String(text) => {
+                let name = text.strip_prefix("#/components/schemas/");
+                let Some(name) = name.filter(|name| !needed.contains_key(*name)) else { continue };
+                needed.insert(name.to_owned(), all[name].clone());
+                open.push(&all[name]);
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => (),
+        }
+    }
+    serde_json::json!({ "components": { "schemas": needed }, "allOf": [schema] })
 }
 
 /// A body that never comes to its end.

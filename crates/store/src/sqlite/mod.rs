@@ -333,6 +333,11 @@ impl Store for SqliteStore {
         self.read(move |conn| past::past(conn, tenant, &customers)).await
     }
 
+    async fn entries(&self, tenant: TenantId, places: &[Seq]) -> Result<Vec<Entry>, StoreError> {
+        let places = places.to_vec();
+        self.read(move |conn| past::entries(conn, tenant, &places)).await
+    }
+
     async fn merge(&self, tenant: TenantId, id: MergeId) -> Result<Option<Merge>, StoreError> {
         self.read(move |conn| past::merge(conn, tenant, id)).await
     }

@@ -12,7 +12,7 @@ use kehub_core::journal::Entry;
 use kehub_core::merge::Merge;
 use kehub_core::{CustomerId, IdentityNumber, MergeId, Seq, TenantId};
 use rusqlite::Connection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const ENTRY: &str = "SELECT entry FROM journal WHERE key = ?1";
@@ -51,6 +51,23 @@ pub(super) fn entry(conn: &Connection, tenant: TenantId, seq: Seq) -> Result<Arc
         codec::entry(row.get_ref(0)?.as_blob().map_err(Trouble::broken)?)
     })?;
     found.map(Arc::new).ok_or_else(|| Trouble::broken(format!("the journal lacks entry {seq}")))
+}
+
+/// The entries of these places that there are, in order.
+pub(super) fn entries(
+    conn: &Connection,
+    tenant: TenantId,
+    places: &[Seq],
+) -> Result<Vec<Entry>, Trouble> {
+    let places: BTreeSet<Seq> = places.iter().copied().collect();
+    let mut found = Vec::with_capacity(places.len());
+    for place in places {
+        let Some(key) = codec::key(tenant, place.0) else { continue };
+        found.extend(rows::first(conn, ENTRY, [key], |row| {
+            codec::entry(row.get_ref(0)?.as_blob().map_err(Trouble::broken)?)
+        })?);
+    }
+    Ok(found)
 }
 
 /// The identity of a number.

@@ -252,6 +252,9 @@ async fn told_to_reviewers(model: &Rig, engine: &Rig) {
     let first = links.first().map(|(link, _)| *link);
     let rest = model.cannot_links(TENANT, first, 9).await.unwrap();
     assert_eq!(engine.cannot_links(TENANT, first, 9).await.unwrap(), rest);
+    let places = [Seq(3), Seq(1), Seq(3), Seq(999)];
+    let entries = model.entries(TENANT, &places).await.unwrap();
+    assert_eq!(engine.entries(TENANT, &places).await.unwrap(), entries);
     let undecided = model.undecided(TENANT, (MergeId(0), Seq(0)), 9).await.unwrap();
     assert_eq!(engine.undecided(TENANT, (MergeId(0), Seq(0)), 9).await.unwrap(), undecided);
 }

@@ -2,6 +2,7 @@
 
 use super::list::{LIMIT_MAX, WAIT_SECONDS_MAX};
 use crate::api::describe::{Described, MOMENT, object, query, schema};
+use crate::api::shapes::{numbered_schema, written_schema};
 use kehub_core::directory::Permission;
 use kehub_core::feed::Kind;
 use serde_json::{Value, json};
@@ -59,7 +60,8 @@ pub(crate) fn schemas() -> Value {
     json!({
         "ApiChanges": object("A part of the change feed.", &page, &[]),
         "ApiEvent": event(),
-        "ApiEventIdentity": identity(),
+        "ApiNumberedIdentity": numbered_schema(),
+        "ApiWritten": written_schema(),
         "ApiEventConflict": conflict(),
         "ApiEventPolicy": policy(),
     })
@@ -74,7 +76,7 @@ fn event() -> Value {
         schema
     };
     let number = || json!({ "type": "integer" });
-    let named = json!({ "type": "array", "items": schema("ApiEventIdentity") });
+    let named = json!({ "type": "array", "items": schema("ApiNumberedIdentity") });
     let fields = json!({ "type": "object" });
     let policy = || schema("ApiEventPolicy");
     let common = ["seq", "index", "kind", "at", "app", "requestId", "customerId"];
@@ -104,7 +106,7 @@ fn event() -> Value {
             json!({ "enum": ["merged", "keptApart", "identityMoved", "accepted", "erased"] })),
         "homes": about("`cannotLinkSet`, `cannotLinkRemoved`: the two homes",
             json!({ "type": "array", "items": number() })),
-        "identity": schema("ApiEventIdentity"),
+        "identity": schema("ApiNumberedIdentity"),
         "conflict": schema("ApiEventConflict"),
         "before": policy(),
         "after": policy(),
@@ -117,17 +119,6 @@ fn event() -> Value {
     object("Something that happened. What it holds depends on its kind.", &properties, &optional)
 }
 
-fn identity() -> Value {
-    let text = json!({ "type": ["string", "null"] });
-    let properties = json!({
-        "number": { "type": "integer", "description": "Stays the same, also after an erasure" },
-        "type": text,
-        "value": text,
-        "name": text,
-    });
-    object("An identity; its texts are `null` once they are erased.", &properties, &[])
-}
-
 fn conflict() -> Value {
     let homes = json!({
         "type": "array", "items": { "type": "integer" },
@@ -137,7 +128,7 @@ fn conflict() -> Value {
         "id": { "type": "integer" },
         "kind": { "enum": ["refused", "review"] },
         "rule": { "type": "string" },
-        "identity": schema("ApiEventIdentity"),
+        "identity": schema("ApiNumberedIdentity"),
         "homes": homes,
     });
     object("A conflict or review entry that was opened.", &properties, &[])

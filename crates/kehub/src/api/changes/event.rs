@@ -1,6 +1,7 @@
 //! One event as the feed and webhooks tell it.
 
 use crate::api::customers::body::Shown;
+use crate::api::shapes::NumberedBody;
 use crate::server::access::Access;
 use crate::wire::time;
 use kehub_core::attribute::{Attribute, FieldKey};
@@ -37,14 +38,8 @@ impl<'a> EventBody<'a> {
         })
     }
 
-    fn identity(&self, number: IdentityNumber) -> IdentityBody<'a> {
-        let known = self.page.identities.get(&number).filter(|it| !it.identity.is_erased());
-        IdentityBody {
-            number: number.0,
-            kind: known.map(|known| &*known.kind),
-            value: known.map(|known| &*known.identity.raw),
-            name: known.and_then(|known| known.identity.name.as_deref()),
-        }
+    fn identity(&self, number: IdentityNumber) -> NumberedBody<'a> {
+        NumberedBody::of(number, self.page.identities.get(&number))
     }
 
     fn special<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
@@ -140,19 +135,9 @@ impl Serialize for EventBody<'_> {
     }
 }
 
-/// An identity; without its texts if they were erased.
-#[derive(Clone, Debug, Serialize)]
-struct IdentityBody<'a> {
-    number: i64,
-    #[serde(rename = "type")]
-    kind: Option<&'a str>,
-    value: Option<&'a str>,
-    name: Option<&'a str>,
-}
-
 /// The fields that were written, with the values that they show now; `null` is a clear. A flag
 /// stands beside its number or address if it is true.
-struct FieldsBody<'a>(&'a [&'a ClaimedField]);
+pub(crate) struct FieldsBody<'a>(pub(crate) &'a [&'a ClaimedField]);
 
 impl Serialize for FieldsBody<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -203,12 +188,12 @@ struct ConflictBody<'a> {
     id: i64,
     kind: &'static str,
     rule: &'static str,
-    identity: IdentityBody<'a>,
+    identity: NumberedBody<'a>,
     homes: Vec<CustomerId>,
 }
 
 impl<'a> ConflictBody<'a> {
-    fn of(conflict: &Conflict, identity: IdentityBody<'a>) -> ConflictBody<'a> {
+    fn of(conflict: &Conflict, identity: NumberedBody<'a>) -> ConflictBody<'a> {
         ConflictBody {
             id: conflict.id.0,
             kind: match conflict.kind {

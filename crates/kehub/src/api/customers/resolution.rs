@@ -102,7 +102,7 @@ pub(crate) struct ConflictBody {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct WarningBody<'a> {
+pub(crate) struct WarningBody<'a> {
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<usize>,
@@ -186,7 +186,8 @@ impl ConflictBody {
 }
 
 impl<'a> WarningBody<'a> {
-    fn of(warning: &'a Warning) -> WarningBody<'a> {
+    /// A warning as it is answered.
+    pub(crate) fn of(warning: &'a Warning) -> WarningBody<'a> {
         let (identity, kind, field) = match warning {
             Warning::IdentityBlocked(place)
             | Warning::IdentityQuarantined(place)

@@ -311,7 +311,7 @@ fn resolution() -> Value {
             "identities": outcomes,
             "mergedIds": ids("Ids that redirect from now on"),
             "conflicts": { "type": "array", "items": schema("ApiConflict") },
-            "warnings": { "type": "array", "items": warning },
+            "warnings": { "type": "array", "items": schema("ApiWarning") },
             "seq": id_or_null,
         }), &[]),
         "ApiResolved": object("A customer, and what came of the request.", &json!({
@@ -321,5 +321,6 @@ fn resolution() -> Value {
             "customer": schema("ApiOwnCustomer"), "resolution": schema("ApiOwnResolution"),
         }), &[]),
         "ApiOwnResolution": own,
+        "ApiWarning": warning,
     })
 }
