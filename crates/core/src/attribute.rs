@@ -7,6 +7,7 @@ use crate::canonical;
 use crate::limits::{ADDRESS_CHARS_MAX, IMAGE_CHARS_MAX, REMARK_CHARS_MAX, TEXT_CHARS_MAX};
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// What an attribute holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,8 +227,15 @@ impl PartialEq for Real {
 }
 impl Eq for Real {}
 
+impl Hash for Real {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Numbers are equal if their bits are.
+        self.0.to_bits().hash(state);
+    }
+}
+
 /// One value of one field. Never an empty text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     /// Text, a date as `yyyy-MM-dd` included.
     Text(Box<str>),

@@ -8,7 +8,7 @@ use crate::facts::{TenantFacts, same_contact};
 use crate::journal::{Claim, Record, Route};
 use crate::merge::{CannotLink, Guard, Verdict};
 use crate::outcome::IdentityVerdict;
-use crate::policy::Role;
+use crate::policy::{Role, TypeRules};
 use crate::{CustomerId, IdentityNumber, MergeId, Seq};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -111,7 +111,9 @@ fn edges(customer: CustomerId, facts: &TenantFacts) -> Vec<Edge> {
     for (entry, claim, home) in facts.claims().filter(|(_, _, home)| homes.contains(home)) {
         let carried = carried(claim).filter(is_theirs);
         let mut nodes: Vec<Node> = carried.map(Node::Identity).collect();
-        if !matches!(claim.route, Route::Identity(_)) {
+        // What found the customer connects the rest with it, unless it is theirs no more.
+        let found_by = |number| nodes.contains(&Node::Identity(number));
+        if !matches!(claim.route, Route::Identity(number) if found_by(number)) {
             nodes.push(Node::Home(home));
         }
         edges.push(Edge { nodes, seq: entry.seq, evidence: Evidence::Claim(claim.route) });
@@ -197,14 +199,7 @@ const TELLING: &[Attribute] = &[
 /// What stands between two live customers, in facts that hold the history of both.
 pub fn apart(one: &Customer, other: &Customer, facts: &TenantFacts) -> Apart {
     let requests = requests_naming_both(one.id, other.id, facts);
-    let role_of = |number: &IdentityNumber| {
-        let identity = facts.identity(*number);
-        identity.map(|identity| facts.policy().rules_of(identity.key.kind).role)
-    };
-    let shared = requests.iter().flat_map(|(_, numbers)| numbers);
-    let theirs = shared.filter(|number| facts.owner(**number) == Some(other.id));
-    let roles: Vec<Role> = theirs.filter_map(role_of).collect();
-    let by_contact = !roles.is_empty() && !roles.iter().any(|role| role.is_own());
+    let by_contact = are_joined_by_contact(&requests, facts);
     let (ours, theirs) = (facts.homes_of(one.id), facts.homes_of(other.id));
     let spans = |a: CustomerId, b: CustomerId| {
         ours.contains(&a) && theirs.contains(&b) || ours.contains(&b) && theirs.contains(&a)
@@ -225,6 +220,22 @@ pub fn apart(one: &Customer, other: &Customer, facts: &TenantFacts) -> Apart {
             .filter(|key| is_shared(key, one, other))
             .collect(),
     }
+}
+
+/// Whether requests that name identities of two customers join them by contacts or devices only.
+/// The owner of the best-ranked identity is the one that the other one is joined to.
+fn are_joined_by_contact(requests: &[(Seq, Vec<IdentityNumber>)], facts: &TenantFacts) -> bool {
+    let shared = requests.iter().flat_map(|(_, numbers)| numbers);
+    let ruled = shared.filter_map(|number| {
+        let rules = facts.policy().rules_of(facts.identity(*number)?.key.kind);
+        Some((rules, facts.owner(*number)?))
+    });
+    let ruled: Vec<(TypeRules, CustomerId)> = ruled.collect();
+    let best = ruled.iter().min_by_key(|(rules, _)| rules.priority);
+    best.is_some_and(|(_, primary)| {
+        let mut joined = ruled.iter().filter(|(_, owner)| owner != primary);
+        !joined.any(|(rules, _)| rules.role.is_own())
+    })
 }
 
 fn is_shared(key: &FieldKey, one: &Customer, other: &Customer) -> bool {

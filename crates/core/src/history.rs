@@ -7,10 +7,13 @@ use crate::attribute::{FieldKey, Value};
 use crate::customer::{Cell, Customer, Fold, State};
 use crate::facts::TenantFacts;
 use crate::identity::Identity;
-use crate::journal::{Change, Entry, FieldEffect, Record};
+use crate::journal::{
+    Claim, ClaimedField, ClaimedIdentity, Entry, FieldEffect, Record, Role, Touched,
+};
+use crate::outcome::IdentityVerdict;
 use crate::policy::Policy;
 use crate::{AppNumber, CustomerId, IdentityNumber, Micros, Seq, TenantId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// The entries that customers are connected with: those that touched them, those that touched
@@ -143,9 +146,17 @@ impl Past {
     pub fn as_of(&self, moment: Moment) -> TenantFacts {
         let mut facts = self.beginning();
         for entry in self.entries.iter().filter(|entry| moment.includes(entry)) {
-            facts.record(Change::replayed(Entry::clone(entry)));
+            facts.replay(Arc::clone(entry));
         }
         facts
+    }
+
+    /// Whether everything about a customer was erased: nothing of it is told then.
+    pub fn is_erased(&self, id: CustomerId) -> bool {
+        let records = self.entries.iter().flat_map(|entry| &entry.records);
+        records.into_iter().any(
+            |record| matches!(record, Record::Erased(erased) if erased.customers.contains(&id)),
+        )
     }
 
     fn beginning(&self) -> TenantFacts {
@@ -158,23 +169,24 @@ impl Past {
         let mut before = Seen::default();
         let mut versions = Vec::new();
         for entry in &self.entries {
-            facts.record(Change::replayed(Entry::clone(entry)));
-            let after = Seen::of(id, &facts);
+            facts.replay(Arc::clone(entry));
+            let answers = facts.survivor(id).map(|customer| customer.id);
             let touched = entry.touched.iter().find(|touched| {
-                [before.id, after.id].contains(&Some(touched.customer)) || touched.customer == id
+                [before.id, answers].contains(&Some(touched.customer)) || touched.customer == id
             });
-            if let Some(touched) = touched {
-                versions.push(Version {
-                    entry: Arc::clone(entry),
-                    customer: after.id.unwrap_or(touched.customer),
-                    state: facts.customer(id).map_or(State::Live, |customer| customer.state),
-                    rev: after.rev.unwrap_or(touched.rev_after),
-                    is_visible: touched.rev_before != touched.rev_after,
-                    fields: before.fields_changed(&after),
-                    gained: after.held.difference(&before.held).copied().collect(),
-                    lost: before.held.difference(&after.held).copied().collect(),
-                });
-            }
+            let Some(touched) = touched else { continue };
+            let after = Seen::of(id, &facts);
+            versions.push(Version {
+                entry: Arc::clone(entry),
+                happened: Happening::of(entry, touched),
+                customer: after.id.unwrap_or(touched.customer),
+                state: facts.customer(id).map_or(State::Live, |customer| customer.state),
+                rev: after.rev.unwrap_or(touched.rev_after),
+                is_visible: touched.rev_before != touched.rev_after,
+                fields: before.fields_changed(&after),
+                gained: after.held.difference(&before.held).copied().collect(),
+                lost: before.held.difference(&after.held).copied().collect(),
+            });
             before = after;
         }
         versions
@@ -183,35 +195,47 @@ impl Past {
     /// Where every value of a customer is from, and which values lost against it.
     pub fn provenance(&self, customer: &Customer, facts: &TenantFacts) -> Vec<Provenance> {
         let homes = facts.homes_of(customer.id);
-        let mut sent: BTreeMap<&FieldKey, Vec<Source>> = BTreeMap::new();
+        let mut sent: BTreeMap<&FieldKey, Vec<Sent<'_>>> = BTreeMap::new();
         for (entry, claim, home) in facts.claims().filter(|(_, _, home)| homes.contains(home)) {
             for field in &claim.fields {
-                let source = Source {
-                    value: field.value.clone(),
-                    verified: field.verified,
-                    seq: entry.seq,
-                    at: claim.observed_at.unwrap_or(entry.at),
-                    app: entry.app,
-                    home,
-                    is_screened: field.effect == FieldEffect::Screened,
-                };
-                sent.entry(&field.key).or_default().push(source);
+                let observed_at = claim.observed_at;
+                sent.entry(&field.key).or_default().push(Sent { entry, field, home, observed_at });
             }
         }
-        let all = sent.into_iter().map(|(key, sources)| {
+        let all = sent.into_iter().map(|(key, sent)| {
             let cell = customer.fold.cell(key).cloned();
             let shown = cell.as_ref().and_then(|cell| cell.value.as_ref());
-            let mut lost: Vec<Source> = Vec::new();
-            for source in sources.into_iter().rev() {
-                let is_known =
-                    |known: &Source| (&known.value, known.home) == (&source.value, source.home);
-                if source.value.as_ref() != shown && !lost.iter().any(is_known) {
-                    lost.push(source);
-                }
-            }
+            let mut told = HashSet::new();
+            let lost = sent.iter().rev().filter(|sent| {
+                let value = sent.field.value.as_ref();
+                value != shown && told.insert((value, sent.home))
+            });
+            let lost = lost.map(Sent::source).collect();
             Provenance { key: key.clone(), cell, lost }
         });
         all.collect()
+    }
+}
+
+/// A field as a claim carried it.
+struct Sent<'f> {
+    entry: &'f Entry,
+    field: &'f ClaimedField,
+    home: CustomerId,
+    observed_at: Option<Micros>,
+}
+
+impl Sent<'_> {
+    fn source(&self) -> Source {
+        Source {
+            value: self.field.value.clone(),
+            verified: self.field.verified,
+            seq: self.entry.seq,
+            at: self.observed_at.unwrap_or(self.entry.at),
+            app: self.entry.app,
+            home: self.home,
+            is_screened: self.field.effect == FieldEffect::Screened,
+        }
     }
 }
 
@@ -255,8 +279,10 @@ impl Seen {
 /// One step in the life of a customer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Version {
-    /// What happened.
+    /// The entry that made it.
     pub entry: Arc<Entry>,
+    /// What happened, in order.
+    pub happened: Vec<Happening>,
     /// The customer that answers for the id afterwards.
     pub customer: CustomerId,
     /// What has become of the id itself.
@@ -271,6 +297,139 @@ pub struct Version {
     pub gained: Vec<IdentityNumber>,
     /// Identities that it does not own any more.
     pub lost: Vec<IdentityNumber>,
+}
+
+/// What happened to a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Happening {
+    /// It came into being.
+    Created,
+    /// A request changed it.
+    Updated,
+    /// Another customer and this one became one.
+    Merged,
+    /// A merge was undone.
+    Unmerged,
+    /// Identities were taken out of it, or it came into being by that.
+    Extracted,
+    /// Somebody said whether a claim is this customer's.
+    ClaimDecided,
+    /// It was deleted.
+    Deleted,
+    /// It was deleted and is there again.
+    Restored,
+    /// Everything about it was erased.
+    Erased,
+    /// A conflict or review entry was opened.
+    ConflictOpened,
+    /// A conflict or review entry was settled.
+    ConflictResolved,
+    /// It is another person than somebody else.
+    CannotLinkSet,
+    /// It may be the same person as somebody else after all.
+    CannotLinkRemoved,
+    /// An identity that a request carried stopped matching.
+    Quarantined,
+    /// A quarantined identity of it matches again.
+    Released,
+    /// A request changed nothing that is seen.
+    Repeated,
+}
+
+impl Happening {
+    /// Everything that can happen.
+    pub const ALL: &[Happening] = &[
+        Happening::Created,
+        Happening::Updated,
+        Happening::Merged,
+        Happening::Unmerged,
+        Happening::Extracted,
+        Happening::ClaimDecided,
+        Happening::Deleted,
+        Happening::Restored,
+        Happening::Erased,
+        Happening::ConflictOpened,
+        Happening::ConflictResolved,
+        Happening::CannotLinkSet,
+        Happening::CannotLinkRemoved,
+        Happening::Quarantined,
+        Happening::Released,
+        Happening::Repeated,
+    ];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Happening::Created => "created",
+            Happening::Updated => "updated",
+            Happening::Merged => "merged",
+            Happening::Unmerged => "unmerged",
+            Happening::Extracted => "extracted",
+            Happening::ClaimDecided => "claimDecided",
+            Happening::Deleted => "deleted",
+            Happening::Restored => "restored",
+            Happening::Erased => "erased",
+            Happening::ConflictOpened => "conflictOpened",
+            Happening::ConflictResolved => "conflictResolved",
+            Happening::CannotLinkSet => "cannotLinkSet",
+            Happening::CannotLinkRemoved => "cannotLinkRemoved",
+            Happening::Quarantined => "quarantined",
+            Happening::Released => "released",
+            Happening::Repeated => "repeated",
+        }
+    }
+
+    /// What an entry was for a customer that it concerns: each thing once, in order.
+    pub fn of(entry: &Entry, touched: &Touched) -> Vec<Happening> {
+        let mut happened = Vec::new();
+        if touched.role == Role::Created {
+            happened.push(Happening::Created);
+        }
+        for record in &entry.records {
+            happened.extend(Happening::by(record, touched).filter(|it| !happened.contains(it)));
+        }
+        if happened.is_empty() && entry.claim().is_some() {
+            happened.push(Happening::Repeated);
+        }
+        happened
+    }
+
+    fn by(record: &Record, touched: &Touched) -> Option<Happening> {
+        match record {
+            Record::Counted(counted) => {
+                (!counted.quarantined.is_empty()).then_some(Happening::Quarantined)
+            }
+            Record::Merged(_) => Some(Happening::Merged),
+            Record::Claim(claim) => {
+                let is_seen = touched.rev_before != touched.rev_after;
+                let is_news = touched.role != Role::Created && is_seen && changes(claim);
+                is_news.then_some(Happening::Updated)
+            }
+            Record::Opened(_) => Some(Happening::ConflictOpened),
+            Record::Deleted { .. } => Some(Happening::Deleted),
+            Record::Released(_) => Some(Happening::Released),
+            Record::Unmerged(_) => Some(Happening::Unmerged),
+            Record::Extracted(_) => Some(Happening::Extracted),
+            Record::ClaimDecided(_) => Some(Happening::ClaimDecided),
+            Record::Restored { .. } => Some(Happening::Restored),
+            Record::Erased(_) => Some(Happening::Erased),
+            Record::Settled(_) => Some(Happening::ConflictResolved),
+            Record::LinkSet(_) => Some(Happening::CannotLinkSet),
+            Record::LinkRemoved(_) => Some(Happening::CannotLinkRemoved),
+            // These concern no customer.
+            Record::PolicyChanged { .. } | Record::TypeChanged { .. } => None,
+        }
+    }
+}
+
+/// Whether a claim did more than to bring customers together.
+fn changes(claim: &Claim) -> bool {
+    let attaches = |identity: &ClaimedIdentity| {
+        identity.named
+            || matches!(identity.verdict, IdentityVerdict::Created | IdentityVerdict::Attached)
+    };
+    claim.identities.iter().any(attaches)
+        || claim.fields.iter().any(|field| matches!(field.effect, FieldEffect::Written(_)))
 }
 
 /// A field that shows something else: value and flag, `None` if unset.

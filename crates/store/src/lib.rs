@@ -141,6 +141,15 @@ pub trait Store: fmt::Debug + Send + Sync {
         numbers: &[IdentityNumber],
     ) -> Result<Vec<TypedIdentity>, StoreError>;
 
+    /// The identity of this type and value, whether or not somebody owns it. The value is compared
+    /// in the canonical form of the type.
+    async fn identity(
+        &self,
+        tenant: TenantId,
+        kind: &str,
+        value: &str,
+    ) -> Result<Option<TypedIdentity>, StoreError>;
+
     /// The row of a customer id, whatever has become of it; `None` if there never was one.
     async fn customer_row(
         &self,
@@ -264,7 +273,7 @@ pub struct ConflictFilter {
     /// sides are one customer by now, or whose customers are gone, does not, unless it is a review
     /// entry of a customer that is there.
     pub is_settled: Option<bool>,
-    /// Only those that name a home of the customer that this id stands for.
+    /// Only those that name a home of the customer that this id stands for, also if it was deleted.
     pub customer: Option<CustomerId>,
 }
 

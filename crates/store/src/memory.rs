@@ -17,7 +17,7 @@ use kehub_core::facts::{Facts, Retelling, Retold, Snapshot, TenantFacts};
 use kehub_core::feed;
 use kehub_core::filter::{Condition, Filter};
 use kehub_core::history::Past;
-use kehub_core::identity::{Identity, Quarantine};
+use kehub_core::identity::{Identity, IdentityKey, Quarantine};
 use kehub_core::journal::Entry;
 use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
@@ -273,6 +273,19 @@ impl Store for MemoryStore {
         Ok(numbers.into_iter().filter_map(|number| typed(facts, number)).collect())
     }
 
+    async fn identity(
+        &self,
+        tenant: TenantId,
+        kind: &str,
+        value: &str,
+    ) -> Result<Option<TypedIdentity>, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else { return Ok(None) };
+        let Some(kind) = facts.policy().type_named(kind) else { return Ok(None) };
+        let key = IdentityKey { kind: kind.number, value: kind.canonical(value).into() };
+        Ok(facts.identity_of(&key).and_then(|identity| typed(facts, identity.number)))
+    }
+
     async fn customer_row(
         &self,
         tenant: TenantId,
@@ -331,8 +344,10 @@ impl Store for MemoryStore {
     ) -> Result<Vec<SidedConflict>, StoreError> {
         let state = self.open_state()?;
         let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
-        let homes = wanted.customer.map(|id| {
-            facts.survivor(id).map(|customer| facts.homes_of(customer.id)).unwrap_or_default()
+        let homes = wanted.customer.map(|id| match facts.customer(id).map(|it| it.state) {
+            Some(CustomerState::MergedInto(survivor)) => facts.homes_of(survivor),
+            Some(CustomerState::Live | CustomerState::Deleted) => facts.homes_of(id),
+            Some(CustomerState::Erased) | None => Vec::new(),
         });
         let names = |conflict: &Conflict| {
             homes.as_ref().is_none_or(|homes| {

@@ -200,6 +200,16 @@ impl Store for UnreliableStore {
         then(fails, self.inner.duplicates(tenant).await)
     }
 
+    async fn identity(
+        &self,
+        tenant: TenantId,
+        kind: &str,
+        value: &str,
+    ) -> Result<Option<TypedIdentity>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.identity(tenant, kind, value).await)
+    }
+
     async fn customer_row(
         &self,
         tenant: TenantId,

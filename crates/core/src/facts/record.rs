@@ -27,7 +27,11 @@ impl TenantFacts {
         for (number, name) in change.names {
             self.with_identity(number, |identity| identity.name = Some(name));
         }
-        let entry = Arc::new(change.entry);
+        self.replay(Arc::new(change.entry));
+    }
+
+    /// Applies an entry of the journal that is told again, to facts that know its texts.
+    pub fn replay(&mut self, entry: Arc<Entry>) {
         // Some effects look at the claims of a history, which this entry is part of.
         self.entries.insert(entry.seq, Arc::clone(&entry));
         for touched in entry.touched.iter().filter(|touched| touched.role == Role::Created) {

@@ -4,11 +4,13 @@ use crate::hub::{Hub, TENANT, identity};
 use crate::promises::{any_command, any_preset};
 use kehub_core::attribute::{Attribute, FieldKey, Value};
 use kehub_core::command::{Command, FieldsSent, MergeByHand, SetCannotLink, Upsert};
+use kehub_core::customer::State;
+use kehub_core::explain::{Node, path};
 use kehub_core::history::{Moment, Past};
 use kehub_core::outcome::Outcome;
 use kehub_core::{CustomerId, IdentityNumber, MergeId, Seq};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many people the histories are about; the openid `o1` is that of customer 1, and so on.
 const PEOPLE: i64 = 5;
@@ -195,6 +197,69 @@ proptest! {
         for customer in hub.tenant().customers() {
             let now = Past::of(&[customer.id], hub.tenant()).as_of(Moment::Now);
             prop_assert_eq!(now.customer(customer.id), Some(customer));
+        }
+    }
+
+    /// Whatever brought an identity to a customer, and whatever was taken back since: there is a
+    /// path of evidence between the two, and each step begins where the one before led.
+    #[test]
+    fn every_identity_of_a_customer_is_explained(
+        preset in any_preset(),
+        commands in prop::collection::vec(any_command(), 1..40),
+    ) {
+        let mut hub = Hub::new(preset);
+        for command in commands {
+            hub.run(command, false);
+        }
+        for customer in hub.tenant().customers().filter(|it| it.state == State::Live) {
+            let now = Past::of(&[customer.id], hub.tenant()).as_of(Moment::Now);
+            let home = Node::Home(customer.id);
+            let homes = now.homes_of(customer.id).into_iter().map(Node::Home);
+            let held = now.held_by(customer.id).map(|it| Node::Identity(it.number));
+            for node in homes.chain(held) {
+                let steps = path(node, home, &now);
+                prop_assert!(steps.is_some(), "{:?} of customer {}", node, customer.id);
+                let mut at = node;
+                for step in steps.unwrap() {
+                    prop_assert_eq!(step.from, at);
+                    at = step.to;
+                }
+                prop_assert_eq!(at, home);
+            }
+        }
+    }
+
+    /// The versions of a customer lead from nothing to what is there, without a gap.
+    #[test]
+    fn versions_lead_to_what_is_there(
+        preset in any_preset(),
+        commands in prop::collection::vec(any_command(), 1..40),
+    ) {
+        let mut hub = Hub::new(preset);
+        for command in commands.into_iter().filter(|it| !matches!(it, Command::Erase(_))) {
+            hub.run(command, false);
+        }
+        for customer in hub.tenant().customers() {
+            let versions = Past::of(&[customer.id], hub.tenant()).versions(customer.id);
+            let mut fields = BTreeMap::new();
+            let mut held = BTreeSet::new();
+            for version in &versions {
+                prop_assert!(!version.happened.is_empty(), "{:?}", version.entry);
+                let is_news = !version.fields.is_empty()
+                    || !version.gained.is_empty()
+                    || !version.lost.is_empty();
+                prop_assert!(version.is_visible || !is_news, "{:?}", version);
+                for change in &version.fields {
+                    prop_assert_eq!(fields.remove(&change.key), change.before.clone());
+                    fields.extend(change.after.clone().map(|after| (change.key.clone(), after)));
+                }
+                prop_assert!(version.lost.iter().all(|number| held.remove(number)));
+                prop_assert!(version.gained.iter().all(|number| held.insert(*number)));
+            }
+            let last = versions.last().unwrap();
+            prop_assert_eq!(last.state, customer.state);
+            let now = shown(&hub, customer.id).map(|(_, shown)| shown).unwrap_or_default();
+            prop_assert_eq!((fields, held.into_iter().collect()), now);
         }
     }
 }

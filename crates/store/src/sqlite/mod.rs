@@ -320,6 +320,16 @@ impl Store for SqliteStore {
         self.read(move |conn| duplicates::duplicates(conn, tenant)).await
     }
 
+    async fn identity(
+        &self,
+        tenant: TenantId,
+        kind: &str,
+        value: &str,
+    ) -> Result<Option<TypedIdentity>, StoreError> {
+        let (kind, value) = (kind.to_owned(), value.to_owned());
+        self.read(move |conn| query::identity(conn, tenant, &kind, &value)).await
+    }
+
     async fn customer_row(
         &self,
         tenant: TenantId,

@@ -294,6 +294,21 @@ pub(super) fn identities_named(
     Ok(found)
 }
 
+/// The identity of a type and value, whoever owns it.
+pub(super) fn identity(
+    conn: &Connection,
+    tenant: TenantId,
+    kind: &str,
+    value: &str,
+) -> Result<Option<TypedIdentity>, Trouble> {
+    let wanted = canonical::type_key(kind);
+    let types = load::types(conn, tenant)?;
+    let Some(kind) = types.into_iter().find(|kind| kind.key() == wanted) else { return Ok(None) };
+    let key = IdentityKey { kind: kind.number, value: kind.canonical(value).into() };
+    let found = load::identity_of_value(conn, tenant, &key)?;
+    Ok(found.map(|identity| TypedIdentity { kind: kind.name, identity }))
+}
+
 pub(super) fn types_of(
     conn: &Connection,
     tenant: TenantId,

@@ -3,11 +3,12 @@
 use super::codec::{self, key_range};
 use super::load;
 use super::past;
-use super::query::survivor;
+use super::query::{customer_row, survivor};
 use super::rows::{self, conflict_columns, merge_columns};
 use super::trouble::Trouble;
 use crate::{ConflictFilter, SidedConflict};
 use kehub_core::conflict::Conflict;
+use kehub_core::customer::State;
 use kehub_core::journal::Entry;
 use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::{ConflictId, CustomerId, MergeId, Seq, TenantId};
@@ -128,7 +129,13 @@ fn of_customer(
     customer: CustomerId,
 ) -> Result<BTreeMap<ConflictId, Conflict>, Trouble> {
     let mut theirs = BTreeMap::new();
-    let Some(root) = survivor(conn, tenant, customer)? else { return Ok(theirs) };
+    let Some(row) = customer_row(conn, tenant, customer)? else { return Ok(theirs) };
+    let root = match row.state {
+        State::Live | State::Deleted => Some(row),
+        State::MergedInto(root) => customer_row(conn, tenant, root)?,
+        State::Erased => None,
+    };
+    let Some(root) = root else { return Ok(theirs) };
     let root_key = codec::own_key(tenant, root.id.0)?;
     let mut homes = vec![root_key];
     if root.homes > 1 {

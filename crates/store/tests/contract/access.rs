@@ -99,6 +99,8 @@ pub(crate) async fn a_tenant_sees_nothing_of_another(rig: &Rig) {
     assert_eq!(store.customer_count(second, &by_id).await.unwrap(), 0);
     assert_eq!(store.identities_of(second, &[id]).await.unwrap(), []);
     assert_eq!(store.identities_named(second, None, "a1").await.unwrap(), []);
+    assert_eq!(store.identity(second, "crm-account", "a1").await.unwrap(), None);
+    assert_eq!(store.past(second, &[id]).await.unwrap().entries, []);
     assert_eq!(store.journal(second, Seq(0), 10).await.unwrap(), []);
     let page = kehub_store::PageRequest {
         order: Order::default(),

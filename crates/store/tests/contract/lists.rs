@@ -1,11 +1,11 @@
 //! Lists and look-ups.
 
 use crate::support::{Rig, TENANT};
-use kehub_core::CustomerId;
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
 use kehub_core::command::{Command, Upsert};
 use kehub_core::filter::{Condition, Filter, Order, Position, SortKey};
-use kehub_store::{PageRequest, Start};
+use kehub_core::{ConflictId, CustomerId};
+use kehub_store::{ConflictFilter, PageRequest, Start};
 
 fn by(attribute: Attribute, descending: bool) -> Order {
     Order { by: SortKey::Attribute(attribute), descending }
@@ -100,6 +100,37 @@ pub(crate) async fn identities_are_found_by_owner_type_and_value(rig: &Rig) {
     assert_eq!(named(None, "E1@example.com").await, [(1, "email".to_owned())]);
     assert_eq!(named(Some("wechat"), "13800000001").await, []);
     assert_eq!(named(Some("nothing"), "o1").await, []);
+}
+
+pub(crate) async fn an_identity_is_found_whoever_owns_it(rig: &Rig) {
+    rig.upsert(&["o1", "m1"], &[]).await;
+    let home_of = |kind: &'static str, value: &'static str| async move {
+        let found = rig.store.identity(TENANT, kind, value).await.unwrap();
+        found.map(|it| (it.kind.to_string(), it.identity.home.map(|home| home.0)))
+    };
+    let (openid, mobile) = (home_of("WeChat ", "o1").await, home_of("mobile", "+8613800000001"));
+    assert_eq!(openid, Some(("wechat".to_owned(), Some(1))));
+    assert_eq!(mobile.await, Some(("mobile".to_owned(), Some(1))));
+    rig.run(TENANT, Command::Delete(CustomerId(1))).await;
+    assert_eq!(home_of("wechat", "o1").await, Some(("wechat".to_owned(), None)));
+    rig.run(TENANT, Command::Erase(CustomerId(1))).await;
+    for (kind, value) in [("wechat", "o1"), ("wechat", "o2"), ("nothing", "o1"), ("wechat", "")] {
+        assert_eq!(home_of(kind, value).await, None, "{kind} {value}");
+    }
+}
+
+pub(crate) async fn conflicts_of_a_deleted_customer_are_told_until_it_is_erased(rig: &Rig) {
+    rig.upsert(&["a1", "u1"], &[]).await;
+    rig.upsert(&["a2"], &[]).await;
+    rig.upsert(&["a2", "u1"], &[]).await;
+    let wanted = ConflictFilter { customer: Some(CustomerId(1)), ..ConflictFilter::default() };
+    let count =
+        || async { rig.store.conflicts(TENANT, &wanted, ConflictId(0), 10).await.unwrap().len() };
+    assert_eq!(count().await, 1);
+    rig.run(TENANT, Command::Delete(CustomerId(1))).await;
+    assert_eq!(count().await, 1);
+    rig.run(TENANT, Command::Erase(CustomerId(1))).await;
+    assert_eq!(count().await, 0);
 }
 
 pub(crate) async fn a_whole_customer_has_its_identities_and_redirecting_ids(rig: &Rig) {

@@ -71,6 +71,8 @@ contract! {
         a_position_holds_while_the_list_changes,
         redirecting_ids_in_a_filter_stand_for_their_survivor,
         identities_are_found_by_owner_type_and_value,
+        an_identity_is_found_whoever_owns_it,
+        conflicts_of_a_deleted_customer_are_told_until_it_is_erased,
         a_whole_customer_has_its_identities_and_redirecting_ids,
         custom_attributes_sort_across_types,
     },

@@ -240,6 +240,11 @@ async fn told_to_reviewers(model: &Rig, engine: &Rig) {
             assert_eq!(found, expected);
         }
     }
+    for word in WORDS {
+        let sent = identity(word);
+        let expected = model.identity(TENANT, &sent.kind, &sent.value).await.unwrap();
+        assert_eq!(engine.identity(TENANT, &sent.kind, &sent.value).await.unwrap(), expected);
+    }
     let merges = model.merges(TENANT, MergeId(1), 2).await.unwrap();
     assert_eq!(engine.merges(TENANT, MergeId(1), 2).await.unwrap(), merges);
     for kind in [None, Some(ConflictKind::Refused), Some(ConflictKind::Review)] {
