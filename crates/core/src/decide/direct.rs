@@ -2,6 +2,7 @@
 
 use super::fields;
 use super::join::Joining;
+use super::merge::live;
 use super::owners::Found;
 use super::settle::{Plan, change, outcomes, settle, touch};
 use super::sort::sort_out;
@@ -14,8 +15,9 @@ use crate::policy::OnConflict;
 
 /// Changes the fields of a customer.
 pub(super) fn put(request: &Request, put: &Put, facts: &mut TenantFacts) -> Outcome {
-    let Some(customer) = facts.survivor(put.customer).map(|customer| customer.id) else {
-        return Outcome::Refused(Refusal::CustomerMissing(put.customer));
+    let customer = match live(put.customer, facts) {
+        Ok(customer) => customer.id,
+        Err(refusal) => return Outcome::Refused(refusal),
     };
     let mut plan = Plan::about(customer, Route::Id, sort_out(&[], facts));
     plan.tells_before = true;
@@ -31,8 +33,9 @@ pub(super) fn put(request: &Request, put: &Put, facts: &mut TenantFacts) -> Outc
 
 /// Attaches an identity to a customer, or says why not (wire W30).
 pub(super) fn attach(request: &Request, attach: &Attach, facts: &mut TenantFacts) -> Outcome {
-    let Some(customer) = facts.survivor(attach.customer).map(|customer| customer.id) else {
-        return Outcome::Refused(Refusal::CustomerMissing(attach.customer));
+    let customer = match live(attach.customer, facts) {
+        Ok(customer) => customer.id,
+        Err(refusal) => return Outcome::Refused(refusal),
     };
     let mut sorted = sort_out(std::slice::from_ref(&attach.identity), facts);
     let found = Found {
@@ -58,11 +61,11 @@ pub(super) fn attach(request: &Request, attach: &Attach, facts: &mut TenantFacts
 
 /// Deletes a customer: it is gone from every read, and its identities are free again.
 pub(super) fn delete(request: &Request, id: CustomerId, facts: &mut TenantFacts) -> Outcome {
-    let Some(survivor) = facts.survivor(id) else {
-        return Outcome::Refused(Refusal::CustomerMissing(id));
+    let survivor = match live(id, facts) {
+        Ok(survivor) => survivor.id,
+        Err(refusal) => return Outcome::Refused(refusal),
     };
-    if survivor.id != id {
-        let survivor = survivor.id;
+    if survivor != id {
         return Outcome::Refused(Refusal::CustomerMerged { customer: id, survivor });
     }
     let touched = touch(id, Role::Deleted, true, facts);

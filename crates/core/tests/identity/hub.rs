@@ -469,7 +469,9 @@ fn told_refusal(refusal: &Refusal, sent: &[IdentitySent]) -> String {
         Refusal::NotAttached(identity) => {
             parts.extend(told_identities(std::slice::from_ref(identity), sent));
         }
-        Refusal::CustomerMissing(customer) => parts.push(format!("there is no C{customer}")),
+        Refusal::CustomerMissing(_) | Refusal::CustomerDeleted(_) | Refusal::CustomerErased(_) => {
+            parts.push(decisions::why(refusal));
+        }
         Refusal::CustomerMerged { customer, survivor } => {
             parts.push(format!("C{customer} is C{survivor} now"));
         }

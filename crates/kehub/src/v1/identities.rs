@@ -111,7 +111,12 @@ pub(crate) async fn identity_attach(call: Call, body: Body) -> Result<Response, 
     }
     let command = Command::Attach(Attach { customer, identity: identity.clone() });
     let outcome = call.apply(command, extras.dry_run).await?;
-    if matches!(outcome, Outcome::Refused(Refusal::CustomerMissing(_))) {
+    if matches!(
+        outcome,
+        Outcome::Refused(
+            Refusal::CustomerMissing(_) | Refusal::CustomerDeleted(_) | Refusal::CustomerErased(_)
+        )
+    ) {
         let problem = FieldError::new("customerId", "no such customer");
         return Err(Refused::fields(Form::Listed, vec![problem]));
     }

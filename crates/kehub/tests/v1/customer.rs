@@ -99,6 +99,7 @@ async fn a_delete_is_204_and_the_id_is_gone(hub: TestHub) {
     hub.writer.delete("/v1/customers/1").await.is(204, "");
     hub.writer.delete("/v1/customers/1").await.is(404, MISSING);
     hub.writer.get("/v1/customers/1").await.is(404, MISSING);
+    hub.writer.put("/v1/customers/1", r#"{"name":"X"}"#).await.is(404, MISSING);
     assert_eq!(hub.writer.upsert(&["member:1"], "{}").await.ok()["id"], 2);
 }
 

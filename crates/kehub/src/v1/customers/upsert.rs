@@ -156,7 +156,9 @@ pub(crate) fn answered<'a>(
 /// How the wire tells what the domain refused.
 pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
     match refusal {
-        Refusal::CustomerMissing(_) => Problem::CustomerMissing.into(),
+        Refusal::CustomerMissing(_) | Refusal::CustomerDeleted(_) | Refusal::CustomerErased(_) => {
+            Problem::CustomerMissing.into()
+        }
         Refusal::CustomerMerged { customer, survivor } => {
             Problem::CustomerMerged { customer, survivor }.into()
         }
@@ -197,8 +199,6 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
         | Refusal::NotQuarantined(_)
         | Refusal::TypesNotSet(_)
         | Refusal::Webhook(_)
-        | Refusal::CustomerDeleted(_)
-        | Refusal::CustomerErased(_)
         | Refusal::CustomerLive(_)
         | Refusal::IdentitiesTaken(_)
         | Refusal::SameCustomer(_)
