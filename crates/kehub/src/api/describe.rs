@@ -3,8 +3,8 @@
 
 use super::problem::{Code, ItemError, Place, Problem, Retry};
 use super::{
-    access, cannot_links, changes, claims, conflicts, customers, duplicates, identity_types,
-    merges, policy, quarantine,
+    access, cannot_links, changes, claims, conflicts, customers, duplicates, explanations,
+    identity_types, merges, past, policy, quarantine,
 };
 use kehub_core::attribute::FieldProblem;
 use kehub_core::directory::Permission;
@@ -29,7 +29,9 @@ const NOUNS: &[Noun] = &[
     (customers::describe_decisions::operation, customers::describe_decisions::schemas),
     (merges::describe::operation, merges::describe::schemas),
     (duplicates::describe::operation, duplicates::describe::schemas),
+    (explanations::describe::operation, explanations::describe::schemas),
     (identity_types::describe::operation, identity_types::describe::schemas),
+    (past::describe::operation, past::schemas::all),
     (policy::describe::operation, policy::describe::schemas),
     (quarantine::describe::operation, quarantine::describe::schemas),
 ];
@@ -53,7 +55,7 @@ pub(crate) fn schemas() -> Map<String, Value> {
 }
 
 /// Headings of the calls under `/api`.
-pub(crate) fn tags() -> [Value; 8] {
+pub(crate) fn tags() -> [Value; 9] {
     let tag = |name: &str, about: &str| json!({ "name": name, "description": about });
     [
         tag("API access", "Kehub's own API: tokens."),
@@ -62,6 +64,7 @@ pub(crate) fn tags() -> [Value; 8] {
         tag("API merges", "Kehub's own API: who was joined, and how to part them again."),
         tag("API customers", "Kehub's own API: who is who, and what is known of them."),
         tag("API duplicates", "Kehub's own API: who looks like one person."),
+        tag("API explanations", "Kehub's own API: why two are one, or are not."),
         tag("API policy", "Kehub's own API: the rules of the tenant and of its identity types."),
         tag("API quarantine", "Kehub's own API: what has been seen with too many people."),
     ]
@@ -302,7 +305,9 @@ fn problem() -> Value {
         "properties": {
             "pointer": { "type": "string", "description": "Where in the body (RFC 6901)" },
             "parameter": { "type": "string", "description": "Which query parameter" },
-            "code": { "enum": ["invalid", "unknown", "missing", "readOnly", "repeated", "refused"] },
+            "code": {
+                "enum": ["invalid", "unknown", "missing", "readOnly", "repeated", "refused", "notFound"],
+            },
             "detail": text,
         },
         "additionalProperties": false,

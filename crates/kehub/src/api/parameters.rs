@@ -3,6 +3,8 @@
 use super::problem::{Code, ItemError, Place, Problem};
 use crate::wire::json::shortened;
 use crate::wire::query::Query;
+use crate::wire::time;
+use kehub_core::Micros;
 use kehub_core::attribute::FieldProblem;
 use std::fmt::Display;
 
@@ -39,8 +41,7 @@ impl Parameters {
         let value = values.next().map(|(_, value)| value);
         let is_repeated = values.count() > 0;
         if is_repeated {
-            let place = Place::Parameter(name.to_owned());
-            self.errors.push(ItemError::repeated(place, "the parameter is given twice"));
+            self.repeated(name, "the parameter is given twice");
         }
         value
     }
@@ -68,6 +69,24 @@ impl Parameters {
             _ => None,
         });
         flag.unwrap_or(false)
+    }
+
+    /// A moment that has passed.
+    pub(crate) fn passed_moment(&mut self, name: &'static str, now: Micros) -> Option<Micros> {
+        let at = self.parsed(name, time::EXPECTED, |text| {
+            // A blank before an offset is its raw `+`.
+            time::parse(&text.replacen(' ', "+", 1))
+        })?;
+        if at <= now {
+            return Some(at);
+        }
+        self.unfit(name, "a moment that has passed", "one in the future");
+        None
+    }
+
+    /// Whether a parameter is given, fit or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.given.iter().any(|(known, _)| known == name)
     }
 
     /// How many items to answer at most.
@@ -108,6 +127,16 @@ impl Parameters {
     pub(crate) fn unfit(&mut self, name: &str, expected: impl Display, found: &str) {
         let problem = FieldProblem { expected: expected.to_string(), found: found.to_owned() };
         self.errors.push(ItemError::invalid(Place::Parameter(shortened(name)), &problem));
+    }
+
+    /// Remembers a parameter that is not there.
+    pub(crate) fn missing(&mut self, name: &str, expected: &str) {
+        self.errors.push(ItemError::missing(Place::Parameter(name.to_owned()), expected));
+    }
+
+    /// Remembers a parameter that says again what others say.
+    pub(crate) fn repeated(&mut self, name: &str, detail: &'static str) {
+        self.errors.push(ItemError::repeated(Place::Parameter(name.to_owned()), detail));
     }
 
     /// Tells what did not fit, and which parameters nobody took out.

@@ -183,7 +183,7 @@ codes! {
 pub(crate) struct Problem {
     pub(crate) code: Code,
     /// What is special about this one, for people.
-    detail: Cow<'static, str>,
+    pub(crate) detail: Cow<'static, str>,
     /// What does not fit, all of it.
     errors: Vec<ItemError>,
     /// Members that only some codes have.
@@ -234,6 +234,11 @@ impl ItemError {
     /// Something is there twice, or contradicts itself.
     pub(crate) fn repeated(place: Place, detail: &'static str) -> ItemError {
         ItemError { place, code: "repeated", detail: detail.into() }
+    }
+
+    /// What it names is not there.
+    pub(crate) fn not_found(place: Place, detail: impl Into<Cow<'static, str>>) -> ItemError {
+        ItemError { place, code: "notFound", detail: detail.into() }
     }
 
     /// The rules do not take it.

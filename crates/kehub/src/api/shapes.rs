@@ -4,12 +4,15 @@ use super::describe::object;
 use super::problem::Problem;
 use crate::server::access::Access;
 use crate::wire::time;
+use kehub_core::history::Past;
+use kehub_core::identity::Identity;
 use kehub_core::journal::Entry;
 use kehub_core::{IdentityNumber, Seq, TenantId};
 use kehub_store::{Store, TypedIdentity};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An identity that something names by its number; without its texts if they were erased.
 #[derive(Clone, Debug, Serialize)]
@@ -49,7 +52,7 @@ pub(crate) fn numbered_schema() -> Value {
 #[derive(Debug, Default)]
 pub(crate) struct Named {
     identities: BTreeMap<IdentityNumber, TypedIdentity>,
-    entries: BTreeMap<Seq, Entry>,
+    entries: BTreeMap<Seq, Arc<Entry>>,
 }
 
 impl Named {
@@ -63,8 +66,38 @@ impl Named {
         let entries = store.entries(tenant, &entries).await?;
         Ok(Named {
             identities: identities.into_iter().map(|it| (it.identity.number, it)).collect(),
-            entries: entries.into_iter().map(|entry| (entry.seq, entry)).collect(),
+            entries: entries.into_iter().map(|entry| (entry.seq, Arc::new(entry))).collect(),
         })
+    }
+
+    /// What a past names.
+    pub(crate) fn of(past: &Past) -> Named {
+        let typed = |identity: &Identity| {
+            let kind = past.policy.type_of(identity.key.kind)?.name.clone();
+            Some((identity.number, TypedIdentity { kind, identity: identity.clone() }))
+        };
+        let entries = past.entries.iter();
+        Named {
+            identities: past.identities.iter().filter_map(typed).collect(),
+            entries: entries.map(|entry| (entry.seq, Arc::clone(entry))).collect(),
+        }
+    }
+
+    /// Both together.
+    pub(crate) fn and(mut self, other: Named) -> Named {
+        self.identities.extend(other.identities);
+        self.entries.extend(other.entries);
+        self
+    }
+
+    /// Learns of an identity.
+    pub(crate) fn learn(&mut self, found: &TypedIdentity) {
+        self.identities.insert(found.identity.number, found.clone());
+    }
+
+    /// The row of an identity.
+    pub(crate) fn row(&self, number: IdentityNumber) -> Option<&Identity> {
+        self.identities.get(&number).map(|known| &known.identity)
     }
 
     pub(crate) fn identity(&self, number: IdentityNumber) -> NumberedBody<'_> {

@@ -27,7 +27,9 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/customers/batch",
     "/api/customers/{id}",
     "/api/customers/{id}/erase",
+    "/api/customers/{id}/export",
     "/api/customers/{id}/extract",
+    "/api/customers/{id}/history",
     "/api/customers/{id}/restore",
     "/api/merges",
     "/api/merges/{id}",
@@ -35,6 +37,7 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/undecided-claims",
     "/api/undecided-claims/{merge}/{claim}/decide",
     "/api/duplicates",
+    "/api/explanations",
     "/api/policy",
     "/api/identity-types",
     "/api/identity-types/{type}",
@@ -62,8 +65,8 @@ pub(crate) fn described() -> OpenApiRouter<Hub> {
 /// Kehub's own API.
 fn own() -> OpenApiRouter<Hub> {
     use crate::api::{
-        access, cannot_links, changes, claims, conflicts, customers, duplicates, identity_types,
-        merges, policy, quarantine,
+        access, cannot_links, changes, claims, conflicts, customers, duplicates, explanations,
+        identity_types, merges, past, policy, quarantine,
     };
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
@@ -71,7 +74,10 @@ fn own() -> OpenApiRouter<Hub> {
         .routes(routes!(customers::list::api_customer_list, customers::upsert::api_customer_upsert))
         .routes(routes!(customers::batch::api_customer_batch))
         .routes(routes!(customers::one::api_customer_get, customers::one::api_customer_patch))
+        .routes(routes!(past::history::api_customer_history))
+        .routes(routes!(past::export::api_customer_export))
         .routes(routes!(duplicates::list::api_duplicate_list))
+        .routes(routes!(explanations::get::api_explanation_get))
         .routes(routes!(policy::one::api_policy_get, policy::one::api_policy_patch))
         .routes(routes!(identity_types::list::api_identity_type_list))
         .routes(routes!(

@@ -6,8 +6,12 @@ mod shared;
 pub(crate) use shared::{Actor, Answer, Endless, SECRET, TestHub, on_both_engines, request};
 
 use axum::body::Body;
-use axum::http::Request;
 use axum::http::header::AUTHORIZATION;
+use kehub::clock::Clock as _;
+use kehub_core::command::{Command, Origin, Request};
+use kehub_core::outcome::Outcome;
+use kehub_core::{AppNumber, TenantId};
+use kehub_store::{Batch, Store as _};
 use serde_json::{Value, json};
 use shared::valid;
 
@@ -15,6 +19,17 @@ impl TestHub {
     /// A call without a token.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
         checked(method, path, self.call(json_request(method, path, body)).await)
+    }
+
+    /// Something that people decide in the first tenant, a second after what was before.
+    pub(crate) async fn decide(&self, command: Command) {
+        self.clock.advance_seconds(1);
+        let at = self.clock.now();
+        let origin = Origin { app: AppNumber(1), actor: None, request: "decision".into(), at };
+        let request =
+            Request { tenant: TenantId(1), origin, dry_run: false, idempotency: None, command };
+        let outcome = self.store.apply(Batch::one(request)).await.unwrap().remove(0);
+        assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
     }
 }
 
@@ -37,13 +52,13 @@ impl Actor {
     }
 
     /// A call of any form with the token of this actor.
-    pub(crate) async fn ask_with(&self, path: &str, request: Request<Body>) -> Answer {
+    pub(crate) async fn ask_with(&self, path: &str, request: axum::http::Request<Body>) -> Answer {
         let method = request.method().to_string();
         checked(&method, path, self.send_signed(request).await)
     }
 
     /// The same without a look at the description.
-    pub(crate) async fn send_signed(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send_signed(&self, mut request: axum::http::Request<Body>) -> Answer {
         let token = format!("Bearer {}", self.token).parse().unwrap();
         request.headers_mut().insert(AUTHORIZATION, token);
         self.send(request).await
@@ -96,7 +111,7 @@ pub(crate) fn sent(identities: &[&str]) -> Value {
     items.collect()
 }
 
-fn json_request(method: &str, path: &str, body: &Value) -> Request<Body> {
+fn json_request(method: &str, path: &str, body: &Value) -> axum::http::Request<Body> {
     let text = if body.is_null() { String::new() } else { body.to_string() };
     request(method, path, text)
 }

@@ -99,6 +99,10 @@ async fn customers(hub: &TestHub, method: &str, path: &str) {
             let answer = stranger.ask(&method.to_uppercase(), "/api/customers/3", &body).await;
             answer.refused(404, "customerNotFound");
         }
+        ("get", "/api/customers/{id}/history" | "/api/customers/{id}/export") => {
+            let path = path.replace("{id}", "3");
+            stranger.get(&path).await.refused(404, "customerNotFound");
+        }
         _ => untried(method, path),
     }
 }
@@ -156,6 +160,14 @@ async fn others(hub: &TestHub, method: &str, path: &str) {
         ("get", "/api/duplicates") => {
             assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));
             stranger.get(&format!("{path}?customerId=3")).await.refused(404, "customerNotFound");
+        }
+        ("get", "/api/explanations") => {
+            for (query, code) in [
+                ("fromCustomer=3&toCustomer=3", "customerNotFound"),
+                ("fromType=member&fromValue=2&toCustomer=3", "identityNotFound"),
+            ] {
+                stranger.get(&format!("{path}?{query}")).await.refused(404, code);
+            }
         }
         _ => untried(method, path),
     }

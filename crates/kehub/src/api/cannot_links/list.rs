@@ -42,13 +42,17 @@ fn read(text: &str) -> Option<CannotLink> {
 }
 
 #[derive(Debug, Serialize)]
-struct LinkBody<'a> {
+pub(crate) struct LinkBody<'a> {
     homes: [i64; 2],
     set: WrittenBody<'a>,
 }
 
 impl<'a> LinkBody<'a> {
-    fn of((link, seq): &(CannotLink, Seq), named: &'a Named, access: &'a Access) -> LinkBody<'a> {
+    pub(crate) fn of(
+        (link, seq): &(CannotLink, Seq),
+        named: &'a Named,
+        access: &'a Access,
+    ) -> LinkBody<'a> {
         LinkBody { homes: [link.low.0, link.high.0], set: named.written(*seq, access) }
     }
 }

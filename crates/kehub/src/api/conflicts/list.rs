@@ -75,7 +75,8 @@ pub(crate) fn conflict_id(call: &Call) -> Result<ConflictId, Problem> {
     call.number(1, Code::ConflictNotFound).map(ConflictId)
 }
 
-async fn named(call: &Call, found: &[SidedConflict]) -> Result<Named, Problem> {
+/// What conflicts name.
+pub(crate) async fn named(call: &Call, found: &[SidedConflict]) -> Result<Named, Problem> {
     let conflicts = found.iter().map(|found| &found.conflict);
     let identities = conflicts
         .clone()
@@ -89,7 +90,7 @@ async fn named(call: &Call, found: &[SidedConflict]) -> Result<Named, Problem> {
 /// A conflict or review entry, as reviewers see it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ConflictBody<'a> {
+pub(crate) struct ConflictBody<'a> {
     id: i64,
     kind: &'static str,
     rule: &'static str,
@@ -105,7 +106,11 @@ struct ConflictBody<'a> {
 }
 
 impl<'a> ConflictBody<'a> {
-    fn of(found: &SidedConflict, named: &'a Named, access: &'a Access) -> ConflictBody<'a> {
+    pub(crate) fn of(
+        found: &SidedConflict,
+        named: &'a Named,
+        access: &'a Access,
+    ) -> ConflictBody<'a> {
         let conflict = &found.conflict;
         let merge = match conflict.settlement {
             Some(Settlement::Merged(merge)) => Some(merge.0),

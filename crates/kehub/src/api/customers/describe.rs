@@ -102,8 +102,10 @@ fn get() -> Described {
     }
     Described::read(Permission::CustomersRead)
         .parameter(id("The id of the customer"))
-        .answer(200, "The customer", &["ApiWholeCustomer"], &whole)
-        .meets(&[Code::CustomerNotFound])
+        .parameter(query("asOf", "As it stood at this moment", "2026-05-04T01:02:03Z"))
+        .parameter(query("provenance", "`1`: where every value is from", "1"))
+        .answer(200, "The customer", &["ApiWholeCustomer", "ApiPastCustomer"], &whole)
+        .meets(&[Code::CustomerNotFound, Code::CustomerDeleted, Code::CustomerErased])
 }
 
 fn patch() -> Described {
@@ -114,7 +116,7 @@ fn patch() -> Described {
         .parameter(id("The id of the customer"))
         .body("ApiPatchInput", &sent)
         .answer(200, "The customer afterwards", &shapes, &resolved)
-        .meets(&[Code::CustomerNotFound])
+        .meets(&[Code::CustomerNotFound, Code::CustomerDeleted, Code::CustomerErased])
 }
 
 /// A customer with few fields set.

@@ -4,6 +4,7 @@ use super::body::WholeBody;
 use super::upsert::answer;
 use crate::api::Call;
 use crate::api::call::json_of;
+use crate::api::past;
 use crate::api::problem::Problem;
 use crate::api::reader::{Empty, Reader};
 use crate::server::problem::json;
@@ -17,13 +18,24 @@ use kehub_core::directory::Permission;
 /// Get a customer
 ///
 /// With its identities and the ids that were merged into it. An id that was merged away answers the
-/// customer it was merged into: `id` tells.
+/// customer it was merged into: `id` tells. With `asOf` the customer as it stood then, also if it was
+/// deleted since; texts of identities are those of today. With `provenance=1` where every value is
+/// from, and which values lost against it.
 #[utoipa::path(get, path = "/api/customers/{id}", tag = "API customers")]
 pub(crate) async fn api_customer_get(call: Call) -> Result<Response, Problem> {
     call.require(Permission::CustomersRead)?;
-    call.parameters().end()?;
-    let found = call.store().customer_whole(call.tenant(), call.customer()?).await?;
-    let found = found.ok_or_else(Problem::customer_not_found)?;
+    let mut parameters = call.parameters();
+    let as_of = parameters.passed_moment("asOf", call.now());
+    let provenance = parameters.flag("provenance");
+    parameters.end()?;
+    let id = call.customer()?;
+    if as_of.is_some() || provenance {
+        let past = call.store().past(call.tenant(), &[id]).await?;
+        return past::whole::answer(id, &past, as_of, provenance, &call);
+    }
+    let Some(found) = call.store().customer_whole(call.tenant(), id).await? else {
+        return Err(past::gone(call.store(), call.tenant(), id).await?);
+    };
     let (merged, identities) = (&found.merged, &found.identities);
     let body = WholeBody { customer: &found.customer, merged, identities };
     Ok(json(StatusCode::OK, &body))

@@ -16,6 +16,7 @@ pub(crate) fn all() -> Value {
     whole.insert("mergedIds".to_owned(), ids("Ids that redirect to this customer"));
     let identities = json!({ "type": "array", "items": schema("ApiIdentity") });
     whole.insert("identities".to_owned(), identities);
+    whole.insert("provenance".to_owned(), schema("ApiProvenance"));
     let about = "A customer. Every attribute is always there; what is unset is `null`.";
     let whole_about = "A customer with its identities and the ids merged into it.";
     let mut all = json!({
@@ -32,7 +33,7 @@ pub(crate) fn all() -> Value {
             "nextCursor": { "type": ["string", "null"], "description": "`null`: this was the end" },
             "total": { "type": "integer", "minimum": 0, "description": "All that match" },
         }), &["total"]),
-        "ApiWholeCustomer": object(whole_about, &Value::Object(whole), &[]),
+        "ApiWholeCustomer": object(whole_about, &Value::Object(whole), &["provenance"]),
         "ApiOwnCustomer": own(),
         "ApiCustomerInput": customer_input(),
         "ApiUpsertInput": upsert_input(),
@@ -58,7 +59,8 @@ pub(crate) fn all() -> Value {
     all
 }
 
-fn answered() -> Map<String, Value> {
+/// What every answer shows of a customer.
+pub(crate) fn answered() -> Map<String, Value> {
     let attributes = Attribute::ALL.iter();
     let mut properties: Map<String, Value> = attributes
         .map(|attribute| (attribute.name().to_owned(), shown(*attribute, false)))

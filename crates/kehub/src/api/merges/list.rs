@@ -66,7 +66,7 @@ async fn named(call: &Call, merges: &[Merge]) -> Result<Named, Problem> {
 /// A merge.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MergeBody<'a> {
+pub(crate) struct MergeBody<'a> {
     id: i64,
     /// The ids under which the two sides entered the hub.
     homes: [i64; 2],
@@ -90,7 +90,7 @@ impl GuardBody {
 }
 
 impl<'a> MergeBody<'a> {
-    fn of(merge: &Merge, named: &'a Named, access: &'a Access) -> MergeBody<'a> {
+    pub(crate) fn of(merge: &Merge, named: &'a Named, access: &'a Access) -> MergeBody<'a> {
         MergeBody {
             id: merge.id.0,
             homes: [merge.left.0, merge.right.0],
