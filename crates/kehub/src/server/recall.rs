@@ -4,7 +4,7 @@
 
 use super::problem::Problem;
 use kehub_core::command::Command;
-use kehub_core::customer::Customer;
+use kehub_core::customer::{Customer, State};
 use kehub_core::directory::Tenant;
 use kehub_core::history::{Moment, Past};
 use kehub_core::journal::Record;
@@ -208,8 +208,12 @@ impl Recall<'_> {
     }
 }
 
-/// A customer as it stood after an entry.
+/// A customer as it stood after an entry. Of one that was erased since, only its blank would stand.
 fn stood(past: &Past, id: CustomerId, seq: Seq) -> Result<Customer, Untold> {
+    let is_erased = |customer: &Customer| customer.state == State::Erased;
+    if past.as_of(Moment::Now).customer(id).is_some_and(is_erased) {
+        return Err(Untold::Gone(id));
+    }
     let facts = past.as_of(Moment::Seq(seq));
     facts.survivor(id).cloned().ok_or(Untold::Gone(id))
 }

@@ -12,10 +12,12 @@ on_both_engines! {
     what_is_no_key_is_400,
     an_unknown_outcome_is_settled_by_asking_again,
     the_rows_of_a_batch_are_done_once,
+    what_people_set_is_answered_again,
 }
 
 async fn send(actor: &Actor, key: &str, method: &str, path: &str, body: &Value) -> Answer {
-    let mut request = request(method, path, body.to_string());
+    let text = if body.is_null() { String::new() } else { body.to_string() };
+    let mut request = request(method, path, text);
     request.headers_mut().insert("idempotency-key", HeaderValue::from_str(key).unwrap());
     actor.ask_with(path, request).await
 }
@@ -41,6 +43,29 @@ async fn a_write_gets_the_same_answer_again(hub: TestHub) {
             assert_eq!((again.status, &again.text), (first.status, &first.text), "{method}");
         }
     }
+}
+
+async fn what_people_set_is_answered_again(hub: TestHub) {
+    for account in ["member:1", "member:2", "member:3"] {
+        hub.writer.upsert(&[account, "mobile:13800000001"], json!({})).await;
+    }
+    let calls = [
+        ("PATCH", "/api/policy", json!({ "preset": "guarded" })),
+        ("PATCH", "/api/identity-types/member", json!({ "limit": 3 })),
+        ("POST", "/api/quarantine/2/release", Value::Null),
+    ];
+    let mut first = Vec::new();
+    for (method, path, body) in &calls {
+        let answer = send(&hub.writer, path, method, path, body).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text);
+        first.push(answer);
+    }
+    let version = hub.writer.get("/api/policy").await.was(200);
+    for ((method, path, body), first) in calls.iter().zip(first) {
+        let again = send(&hub.writer, path, method, path, body).await;
+        assert_eq!((again.status, &again.text), (first.status, &first.text), "{path}");
+    }
+    assert_eq!(hub.writer.get("/api/policy").await.was(200), version);
 }
 
 async fn another_body_under_the_key_is_422(hub: TestHub) {

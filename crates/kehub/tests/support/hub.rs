@@ -208,7 +208,7 @@ async fn app(store: &dyn Store, tenant: TenantId, id: &str, permissions: &[Permi
     apply(store, tenant, Command::ChangeApp(change)).await;
 }
 
-async fn apply(store: &dyn Store, tenant: TenantId, command: Command) {
+pub(crate) async fn apply(store: &dyn Store, tenant: TenantId, command: Command) {
     let at = ManualClock::at(START).now();
     let origin = Origin { app: AppNumber(0), actor: None, request: "test".into(), at };
     let request = command::Request { tenant, origin, dry_run: false, idempotency: None, command };

@@ -6,6 +6,8 @@ mod shared;
 pub(crate) use shared::{Actor, Answer, Endless, SECRET, TestHub, on_both_engines, request, valid};
 
 use axum::http::StatusCode;
+use kehub_core::command::Command;
+use kehub_core::{CustomerId, TenantId};
 use serde_json::Value;
 
 impl TestHub {
@@ -16,6 +18,13 @@ impl TestHub {
     /// How many customers the first tenant has.
     pub(crate) async fn customer_count(&self) -> u64 {
         self.writer.get("/v1/customers/count").await.ok().as_u64().unwrap()
+    }
+}
+
+impl TestHub {
+    /// Erases a customer of the first tenant.
+    pub(crate) async fn erase(&self, customer: i64) {
+        shared::apply(&*self.store, TenantId(1), Command::Erase(CustomerId(customer))).await;
     }
 }
 

@@ -19,6 +19,7 @@ on_both_engines! {
     a_key_is_forgotten_after_a_day,
     what_is_no_key_is_told,
     whoever_may_not_read_gets_its_own_words_again,
+    what_was_erased_is_not_told_again,
 }
 
 const UPSERT: &str = "/v1/customerandidentities?resolution=1";
@@ -189,4 +190,14 @@ async fn whoever_may_not_read_gets_its_own_words_again(hub: TestHub) {
     let again = send(&hub.phone, "k", "POST", UPSERT, WANG).await;
     assert_eq!((again.status, &again.text), (first.status, &first.text));
     assert!(!again.text.contains("a@b.cn"));
+}
+
+async fn what_was_erased_is_not_told_again(hub: TestHub) {
+    send(&hub.writer, "k", "POST", UPSERT, WANG).await.ok();
+    hub.erase(1).await;
+    let again = send(&hub.writer, "k", "POST", UPSERT, WANG).await;
+    assert_eq!(again.status, 404);
+    assert!(!again.text.contains("Wang") && !again.text.contains("13800000001"));
+    // Nor is anybody made of it again.
+    assert_eq!(hub.customer_count().await, 0);
 }

@@ -1,11 +1,11 @@
 //! Who looks like one person.
 
 use crate::support::{Rig, TENANT, identity, resolution, upsert};
-use kehub_core::command::{Command, IdentitySent, Upsert};
+use kehub_core::command::{Command, IdentitySent, SetCannotLink, Upsert};
 use kehub_core::duplicates::{Duplicates, Reason};
 use kehub_core::outcome::ResultKind;
 use kehub_core::policy::Preset;
-use kehub_core::{CustomerId, TenantId};
+use kehub_core::{CustomerId, MergeId, TenantId};
 
 async fn found(rig: &Rig, tenant: TenantId) -> Duplicates {
     rig.store.duplicates(tenant).await.unwrap()
@@ -135,4 +135,24 @@ pub(crate) async fn a_hotline_is_one_crowd_and_no_pairs(rig: &Rig) {
     assert_eq!((crowd.reason, crowd.count), (Reason::SameMobile, 40));
     assert_eq!(crowd.customers, (1..=20).map(CustomerId).collect::<Vec<_>>());
     assert!(!found.is_cut);
+}
+
+pub(crate) async fn people_declared_to_be_different_are_not_suggested(rig: &Rig) {
+    for account in ["a1", "a2", "a3"] {
+        rig.upsert(&[account], &[("mobile", "13900000001")]).await;
+    }
+    let (one, other) = (CustomerId(3), CustomerId(1));
+    let set = |apart| Command::SetCannotLink(SetCannotLink { one, other, apart });
+    rig.run(TENANT, set(true)).await;
+    assert_eq!(pairs(rig, Reason::SameMobile).await, [(1, 2), (2, 3)]);
+    rig.run(TENANT, set(false)).await;
+    assert_eq!(pairs(rig, Reason::SameMobile).await, [(1, 2), (1, 3), (2, 3)]);
+    // Nor whom an undo keeps apart.
+    rig.upsert(&["o1"], &[("email", "e@x.cn")]).await;
+    rig.upsert(&["u1"], &[("name", "Wang")]).await;
+    let merged = rig.upsert(&["o1", "u1"], &[]).await;
+    assert_eq!(merged.merged, [CustomerId(5)]);
+    rig.run(TENANT, Command::Unmerge(MergeId(1))).await;
+    rig.upsert(&["u1"], &[("email", "e@x.cn")]).await;
+    assert_eq!(pairs(rig, Reason::SameEmail).await, []);
 }

@@ -101,6 +101,7 @@ contract! {
         a_mistyped_identity_is_suggested,
         merged_and_deleted_customers_are_nobodys_duplicates,
         a_hotline_is_one_crowd_and_no_pairs,
+        people_declared_to_be_different_are_not_suggested,
     },
     care::{
         a_store_in_use_is_sound,
