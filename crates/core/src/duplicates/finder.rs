@@ -1,7 +1,7 @@
 //! Which pairs of customers are worth a look.
 //!
 //! Customers are grouped into blocks by what they share. In a small block everybody is compared
-//! with everybody, by 64 bits that similar texts have in common; in a large one, sorted by name,
+//! with everybody, by bits that similar texts have in common; in a large one, sorted by name,
 //! everybody with a few neighbours. So the work grows with the number of customers and not with
 //! its square. A block that is itself a reason, such as a mobile, is answered as a [`Crowd`] if too
 //! many share it.
@@ -22,9 +22,9 @@ const WINDOW: usize = 64;
 /// Of a crowd, how many are named.
 const NAMED_MAX: usize = 20;
 /// Pairs that are looked at; what is beyond is left out, and the answer says so.
-const PAIRS_MAX: usize = 500_000;
+const PAIRS_MAX: usize = 200_000;
 
-/// What is remembered of a customer: 56 bytes. A value is a hash of it, 0 if there is none.
+/// What is remembered of a customer: 80 bytes. A value is a hash of it, 0 if there is none.
 #[derive(Clone, Copy, Debug)]
 struct Marks {
     id: CustomerId,
@@ -35,7 +35,7 @@ struct Marks {
     name: u64,
     /// The beginning of the name, for sorting.
     begins: u64,
-    signature: u64,
+    signature: u128,
 }
 
 /// What is remembered of an identity.
@@ -44,8 +44,20 @@ struct Token {
     /// Its type, and the birthday of its owner.
     block: u64,
     owner: CustomerId,
-    signature: u64,
+    signature: u128,
     chars: u8,
+    /// All its characters added up: a swap does not change it.
+    sum: u32,
+}
+
+impl Token {
+    /// Whether two values may differ by one slip of the hand: a character that is another one is part
+    /// of two pairs of neighbours in each, a swap of three.
+    fn may_be_slip_of(&self, other: &Token) -> bool {
+        let differ = (self.signature ^ other.signature).count_ones();
+        let is_swap = self.chars == other.chars && self.sum == other.sum;
+        self.chars.abs_diff(other.chars) <= 1 && differ <= if is_swap { 6 } else { 4 }
+    }
 }
 
 /// What the finder is told of a customer.
@@ -148,7 +160,8 @@ impl Finder<'_> {
         {
             let block = hash((kind, birthday));
             let signature = names::signature(value);
-            self.tokens.push(Token { block, owner, signature, chars });
+            let sum = value.chars().fold(0, |sum: u32, c| sum.wrapping_add(u32::from(c)));
+            self.tokens.push(Token { block, owner, signature, chars, sum });
         }
     }
 
@@ -161,8 +174,9 @@ impl Finder<'_> {
             Marks { name: 0, .. } | Marks { birthday: 0, .. } => 0,
             Marks { name, birthday, .. } => hash((name, birthday)),
         });
-        self.near(&marks, |marks| marks.birthday);
-        self.near(&marks, |marks| marks.postcode);
+        self.near(&marks, |marks| marks.birthday, (1, 2));
+        // Thousands share a postcode: there, short names must be the same.
+        self.near(&marks, |marks| marks.postcode, (2, 3));
         drop(marks);
         self.near_identities();
         self.crowds.sort_by_key(|crowd| (std::cmp::Reverse(crowd.count), crowd.reason));
@@ -192,8 +206,9 @@ impl Finder<'_> {
         }
     }
 
-    /// Everybody who shares a value and may have a similar name.
-    fn near(&mut self, marks: &[Marks], value: impl Fn(&Marks) -> u64) {
+    /// Everybody who shares a value and may have a similar name: one that has this part of the bits
+    /// in common.
+    fn near(&mut self, marks: &[Marks], value: impl Fn(&Marks) -> u64, part: (u32, u32)) {
         let mut sorted: Vec<(u64, Marks)> = marks
             .iter()
             .filter(|it| it.name != 0)
@@ -208,7 +223,7 @@ impl Finder<'_> {
                     // Those who share the very name and a birthday were paired, or are a crowd.
                     let is_told = one.name == other.name && one.birthday == other.birthday;
                     let is_told = is_told && one.birthday != 0;
-                    if !is_told && look_alike(one.signature, other.signature) {
+                    if !is_told && look_alike(one.signature, other.signature, part) {
                         self.pair(one.id, other.id);
                     }
                 }
@@ -224,12 +239,7 @@ impl Finder<'_> {
             let reach = if block.len() > BLOCK_MAX { WINDOW } else { block.len() };
             for (place, one) in block.iter().enumerate() {
                 for other in block.iter().skip(place + 1).take(reach) {
-                    // One character is part of two pairs of neighbours, and a swap of three.
-                    let differ = (one.signature ^ other.signature).count_ones();
-                    if one.owner != other.owner
-                        && one.chars.abs_diff(other.chars) <= 1
-                        && differ <= 6
-                    {
+                    if one.owner != other.owner && one.may_be_slip_of(other) {
                         self.pair(one.owner, other.owner);
                     }
                 }
@@ -246,9 +256,9 @@ impl Finder<'_> {
     }
 }
 
-/// Whether two texts share at least half of the bits of the shorter one.
-fn look_alike(one: u64, other: u64) -> bool {
-    2 * (one & other).count_ones() >= one.count_ones().min(other.count_ones())
+/// Whether two texts share at least this part of the bits of the shorter one.
+fn look_alike(one: u128, other: u128, (part, of): (u32, u32)) -> bool {
+    of * (one & other).count_ones() >= part * one.count_ones().min(other.count_ones())
 }
 
 /// The first eight bytes, in the order of the text.

@@ -22,6 +22,8 @@ use std::collections::{BTreeSet, HashMap};
 /// The characters from which on an identity that differs by one may be a typing error. Below, it
 /// is the next number.
 const IDENTITY_CHARS_MIN: usize = 6;
+/// How near names must be that share no more than a postcode.
+const NEARNESS_IN_A_PLACE_MIN: f64 = 0.75;
 /// Of a hundred, what a suggestion must come to.
 const SCORE_MIN: u8 = 30;
 
@@ -190,7 +192,8 @@ impl Suspect {
             Reason::SameNameAndBirthday => born_together && is_same_name,
             Reason::NearNameAndBirthday => born_together && nearness.is_some() && !is_same_name,
             Reason::NearNameAndPostcode => {
-                nearness.is_some() && same(self.postcode.as_ref(), other.postcode.as_ref())
+                nearness.is_some_and(|nearness| nearness >= NEARNESS_IN_A_PLACE_MIN)
+                    && same(self.postcode.as_ref(), other.postcode.as_ref())
             }
             Reason::NearIdentityAndBirthday => born_together && self.has_near_identity(other),
         };

@@ -36,8 +36,8 @@ impl Name {
         &self.sorted
     }
 
-    /// 64 bits of its pairs of characters: similar names share most of them.
-    pub fn signature(&self) -> u64 {
+    /// 128 bits of its pairs of characters: similar names share most of them.
+    pub fn signature(&self) -> u128 {
         self.words.iter().fold(0, |bits, word| bits | signature(word))
     }
 
@@ -65,14 +65,14 @@ impl Name {
 }
 
 /// The bits of a word: one for each pair of neighbouring characters, its ends included.
-pub(super) fn signature(word: &str) -> u64 {
+pub(super) fn signature(word: &str) -> u128 {
     let ends = std::iter::once('\0');
     let chars = ends.clone().chain(word.chars()).chain(ends);
     let shifted = chars.clone().skip(1);
     chars.zip(shifted).fold(0, |bits, (one, next)| {
         let pair = u64::from(u32::from(one)) << 32 | u64::from(u32::from(next));
-        // Fibonacci hashing: the upper six bits of the product are well mixed.
-        bits | 1 << (pair.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58)
+        // Fibonacci hashing: the upper seven bits of the product are well mixed.
+        bits | 1 << (pair.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 57)
     })
 }
 
