@@ -30,7 +30,7 @@ pub(super) async fn outcome(
     let recall = Recall { store, tenant, seq: receipt.seq };
     match recall.told(command, &receipt.outcome).await {
         Ok(outcome) => Ok(outcome),
-        Err(Untold::Gone(customer)) => Ok(Outcome::Refused(Refusal::CustomerMissing(customer))),
+        Err(Untold::Gone(customer)) => Ok(Outcome::Refused(Refusal::CustomerErased(customer))),
         Err(Untold::Lost) => Err(Problem::Internal),
         Err(Untold::Trouble(trouble)) => Err(trouble.into()),
     }

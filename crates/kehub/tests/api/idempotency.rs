@@ -1,7 +1,7 @@
 //! The header `Idempotency-Key`: a write that is sent again is not done again, and gets the same
 //! answer.
 
-use crate::hub::{Actor, Answer, TestHub, on_both_engines, request};
+use crate::hub::{Actor, Answer, TestHub, on_both_engines, request, sent};
 use axum::http::HeaderValue;
 use kehub_store::Fault;
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ on_both_engines! {
     an_unknown_outcome_is_settled_by_asking_again,
     the_rows_of_a_batch_are_done_once,
     what_people_set_is_answered_again,
+    what_people_decide_is_answered_again,
 }
 
 async fn send(actor: &Actor, key: &str, method: &str, path: &str, body: &Value) -> Answer {
@@ -66,6 +67,44 @@ async fn what_people_set_is_answered_again(hub: TestHub) {
         assert_eq!((again.status, &again.text), (first.status, &first.text), "{path}");
     }
     assert_eq!(hub.writer.get("/api/policy").await.was(200), version);
+}
+
+/// Each decision is made once, whatever came of it since; all of them are asked for again at the end.
+async fn what_people_decide_is_answered_again(hub: TestHub) {
+    hub.writer.upsert(&["wechat:o1", "email:a@b.cn"], json!({ "name": "Wang" })).await.was(201);
+    hub.writer.upsert(&["wechat:o2"], json!({ "city": "Beijing" })).await.was(201);
+    hub.writer.upsert(&["wechat:o3", "mobile:13800000003"], json!({})).await.was(201);
+    let calls = [
+        ("POST", "/api/merges", json!({ "customerIds": [1, 2] })),
+        ("POST", "/api/merges/1/undo", Value::Null),
+        ("DELETE", "/api/cannot-links/1/2", Value::Null),
+        ("POST", "/api/cannot-links", json!({ "customerIds": [1, 3] })),
+        (
+            "POST",
+            "/api/customers/3/extract",
+            json!({ "identities": sent(&["mobile:13800000003"]) }),
+        ),
+        ("POST", "/api/customers/3/erase", Value::Null),
+    ];
+    let mut first = Vec::new();
+    for (method, path, body) in &calls {
+        let answer = send(&hub.writer, path, method, path, body).await;
+        assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
+        first.push(answer);
+        hub.writer.upsert(&["email:a@b.cn"], json!({ "remark": path })).await.was(200);
+        hub.clock.advance_seconds(1);
+    }
+    let journal = hub.reader.get("/api/customers/1/history").await.was(200);
+    for ((method, path, body), first) in calls.iter().zip(first) {
+        let again = send(&hub.writer, path, method, path, body).await;
+        if *path == "/api/customers/3/extract" {
+            // It was erased since.
+            again.refused(410, "customerErased");
+            continue;
+        }
+        assert_eq!((again.status, &again.text), (first.status, &first.text), "{method} {path}");
+    }
+    assert_eq!(hub.reader.get("/api/customers/1/history").await.was(200), journal);
 }
 
 async fn another_body_under_the_key_is_422(hub: TestHub) {
