@@ -37,6 +37,14 @@ impl Cursor {
         Cursor { position, index: u32::MAX }
     }
 
+    /// The place just before an event.
+    pub const fn before(self) -> Cursor {
+        match self.index.checked_sub(1) {
+            Some(index) => Cursor { position: self.position, index },
+            None => Cursor::after(self.position - 1),
+        }
+    }
+
     /// The position after which entries may hold events that have not been seen.
     pub fn settled(self) -> i64 {
         if self.index == u32::MAX { self.position } else { self.position - 1 }

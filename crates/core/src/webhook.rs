@@ -133,7 +133,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason but those with a status.
-    const WITHOUT_STATUS: [Reason; 5] = [
+    pub const WITHOUT_STATUS: [Reason; 5] = [
         Reason::NotResolved,
         Reason::AddressRefused,
         Reason::NotConnected,

@@ -2,6 +2,7 @@
 
 use crate::credentials::Credentials;
 use crate::server::{Limits, Settings};
+use crate::webhooks::DeliveryOptions;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use kehub_core::limits;
@@ -124,6 +125,21 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "KEHUB_CUSTOM_ATTRIBUTES_MAX",
         default_value_t = limits::CUSTOM_ATTRIBUTES_MAX)]
     pub(crate) custom_attributes_max: usize,
+
+    /// Let webhooks have addresses of this machine and its networks
+    #[arg(long, env = "KEHUB_WEBHOOKS_ALLOW_PRIVATE", value_parser = BoolishValueParser::new())]
+    pub(crate) webhooks_allow_private: bool,
+
+    /// Seconds between the tries of an event that a webhook does not take; after the last one it
+    /// is a dead letter
+    #[arg(long, env = "KEHUB_WEBHOOKS_RETRIES", value_name = "SECONDS,…", value_delimiter = ',',
+        default_values_t = DeliveryOptions::PAUSES_SECONDS)]
+    pub(crate) webhooks_retries: Vec<u64>,
+
+    /// Seconds for one call of a webhook, from the look-up of its host to its answer
+    #[arg(long, env = "KEHUB_WEBHOOKS_TIMEOUT", value_name = "SECONDS", default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub(crate) webhooks_timeout: u64,
 }
 
 impl ServeOptions {
@@ -134,6 +150,7 @@ impl ServeOptions {
             request_timeout: Duration::from_secs(self.request_timeout),
             put_answers_before: self.v1_put_answers_before,
             custom_attributes_max: self.custom_attributes_max,
+            webhooks_private: self.webhooks_allow_private,
         }
     }
 
@@ -143,6 +160,14 @@ impl ServeOptions {
             group_requests: self.group_max,
             readers: self.readers,
             ..SqliteOptions::default()
+        }
+    }
+
+    pub(crate) fn delivery(&self) -> DeliveryOptions {
+        DeliveryOptions {
+            time_limit: Duration::from_secs(self.webhooks_timeout),
+            pauses: self.webhooks_retries.iter().copied().map(Duration::from_secs).collect(),
+            ..DeliveryOptions::default()
         }
     }
 

@@ -11,4 +11,5 @@ pub mod credentials;
 pub mod server;
 mod telemetry;
 mod v1;
+pub mod webhooks;
 mod wire;

@@ -223,6 +223,8 @@ fn a_cursor_names_an_event_or_a_whole_entry() {
     let (within, whole) = (Cursor { position: 7, index: 2 }, Cursor::after(7));
     assert!(Cursor::START < within && within < whole && whole < Cursor::after(8));
     assert_eq!((Cursor::START.settled(), within.settled(), whole.settled()), (0, 6, 7));
+    let first = Cursor { position: 7, index: 0 };
+    assert_eq!((within.before().index, first.before()), (1, Cursor::after(6)));
 }
 
 #[test]

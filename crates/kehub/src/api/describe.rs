@@ -4,7 +4,7 @@
 use super::problem::{Code, ItemError, Place, Problem, Retry};
 use super::{
     access, cannot_links, changes, claims, conflicts, customers, duplicates, explanations,
-    identity_types, merges, past, policy, quarantine,
+    identity_types, merges, past, policy, quarantine, webhooks,
 };
 use kehub_core::attribute::FieldProblem;
 use kehub_core::directory::Permission;
@@ -34,6 +34,7 @@ const NOUNS: &[Noun] = &[
     (past::describe::operation, past::schemas::all),
     (policy::describe::operation, policy::describe::schemas),
     (quarantine::describe::operation, quarantine::describe::schemas),
+    (webhooks::describe::operation, webhooks::describe::schemas),
 ];
 
 /// What is to be told about the operation of this name; `None` if it is none of `/api`.
@@ -55,7 +56,7 @@ pub(crate) fn schemas() -> Map<String, Value> {
 }
 
 /// Headings of the calls under `/api`.
-pub(crate) fn tags() -> [Value; 9] {
+pub(crate) fn tags() -> [Value; 10] {
     let tag = |name: &str, about: &str| json!({ "name": name, "description": about });
     [
         tag("API access", "Kehub's own API: tokens."),
@@ -67,6 +68,7 @@ pub(crate) fn tags() -> [Value; 9] {
         tag("API explanations", "Kehub's own API: why two are one, or are not."),
         tag("API policy", "Kehub's own API: the rules of the tenant and of its identity types."),
         tag("API quarantine", "Kehub's own API: what has been seen with too many people."),
+        tag("API webhooks", "Kehub's own API: telling other systems what happens."),
     ]
 }
 
@@ -133,6 +135,21 @@ impl Described {
         self.body = Some(json!({ "required": true, "content": content }));
         self.codes.extend([Code::BodyNotJson, Code::BodyBroken, Code::BodyTooLarge]);
         self.codes.push(Code::FieldsInvalid);
+        self
+    }
+
+    /// A JSON body of this shape, or none.
+    pub(crate) fn optional_body(self, shape: &str, example: &Value) -> Described {
+        let mut described = self.body(shape, example);
+        if let Some(Value::Object(body)) = &mut described.body {
+            body.insert("required".to_owned(), json!(false));
+        }
+        described
+    }
+
+    /// A success without a body.
+    pub(crate) fn done(mut self, about: &str) -> Described {
+        self.answers.push((204, json!({ "description": about })));
         self
     }
 

@@ -22,6 +22,7 @@ pub(crate) mod problem;
 pub(crate) mod quarantine;
 pub(crate) mod reader;
 pub(crate) mod shapes;
+pub(crate) mod webhooks;
 
 pub(crate) use call::Call;
 pub(crate) use problem::Problem;

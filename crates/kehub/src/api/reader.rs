@@ -329,6 +329,23 @@ impl Reader {
         }
     }
 
+    /// A whole number that is at least so large.
+    pub(crate) fn whole_number(
+        &mut self,
+        object: &Object<'_>,
+        key: &str,
+        least: i64,
+    ) -> Option<i64> {
+        let json = object.get(key)?;
+        if let Json::Integer(number) = json
+            && *number >= least
+        {
+            return Some(*number);
+        }
+        self.unfit(&below("", key), format!("a whole number from {least}"), json.found());
+        None
+    }
+
     /// The list at a place.
     pub(crate) fn array<'b, 'a>(
         &mut self,

@@ -7,6 +7,7 @@ use crate::config::{ServeOptions, StoreLocation};
 use crate::credentials::{Credentials, secret_hash};
 use crate::server::{self, App, Hub};
 use crate::telemetry;
+use crate::webhooks::Deliverer;
 use anyhow::{Context as _, Result};
 use kehub_core::TenantId;
 use kehub_core::directory::{AppChange, Permission};
@@ -58,8 +59,10 @@ async fn serve(
         end.await;
         ending.end();
     };
+    let deliverer = Deliverer::start(hub.clone(), options.delivery())?;
     server::serve(listener, App::new(hub), options.limits(), end).await;
     refreshing.abort();
+    deliverer.stop().await;
     Ok(())
 }
 

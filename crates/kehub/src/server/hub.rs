@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// What an operator may set about answers.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,8 @@ pub struct Settings {
     pub put_answers_before: bool,
     /// Custom attributes that one request may carry (W35).
     pub custom_attributes_max: usize,
+    /// Whether webhooks may have addresses of this machine and its networks.
+    pub webhooks_private: bool,
 }
 
 impl Default for Settings {
@@ -40,6 +42,7 @@ impl Default for Settings {
             request_timeout: Duration::from_secs(30),
             put_answers_before: false,
             custom_attributes_max: limits::CUSTOM_ATTRIBUTES_MAX,
+            webhooks_private: false,
         }
     }
 }
@@ -57,6 +60,8 @@ struct Inner {
     metrics: Metrics,
     readiness: Readiness,
     duplicates: KeptDuplicates,
+    /// Tells the deliverer that somebody changed a webhook.
+    webhooks_changed: Notify,
     /// Whether the hub was asked to end.
     ending: watch::Sender<bool>,
 }
@@ -85,6 +90,7 @@ impl Hub {
             metrics: Metrics::new(),
             readiness: Readiness::default(),
             duplicates: KeptDuplicates::default(),
+            webhooks_changed: Notify::new(),
             ending: watch::Sender::default(),
         })))
     }
@@ -94,6 +100,11 @@ impl Hub {
         let access = Arc::new(Access::new(self.store().directory().await?));
         *self.0.access.write().unwrap_or_else(PoisonError::into_inner) = access;
         Ok(())
+    }
+
+    /// Notified when somebody changed a webhook through this hub.
+    pub(crate) fn webhooks_changed(&self) -> &Notify {
+        &self.0.webhooks_changed
     }
 
     /// Asks calls that only wait for news to end, because the hub is about to.

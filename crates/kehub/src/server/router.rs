@@ -43,6 +43,12 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/identity-types/{type}",
     "/api/quarantine",
     "/api/quarantine/{number}/release",
+    "/api/webhooks",
+    "/api/webhooks/{id}",
+    "/api/webhooks/{id}/rotate",
+    "/api/webhooks/{id}/replay",
+    "/api/webhooks/{id}/dead-letters",
+    "/api/webhooks/{id}/dead-letters/retry",
     "/security/accesstoken",
     "/v1/customerandidentities",
     "/v1/customers",
@@ -66,7 +72,7 @@ pub(crate) fn described() -> OpenApiRouter<Hub> {
 fn own() -> OpenApiRouter<Hub> {
     use crate::api::{
         access, cannot_links, changes, claims, conflicts, customers, duplicates, explanations,
-        identity_types, merges, past, policy, quarantine,
+        identity_types, merges, past, policy, quarantine, webhooks,
     };
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
@@ -102,6 +108,16 @@ fn own() -> OpenApiRouter<Hub> {
         .routes(routes!(cannot_links::set::api_cannot_link_delete))
         .routes(routes!(claims::list::api_claim_list))
         .routes(routes!(claims::decide::api_claim_decide))
+        .routes(routes!(webhooks::list::api_webhook_list, webhooks::change::api_webhook_create))
+        .routes(routes!(
+            webhooks::list::api_webhook_get,
+            webhooks::change::api_webhook_patch,
+            webhooks::change::api_webhook_delete
+        ))
+        .routes(routes!(webhooks::change::api_webhook_rotate))
+        .routes(routes!(webhooks::change::api_webhook_replay))
+        .routes(routes!(webhooks::dead_letters::api_dead_letter_list))
+        .routes(routes!(webhooks::dead_letters::api_dead_letter_retry))
 }
 
 /// The v1 wire, and how the hub is doing.

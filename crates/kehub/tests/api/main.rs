@@ -20,5 +20,7 @@ mod past;
 mod policy;
 mod problems;
 mod quarantine;
+mod receiver;
 mod tenants;
 mod upsert;
+mod webhooks;

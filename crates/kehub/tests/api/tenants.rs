@@ -20,6 +20,10 @@ async fn no_call_reaches_another_tenant(hub: TestHub) {
     hub.writer.post("/api/merges", &pair).await.was(201);
     hub.writer.upsert(&["member:1", "member:3"], json!({ "stage": "x" })).await.was(200);
     hub.writer.post("/api/merges/1/undo", &Value::Null).await.was(200);
+    for _ in 0..2 {
+        let sent = json!({ "url": "https://ours.example.com/" });
+        hub.writer.post("/api/webhooks", &sent).await.was(201);
+    }
     let before = everything(&hub).await;
     for (path, method, _) in described_calls() {
         meets_nothing(&hub, method, path).await;
@@ -33,7 +37,7 @@ async fn everything(hub: &TestHub) -> Vec<Value> {
     for id in 1..=6 {
         all.push(hub.writer.get(&format!("/api/customers/{id}")).await.json());
     }
-    for path in ["/api/policy", "/api/identity-types", "/api/quarantine"] {
+    for path in ["/api/policy", "/api/identity-types", "/api/quarantine", "/api/webhooks"] {
         all.push(hub.writer.get(path).await.was(200));
     }
     for path in ["merges", "conflicts?status=all", "cannot-links", "undecided-claims"] {
@@ -60,6 +64,7 @@ async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
             decisions(hub, method, path).await;
         }
         "policy" | "identity-types" | "quarantine" => rules(hub, method, path).await,
+        "webhooks" => webhooks(hub, method, path).await,
         _ => others(hub, method, path).await,
     }
 }
@@ -225,5 +230,25 @@ async fn decisions(hub: &TestHub, method: &str, path: &str) {
             stranger.post(&path, &Value::Null).await.refused(404, "customerNotFound");
         }
         _ => untried(method, path),
+    }
+}
+
+async fn webhooks(hub: &TestHub, method: &str, path: &str) {
+    let stranger = &hub.stranger;
+    match (method, path) {
+        ("get", "/api/webhooks") => {
+            assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));
+        }
+        ("post", "/api/webhooks") => {
+            let made = stranger.post(path, &json!({ "url": "https://theirs.example.com/" })).await;
+            assert_eq!(made.was(201)["id"], 1);
+        }
+        (_, path) => {
+            // The stranger has one webhook by now, the first tenant two.
+            let path = path.replace("{id}", "2");
+            let body = if path.ends_with("/replay") { json!({ "seq": 1 }) } else { json!({}) };
+            let answer = stranger.ask(&method.to_uppercase(), &path, &body).await;
+            answer.refused(404, "webhookNotFound");
+        }
     }
 }

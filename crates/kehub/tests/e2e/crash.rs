@@ -1,6 +1,6 @@
 //! Killed in the middle of work, the hub has everything that it acknowledged.
 
-use crate::hub::{Folder, Hub, eventually};
+use crate::hub::{Folder, Hub, client, eventually};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -49,7 +49,7 @@ pub(crate) fn start_writers(
 }
 
 async fn write(url: String, prefix: String, acknowledged: Acknowledged) {
-    let client = reqwest::Client::new();
+    let client = client();
     for write in 0_u64.. {
         let (value, version) = (format!("{prefix}-{}", write / 3), write % 3);
         let body = json!({

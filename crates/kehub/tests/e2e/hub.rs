@@ -51,7 +51,7 @@ impl Folder {
             .spawn()
             .unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut hub = Hub { child, address, client: reqwest::Client::new() };
+        let mut hub = Hub { child, address, client: client() };
         eventually("the hub listens", async || {
             if let Some(status) = hub.child.try_wait().unwrap() {
                 panic!("the hub ended with {status}: {}", self.read("stderr"));
@@ -165,6 +165,12 @@ impl Drop for Hub {
             self.child.wait().ok();
         }
     }
+}
+
+/// A client. Who links one for TLS has to choose who does the sums.
+pub(crate) fn client() -> reqwest::Client {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::new()
 }
 
 /// Looks again and again until it is so.

@@ -144,7 +144,18 @@ impl TestHub {
     }
 
     pub(crate) async fn set_rules(&self, policy: SetPolicy) {
-        apply(&*self.store, TenantId(1), Command::SetPolicy(policy)).await;
+        self.run(Command::SetPolicy(policy)).await;
+    }
+
+    /// Runs a command of the first tenant, past the wire.
+    pub(crate) async fn run(&self, command: Command) {
+        let outcome = self.try_run(command).await;
+        assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+    }
+
+    /// Runs a command of the first tenant, past the wire, whatever comes of it.
+    pub(crate) async fn try_run(&self, command: Command) -> Outcome {
+        outcome(&*self.store, TenantId(1), command).await
     }
 
     /// A call without a token of its own.
@@ -209,11 +220,15 @@ async fn app(store: &dyn Store, tenant: TenantId, id: &str, permissions: &[Permi
 }
 
 pub(crate) async fn apply(store: &dyn Store, tenant: TenantId, command: Command) {
+    let outcome = outcome(store, tenant, command).await;
+    assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+}
+
+async fn outcome(store: &dyn Store, tenant: TenantId, command: Command) -> Outcome {
     let at = ManualClock::at(START).now();
     let origin = Origin { app: AppNumber(0), actor: None, request: "test".into(), at };
     let request = command::Request { tenant, origin, dry_run: false, idempotency: None, command };
-    let outcome = store.apply(Batch::one(request)).await.unwrap().pop().unwrap();
-    assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+    store.apply(Batch::one(request)).await.unwrap().pop().unwrap()
 }
 
 /// Holds a body against a schema of the description of the API.

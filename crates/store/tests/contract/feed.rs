@@ -63,6 +63,25 @@ pub(crate) async fn who_follows_the_feed_knows_who_owns_what(rig: &Rig) {
     }
 }
 
+/// Somebody who has stopped in the middle of an entry goes on at the same event after an erasure.
+pub(crate) async fn an_erasure_leaves_every_place_where_it_was(rig: &Rig) {
+    for identities in [vec!["a1", "m1"], vec!["o1", "e1"], vec!["m1", "o1", "d1"], vec!["a1", "b1"]]
+    {
+        rig.upsert(&identities, &[("name", "Wang"), ("mobile", "13900000001")]).await;
+    }
+    rig.upsert(&["a2", "m1"], &[("name", "Li")]).await;
+    let kinds = async || -> Vec<Vec<feed::Kind>> {
+        let page = rig.store.feed(TENANT, 0, 100).await.unwrap();
+        let entries = page.entries.iter();
+        entries.map(|entry| feed::events(entry).iter().map(Event::kind).collect()).collect()
+    };
+    let before = kinds().await;
+    rig.run(TENANT, Command::Erase(CustomerId(1))).await;
+    let mut after = kinds().await;
+    assert_eq!(after.pop(), Some(vec![feed::Kind::Erased]));
+    assert_eq!(after, before);
+}
+
 pub(crate) async fn a_feed_ends_where_nothing_is(rig: &Rig) {
     let nothing = FeedPage::default();
     assert_eq!(rig.store.feed(TENANT, 0, 10).await.unwrap(), nothing);

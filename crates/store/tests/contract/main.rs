@@ -78,6 +78,7 @@ contract! {
     },
     feed::{
         who_follows_the_feed_knows_who_owns_what,
+        an_erasure_leaves_every_place_where_it_was,
         a_feed_ends_where_nothing_is,
         identities_are_found_by_number,
         what_is_committed_is_announced,

@@ -1,5 +1,6 @@
 //! `GET /api/changes`.
 
+use super::cursor;
 use super::event::EventBody;
 use crate::api::Call;
 use crate::api::parameters::Parameters;
@@ -72,7 +73,7 @@ pub(crate) async fn api_change_list(call: Call) -> Result<Response, Problem> {
         Some(item) if items.len() == asked.limit => item.place,
         Some(_) | None => end_of(&page).unwrap_or(cursor),
     };
-    let next_cursor = cursor_text(next);
+    let next_cursor = cursor::text(next);
     Ok(json(StatusCode::OK, &ChangesBody { items, next_cursor }))
 }
 
@@ -92,7 +93,7 @@ impl Asked {
         let expected = "a `nextCursor` of this feed, or `latest`";
         let after = parameters.parsed("after", expected, |text| match text {
             "latest" => Some(Cursor::after(newest)),
-            text => cursor(text).filter(|cursor| cursor.position <= newest),
+            text => cursor::read(text).filter(|cursor| cursor.position <= newest),
         });
         let expected = format!("a whole number from 1 to {LIMIT_MAX}");
         let limit = parameters.parsed("limit", expected, |text| {
@@ -144,45 +145,4 @@ impl Asked {
 
 fn end_of(page: &FeedPage) -> Option<Cursor> {
     Some(Cursor::after(page.entries.last()?.position))
-}
-
-/// A cursor as clients hold it: `7` after an entry, `7.2` after an event in it.
-fn cursor_text(cursor: Cursor) -> String {
-    let Cursor { position, index } = cursor;
-    if cursor == Cursor::after(position) {
-        position.to_string()
-    } else {
-        format!("{position}.{index}")
-    }
-}
-
-fn cursor(text: &str) -> Option<Cursor> {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let (position, index) = match text.split_once('.') {
-        Some((position, index)) => (position, Some(index)),
-        None => (text, None),
-    };
-    if !is_number(position) || !index.is_none_or(is_number) {
-        return None;
-    }
-    let position = position.parse().ok()?;
-    match index {
-        Some(index) => Some(Cursor { position, index: index.parse().ok()? }),
-        None => Some(Cursor::after(position)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_read_as_it_was_given() {
-        for known in [Cursor::START, Cursor::after(7), Cursor { position: 7, index: 2 }] {
-            assert_eq!(cursor(&cursor_text(known)), Some(known));
-        }
-        for text in ["", "-1", "+1", "1.", ".1", "1.-1", "1.2.3", "x", "99999999999999999999"] {
-            assert_eq!(cursor(text), None, "{text}");
-        }
-    }
 }

@@ -1,0 +1,165 @@
+//! Writes of webhooks: create, change, rotate, replay, delete.
+
+use super::body::WebhookBody;
+use super::list::{known, named, newest};
+use super::settings;
+use crate::api::Call;
+use crate::api::call::json_of;
+use crate::api::problem::Problem;
+use crate::api::reader::Reader;
+use crate::server::problem::{Problem as Around, json};
+use crate::webhooks::address::{self, Reach};
+use crate::webhooks::sign::draw_secret;
+use crate::wire::json::Object;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use kehub_core::Micros;
+use kehub_core::command::Command;
+use kehub_core::directory::Permission;
+use kehub_core::outcome::Outcome;
+use kehub_core::receipt::Remembered;
+use kehub_core::webhook::{Secret, Settings, Webhook, WebhookChange, WebhookOutcome};
+
+/// How long calls are signed with the old secret as well after it was rotated: a day.
+const OLD_SECRET_LIFE: Micros = 24 * 60 * 60 * 1_000_000;
+
+/// Create a webhook
+///
+/// It is told what comes from now on; `replay` tells it what came before. `secret` is shown here and
+/// by `rotate`, and nowhere else. `kinds` chooses events; without it there are all of them.
+#[utoipa::path(post, path = "/api/webhooks", tag = "API webhooks")]
+pub(crate) async fn api_webhook_create(call: Call, body: Body) -> Result<Response, Problem> {
+    call.require(Permission::WebhooksAdmin)?;
+    let dry_run = dry_run(&call)?;
+    let body = call.read(body).await?;
+    let sent = json_of(&body)?;
+    let mut reader = Reader::default();
+    let nothing = Object::default();
+    let object = reader.object("", &sent).unwrap_or(&nothing);
+    if object.get("url").is_none() {
+        reader.missing("/url", address::EXPECTED);
+    }
+    let given = settings::read(&mut reader, object, reach(&call));
+    reader.end()?;
+    let settings = Settings {
+        url: given.url.unwrap_or_default(),
+        description: given.description.unwrap_or_default(),
+        kinds: given.kinds.unwrap_or_default(),
+        enabled: given.enabled.unwrap_or(true),
+    };
+    let create = WebhookChange::Create { settings, secret: secret()? };
+    let webhook = changed(&call, create, dry_run).await?;
+    let body = WebhookBody::of(&webhook, newest(&call).await?);
+    let status = if dry_run { StatusCode::OK } else { StatusCode::CREATED };
+    Ok(json(status, &if dry_run { body } else { body.with_secret(&webhook) }))
+}
+
+/// Change a webhook
+///
+/// What is absent stays. With another address, or when it is enabled again, what waits is tried at
+/// once. While it is not enabled nothing is lost.
+#[utoipa::path(patch, path = "/api/webhooks/{id}", tag = "API webhooks")]
+pub(crate) async fn api_webhook_patch(call: Call, body: Body) -> Result<Response, Problem> {
+    call.require(Permission::WebhooksAdmin)?;
+    let dry_run = dry_run(&call)?;
+    let id = named(&call)?;
+    let body = call.read(body).await?;
+    let sent = json_of(&body)?;
+    let mut reader = Reader::default();
+    let nothing = Object::default();
+    let object = reader.object("", &sent).unwrap_or(&nothing);
+    let settings = settings::read(&mut reader, object, reach(&call));
+    reader.end()?;
+    let webhook = changed(&call, WebhookChange::Set { id, settings }, dry_run).await?;
+    Ok(json(StatusCode::OK, &WebhookBody::of(&webhook, newest(&call).await?)))
+}
+
+/// Rotate the secret of a webhook
+///
+/// Calls are signed with the old secret as well for a day, so that receivers can follow.
+#[utoipa::path(post, path = "/api/webhooks/{id}/rotate", tag = "API webhooks")]
+pub(crate) async fn api_webhook_rotate(call: Call) -> Result<Response, Problem> {
+    call.require(Permission::WebhooksAdmin)?;
+    let dry_run = dry_run(&call)?;
+    let old_until = call.now().saturating_add(OLD_SECRET_LIFE);
+    let rotate = WebhookChange::Rotate { id: named(&call)?, secret: secret()?, old_until };
+    let webhook = changed(&call, rotate, dry_run).await?;
+    let body = WebhookBody::of(&webhook, newest(&call).await?);
+    Ok(json(StatusCode::OK, &if dry_run { body } else { body.with_secret(&webhook) }))
+}
+
+/// Replay events to a webhook
+///
+/// Tells it again every event from the journal entry `seq` on, in order and under the same ids. What
+/// it was not told yet is not skipped.
+#[utoipa::path(post, path = "/api/webhooks/{id}/replay", tag = "API webhooks")]
+pub(crate) async fn api_webhook_replay(call: Call, body: Body) -> Result<Response, Problem> {
+    call.require(Permission::WebhooksAdmin)?;
+    let dry_run = dry_run(&call)?;
+    let id = named(&call)?;
+    let body = call.read(body).await?;
+    let sent = json_of(&body)?;
+    let mut reader = Reader::default();
+    let nothing = Object::default();
+    let object = reader.object("", &sent).unwrap_or(&nothing);
+    reader.known("", object, &["seq"]);
+    let seq = reader.whole_number(object, "seq", 1);
+    if object.get("seq").is_none() {
+        reader.missing("/seq", "a whole number");
+    }
+    reader.end()?;
+    let after = seq.unwrap_or(1) - 1;
+    let webhook = changed(&call, WebhookChange::Replay { id, after }, dry_run).await?;
+    Ok(json(StatusCode::OK, &WebhookBody::of(&webhook, newest(&call).await?)))
+}
+
+/// Delete a webhook
+///
+/// What it was not told yet is forgotten with it.
+#[utoipa::path(delete, path = "/api/webhooks/{id}", tag = "API webhooks")]
+pub(crate) async fn api_webhook_delete(call: Call) -> Result<Response, Problem> {
+    call.require(Permission::WebhooksAdmin)?;
+    let dry_run = dry_run(&call)?;
+    let delete = Command::Webhook(WebhookChange::Delete(named(&call)?));
+    let outcome = call.apply(delete, dry_run).await?;
+    let (Outcome::Webhook(WebhookOutcome::Deleted(_)) | Outcome::Repeated(_)) = outcome else {
+        return Err(Problem::unexpected());
+    };
+    call.hub().webhooks_changed().notify_one();
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Applies a change, and tells the deliverer; the webhook afterwards.
+pub(super) async fn changed(
+    call: &Call,
+    change: WebhookChange,
+    dry_run: bool,
+) -> Result<Webhook, Problem> {
+    let outcome = call.apply(Command::Webhook(change), dry_run).await?;
+    if let Outcome::Webhook(WebhookOutcome::Stands(webhook)) = outcome {
+        call.hub().webhooks_changed().notify_one();
+        return Ok(*webhook);
+    }
+    if let Outcome::Repeated(receipt) = outcome
+        && let Remembered::Webhook(id) = receipt.outcome
+    {
+        return known(call, id).await;
+    }
+    Err(Problem::unexpected())
+}
+
+pub(super) fn dry_run(call: &Call) -> Result<bool, Problem> {
+    let mut parameters = call.parameters();
+    let dry_run = parameters.dry_run();
+    parameters.end()?;
+    Ok(dry_run)
+}
+
+fn reach(call: &Call) -> Reach {
+    Reach { private: call.hub().settings().webhooks_private }
+}
+
+fn secret() -> Result<Secret, Problem> {
+    draw_secret().map_err(|_| Problem::from(Around::Internal))
+}
