@@ -1,9 +1,11 @@
 //! The project's tasks, all of them in Rust: `cargo xtask --help`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to people")]
 
+mod client;
 mod generate;
 mod load;
 mod server;
+mod soak;
 mod test;
 mod tidy;
 
@@ -22,6 +24,8 @@ enum Task {
     Tidy,
     /// Write openapi.json as the code describes it
     Generate,
+    /// Send random writes of every kind to a real server, then check its store
+    Soak(soak::Options),
     /// Drive upserts through a real server and print how fast they went
     Load(load::Options),
 }
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Generate => generate::run(),
         Task::Load(options) => load::run(&options),
+        Task::Soak(options) => soak::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

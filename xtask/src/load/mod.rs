@@ -4,14 +4,14 @@
 //! finds out what the server can do, not how long people wait at a given rate of arrival, and a
 //! stall of the server shows as one slow request per connection.
 
-mod client;
-mod people;
+mod decisions;
+pub(crate) mod people;
 mod report;
 
-use crate::server::{APP_ID, SECRET, Server};
+use crate::client::Connection;
+use crate::server::Server;
 use crate::{cargo, succeed, target};
-use anyhow::{Context as _, Result, ensure};
-use client::Connection;
+use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
 use people::People;
 use report::{Reading, Report};
@@ -42,6 +42,10 @@ pub(crate) struct Options {
     /// Makes the same people and the same order of requests again
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Also time merges of two customers with so many claims each, their undoing, and explanations,
+    /// while the connections go on
+    #[arg(long, value_name = "CLAIMS")]
+    decisions: Option<u64>,
     /// An empty folder for the store; one in the system's temporary folder by default
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -76,10 +80,19 @@ async fn measure(options: &Options, server: &Server) -> Result<Report> {
     let seen =
         drive(options.connections, &target, &people, Phase::seconds(options.seconds)).await?;
     let after = Reading::take(server)?;
+    let customers_after = people.borrow().known();
+    let decisions = match options.decisions {
+        Some(claims) => {
+            println!("merging customers of {claims} claims");
+            Some(decisions::measure(options.connections, &target, &people, claims).await?)
+        }
+        None => None,
+    };
     Ok(Report {
+        decisions,
         connections: options.connections,
         customers_before,
-        customers_after: people.borrow().known(),
+        customers_after,
         before,
         after,
         seen,
@@ -91,19 +104,13 @@ async fn measure(options: &Options, server: &Server) -> Result<Report> {
 struct Target {
     address: SocketAddr,
     path: Rc<str>,
+    token: Rc<str>,
 }
 
 async fn target_of(server: &Server) -> Result<Target> {
-    let path = format!(
-        "/security/accesstoken?grant_type=client_credentials&appid={APP_ID}&secret={SECRET}"
-    );
-    let mut connection = Connection::open(server.address()).await?;
-    let answer = connection.get(&path).await?;
-    let body = String::from_utf8_lossy(answer.body);
-    let token = body.split("\"access_token\":\"").nth(1).and_then(|rest| rest.split('"').next());
-    let token = token.with_context(|| format!("no token in {body}"))?;
+    let token = Connection::open(server.address()).await?.token().await?;
     let path = format!("/v1/customerandidentities?access_token={token}").into();
-    Ok(Target { address: server.address(), path })
+    Ok(Target { address: server.address(), path, token: token.into() })
 }
 
 /// A stretch of the run.

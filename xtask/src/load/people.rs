@@ -103,9 +103,13 @@ fn mobile(number: u64) -> String {
 
 /// A small generator of numbers that look random (`SplitMix64`).
 #[derive(Debug)]
-struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
+    pub(crate) fn new(seed: u64) -> Chance {
+        Chance(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -114,11 +118,11 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    fn of<T: Copy, const N: usize>(&mut self, choices: &[T; N]) -> T {
+    pub(crate) fn of<T: Copy, const N: usize>(&mut self, choices: &[T; N]) -> T {
         let place = usize::try_from(self.below(u64::try_from(N).unwrap_or(1))).unwrap_or(0);
         choices.get(place).copied().unwrap_or(choices[0])
     }

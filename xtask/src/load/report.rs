@@ -1,6 +1,7 @@
 //! What a run gives to print.
 
 use super::Seen;
+use super::decisions::Decisions;
 use crate::server::Server;
 use anyhow::{Context as _, Result};
 use std::fmt;
@@ -61,6 +62,7 @@ pub(super) struct Report {
     pub(super) before: Reading,
     pub(super) after: Reading,
     pub(super) seen: Seen,
+    pub(super) decisions: Option<Decisions>,
 }
 
 impl fmt::Display for Report {
@@ -98,7 +100,35 @@ impl fmt::Display for Report {
             tenths((self.after.server_ticks - self.before.server_ticks).into(), 100),
             tenths((self.after.client_ticks - self.before.client_ticks).into(), 100),
             tenths(took.as_millis(), 1000),
-        )
+        )?;
+        self.decisions.as_ref().map_or(Ok(()), |decisions| write!(f, "{decisions}"))
+    }
+}
+
+impl fmt::Display for Decisions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = |micros: u64| tenths(u128::from(micros), 1000);
+        writeln!(
+            f,
+            "decisions      under the same load, customers of {} claims each",
+            self.claims
+        )?;
+        for (what, times) in [
+            ("merge (ms)", &self.merge),
+            ("undo (ms)", &self.undo),
+            ("explain (ms)", &self.explain),
+            ("  few claims", &self.explain_small),
+            ("upserts (ms)", &self.upserts.latency),
+        ] {
+            writeln!(
+                f,
+                "  {what:13} p50 {}  p99 {}  max {}",
+                millis(times.value_at_quantile(0.5)),
+                millis(times.value_at_quantile(0.99)),
+                millis(times.max()),
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
-//! As little of HTTP/1.1 as the measuring needs, so that most of the machine is left to the server.
+//! As little of HTTP/1.1 as the tasks need, so that most of the machine is left to the server.
 
+use crate::server::{APP_ID, SECRET};
 use anyhow::{Context as _, Result, ensure};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -8,40 +9,67 @@ use tokio::net::TcpStream;
 
 /// A keep-alive connection with at most one request under way.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     address: SocketAddr,
+    /// The header with the token, where one is shown.
+    authorization: String,
     request: String,
     answer: Vec<u8>,
 }
 
 /// An answer; the body is good until the next request.
 #[derive(Debug)]
-pub(super) struct Answer<'a> {
-    pub(super) status: u16,
-    pub(super) body: &'a [u8],
+pub(crate) struct Answer<'a> {
+    pub(crate) status: u16,
+    pub(crate) body: &'a [u8],
 }
 
 impl Connection {
-    pub(super) async fn open(address: SocketAddr) -> Result<Connection> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Connection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Connection { stream, address, request: String::new(), answer: Vec::new() })
+        let (authorization, request, answer) = (String::new(), String::new(), Vec::new());
+        Ok(Connection { stream, address, authorization, request, answer })
     }
 
-    pub(super) async fn get(&mut self, path: &str) -> Result<Answer<'_>> {
+    /// A token of the server's own app.
+    pub(crate) async fn token(&mut self) -> Result<String> {
+        let sent = format!("{{\"appId\":\"{APP_ID}\",\"secret\":\"{SECRET}\"}}");
+        let answer = self.post("/api/tokens", &sent).await?;
+        let body = String::from_utf8_lossy(answer.body);
+        let token = body.split("\"accessToken\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        Ok(token.with_context(|| format!("no token in {body}"))?.to_owned())
+    }
+
+    /// Shows a token from now on.
+    pub(crate) fn sign(&mut self, token: &str) {
+        self.authorization = format!("authorization: Bearer {token}\r\n");
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Result<Answer<'_>> {
         self.request.clear();
-        write!(self.request, "GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address)?;
+        let Connection { address, authorization, .. } = self;
+        write!(self.request, "GET {path} HTTP/1.1\r\nhost: {address}\r\n{authorization}\r\n")?;
         self.exchange().await
     }
 
-    pub(super) async fn post(&mut self, path: &str, body: &str) -> Result<Answer<'_>> {
+    pub(crate) async fn post(&mut self, path: &str, body: &str) -> Result<Answer<'_>> {
+        self.send("POST", path, body).await
+    }
+
+    pub(crate) async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> Result<Answer<'_>> {
         self.request.clear();
+        let Connection { address, authorization, .. } = self;
         write!(
             self.request,
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            self.address,
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+             {authorization}content-length: {}\r\n\r\n{body}",
             body.len()
         )?;
         self.exchange().await
@@ -78,6 +106,9 @@ fn read_head(head: &[u8]) -> Result<(u16, usize)> {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim())
     });
+    if status == 204 {
+        return Ok((status, 0));
+    }
     Ok((status, length.context("an answer without content-length")?.parse()?))
 }
 
