@@ -70,7 +70,7 @@ pub struct Progress {
     pub undelivered: BTreeMap<Cursor, Undelivered>,
     /// When an event was last delivered.
     pub delivered_at: Option<Micros>,
-    /// The last failure, until an event is delivered after it.
+    /// The last failure.
     pub failure: Option<Failure>,
 }
 

@@ -138,7 +138,7 @@ pub(crate) struct ServeOptions {
 
     /// Seconds for one call of a webhook, from the look-up of its host to its answer
     #[arg(long, env = "KEHUB_WEBHOOKS_TIMEOUT", value_name = "SECONDS", default_value_t = 10,
-        value_parser = clap::value_parser!(u64).range(1..=300))]
+        value_parser = clap::value_parser!(u64).range(1..=60))]
     pub(crate) webhooks_timeout: u64,
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     latency: Family<RouteLabels, Histogram, fn() -> Histogram>,
     upserts: Family<UpsertLabels, Counter>,
+    webhook_calls: Family<CallLabels, Counter>,
+    dead_letters: Counter,
     queue_depth: Gauge,
     groups: Counter,
     grouped: Counter,
@@ -44,6 +46,11 @@ struct UpsertLabels {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    result: &'static str,
+}
+
 impl Metrics {
     pub(crate) fn new() -> Metrics {
         let mut registry = Registry::with_prefix("kehub");
@@ -55,6 +62,12 @@ impl Metrics {
         registry.register_with_unit("request_duration", about, Unit::Seconds, latency.clone());
         let upserts = Family::default();
         registry.register("upserts", "Upserts, by what came of them", Family::clone(&upserts));
+        let webhook_calls = Family::default();
+        let about = "Calls of webhooks, by what came of them";
+        registry.register("webhook_calls", about, Family::clone(&webhook_calls));
+        let dead_letters = Counter::default();
+        let about = "Events that a webhook did not take at any try";
+        registry.register("webhook_dead_letters", about, dead_letters.clone());
         let queue_depth = Gauge::default();
         registry.register("queue_depth", "Requests that wait to be applied", queue_depth.clone());
         let groups = Counter::default();
@@ -72,6 +85,8 @@ impl Metrics {
             requests,
             latency,
             upserts,
+            webhook_calls,
+            dead_letters,
             queue_depth,
             groups,
             grouped,
@@ -96,6 +111,15 @@ impl Metrics {
     pub(crate) fn count_upsert(&self, result: Option<ResultKind>) {
         let result = result.map_or("refused", ResultKind::name);
         self.upserts.get_or_create(&UpsertLabels { result }).inc();
+    }
+
+    /// Counts a call of a webhook: `told`, or why it failed.
+    pub(crate) fn count_webhook_call(&self, result: &'static str) {
+        self.webhook_calls.get_or_create(&CallLabels { result }).inc();
+    }
+
+    pub(crate) fn count_dead_letter(&self) {
+        self.dead_letters.inc();
     }
 
     /// All of it as text, with what the store says of itself.

@@ -13,6 +13,8 @@ use std::time::Duration;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Bytes of an answer that are read, so that its connection can be used again. They say nothing.
 const ANSWER_BYTES_MAX: usize = 4096;
+/// How long they are waited for.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 /// Idle connections to one host.
 const IDLE_MAX: usize = 4;
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -66,12 +68,13 @@ impl Client {
             .body(body);
         let answer = request.send().await.map_err(|error| reason(&error))?;
         let status = answer.status();
-        read_to_the_end(answer).await;
+        // What goes wrong with the rest is no matter: the status has been said.
+        drop(tokio::time::timeout(ANSWER_TIME_MAX, read_to_the_end(answer)).await);
         if status.is_success() { Ok(()) } else { Err(Reason::Status(status.as_u16())) }
     }
 }
 
-/// Reads a short answer to its end. What goes wrong there is no matter: the status has been said.
+/// Reads a short answer to its end.
 async fn read_to_the_end(mut answer: Response) {
     let mut left = ANSWER_BYTES_MAX;
     while let Ok(Some(chunk)) = answer.chunk().await {

@@ -45,8 +45,8 @@ impl Deliverer {
         let reach = Reach { private: hub.settings().webhooks_private };
         let client = Client::new(reach, options.time_limit).map_err(StartError::Client)?;
         let (stop, stopped) = watch::channel(false);
-        // A call has ended long before another hub may take over.
-        options.lease = options.lease.max(options.time_limit.saturating_mul(4));
+        // Renewed when a third of it is over, it leaves time for a whole call.
+        options.lease = options.lease.max(options.time_limit.saturating_mul(2));
         let worker = Worker {
             committed: hub.store().committed(),
             hub,
@@ -365,6 +365,7 @@ impl Worker {
                     let (tenant, webhook) = (called.key.0.0, called.key.1.0);
                     let (position, reason) = (called.place.position, reason.name());
                     warn!(tenant, webhook, position, reason, "an event became a dead letter");
+                    self.hub.metrics().count_dead_letter();
                 }
             }
         }
@@ -478,7 +479,9 @@ async fn call(
         }
     };
     let id = event::id(tenant, place);
-    match client.tell(webhook, &id, body, hub.clock().now()).await {
+    let told = client.tell(webhook, &id, body, hub.clock().now()).await;
+    hub.metrics().count_webhook_call(told.map_or_else(Reason::name, |()| "told"));
+    match told {
         Ok(()) => CallResult::Told,
         Err(reason) => CallResult::Failed(reason),
     }

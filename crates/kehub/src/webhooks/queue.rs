@@ -164,7 +164,6 @@ impl Queue {
         }
         if delivered_at.is_some() {
             self.delivered_at = delivered_at;
-            self.failure = None;
             self.news = true;
         }
     }
@@ -347,7 +346,7 @@ mod tests {
         again.done(place(2), Some(17));
         save(&mut again, &mut progress);
         assert_eq!(progress.undelivered, BTreeMap::new());
-        assert_eq!((progress.delivered_at, progress.failure), (Some(17), None));
+        assert_eq!((progress.delivered_at, progress.failure), (Some(17), Some(failure(5))));
     }
 
     #[test]

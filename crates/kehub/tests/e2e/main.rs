@@ -12,3 +12,4 @@ mod crash;
 mod first_run;
 mod hub;
 mod shutdown;
+mod webhooks;

@@ -1,7 +1,7 @@
 //! Writes of webhooks: create, change, rotate, replay, delete.
 
 use super::body::WebhookBody;
-use super::list::{known, named, newest};
+use super::list::{missing, named, newest};
 use super::settings;
 use crate::api::Call;
 use crate::api::call::json_of;
@@ -18,7 +18,6 @@ use kehub_core::Micros;
 use kehub_core::command::Command;
 use kehub_core::directory::Permission;
 use kehub_core::outcome::Outcome;
-use kehub_core::receipt::Remembered;
 use kehub_core::webhook::{Secret, Settings, Webhook, WebhookChange, WebhookOutcome};
 
 /// How long calls are signed with the old secret as well after it was rotated: a day.
@@ -123,7 +122,7 @@ pub(crate) async fn api_webhook_delete(call: Call) -> Result<Response, Problem> 
     let dry_run = dry_run(&call)?;
     let delete = Command::Webhook(WebhookChange::Delete(named(&call)?));
     let outcome = call.apply(delete, dry_run).await?;
-    let (Outcome::Webhook(WebhookOutcome::Deleted(_)) | Outcome::Repeated(_)) = outcome else {
+    let Outcome::Webhook(WebhookOutcome::Deleted(_)) = outcome else {
         return Err(Problem::unexpected());
     };
     call.hub().webhooks_changed().notify_one();
@@ -137,16 +136,16 @@ pub(super) async fn changed(
     dry_run: bool,
 ) -> Result<Webhook, Problem> {
     let outcome = call.apply(Command::Webhook(change), dry_run).await?;
-    if let Outcome::Webhook(WebhookOutcome::Stands(webhook)) = outcome {
-        call.hub().webhooks_changed().notify_one();
-        return Ok(*webhook);
+    let Outcome::Webhook(outcome) = outcome else { return Err(Problem::unexpected()) };
+    match outcome {
+        WebhookOutcome::Stands(webhook) => {
+            call.hub().webhooks_changed().notify_one();
+            Ok(*webhook)
+        }
+        // A request that came before under its idempotency key, about one that is gone by now.
+        WebhookOutcome::Deleted(_) => Err(missing()),
+        WebhookOutcome::Lease(_) | WebhookOutcome::Kept => Err(Problem::unexpected()),
     }
-    if let Outcome::Repeated(receipt) = outcome
-        && let Remembered::Webhook(id) = receipt.outcome
-    {
-        return known(call, id).await;
-    }
-    Err(Problem::unexpected())
 }
 
 pub(super) fn dry_run(call: &Call) -> Result<bool, Problem> {

@@ -23,7 +23,8 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
             .body("ApiWebhookInput", &json!({ "url": URL, "kinds": ["created", "merged"] }))
             .answer(200, "What would be created", &["ApiWebhook"], &example())
             .answer(201, "The webhook, with its secret", &["ApiWebhook"], &with_secret())
-            .meets(&[Code::WebhooksTooMany]),
+            // The latter of a repeated request, whose webhook was deleted since.
+            .meets(&[Code::WebhooksTooMany, Code::WebhookNotFound]),
         "api_webhook_patch" => one(write())
             .body("ApiWebhookChange", &json!({ "enabled": false }))
             .answer(200, webhook, &["ApiWebhook"], &example()),

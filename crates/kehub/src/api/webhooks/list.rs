@@ -53,8 +53,11 @@ pub(super) fn named(call: &Call) -> Result<WebhookId, Problem> {
 pub(super) async fn known(call: &Call, id: WebhookId) -> Result<Webhook, Problem> {
     let tenant = call.tenant();
     let found = call.store().webhooks(Some(tenant)).await?.remove(&(tenant, id));
-    let missing = || Problem::new(Code::WebhookNotFound, "no webhook of this id is known");
     found.ok_or_else(missing)
+}
+
+pub(super) fn missing() -> Problem {
+    Problem::new(Code::WebhookNotFound, "no webhook of this id is known")
 }
 
 /// How far the feed of the caller's tenant goes.
