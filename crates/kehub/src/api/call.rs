@@ -11,7 +11,7 @@ use axum::http::HeaderName;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use kehub_core::command::{Command, Idempotency};
-use kehub_core::directory::Permission;
+use kehub_core::directory::{App, Permission};
 use kehub_core::outcome::{Outcome, Refusal, Resolution};
 use kehub_core::{CustomerId, Micros, TenantId};
 use kehub_store::{Kept, Lane, Store};
@@ -51,6 +51,11 @@ impl Call {
     /// Whether the app may read customers. One that may not learns only what it said itself (W38).
     pub(crate) fn reads(&self) -> bool {
         self.0.caller.may(Permission::CustomersRead)
+    }
+
+    /// The app that asks.
+    pub(crate) fn app(&self) -> &App {
+        &self.0.caller.app
     }
 
     pub(crate) fn tenant(&self) -> TenantId {

@@ -3,8 +3,8 @@
 
 use super::problem::{Code, ItemError, Place, Problem, Retry};
 use super::{
-    access, cannot_links, changes, claims, conflicts, customers, duplicates, explanations,
-    identity_types, merges, past, policy, quarantine, webhooks,
+    access, apps, cannot_links, changes, claims, conflicts, customers, duplicates, explanations,
+    identities, identity_types, merges, past, policy, quarantine, webhooks,
 };
 use kehub_core::attribute::FieldProblem;
 use kehub_core::directory::Permission;
@@ -21,6 +21,7 @@ type Noun = (fn(&str) -> Option<Described>, fn() -> Value);
 /// Every noun.
 const NOUNS: &[Noun] = &[
     (access::describe::operation, access::describe::schemas),
+    (apps::describe::operation, apps::describe::schemas),
     (changes::describe::operation, changes::describe::schemas),
     (cannot_links::describe::operation, cannot_links::describe::schemas),
     (claims::describe::operation, claims::describe::schemas),
@@ -30,6 +31,7 @@ const NOUNS: &[Noun] = &[
     (merges::describe::operation, merges::describe::schemas),
     (duplicates::describe::operation, duplicates::describe::schemas),
     (explanations::describe::operation, explanations::describe::schemas),
+    (identities::describe::operation, identities::describe::schemas),
     (identity_types::describe::operation, identity_types::describe::schemas),
     (past::describe::operation, past::schemas::all),
     (policy::describe::operation, policy::describe::schemas),
@@ -56,16 +58,18 @@ pub(crate) fn schemas() -> Map<String, Value> {
 }
 
 /// Headings of the calls under `/api`.
-pub(crate) fn tags() -> [Value; 10] {
+pub(crate) fn tags() -> [Value; 12] {
     let tag = |name: &str, about: &str| json!({ "name": name, "description": about });
     [
         tag("API access", "Kehub's own API: tokens."),
+        tag("API apps", "Kehub's own API: who may ask, and for what."),
         tag("API changes", "Kehub's own API: what happened, in order."),
         tag("API conflicts", "Kehub's own API: what waits for a reviewer, and who is kept apart."),
         tag("API merges", "Kehub's own API: who was joined, and how to part them again."),
         tag("API customers", "Kehub's own API: who is who, and what is known of them."),
         tag("API duplicates", "Kehub's own API: who looks like one person."),
         tag("API explanations", "Kehub's own API: why two are one, or are not."),
+        tag("API identities", "Kehub's own API: what points at a customer."),
         tag("API policy", "Kehub's own API: the rules of the tenant and of its identity types."),
         tag("API quarantine", "Kehub's own API: what has been seen with too many people."),
         tag("API webhooks", "Kehub's own API: telling other systems what happens."),
@@ -170,6 +174,12 @@ impl Described {
         };
         let content = json!({ "application/json": { "schema": shape, "example": example } });
         self.answers.push((status, json!({ "description": about, "content": content })));
+        self
+    }
+
+    /// A success that says nothing more.
+    pub(crate) fn silent(mut self, about: &str) -> Described {
+        self.answers.push((204, json!({ "description": about })));
         self
     }
 

@@ -3,6 +3,7 @@
 //! has a folder with its calls, its shapes and its part of the description.
 
 pub(crate) mod access;
+pub(crate) mod apps;
 pub(crate) mod call;
 pub(crate) mod cannot_links;
 pub(crate) mod changes;
@@ -13,6 +14,7 @@ pub(crate) mod decided;
 pub(crate) mod describe;
 pub(crate) mod duplicates;
 pub(crate) mod explanations;
+pub(crate) mod identities;
 pub(crate) mod identity_types;
 pub(crate) mod merges;
 pub(crate) mod parameters;

@@ -123,15 +123,15 @@ impl Parameters {
         self.errors.push(ItemError::unknown(Place::Parameter(shortened(name)), &known));
     }
 
+    /// Remembers a parameter that must be there.
+    pub(crate) fn missing(&mut self, name: &str, expected: &str) {
+        self.errors.push(ItemError::missing(Place::Parameter(name.to_owned()), expected));
+    }
+
     /// Remembers a parameter that does not fit.
     pub(crate) fn unfit(&mut self, name: &str, expected: impl Display, found: &str) {
         let problem = FieldProblem { expected: expected.to_string(), found: found.to_owned() };
         self.errors.push(ItemError::invalid(Place::Parameter(shortened(name)), &problem));
-    }
-
-    /// Remembers a parameter that is not there.
-    pub(crate) fn missing(&mut self, name: &str, expected: &str) {
-        self.errors.push(ItemError::missing(Place::Parameter(name.to_owned()), expected));
     }
 
     /// Remembers a parameter that says again what others say.

@@ -36,6 +36,12 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/merges/{id}/undo",
     "/api/undecided-claims",
     "/api/undecided-claims/{merge}/{claim}/decide",
+    "/api/customers/{id}/identities",
+    "/api/identities",
+    "/api/apps",
+    "/api/apps/{id}",
+    "/api/apps/{id}/rotate",
+    "/api/apps/{id}/revoke",
     "/api/duplicates",
     "/api/explanations",
     "/api/policy",
@@ -71,17 +77,30 @@ pub(crate) fn described() -> OpenApiRouter<Hub> {
 /// Kehub's own API.
 fn own() -> OpenApiRouter<Hub> {
     use crate::api::{
-        access, cannot_links, changes, claims, conflicts, customers, duplicates, explanations,
-        identity_types, merges, past, policy, quarantine, webhooks,
+        access, apps, cannot_links, changes, claims, conflicts, customers, duplicates,
+        explanations, identities, identity_types, merges, past, policy, quarantine, webhooks,
     };
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
         .routes(routes!(changes::list::api_change_list))
         .routes(routes!(customers::list::api_customer_list, customers::upsert::api_customer_upsert))
         .routes(routes!(customers::batch::api_customer_batch))
-        .routes(routes!(customers::one::api_customer_get, customers::one::api_customer_patch))
         .routes(routes!(past::history::api_customer_history))
         .routes(routes!(past::export::api_customer_export))
+        .routes(routes!(
+            customers::one::api_customer_get,
+            customers::one::api_customer_patch,
+            customers::one::api_customer_delete
+        ))
+        .routes(routes!(
+            identities::list::api_customer_identities,
+            identities::attach::api_identity_attach
+        ))
+        .routes(routes!(identities::list::api_identity_list))
+        .routes(routes!(apps::list::api_app_list, apps::change::api_app_create))
+        .routes(routes!(apps::change::api_app_patch))
+        .routes(routes!(apps::change::api_app_rotate))
+        .routes(routes!(apps::change::api_app_revoke))
         .routes(routes!(duplicates::list::api_duplicate_list))
         .routes(routes!(explanations::get::api_explanation_get))
         .routes(routes!(policy::one::api_policy_get, policy::one::api_policy_patch))

@@ -9,6 +9,8 @@ on_both_engines! {
     what_is_no_customer_is_404,
     a_patch_changes_what_it_names,
     a_patch_is_read_strictly,
+    a_deleted_customer_is_gone_and_its_identities_free,
+    a_merged_away_id_is_not_deleted,
 }
 
 async fn a_customer_is_answered_with_its_identities(hub: TestHub) {
@@ -93,4 +95,30 @@ async fn a_patch_is_read_strictly(hub: TestHub) {
     let many: Value =
         (0..121).map(|n| (format!("k{n}"), json!(n))).collect::<serde_json::Map<_, _>>().into();
     assert_eq!(ask(json!({ "customer": { "attr": many } })).await, ["/customer/attr invalid"]);
+}
+
+async fn a_deleted_customer_is_gone_and_its_identities_free(hub: TestHub) {
+    hub.writer.upsert(&["member:1"], json!({ "name": "Wang" })).await.was(201);
+    let delete = |query: &'static str| {
+        let writer = hub.writer.clone();
+        async move { writer.ask("DELETE", &format!("/api/customers/1{query}"), &Value::Null).await }
+    };
+    assert_eq!(delete("?dryRun=1").await.status, 204);
+    hub.reader.get("/api/customers/1").await.was(200);
+    assert_eq!(delete("").await.status, 204);
+    hub.reader.get("/api/customers/1").await.refused(410, "customerDeleted");
+    delete("").await.refused(410, "customerDeleted");
+    let again = hub.writer.upsert(&["member:1"], json!({})).await.was(201);
+    assert_eq!(again["customer"]["id"], 2);
+}
+
+async fn a_merged_away_id_is_not_deleted(hub: TestHub) {
+    hub.writer.upsert(&["wechat:o1"], json!({})).await.was(201);
+    hub.writer.upsert(&["wechat:o2"], json!({})).await.was(201);
+    hub.writer.upsert(&["wechat:o1", "wechat:o2"], json!({})).await.was(200);
+    let answer = hub.writer.ask("DELETE", "/api/customers/2", &Value::Null).await;
+    assert_eq!(answer.refused(409, "customerMerged")["customerId"], 1);
+    hub.reader.get("/api/customers/2").await.was(200);
+    assert_eq!(hub.writer.ask("DELETE", "/api/customers/1", &Value::Null).await.status, 204);
+    hub.reader.get("/api/customers/2").await.refused(410, "customerDeleted");
 }

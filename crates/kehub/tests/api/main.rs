@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod apps;
 mod batch;
 mod changes;
 mod customers;
@@ -15,6 +16,7 @@ mod duplicates;
 mod explanations;
 mod hub;
 mod idempotency;
+mod identities;
 mod list;
 mod past;
 mod policy;

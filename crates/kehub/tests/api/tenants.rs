@@ -37,7 +37,9 @@ async fn everything(hub: &TestHub) -> Vec<Value> {
     for id in 1..=6 {
         all.push(hub.writer.get(&format!("/api/customers/{id}")).await.json());
     }
-    for path in ["/api/policy", "/api/identity-types", "/api/quarantine", "/api/webhooks"] {
+    for path in
+        ["/api/policy", "/api/identity-types", "/api/quarantine", "/api/webhooks", "/api/apps"]
+    {
         all.push(hub.writer.get(path).await.was(200));
     }
     for path in ["merges", "conflicts?status=all", "cannot-links", "undecided-claims"] {
@@ -56,6 +58,7 @@ fn without_request(mut body: Value) -> Value {
 /// Makes the call as a stranger with ids and values of the first tenant.
 async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
     match path.split('/').nth(2).unwrap() {
+        "apps" => apps(hub, method, path).await,
         "customers" if ["/extract", "/erase", "/restore"].iter().any(|it| path.ends_with(it)) => {
             decisions(hub, method, path).await;
         }
@@ -66,6 +69,29 @@ async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
         "policy" | "identity-types" | "quarantine" => rules(hub, method, path).await,
         "webhooks" => webhooks(hub, method, path).await,
         _ => others(hub, method, path).await,
+    }
+}
+
+async fn apps(hub: &TestHub, method: &str, path: &str) {
+    let stranger = &hub.stranger;
+    match (method, path) {
+        ("get", "/api/apps") => {
+            let apps = stranger.get(path).await.was(200);
+            assert!(!apps.to_string().contains(hub.writer.id), "{apps}");
+        }
+        ("post", "/api/apps") => {
+            let sent = json!({ "name": "x", "permissions": ["customers.read"] });
+            stranger.post(path, &sent).await.was(201);
+        }
+        ("patch", "/api/apps/{id}") => {
+            let none = json!({ "permissions": [] });
+            stranger.patch("/api/apps/2", &none).await.refused(404, "appNotFound");
+        }
+        ("post", "/api/apps/{id}/rotate" | "/api/apps/{id}/revoke") => {
+            let path = path.replace("{id}", "2");
+            stranger.post(&path, &Value::Null).await.refused(404, "appNotFound");
+        }
+        _ => untried(method, path),
     }
 }
 
@@ -99,14 +125,21 @@ async fn customers(hub: &TestHub, method: &str, path: &str) {
             // The first call has made the stranger's customer 1.
             assert_eq!(made["items"][0]["resolution"]["result"], "created");
         }
-        ("get" | "patch", "/api/customers/{id}") => {
-            let body = if method == "get" { Value::Null } else { json!({ "customer": {} }) };
+        ("get" | "patch" | "delete", "/api/customers/{id}") => {
+            let body = if method == "patch" { json!({ "customer": {} }) } else { Value::Null };
             let answer = stranger.ask(&method.to_uppercase(), "/api/customers/3", &body).await;
             answer.refused(404, "customerNotFound");
         }
         ("get", "/api/customers/{id}/history" | "/api/customers/{id}/export") => {
             let path = path.replace("{id}", "3");
             stranger.get(&path).await.refused(404, "customerNotFound");
+        }
+        ("get" | "post", "/api/customers/{id}/identities") => {
+            let post = json!({ "type": "wechat", "value": "o1" });
+            let body = if method == "post" { post } else { Value::Null };
+            let path = "/api/customers/3/identities";
+            let answer = stranger.ask(&method.to_uppercase(), path, &body).await;
+            answer.refused(404, "customerNotFound");
         }
         _ => untried(method, path),
     }
@@ -161,6 +194,10 @@ async fn others(hub: &TestHub, method: &str, path: &str) {
             let page = stranger.get(path).await.was(200);
             let text = page.to_string();
             assert!(!text.contains("o1") && !text.contains("Wang"), "{text}");
+        }
+        ("get", "/api/identities") => {
+            let found = stranger.get("/api/identities?value=o2").await.was(200);
+            assert_eq!(found["items"], json!([]));
         }
         ("get", "/api/duplicates") => {
             assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));

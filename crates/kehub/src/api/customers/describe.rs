@@ -11,6 +11,7 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
         "api_customer_upsert" => upsert(),
         "api_customer_batch" => batch(),
         "api_customer_list" => list(),
+        "api_customer_delete" => delete(),
         "api_customer_get" => get(),
         "api_customer_patch" => patch(),
         _ => return None,
@@ -108,6 +109,18 @@ fn get() -> Described {
         .meets(&[Code::CustomerNotFound, Code::CustomerDeleted, Code::CustomerErased])
 }
 
+fn delete() -> Described {
+    Described::write(Permission::CustomersDelete)
+        .parameter(id("The id of the customer"))
+        .silent("The customer is gone")
+        .meets(&[
+            Code::CustomerNotFound,
+            Code::CustomerDeleted,
+            Code::CustomerErased,
+            Code::CustomerMerged,
+        ])
+}
+
 fn patch() -> Described {
     let sent = json!({ "customer": { "city": "Beijing", "unset": ["remark", "attr.shoe_size"] } });
     let resolved = json!({ "customer": customer(), "resolution": resolution() });
@@ -148,7 +161,8 @@ pub(crate) fn identity() -> Value {
     })
 }
 
-fn resolution() -> Value {
+/// What came of it.
+pub(crate) fn resolution() -> Value {
     json!({
         "result": "created",
         "matchedBy": null,

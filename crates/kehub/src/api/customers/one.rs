@@ -1,4 +1,4 @@
-//! `GET` and `PATCH /api/customers/{id}`.
+//! `GET`, `PATCH` and `DELETE /api/customers/{id}`.
 
 use super::body::WholeBody;
 use super::upsert::answer;
@@ -11,9 +11,10 @@ use crate::server::problem::json;
 use crate::wire::json::Object;
 use axum::body::Body;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use kehub_core::command::{Command, Put, Upsert};
 use kehub_core::directory::Permission;
+use kehub_core::outcome::Outcome;
 
 /// Get a customer
 ///
@@ -72,4 +73,20 @@ pub(crate) async fn api_customer_patch(call: Call, body: Body) -> Result<Respons
     let command = Command::Put(Put { customer, fields });
     let resolution = call.resolve(command, dry_run).await?;
     Ok(json(StatusCode::OK, &answer(&resolution, own.as_ref())))
+}
+
+/// Delete a customer
+///
+/// It is gone from every read, and its identities are free again. An id that was merged away is
+/// refused and the survivor named, so that nobody believes a person deleted who is not.
+#[utoipa::path(delete, path = "/api/customers/{id}", tag = "API customers")]
+pub(crate) async fn api_customer_delete(call: Call) -> Result<Response, Problem> {
+    call.require(Permission::CustomersDelete)?;
+    let mut parameters = call.parameters();
+    let dry_run = parameters.dry_run();
+    parameters.end()?;
+    let customer = call.customer()?;
+    let outcome = call.apply(Command::Delete(customer), dry_run).await?;
+    let Outcome::Deleted(_) = outcome else { return Err(Problem::unexpected()) };
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -88,6 +88,8 @@ codes! {
     TokenInvalid "tokenInvalid" 401 Never "The token is unknown, expired or revoked";
     /// The token's app may not do this.
     PermissionMissing "permissionMissing" 403 Never "The app may not do this";
+    /// An app would give what it does not have.
+    PermissionNotHeld "permissionNotHeld" 403 Never "An app cannot give permissions it lacks";
     /// No such path.
     PathUnknown "pathUnknown" 404 Never "There is no such path";
     /// No such customer, or it was deleted.
@@ -138,6 +140,8 @@ codes! {
     ConflictSettled "conflictSettled" 409 Never "The conflict was settled before";
     /// The decision does not fit this conflict.
     DecisionUnfit "decisionUnfit" 409 Never "The decision does not fit this conflict";
+    /// The app was revoked, which cannot be taken back.
+    AppRevoked "appRevoked" 409 Never "The app was revoked";
     /// An app of this id exists.
     AppExists "appExists" 409 Never "There is such an app already";
     /// The tenant has as many webhooks as it may have.
