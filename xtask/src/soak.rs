@@ -8,6 +8,7 @@ use crate::{cargo, succeed, target};
 use anyhow::{Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::rc::Rc;
 use tokio::task::LocalSet;
@@ -23,6 +24,9 @@ pub(crate) struct Options {
     /// Makes the same writes again, though not in the same order
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// An empty folder for the store, which stays there; one in the system's temporary folder by default
+    #[arg(long)]
+    folder: Option<PathBuf>,
 }
 
 /// Few values, so that requests overlap and bridge.
@@ -34,8 +38,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(options.connections > 0, "--connections must be at least 1");
     succeed(cargo().args(["build", "--release", "--locked", "--package", "kehub"]))?;
     let binary = target().join("release").join("kehub");
-    let folder = tempfile::tempdir()?;
-    let store = folder.path().join("kehub.db");
+    let temporary = tempfile::tempdir()?;
+    let store = options.folder.as_deref().unwrap_or(temporary.path()).join("kehub.db");
     let server = Server::start(&binary, &store)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answers = LocalSet::new().block_on(&runtime, write(options, server.address()))?;
