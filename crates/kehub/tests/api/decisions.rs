@@ -171,6 +171,9 @@ async fn a_conflict_is_listed_with_its_evidence_and_settled(hub: TestHub) {
         hub.writer.post("/api/conflicts/1/resolve", &body).await
     };
     assert_eq!(resolve("shrug").await.unfit(422, "fieldsInvalid"), ["/decision invalid"]);
+    let nothing = hub.writer.post("/api/conflicts/1/resolve", &json!({})).await;
+    let expected = "expected one of merge, keepApart, moveIdentity, accept, found nothing";
+    assert_eq!(nothing.refused(422, "fieldsInvalid")["errors"][0]["detail"], expected);
     let moved = resolve("moveIdentity").await.was(200);
     assert_eq!(moved["settlement"], "identityMoved");
     resolve("accept").await.refused(409, "conflictSettled");

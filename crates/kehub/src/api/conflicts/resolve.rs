@@ -61,12 +61,22 @@ fn decision(json: &Json<'_>) -> Result<Decision, Problem> {
     let nothing = Object::default();
     let object = reader.object("", json).unwrap_or(&nothing);
     reader.known("", object, &["decision"]);
-    let text = reader.required_text(object, "decision", usize::MAX);
-    let decision = Decision::named(&text);
-    if decision.is_none() && !text.is_empty() {
-        let names: Vec<&str> = Decision::ALL.iter().map(|decision| decision.name()).collect();
-        reader.unfit("/decision", format!("one of {}", names.join(", ")), "other text");
-    }
+    let names: Vec<&str> = Decision::ALL.iter().map(|decision| decision.name()).collect();
+    let expected = format!("one of {}", names.join(", "));
+    let decision = match object.get("decision") {
+        None | Some(Json::Null) => {
+            reader.missing("/decision", &expected);
+            None
+        }
+        Some(json) => {
+            let known = if let Json::Text(text) = json { Decision::named(text) } else { None };
+            if known.is_none() {
+                let found = if let Json::Text(_) = json { "other text" } else { json.found() };
+                reader.unfit("/decision", expected, found);
+            }
+            known
+        }
+    };
     reader.end()?;
     decision.ok_or_else(Problem::unexpected)
 }
