@@ -233,6 +233,8 @@ pub enum Unfit {
     OneCustomer,
     /// The first customer owns the identity already.
     OwnedAlready,
+    /// The identity was erased with whoever owned it since.
+    IdentityErased,
 }
 
 /// What came of a merge by hand.

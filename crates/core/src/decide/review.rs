@@ -100,7 +100,8 @@ fn kept_apart(conflict: &Conflict, facts: &TenantFacts) -> Result<Settling, Refu
 fn moved(conflict: &Conflict, facts: &TenantFacts) -> Result<Settling, Refusal> {
     let number = conflict.identity;
     let to = live(conflict.left, facts)?;
-    let before = facts.identity(number).and_then(|identity| identity.home);
+    let identity = facts.identity(number).filter(|identity| !identity.is_erased());
+    let before = identity.ok_or(unfit(Decision::MoveIdentity, Unfit::IdentityErased))?.home;
     let owner = facts.owner(number);
     if owner == Some(to.id) {
         return Err(unfit(Decision::MoveIdentity, Unfit::OwnedAlready));

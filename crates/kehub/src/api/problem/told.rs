@@ -213,6 +213,7 @@ fn decision_refused(refusal: &Refusal) -> Problem {
                 Unfit::OneSided => "it names one customer only: nobody owned the identity",
                 Unfit::OneCustomer => "its two customers are one by now",
                 Unfit::OwnedAlready => "the customer owns the identity already",
+                Unfit::IdentityErased => "the identity was erased",
             },
         ),
         Refusal::CannotLinkMissing(_) => {
