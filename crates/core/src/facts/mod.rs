@@ -88,6 +88,8 @@ pub struct TenantFacts {
     homes: BTreeMap<CustomerId, Fold>,
     members: HashMap<CustomerId, BTreeSet<CustomerId>>,
     merges: BTreeMap<MergeId, Merge>,
+    /// Merges by their left homes.
+    edges: HashMap<CustomerId, BTreeSet<MergeId>>,
     carriers: HashMap<(Attribute, String), BTreeSet<CustomerId>>,
     links: BTreeMap<CannotLink, Seq>,
     conflicts: BTreeMap<ConflictId, Conflict>,
@@ -150,6 +152,7 @@ impl TenantFacts {
             homes: BTreeMap::new(),
             members: HashMap::new(),
             merges: BTreeMap::new(),
+            edges: HashMap::new(),
             carriers: HashMap::new(),
             links: BTreeMap::new(),
             conflicts: BTreeMap::new(),
@@ -198,6 +201,7 @@ impl TenantFacts {
 
     /// Adds a merge.
     pub fn load_merge(&mut self, merge: Merge) {
+        self.edges.entry(merge.left).or_default().insert(merge.id);
         self.merges.insert(merge.id, merge);
     }
 
@@ -372,6 +376,14 @@ impl TenantFacts {
     /// All merges that are loaded, undone ones included, by id.
     pub fn merges(&self) -> impl Iterator<Item = &Merge> {
         self.merges.values()
+    }
+
+    /// The live merges that begin at one of these homes, by id: all that join homes of one customer.
+    fn merges_among<'h>(&self, homes: impl IntoIterator<Item = &'h CustomerId>) -> Vec<&Merge> {
+        let ids = homes.into_iter().filter_map(|home| self.edges.get(home)).flatten();
+        let ids: BTreeSet<MergeId> = ids.copied().collect();
+        let merges = ids.iter().filter_map(|id| self.merges.get(id));
+        merges.filter(|merge| merge.is_live()).collect()
     }
 
     /// The entry that set a cannot-link; `None` if there is none.

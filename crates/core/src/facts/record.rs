@@ -230,9 +230,7 @@ impl TenantFacts {
             .into_iter()
             .filter_map(|home| Some((home, self.homes.get(&home)?)))
             .collect();
-        let live = self.merges.values().filter(|merge| merge.is_live());
-        let merges: Vec<&Merge> = live.filter(|merge| homes.contains_key(&merge.left)).collect();
-        let fold = combine(&homes, &merges);
+        let fold = combine(&homes, &self.merges_among(homes.keys()));
         self.set_fold(survivor, fold);
     }
 

@@ -5,7 +5,6 @@ use super::{TenantFacts, reachable};
 use crate::conflict::Settlement;
 use crate::customer::{Fold, State};
 use crate::journal::{Claim, ClaimDecided, Entry, Erased, Extracted, Record, Settled, Unmerged};
-use crate::merge::Merge;
 use crate::{CustomerId, IdentityNumber, Seq};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,7 +21,7 @@ impl TenantFacts {
             self.dirty.undecided.insert((unmerged.merge, *claim));
         }
         let (kept, revived) = unmerged.customers;
-        let merges: Vec<&Merge> = self.merges.values().filter(|merge| merge.is_live()).collect();
+        let merges = self.merges_among(&self.homes_of(kept));
         let sides = [reachable(kept, &merges), reachable(revived, &merges)];
         for side in sides {
             self.regroup(side);
