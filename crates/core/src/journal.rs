@@ -325,11 +325,14 @@ pub struct Change {
     pub identities: Vec<Identity>,
     /// New display names.
     pub names: Vec<(IdentityNumber, Box<str>)>,
+    /// Identities that lose their display names.
+    pub unnamed: Vec<IdentityNumber>,
 }
 
 impl Change {
     /// An entry of the journal that is told again, to facts that know its texts.
     pub fn replayed(entry: Entry) -> Change {
-        Change { entry, types: Vec::new(), identities: Vec::new(), names: Vec::new() }
+        let (types, identities) = (Vec::new(), Vec::new());
+        Change { entry, types, identities, names: Vec::new(), unnamed: Vec::new() }
     }
 }

@@ -4,12 +4,13 @@ use super::settle::{change, record, touch};
 use crate::command::Request;
 use crate::customer::State;
 use crate::facts::TenantFacts;
-use crate::identity::Quarantine;
+use crate::identity::{Identity, Quarantine};
 use crate::journal::{Claim, Erased, Record, Role};
 use crate::merge::Merge;
 use crate::outcome::{IdentityVerdict, Outcome, Refusal};
-use crate::{CustomerId, IdentityNumber};
-use std::collections::BTreeSet;
+use crate::policy::is_blocked;
+use crate::{CustomerId, IdentityNumber, Seq};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The row that says what became of an id: its own, or that of the customer it redirects to.
 fn root(id: CustomerId, facts: &TenantFacts) -> Result<(CustomerId, State), Refusal> {
@@ -73,7 +74,8 @@ pub(super) fn erase(request: &Request, id: CustomerId, facts: &mut TenantFacts) 
         Err(refusal) => return Outcome::Refused(refusal),
     };
     let touched = erased.customers.iter().map(|id| touch(*id, Role::Erased, true, facts)).collect();
-    let change = change(request, facts, touched, vec![Record::Erased(erased.clone())]);
+    let mut change = change(request, facts, touched, vec![Record::Erased(erased.clone())]);
+    change.unnamed = names_given(&erased, facts);
     let erased = Box::new(erased);
     record(request, change, facts, |_, seq| Outcome::Erased { erased, seq })
 }
@@ -87,14 +89,14 @@ fn erasure(id: CustomerId, facts: &TenantFacts) -> Result<Erased, Refusal> {
     let mut identities: BTreeSet<IdentityNumber> =
         facts.held_by(customer).map(|identity| identity.number).collect();
     if state == State::Deleted {
-        identities.extend(held_when_deleted(customer, facts).iter().map(|(number, _)| *number));
+        let held = held_when_deleted(customer, facts).into_iter().map(|(number, _)| number);
+        identities.extend(held.filter(|number| is_nobodys(*number, facts)));
     }
-    let mut claims = Vec::new();
+    let (held, mut claims) = (identities.clone(), Vec::new());
     for (entry, claim, _) in facts.claims().filter(|(_, _, home)| homes.contains(home)) {
         claims.push(entry.seq);
-        identities.extend(loose(claim));
+        identities.extend(loose(claim).filter(|number| is_left_behind(*number, &held, facts)));
     }
-    identities.retain(|number| is_theirs(*number, customer, facts));
     let names = |home: &CustomerId| homes.contains(home);
     let open = facts.conflicts().filter(|conflict| conflict.settled.is_none());
     let conflicts = open
@@ -115,27 +117,61 @@ fn erasure(id: CustomerId, facts: &TenantFacts) -> Result<Erased, Refusal> {
     })
 }
 
-/// Identities of a claim that came with the person and that the rules did not attach.
+/// Identities that the person came with, whatever the rules made of them.
 fn loose(claim: &Claim) -> impl Iterator<Item = IdentityNumber> {
     claim.identities.iter().filter_map(|identity| match identity.verdict {
         IdentityVerdict::OverLimit
         | IdentityVerdict::Created
         | IdentityVerdict::Attached
         | IdentityVerdict::Matched
-        | IdentityVerdict::Moved => identity.number,
-        IdentityVerdict::KeptElsewhere
+        | IdentityVerdict::Moved
         | IdentityVerdict::Blocked
-        | IdentityVerdict::Quarantined
-        | IdentityVerdict::Invalid => None,
+        | IdentityVerdict::Quarantined => identity.number,
+        IdentityVerdict::KeptElsewhere | IdentityVerdict::Invalid => None,
     })
 }
 
-/// Whether an identity is the person's, or nobody's: one that somebody else owns by now, or that
-/// has been seen with too many people to be anybody's, stays.
-fn is_theirs(number: IdentityNumber, customer: CustomerId, facts: &TenantFacts) -> bool {
+fn is_nobodys(number: IdentityNumber, facts: &TenantFacts) -> bool {
+    let is_there = facts.identity(number).is_some_and(|identity| !identity.is_erased());
+    is_there && facts.owner(number).is_none()
+}
+
+/// Whether an identity that the person came with is nobody's and says something of nobody else:
+/// what everybody makes up stays, and so does a quarantined one that came with identities of others.
+fn is_left_behind(
+    number: IdentityNumber,
+    held: &BTreeSet<IdentityNumber>,
+    facts: &TenantFacts,
+) -> bool {
     let Some(identity) = facts.identity(number) else { return false };
-    match facts.owner(number) {
-        Some(owner) => owner == customer,
-        None => identity.quarantine == Quarantine::No && !identity.is_erased(),
+    let kind = facts.policy().type_of(identity.key.kind);
+    let is_made_up = kind.is_some_and(|kind| is_blocked(&kind.key(), &identity.key.value));
+    let is_erased = |number| facts.identity(number).is_some_and(Identity::is_erased);
+    let is_others = |companion| !held.contains(&companion) && !is_erased(companion);
+    let is_shared = identity.quarantine == Quarantine::Yes
+        && identity.companions.iter().any(|(_, companion)| is_others(*companion));
+    is_nobodys(number, facts) && !is_made_up && !is_shared
+}
+
+/// Identities that somebody else has, or nobody, and that still go by a name which the person's
+/// claims gave them: their owner has not named them since.
+fn names_given(erased: &Erased, facts: &TenantFacts) -> Vec<IdentityNumber> {
+    let claims: BTreeSet<Seq> = erased.claims.iter().copied().collect();
+    let mut given: BTreeMap<IdentityNumber, bool> = BTreeMap::new();
+    for (entry, claim, home) in facts.claims() {
+        let named = claim.identities.iter().filter(|identity| identity.named);
+        for number in named.filter_map(|identity| identity.number) {
+            let of_owner = facts.owner(number).is_some_and(|it| facts.homes_of(it).contains(&home));
+            if claims.contains(&entry.seq) {
+                given.insert(number, true);
+            } else if of_owner {
+                given.insert(number, false);
+            }
+        }
     }
+    given.retain(|number, is_theirs| *is_theirs && !erased.identities.contains(number));
+    let is_named = |number: &IdentityNumber| {
+        facts.identity(*number).is_some_and(|identity| identity.name.is_some())
+    };
+    given.into_keys().filter(is_named).collect()
 }

@@ -300,6 +300,7 @@ pub(super) fn change(
         types: Vec::new(),
         identities: Vec::new(),
         names: Vec::new(),
+        unnamed: Vec::new(),
     }
 }
 

@@ -28,6 +28,10 @@ pub struct Needs {
     /// Customers whose history is needed, all of it, beside themselves: see [`crate::history::connected`].
     /// With it go the identities that it names, and their owners whole.
     pub histories: BTreeSet<CustomerId>,
+    /// Those among them who are to be erased: with the histories of all who own an identity that
+    /// their claims gave its name, and with the companions of identities that nobody owns and that
+    /// are quarantined.
+    pub erasures: BTreeSet<CustomerId>,
     /// Merges that are to be undone. Their customers whole, with the history since the merge.
     pub merges: BTreeSet<MergeId>,
     /// Merges whose undecided claims are to be decided. The customers of both ends whole, with all
@@ -85,6 +89,7 @@ impl Needs {
                 Command::Erase(customer) => {
                     needs.reviews.insert(*customer);
                     needs.histories.insert(*customer);
+                    needs.erasures.insert(*customer);
                 }
                 Command::SettleConflict(settle) => {
                     needs.conflicts.insert(settle.conflict);

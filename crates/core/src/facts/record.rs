@@ -27,6 +27,9 @@ impl TenantFacts {
         for (number, name) in change.names {
             self.with_identity(number, |identity| identity.name = Some(name));
         }
+        for number in change.unnamed {
+            self.with_identity(number, |identity| identity.name = None);
+        }
         self.replay(Arc::new(change.entry));
     }
 

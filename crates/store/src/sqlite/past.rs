@@ -7,7 +7,7 @@ use super::rows::{self, conflict_columns, identity_columns, merge_columns};
 use super::trouble::Trouble;
 use kehub_core::facts::Needs;
 use kehub_core::history::{Past, connected, identities_named};
-use kehub_core::identity::Identity;
+use kehub_core::identity::{Identity, Quarantine};
 use kehub_core::journal::Entry;
 use kehub_core::merge::Merge;
 use kehub_core::{CustomerId, IdentityNumber, MergeId, Seq, TenantId};
@@ -108,6 +108,9 @@ impl Loader<'_> {
             self.history(&[*customer], Seq(0))?;
             self.merges_of(*customer)?;
         }
+        for customer in &needs.erasures {
+            self.beside(*customer)?;
+        }
         Ok(())
     }
 
@@ -131,7 +134,12 @@ impl Loader<'_> {
 
     /// Identities that entries name, with their owners.
     fn identities(&mut self, entries: &BTreeMap<Seq, Arc<Entry>>) -> Result<(), Trouble> {
-        for number in identities_named(entries.values().map(|entry| &**entry)) {
+        self.with_owners(identities_named(entries.values().map(|entry| &**entry)))
+    }
+
+    /// Identities, with their owners.
+    fn with_owners(&mut self, numbers: BTreeSet<IdentityNumber>) -> Result<(), Trouble> {
+        for number in numbers {
             if self.facts.identity(number).is_some() {
                 continue;
             }
@@ -142,6 +150,29 @@ impl Loader<'_> {
                     self.whole(home)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What an erasure looks at beside the history of the customer: who owns what the customer gave
+    /// its name, and with whom that was sent which nobody owns.
+    fn beside(&mut self, customer: CustomerId) -> Result<(), Trouble> {
+        let homes = self.homes_behind(customer);
+        let (mut owners, mut companions) = (BTreeSet::new(), BTreeSet::new());
+        let claims = self.facts.claims().filter(|(_, _, home)| homes.contains(home));
+        for claimed in claims.flat_map(|(_, claim, _)| &claim.identities) {
+            let found = claimed.number.and_then(|number| self.facts.identity(number));
+            let Some(identity) = found else { continue };
+            if claimed.named {
+                owners.extend(identity.home.filter(|home| !homes.contains(home)));
+            }
+            if identity.home.is_none() && identity.quarantine == Quarantine::Yes {
+                companions.extend(identity.companions.iter().map(|(_, companion)| *companion));
+            }
+        }
+        self.with_owners(companions)?;
+        for owner in owners {
+            self.history(&[owner], Seq(0))?;
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Lists and look-ups.
 
-use crate::support::{Rig, TENANT};
+use crate::support::{Rig, TENANT, identity};
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
-use kehub_core::command::{Command, Upsert};
+use kehub_core::command::{Command, IdentitySent, Upsert};
 use kehub_core::filter::{Condition, Filter, Order, Position, SortKey};
 use kehub_core::{ConflictId, CustomerId};
 use kehub_store::{ConflictFilter, PageRequest, Start};
@@ -166,7 +166,7 @@ pub(crate) async fn custom_attributes_sort_across_types(rig: &Rig) {
     let key = FieldKey::custom("a.b-c").unwrap();
     for (place, value) in values.into_iter().enumerate() {
         let mut upsert = Upsert::default();
-        upsert.identities.push(crate::support::identity(&format!("a{place}")));
+        upsert.identities.push(identity(&format!("a{place}")));
         if value.is_some() {
             upsert.fields.values.insert(key.clone(), value);
         }
@@ -175,4 +175,29 @@ pub(crate) async fn custom_attributes_sort_across_types(rig: &Rig) {
     let order = |descending| Order { by: SortKey::named("attr.a.b-c").unwrap(), descending };
     assert_eq!(ids(rig, Filter::default(), order(false), (0, 9)).await, [2, 6, 4, 5, 3, 7, 1]);
     assert_eq!(ids(rig, Filter::default(), order(true), (0, 9)).await, [1, 7, 3, 5, 4, 6, 2]);
+}
+
+pub(crate) async fn a_name_that_an_erased_customer_gave_is_gone(rig: &Rig) {
+    let called = |word: &str, name: &str| {
+        let mut sent = identity(word);
+        sent.name = (!name.is_empty()).then(|| name.to_owned());
+        sent
+    };
+    let upsert =
+        |identities: Vec<IdentitySent>| Command::Upsert(Upsert { identities, ..Upsert::default() });
+    let shared = || vec![called("o1", "Wang"), called("o2", "Wang too"), called("m1", "Li")];
+    rig.run(TENANT, upsert(shared())).await;
+    rig.run(TENANT, Command::Delete(CustomerId(1))).await;
+    // Somebody else has them by now, and calls one of them by another name.
+    rig.run(TENANT, upsert(vec![called("o1", ""), called("o2", "Zhao"), called("a1", "")])).await;
+    rig.run(TENANT, Command::Erase(CustomerId(1))).await;
+    let found = rig.store.identities_of(TENANT, &[CustomerId(2)]).await.unwrap();
+    let names: Vec<(&str, Option<&str>)> =
+        found.iter().map(|it| (&*it.identity.raw, it.identity.name.as_deref())).collect();
+    assert_eq!(names, [("o1", None), ("o2", Some("Zhao")), ("a1", None)]);
+    assert_eq!(rig.store.check(None).await.unwrap().findings, []);
+    // A name is taken over again.
+    rig.run(TENANT, upsert(vec![called("o1", "Zhao")])).await;
+    let found = rig.store.identities_named(TENANT, Some("wechat"), "o1").await.unwrap();
+    assert_eq!(found[0].identity.name.as_deref(), Some("Zhao"));
 }

@@ -75,6 +75,7 @@ contract! {
         conflicts_of_a_deleted_customer_are_told_until_it_is_erased,
         a_whole_customer_has_its_identities_and_redirecting_ids,
         custom_attributes_sort_across_types,
+        a_name_that_an_erased_customer_gave_is_gone,
     },
     feed::{
         who_follows_the_feed_knows_who_owns_what,
