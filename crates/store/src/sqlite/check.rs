@@ -8,11 +8,12 @@ use super::compare::{self, Difference, Kind};
 use super::trouble::Trouble;
 use super::{load, rows};
 use crate::report::{Progress, Report};
-use kehub_core::TenantId;
 use kehub_core::directory::{Directory, Tenant};
 use kehub_core::facts::{Retelling, Retold, TenantFacts};
 use kehub_core::policy::Policy;
+use kehub_core::{Seq, TenantId, TypeNumber};
 use rusqlite::{Connection, Row};
+use std::collections::BTreeMap;
 
 /// How many problems of one kind are asked for.
 const ROWS_MAX: i64 = 100;
@@ -21,6 +22,9 @@ const TOLD_EVERY: i64 = 10_000;
 
 const INTEGRITY: &str = "PRAGMA integrity_check(100)";
 const JOURNAL: &str = "SELECT key, at, entry FROM journal WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+const AHEAD: &str = "
+    SELECT key, head FROM customer
+    WHERE key BETWEEN ?1 AND ?2 AND head > ?3 AND head <= ?4 ORDER BY key LIMIT 1";
 const KEPT: &str = "
     SELECT last_customer, last_identity, last_seq, last_merge, last_conflict, customers_live,
            (SELECT count(*) FROM customer INDEXED BY customer_created WHERE live = ?1),
@@ -144,6 +148,7 @@ fn check_tenant(
     if *facts.policy() != policy {
         report.find(Some(tenant.id), "the policy is not what the journal says");
     }
+    check_types(tenant.id, &facts, report);
     check_kept(conn, tenant.id, &facts, report)?;
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     report.customers += count(facts.customers().count());
@@ -172,18 +177,60 @@ pub(super) fn retold(
             let (done, total) = (u64::try_from(number), u64::try_from(total));
             progress.at("the journal", done.unwrap_or_default(), total.unwrap_or_default());
         }
-        let Ok(entry) = codec::entry(row.get_ref(2)?.as_blob().map_err(Trouble::broken)?) else {
+        let entry = row.get_ref(2)?.as_blob().map_err(Trouble::broken).and_then(codec::entry);
+        let (Ok(entry), Ok(at)) = (entry, row.get::<_, i64>(1)) else {
             problems.push(format!("journal entry {number} cannot be read"));
             continue;
         };
-        if (entry.seq.0, entry.at) != (number, row.get(1)?) {
+        if (entry.seq.0, entry.at) != (number, at) {
             problems.push(format!("journal entry {number} stands in the place of another one"));
         }
         retelling.tell(entry);
     }
     let mut retold = retelling.end();
     problems.append(&mut retold.problems);
+    problems.extend(cut_off(conn, tenant, retold.facts.counters().seq, Seq(total))?);
     Ok(Retold { problems, ..retold })
+}
+
+/// Whether entries are missing at the end of a journal: the tenant notes them, and a customer has
+/// seen one of them. Either alone may be a damaged row.
+fn cut_off(
+    conn: &Connection,
+    tenant: TenantId,
+    end: Seq,
+    noted: Seq,
+) -> Result<Option<String>, Trouble> {
+    if noted <= end {
+        return Ok(None);
+    }
+    let (first, last) = key_range(tenant);
+    let read = |row: &Row<'_>| Ok((codec::number_of(row.get(0)?), row.get::<_, i64>(1)?));
+    let found = rows::first(conn, AHEAD, (first, last, end.0, noted.0), read)?;
+    Ok(found.map(|(customer, head)| {
+        format!("the journal ends with entry {end}, and customer {customer} has seen entry {head}")
+    }))
+}
+
+/// Types that identities are of must be there, each under a name of its own.
+fn check_types(tenant: TenantId, facts: &TenantFacts, report: &mut Report) {
+    let mut names: BTreeMap<String, TypeNumber> = BTreeMap::new();
+    for kind in facts.policy().types() {
+        if let Some(other) = names.insert(kind.key(), kind.number) {
+            let text = format!("identity types {other} and {} have one name", kind.number);
+            report.find(Some(tenant), text);
+        }
+    }
+    let mut lost: BTreeMap<TypeNumber, usize> = BTreeMap::new();
+    for kind in facts.identities().map(|identity| identity.key.kind) {
+        if facts.policy().type_of(kind).is_none() {
+            *lost.entry(kind).or_default() += 1;
+        }
+    }
+    for (kind, count) in lost {
+        let text = format!("identity type {kind} has no row, and {count} identities are of it");
+        report.find(Some(tenant), text);
+    }
 }
 
 /// The counts and last numbers that the row of the tenant keeps.

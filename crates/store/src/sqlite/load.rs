@@ -237,11 +237,14 @@ pub(super) fn types(conn: &Connection, tenant: TenantId) -> Result<Vec<IdentityT
     let last = codec::type_key(tenant, TypeNumber(u16::MAX));
     rows::all(conn, TYPES, (first, last), |row| {
         let settings: Option<Box<str>> = row.get(2)?;
-        Ok(IdentityType {
-            number: codec::type_of(row.get(0)?),
-            name: row.get(1)?,
-            settings: codec::settings(settings.as_deref())?,
-        })
+        let (number, name) = (codec::type_of(row.get(0)?), row.get(1)?);
+        let broken = |error| {
+            Trouble::broken(format!(
+                "what is set for identity type {number} of tenant {tenant} cannot be read: {error}"
+            ))
+        };
+        let settings = codec::settings(settings.as_deref()).map_err(broken)?;
+        Ok(IdentityType { number, name, settings })
     })
 }
 

@@ -56,7 +56,8 @@ const IDENTITY_UPDATE: &str = "
         pardoned = ?7
     WHERE key = ?1";
 const IDENTITY_ERASE: &str = "
-    UPDATE identity SET value = ?2, raw = NULL, name = NULL, scope = NULL, home = NULL
+    UPDATE identity SET value = ?2, raw = NULL, name = NULL, scope = NULL, home = NULL,
+        quarantine = ?3, companions = ?4, apps = ?5, pardoned = ?6
     WHERE key = ?1";
 const IDENTITY_REHOME: &str = "
     UPDATE identity SET name = ?2, scope = ?3, quarantine = ?4, companions = ?5, apps = ?6,
@@ -284,7 +285,10 @@ impl TenantWriter<'_> {
         let apps = codec::list_blob(&identity.apps)?;
         let (name, scope, pardoned) = (&identity.name, &identity.scope, identity.pardoned);
         if identity.is_erased() {
-            self.conn.prepare_cached(IDENTITY_ERASE)?.execute((key, &*identity.key.value))?;
+            let value = &*identity.key.value;
+            self.conn
+                .prepare_cached(IDENTITY_ERASE)?
+                .execute(params![key, value, quarantine, companions, apps, pardoned])?;
             return Ok(());
         }
         match self.before.identities.get(&identity.number) {

@@ -253,6 +253,58 @@ async fn a_damaged_journal_is_told_and_nothing_is_made_from_it() {
     }
 }
 
+/// What a check says of a type that is lost, or that stands twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_type_is_told() {
+    for (damage, expected) in [
+        (
+            "DELETE FROM identity_type WHERE key = 1 << 16 | 1",
+            "tenant 1: identity type 1 has no row, and 4 identities are of it",
+        ),
+        (
+            "UPDATE identity_type SET name = ' Mobile' WHERE key = 1 << 16 | 1",
+            "tenant 1: identity types 1 and 2 have one name",
+        ),
+    ] {
+        let (found, _) = mended(damage).await;
+        assert!(found.iter().any(|text| text == expected), "{found:?}");
+    }
+}
+
+/// Rows know of entries that are not there: what they hold stands nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_was_cut_off_is_told_and_nothing_is_made_from_it() {
+    let rig = Rig::sqlite().await;
+    fill(&rig).await;
+    rig.store.close().await.unwrap();
+    let file = rig.file();
+    drop(rig.store);
+    let damage = "DELETE FROM journal WHERE key >= 1 << 40 | 11 AND key >> 40 = 1";
+    Connection::open(&file).unwrap().execute_batch(damage).unwrap();
+    let found = texts(&SqliteStore::check(&file, None, &Silent).unwrap());
+    let expected =
+        "tenant 1: the journal ends with entry 10, and customer 5 has seen entry 11".to_owned();
+    assert!(found.contains(&expected), "{found:?}");
+    let refused = SqliteStore::rebuild(&file, None, &Silent).unwrap_err().to_string();
+    assert!(refused.contains("the journal of tenant 1 is damaged"), "{refused}");
+}
+
+/// Also the rows of identities without texts are what the journal says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_of_an_erased_identity_is_mended() {
+    let rig = Rig::sqlite().await;
+    rig.upsert(&["a1", "m1"], &[]).await;
+    rig.run(TENANT, Command::Erase(CustomerId(1))).await;
+    rig.store.close().await.unwrap();
+    let file = rig.file();
+    drop(rig.store);
+    let damage = "UPDATE identity SET companions = NULL, apps = NULL, quarantine = 1";
+    Connection::open(&file).unwrap().execute_batch(damage).unwrap();
+    assert!(!SqliteStore::check(&file, None, &Silent).unwrap().is_sound());
+    let rebuilt = SqliteStore::rebuild(&file, None, &Silent).unwrap();
+    assert_eq!(texts(&rebuilt.after), Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_in_use_is_looked_at_and_not_rebuilt() {
     let rig = Rig::sqlite().await;
