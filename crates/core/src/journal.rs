@@ -40,6 +40,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it erased somebody. What is erased need not be in a claim: an identity that was taken
+    /// out of a customer has a text and no claim of its own.
+    pub fn has_erased(&self) -> bool {
+        self.records.iter().any(|record| matches!(record, Record::Erased(_)))
+    }
+
     /// The claim of this entry; there is one at most.
     pub fn claim(&self) -> Option<&Claim> {
         self.records.iter().find_map(|record| match record {

@@ -4,18 +4,30 @@
 //! The log starts over only when all of it has been moved, and under load there is always a commit
 //! that was not. So the thread moves what there is and then asks the writer, which moves the few
 //! pages that came in meanwhile between two groups. The next commit finds the log wholly moved.
+//!
+//! After an erasure the thread empties the log, sweeps the pages, and empties the log again. That is
+//! noted in the file last, so that a hub that was killed in between goes on with it.
 
 use super::connection;
+use super::sweep;
 use super::trouble::Trouble;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the length of the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How long the log waits to be emptied for those who read it. Writers wait as well meanwhile, and a
+/// look at a large file takes minutes: it is tried again and again, and never for long.
+const EMPTYING: Duration = Duration::from_millis(10);
+/// How many times as long as it took to sweep all pages the thread leaves them alone.
+const SWEEPING_RESTS: u32 = 9;
+/// How long a hub that ends takes to sweep; what is left then is left to the next one.
+const LAST_SWEEP: Duration = Duration::from_secs(5);
 
 const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -27,7 +39,7 @@ pub(super) struct Log {
     pages: AtomicU32,
     /// Whether the writer is to move the rest.
     rest: AtomicBool,
-    /// Whether something was erased that still stands in the log.
+    /// Whether something was erased, of which the log and unused parts of pages still hold traces.
     erased: AtomicBool,
 }
 
@@ -42,8 +54,7 @@ impl Log {
         Ok(writer.wal_hook(Some(count))?)
     }
 
-    /// Called by the writer after an erasure: the log, which holds what was erased, is to be emptied
-    /// as soon as nobody reads it.
+    /// Called when an erasure is committed: its traces are to be removed.
     pub(super) fn forget(&self) {
         self.erased.store(true, Ordering::Release);
     }
@@ -72,19 +83,13 @@ impl Checkpointer {
         let conn = connection::writing(path)?;
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let stopped = Arc::clone(&stop);
+        let mut keeper = Keeper { conn, log, debt: Debt::None, sweep_from: Instant::now() };
         let run = move || {
-            while !wait(&stopped) {
-                if log.erased.swap(false, Ordering::AcqRel) && !checkpoint(&conn, TRUNCATE) {
-                    log.erased.store(true, Ordering::Release);
-                }
-                // The length of the file would not do: it never shrinks.
-                let is_long = log.pages.load(Ordering::Relaxed) > wal_pages;
-                if wal_pages > 0 && is_long && !log.rest.load(Ordering::Acquire) {
-                    checkpoint(&conn, PASSIVE);
-                    log.rest.store(true, Ordering::Release);
-                }
+            while !wait(&stopped, LOOK_EVERY) {
+                keeper.forget(|| wait(&stopped, Duration::ZERO));
+                keeper.move_much(wal_pages);
             }
-            checkpoint(&conn, TRUNCATE);
+            keeper.end();
         };
         let thread = std::thread::Builder::new()
             .name("sqlite-checkpointer".to_owned())
@@ -106,10 +111,97 @@ impl Checkpointer {
     }
 }
 
+/// What is owed after an erasure.
+enum Debt {
+    None,
+    /// To sweep the pages.
+    Sweep,
+    /// To empty the log of what was swept, up to this erasure.
+    Empty(i64),
+}
+
+/// The thread's own part.
+struct Keeper {
+    conn: Connection,
+    log: Arc<Log>,
+    debt: Debt,
+    sweep_from: Instant,
+}
+
+impl Keeper {
+    /// Moves what is in the log, if that is much, and asks the writer for the rest.
+    fn move_much(&self, wal_pages: u32) {
+        // The length of the file would not do: it never shrinks.
+        let is_long = self.log.pages.load(Ordering::Relaxed) > wal_pages;
+        if wal_pages > 0 && is_long && !self.log.rest.load(Ordering::Acquire) {
+            checkpoint(&self.conn, PASSIVE);
+            self.log.rest.store(true, Ordering::Release);
+        }
+    }
+
+    /// Removes the traces of erasures, as far as readers and `is_over` let it.
+    fn forget(&mut self, is_over: impl Fn() -> bool) {
+        if self.log.erased.swap(false, Ordering::AcqRel) {
+            self.debt = Debt::Sweep;
+        }
+        if matches!(self.debt, Debt::Sweep) {
+            // Most of it is in the log, and that goes quickly.
+            self.empty();
+            if self.sweep_from <= Instant::now() {
+                self.sweep(is_over);
+            }
+        }
+        if let Debt::Empty(erasures) = self.debt
+            && self.empty()
+        {
+            match sweep::note(&self.conn, erasures) {
+                Ok(()) => self.debt = Debt::None,
+                Err(trouble) => tell(&trouble),
+            }
+        }
+    }
+
+    fn sweep(&mut self, is_over: impl Fn() -> bool) {
+        let started = Instant::now();
+        match sweep::sweep(&mut self.conn, is_over) {
+            Ok(Some(erasures)) => self.debt = Debt::Empty(erasures),
+            Ok(None) => (),
+            Err(trouble) if trouble.is_busy() => (),
+            Err(trouble) => {
+                tell(&trouble);
+                self.debt = Debt::None;
+            }
+        }
+        self.sweep_from = Instant::now() + started.elapsed() * SWEEPING_RESTS;
+    }
+
+    /// Moves all of the log into the file and makes it empty; whether nobody was in the way.
+    fn empty(&self) -> bool {
+        if let Err(error) = self.conn.busy_timeout(EMPTYING) {
+            tell(&error.into());
+        }
+        // The bulk of it first, for which no writer waits.
+        checkpoint(&self.conn, PASSIVE);
+        checkpoint(&self.conn, TRUNCATE)
+    }
+
+    /// What is to be done at the end.
+    fn end(&mut self) {
+        let until = Instant::now() + LAST_SWEEP;
+        self.sweep_from = Instant::now();
+        self.forget(|| until < Instant::now());
+        self.empty();
+    }
+}
+
+fn tell(trouble: &Trouble) {
+    tracing::warn!(%trouble, "traces of what was erased could not be removed from the file");
+}
+
 /// Waits for the next look; whether it was the last.
-fn wait(stop: &(Mutex<bool>, Condvar)) -> bool {
+fn wait(stop: &(Mutex<bool>, Condvar), time: Duration) -> bool {
     let stopped = stop.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let waited = stop.1.wait_timeout_while(stopped, LOOK_EVERY, |stopped| !*stopped);
+    let waited = stop.1.wait_timeout_while(stopped, time, |stopped| !*stopped);
     *waited.unwrap_or_else(PoisonError::into_inner).0
 }
 

@@ -5,7 +5,8 @@
 //! for lists and look-ups, beside the writer, each read from one snapshot; [`render`] turns its
 //! filters into SQL. [`duplicates`] looks at everybody once, to find who looks like one person;
 //! [`policy`] reads what people look at before they change a policy. [`checkpoint`] moves what was
-//! committed from the log into the file without keeping the writer waiting. [`webhooks`] reads and
+//! committed from the log into the file without keeping the writer waiting, and after an erasure
+//! [`sweep`] removes what is left of it. [`webhooks`] reads and
 //! writes those. [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the
 //! tables, [`connection`] opens the file.
 
@@ -29,6 +30,7 @@ mod render;
 mod review;
 mod rows;
 mod schema;
+mod sweep;
 mod trouble;
 mod webhooks;
 mod write;
@@ -130,6 +132,9 @@ impl SqliteStore {
             let mut conn = connection::writing(path)?;
             schema::migrate(&mut conn)?;
             let log = Arc::new(Log::default());
+            if sweep::is_due(&conn)? {
+                log.forget();
+            }
             log.watch(&mut conn)?;
             let writer = Writer::start(conn, &options, Arc::clone(&log))?;
             let readers = Readers::open(path, options.readers)?;

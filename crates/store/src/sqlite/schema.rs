@@ -11,6 +11,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (2, include_str!("../../migrations/sqlite/0002_resolution.sql")),
     (4, include_str!("../../migrations/sqlite/0004_receipts.sql")),
     (5, include_str!("../../migrations/sqlite/0005_webhooks.sql")),
+    (6, include_str!("../../migrations/sqlite/0006_erasures.sql")),
 ];
 
 /// `Kehu`: tells our files from those of other programs.

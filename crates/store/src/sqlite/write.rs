@@ -137,7 +137,8 @@ impl Changes {
 
     /// Whether anything was erased.
     pub(super) fn have_erased(&self) -> bool {
-        self.tenants.iter().any(|(_, dirty)| !dirty.rewritten.is_empty())
+        let mut entries = self.tenants.iter().flat_map(|(_, dirty)| &dirty.entries);
+        entries.any(|entry| entry.has_erased())
     }
 
     /// The tenants whose types are among what is to be written.

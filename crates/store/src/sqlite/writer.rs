@@ -27,6 +27,7 @@ const BUSY_TRIES_MAX: u32 = 3;
 const RECENT_GROUPS_MAX: usize = 1024;
 
 const MARK: &str = "UPDATE hub SET writer = ?1, last_group = ?2 WHERE id = 1";
+const ERASED: &str = "UPDATE hub SET erasures = erasures + 1 WHERE id = 1";
 const MARKED: &str = "SELECT writer, last_group FROM hub WHERE id = 1";
 
 /// Who committed a group, and its number.
@@ -350,9 +351,11 @@ impl Worker {
     }
 
     fn transact(&mut self, requests: &[Request], parts: &[Part]) -> Tried {
-        let (outcomes, before, tells) = match self.prepare(requests, parts) {
+        let (outcomes, before, tells, erases) = match self.prepare(requests, parts) {
             Ok(Prepared::Unchanged(outcomes)) => return Tried::Answered(outcomes, None),
-            Ok(Prepared::Written { outcomes, before, tells }) => (outcomes, before, tells),
+            Ok(Prepared::Written { outcomes, before, tells, erases }) => {
+                (outcomes, before, tells, erases)
+            }
             Err(trouble) => return Tried::NotApplied(trouble),
         };
         let started = Instant::now();
@@ -361,6 +364,9 @@ impl Worker {
         if tells {
             // Also after a failure, which may have left the group in the file: who is woken looks.
             self.shared.committed.send_modify(|commits| *commits += 1);
+        }
+        if erases {
+            self.log.forget();
         }
         let Err(trouble) = committed else { return Tried::Answered(outcomes, Some(micros)) };
         if !self.conn.is_autocommit() {
@@ -404,7 +410,7 @@ impl Worker {
     fn prepare(&mut self, requests: &[Request], parts: &[Part]) -> Result<Prepared, Trouble> {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
         let mut outcomes = Vec::with_capacity(requests.len());
-        let (mut is_written, mut tells) = (false, false);
+        let (mut is_written, mut tells, mut erases) = (false, false, false);
         let mut rest = requests;
         for stage in stages(requests, parts) {
             let size: usize = stage.iter().map(|part| part.size).sum();
@@ -413,9 +419,7 @@ impl Worker {
             let changes = self.decide(theirs, &stage, &mut outcomes)?;
             is_written |= !changes.is_empty();
             tells |= changes.has_entries();
-            if changes.have_erased() {
-                self.log.forget();
-            }
+            erases |= changes.have_erased();
         }
         if outcomes.len() != requests.len() {
             return Err(Trouble::broken("as many outcomes as requests were due"));
@@ -425,9 +429,12 @@ impl Worker {
             self.conn.execute_batch("ROLLBACK")?;
             return Ok(Prepared::Unchanged(outcomes));
         }
+        if erases {
+            self.conn.prepare_cached(ERASED)?.execute(())?;
+        }
         let before = self.marker()?;
         self.conn.prepare_cached(MARK)?.execute(self.mark_after(before))?;
-        Ok(Prepared::Written { outcomes, before, tells })
+        Ok(Prepared::Written { outcomes, before, tells, erases })
     }
 
     /// Loads, decides and writes a stage inside the transaction; what was written.
@@ -477,6 +484,8 @@ enum Prepared {
         before: Mark,
         /// Whether there are entries, which others wait for.
         tells: bool,
+        /// Whether somebody was erased.
+        erases: bool,
     },
 }
 
