@@ -161,16 +161,11 @@ fn decision(wanted: DecideClaim, facts: &TenantFacts) -> Result<ClaimDecided, Re
     let edge = facts.merge(merge).ok_or(Refusal::MergeMissing(merge))?;
     let side = live(customer, facts)?.id;
     let homes: BTreeSet<CustomerId> = facts.homes_of(side).into_iter().collect();
-    let ends = [edge.left, edge.right].into_iter().find(|end| homes.contains(end));
-    let end = ends.ok_or(Refusal::CustomerElsewhere(side))?;
-    // Where it belongs already, else where an identity that it carried is at home, else at the end
-    // of the edge.
-    let to = if homes.contains(&from) {
-        from
-    } else {
-        let theirs = finders(sent).filter_map(|number| facts.identity(number)?.home);
-        theirs.into_iter().find(|home| homes.contains(home)).unwrap_or(end)
-    };
+    // Where it belongs already, else where an identity that found it is at home, else at an end of
+    // the edge. The first two may be neither end by now: the sides of a merge fall apart as well.
+    let theirs = finders(sent).filter_map(|number| facts.identity(number)?.home);
+    let mut places = [from].into_iter().chain(theirs).chain([edge.left, edge.right]);
+    let to = places.find(|home| homes.contains(home)).ok_or(Refusal::CustomerElsewhere(side))?;
     let attached = sent.identities.iter().filter(|identity| {
         matches!(identity.verdict, IdentityVerdict::Attached | IdentityVerdict::Created)
     });

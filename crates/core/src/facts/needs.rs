@@ -5,7 +5,7 @@ use crate::identity::IdentityKey;
 use crate::limits::IDENTITIES_MAX;
 use crate::policy::{Policy, Setting};
 use crate::receipt::ReceiptKey;
-use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, TenantId, TypeNumber};
+use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber};
 use std::collections::BTreeSet;
 
 /// What a tenant's commands in a batch will look at: what an engine has to load.
@@ -34,9 +34,9 @@ pub struct Needs {
     pub erasures: BTreeSet<CustomerId>,
     /// Merges that are to be undone. Their customers whole, with the history since the merge.
     pub merges: BTreeSet<MergeId>,
-    /// Merges whose undecided claims are to be decided. The customers of both ends whole, with all
-    /// of their histories.
-    pub decisions: BTreeSet<MergeId>,
+    /// Undecided claims that are to be decided, with the merges that were undone. The customers of
+    /// both ends whole, and whoever the claim belongs to by now, with all of their histories.
+    pub decisions: BTreeSet<(MergeId, Seq)>,
     /// Conflicts and review entries that are to be settled. The customers of both sides whole, with
     /// the conflicts and review entries of both.
     pub conflicts: BTreeSet<ConflictId>,
@@ -83,8 +83,8 @@ impl Needs {
                     needs.histories.insert(extract.customer);
                 }
                 Command::DecideClaim(decision) => {
-                    needs.customers.insert(decision.customer);
-                    needs.decisions.insert(decision.merge);
+                    needs.histories.insert(decision.customer);
+                    needs.decisions.insert((decision.merge, decision.claim));
                 }
                 Command::Erase(customer) => {
                     needs.reviews.insert(*customer);

@@ -29,6 +29,8 @@ const CONFLICTS_OF_RIGHT: &str =
     concat!("SELECT ", conflict_columns!(), " FROM conflict WHERE right_home = ?1 ORDER BY key");
 const UNDECIDED_OF_MERGE: &str =
     "SELECT merge, claim FROM undecided WHERE merge = ?1 ORDER BY claim";
+const UNDECIDED_OF_CLAIM: &str =
+    "SELECT merge, claim FROM undecided WHERE claim = ?1 ORDER BY merge";
 
 /// The statements of this file, for a look at their plans.
 #[cfg(test)]
@@ -42,6 +44,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("conflicts of a left home", CONFLICTS_OF_LEFT),
     ("conflicts of a right home", CONFLICTS_OF_RIGHT),
     ("undecided claims of a merge", UNDECIDED_OF_MERGE),
+    ("merges over which a claim is undecided", UNDECIDED_OF_CLAIM),
 ];
 
 /// An entry of a tenant's journal that must be there.
@@ -100,13 +103,18 @@ impl Loader<'_> {
         for id in &needs.conflicts {
             self.conflict(*id)?;
         }
-        for id in needs.merges.union(&needs.decisions) {
-            self.merge(*id, needs.decisions.contains(id))?;
+        for id in &needs.merges {
+            self.merge(*id, false)?;
+        }
+        for (id, claim) in &needs.decisions {
+            self.merge(*id, true)?;
+            self.claim(*claim)?;
         }
         for customer in &needs.histories {
             self.whole(*customer)?;
             self.history(&[*customer], Seq(0))?;
             self.merges_of(*customer)?;
+            self.undecided_of(*customer)?;
         }
         for customer in &needs.erasures {
             self.beside(*customer)?;
@@ -205,6 +213,21 @@ impl Loader<'_> {
         self.history(&ends, if deep { Seq(0) } else { seq })
     }
 
+    /// Whoever a claim belongs to by now, with all of the history: that of each home names the home
+    /// that the claim went to from there.
+    fn claim(&mut self, claim: Seq) -> Result<(), Trouble> {
+        let mut seen = BTreeSet::new();
+        loop {
+            let found = self.facts.claims().find(|(entry, _, _)| entry.seq == claim);
+            let Some(home) = found.map(|(_, _, home)| home) else { return Ok(()) };
+            if !seen.insert(home) {
+                return Ok(());
+            }
+            self.whole(home)?;
+            self.history(&[home], Seq(0))?;
+        }
+    }
+
     /// The merges of a customer's homes, undone ones included, with their undecided claims.
     fn merges_of(&mut self, customer: CustomerId) -> Result<(), Trouble> {
         for home in self.homes_behind(customer) {
@@ -219,6 +242,22 @@ impl Loader<'_> {
                     }
                     self.facts.load_merge(merge);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// The claims of a customer that are undecided, also over merges between other customers: the
+    /// sides of a merge fall apart as well. Its history is loaded.
+    fn undecided_of(&mut self, customer: CustomerId) -> Result<(), Trouble> {
+        let homes = self.homes_behind(customer);
+        let theirs = self.facts.claims().filter(|(_, _, home)| homes.contains(home));
+        let claims: Vec<Seq> = theirs.map(|(entry, _, _)| entry.seq).collect();
+        for claim in claims {
+            let key = codec::own_key(self.tenant, claim.0)?;
+            for (merge, claim) in rows::all(self.conn, UNDECIDED_OF_CLAIM, [key], rows::undecided)?
+            {
+                self.facts.load_undecided(merge, claim);
             }
         }
         Ok(())

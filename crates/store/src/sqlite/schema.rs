@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (4, include_str!("../../migrations/sqlite/0004_receipts.sql")),
     (5, include_str!("../../migrations/sqlite/0005_webhooks.sql")),
     (6, include_str!("../../migrations/sqlite/0006_erasures.sql")),
+    (7, include_str!("../../migrations/sqlite/0007_undecided_by_claim.sql")),
 ];
 
 /// `Kehu`: tells our files from those of other programs.

@@ -14,6 +14,7 @@ mod filters;
 mod groups;
 mod lists;
 mod model;
+mod parting;
 mod policy;
 mod receipts;
 mod support;
@@ -104,6 +105,10 @@ contract! {
         merged_and_deleted_customers_are_nobodys_duplicates,
         a_hotline_is_one_crowd_and_no_pairs,
         people_declared_to_be_different_are_not_suggested,
+    },
+    parting::{
+        a_claim_decided_late_takes_nothing_else_along,
+        an_erased_person_leaves_no_claim_undecided,
     },
     care::{
         a_store_in_use_is_sound,

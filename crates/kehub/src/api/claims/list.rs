@@ -63,7 +63,7 @@ struct ClaimBody<'a> {
     claim: i64,
     /// The two ends of the merge that was undone.
     homes: [i64; 2],
-    /// The home that the claim belongs to for now.
+    /// The home that the claim was written to.
     home: Option<i64>,
     identities: Vec<CarriedBody<'a>>,
     fields: Option<FieldsBody<'a>>,
