@@ -36,6 +36,9 @@ pub(super) struct Joining<'a> {
     pub(super) opened: Vec<Conflict>,
     /// Conflicts and review entries run into, known ones included.
     pub(super) views: Vec<ConflictView>,
+    /// What is to be opened about which item, once it is known who is merged: a pair is the same
+    /// while its survivors are.
+    spoken: Vec<(ConflictKind, Rule, usize)>,
     evidence: Vec<IdentityNumber>,
     preset: Preset,
     on_conflict: OnConflict,
@@ -71,6 +74,7 @@ impl<'a> Joining<'a> {
             merged: Vec::new(),
             opened: Vec::new(),
             views: Vec::new(),
+            spoken: Vec::new(),
             evidence,
             preset: policy.preset,
             on_conflict,
@@ -83,15 +87,16 @@ impl<'a> Joining<'a> {
         let usable: Vec<usize> = self.sorted.usable().map(|(at, _)| at).collect();
         self.refuse_beyond_limit();
         for side in &found.set_aside {
-            self.open(ConflictKind::Refused, Rule::Distinguishing, side.best());
+            self.spoken.push((ConflictKind::Refused, Rule::Distinguishing, side.best()));
         }
         for at in &usable {
             self.attach(*at, by_attribute);
         }
-        let spoken: Vec<_> =
-            found.others.iter().filter_map(|side| self.meet(found, side)).collect();
-        // Opened once all merges are known: a pair is the same while its survivors are.
-        for (kind, rule, at) in spoken {
+        for side in &found.others {
+            let spoken = self.meet(found, side);
+            self.spoken.extend(spoken);
+        }
+        for (kind, rule, at) in std::mem::take(&mut self.spoken) {
             self.open(kind, rule, at);
         }
         for at in usable {
@@ -105,7 +110,7 @@ impl<'a> Joining<'a> {
         let beyond: Vec<usize> =
             items.filter(|(_, item)| item.beyond_limit).map(|(at, _)| at).collect();
         for at in beyond {
-            self.open(ConflictKind::Refused, Rule::TooManyIdentities, at);
+            self.spoken.push((ConflictKind::Refused, Rule::TooManyIdentities, at));
         }
     }
 
@@ -135,7 +140,7 @@ impl<'a> Joining<'a> {
         if let Some(rule) = refused {
             self.conclude_as(at, IdentityVerdict::OverLimit);
             self.sorted.warnings.push(Warning::IdentityOverLimit(at));
-            return self.open(ConflictKind::Refused, rule, at);
+            return self.spoken.push((ConflictKind::Refused, rule, at));
         }
         self.held.push((number, kind));
         let verdict =
@@ -145,9 +150,9 @@ impl<'a> Joining<'a> {
             self.sorted.warnings.push(Warning::IdentityOverLimit(at));
         }
         if contradicts {
-            self.open(ConflictKind::Review, Rule::Distinguishing, at);
+            self.spoken.push((ConflictKind::Review, Rule::Distinguishing, at));
         } else if own_beside_own {
-            self.open(ConflictKind::Review, Rule::AttributeMatch, at);
+            self.spoken.push((ConflictKind::Review, Rule::AttributeMatch, at));
         }
     }
 
@@ -241,7 +246,7 @@ impl<'a> Joining<'a> {
     }
 
     /// Opens a conflict or review entry about an item, unless it is known.
-    pub(super) fn open(&mut self, kind: ConflictKind, rule: Rule, at: usize) {
+    fn open(&mut self, kind: ConflictKind, rule: Rule, at: usize) {
         let Some(identity) = self.sorted.items.get(at).and_then(|item| item.number) else { return };
         let right = self.facts.identity(identity).and_then(|it| it.home);
         let with = right.and_then(|home| self.facts.survivor(home)).map(|customer| customer.id);
