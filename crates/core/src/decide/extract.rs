@@ -89,11 +89,14 @@ fn unbridged(extracted: &Extracted, facts: &TenantFacts) -> Vec<Conflict> {
     let homes = facts.homes_of(extracted.from);
     let is_taken =
         |number: &IdentityNumber| extracted.identities.iter().any(|(taken, _)| taken == number);
+    // Others may have left before: an extraction may come in several goes.
+    let is_gone =
+        |number: &IdentityNumber| is_taken(number) || facts.owner(*number) != Some(extracted.from);
     let merges = facts.merges().filter(|merge| merge.is_live() && homes.contains(&merge.left));
     let last = facts.counters().conflict.0;
     let loose = merges.filter_map(|merge| {
-        let (first, _) = merge.bridge.split_first()?;
-        merge.bridge.iter().all(is_taken).then_some((merge, *first))
+        let first = merge.bridge.iter().copied().find(is_taken)?;
+        merge.bridge.iter().all(is_gone).then_some((merge, first))
     });
     loose
         .zip(1..)
