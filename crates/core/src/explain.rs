@@ -8,8 +8,8 @@ use crate::facts::{TenantFacts, same_contact};
 use crate::journal::{Claim, Record, Route};
 use crate::merge::{CannotLink, Guard, Verdict};
 use crate::outcome::IdentityVerdict;
-use crate::policy::{Role, TypeRules};
-use crate::{CustomerId, IdentityNumber, MergeId, Seq};
+use crate::policy::Role;
+use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a path of evidence leads through.
@@ -30,8 +30,8 @@ pub enum Evidence {
     Merge(MergeId),
     /// Somebody took the identity out of another customer.
     Extracted,
-    /// Somebody gave the identity to this customer when settling a conflict.
-    Moved,
+    /// Somebody gave the identity to this customer when settling this conflict.
+    Moved(ConflictId),
 }
 
 /// One step of a path.
@@ -145,7 +145,7 @@ fn given(record: &Record) -> Option<(CustomerId, Vec<IdentityNumber>, Evidence)>
     }
     if let Record::Settled(it) = record {
         let (number, _, home) = it.moved?;
-        return Some((home, vec![number], Evidence::Moved));
+        return Some((home, vec![number], Evidence::Moved(it.conflict)));
     }
     None
 }
@@ -199,7 +199,7 @@ const TELLING: &[Attribute] = &[
 /// What stands between two live customers, in facts that hold the history of both.
 pub fn apart(one: &Customer, other: &Customer, facts: &TenantFacts) -> Apart {
     let requests = requests_naming_both(one.id, other.id, facts);
-    let by_contact = are_joined_by_contact(&requests, facts);
+    let by_contact = are_joined_by_contact(&requests, one.id, facts);
     let (ours, theirs) = (facts.homes_of(one.id), facts.homes_of(other.id));
     let spans = |a: CustomerId, b: CustomerId| {
         ours.contains(&a) && theirs.contains(&b) || ours.contains(&b) && theirs.contains(&a)
@@ -222,20 +222,24 @@ pub fn apart(one: &Customer, other: &Customer, facts: &TenantFacts) -> Apart {
     }
 }
 
-/// Whether requests that name identities of two customers join them by contacts or devices only.
-/// The owner of the best-ranked identity is the one that the other one is joined to.
-fn are_joined_by_contact(requests: &[(Seq, Vec<IdentityNumber>)], facts: &TenantFacts) -> bool {
-    let shared = requests.iter().flat_map(|(_, numbers)| numbers);
-    let ruled = shared.filter_map(|number| {
-        let rules = facts.policy().rules_of(facts.identity(*number)?.key.kind);
-        Some((rules, facts.owner(*number)?))
-    });
-    let ruled: Vec<(TypeRules, CustomerId)> = ruled.collect();
-    let best = ruled.iter().min_by_key(|(rules, _)| rules.priority);
-    best.is_some_and(|(_, primary)| {
-        let mut joined = ruled.iter().filter(|(_, owner)| owner != primary);
-        !joined.any(|(rules, _)| rules.role.is_own())
-    })
+/// Whether requests that name identities of two customers join them by contacts or devices only:
+/// none of them names what is somebody's own of either.
+fn are_joined_by_contact(
+    requests: &[(Seq, Vec<IdentityNumber>)],
+    one: CustomerId,
+    facts: &TenantFacts,
+) -> bool {
+    let is_own = |number: IdentityNumber| {
+        let identity = facts.identity(number);
+        identity.is_some_and(|it| facts.policy().rules_of(it.key.kind).role.is_own())
+    };
+    let joins = |numbers: &[IdentityNumber]| {
+        let own = numbers.iter().copied().filter(|number| is_own(*number));
+        let (ours, theirs): (Vec<_>, Vec<_>) =
+            own.partition(|number| facts.owner(*number) == Some(one));
+        !ours.is_empty() && !theirs.is_empty()
+    };
+    !requests.is_empty() && !requests.iter().any(|(_, numbers)| joins(numbers))
 }
 
 fn is_shared(key: &FieldKey, one: &Customer, other: &Customer) -> bool {

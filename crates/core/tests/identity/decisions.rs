@@ -5,11 +5,12 @@ use kehub_core::canonical::{identity_value, type_key};
 use kehub_core::command::{
     Command, DecideClaim, Decision, Extract, MergeByHand, SetCannotLink, SettleConflict,
 };
-use kehub_core::explain::{Evidence, Node, path};
+use kehub_core::explain::{Evidence, Node, apart, path};
 use kehub_core::identity::IdentityKey;
+use kehub_core::merge::Verdict;
 use kehub_core::outcome::{Outcome, Refusal};
 use kehub_core::receipt::Remembered;
-use kehub_core::{ConflictId, IdentityNumber, MergeId, Seq};
+use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq};
 
 fn number(word: &str) -> i64 {
     word.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().expect("a number")
@@ -146,7 +147,7 @@ pub(crate) fn explain(from: &str, to: &str, hub: &Hub) -> String {
                 Evidence::Claim(_) => "claim".to_owned(),
                 Evidence::Merge(id) => format!("merge {id}"),
                 Evidence::Extracted => "extraction".to_owned(),
-                Evidence::Moved => "settlement".to_owned(),
+                Evidence::Moved(id) => format!("conflict {id} settled"),
             };
             let to = match step.to {
                 Node::Identity(number) => raw(number, hub),
@@ -156,4 +157,14 @@ pub(crate) fn explain(from: &str, to: &str, hub: &Hub) -> String {
         })
         .collect();
     told.join(", ")
+}
+
+/// The guards that speak against joining two customers.
+pub(crate) fn why_not(one: CustomerId, other: CustomerId, hub: &Hub) -> String {
+    let row = |id| hub.tenant().survivor(id).expect("a live customer");
+    let apart = apart(row(one), row(other), hub.tenant());
+    let spoken = apart.guards.iter().filter(|(_, verdict)| *verdict != Verdict::Pass);
+    let told: Vec<String> =
+        spoken.map(|(guard, verdict)| format!("{} {}", guard.name(), verdict.name())).collect();
+    if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }
 }

@@ -128,6 +128,7 @@ impl Hub {
                 decisions::told(&self.run(command, dry_run), self)
             }
             "explain" => decisions::explain(&rest[0], &rest[1], self),
+            "why" => decisions::why_not(customer_id(&rest[0]), customer_id(&rest[1]), self),
             "show" => self.show(customer_id(&rest[0])),
             "owner" => self.owner(&rest[0]),
             other => panic!("no such verb: {other}"),

@@ -85,6 +85,7 @@ impl<'a> Explained<'a> {
         let sided = conflicts.into_iter().map(|conflict| SidedConflict {
             left: answers(conflict.left),
             right: conflict.right.and_then(answers),
+            owner: self.then.owner(conflict.identity),
             conflict,
         });
         let sided: Vec<SidedConflict> = sided.collect();
@@ -130,6 +131,8 @@ struct StepBody<'a> {
     matched_by: Option<MatchedBy<'a>>,
     /// For a merge.
     merge: Option<MergeBody<'a>>,
+    /// For a settlement.
+    conflict_id: Option<i64>,
 }
 
 /// An identity, or the home as which something entered the hub.
@@ -156,11 +159,11 @@ impl<'a> NodeBody<'a> {
 
 impl<'a> StepBody<'a> {
     fn of(step: &Step, then: &TenantFacts, names: &'a Names<'a>) -> StepBody<'a> {
-        let (by, matched_by, merge) = match step.evidence {
-            Evidence::Claim(route) => ("request", names.matched_by(route), None),
-            Evidence::Merge(id) => ("merge", None, then.merge(id)),
-            Evidence::Extracted => ("extraction", None, None),
-            Evidence::Moved => ("settlement", None, None),
+        let (by, matched_by, merge, conflict) = match step.evidence {
+            Evidence::Claim(route) => ("request", names.matched_by(route), None, None),
+            Evidence::Merge(id) => ("merge", None, then.merge(id), None),
+            Evidence::Extracted => ("extraction", None, None, None),
+            Evidence::Moved(id) => ("settlement", None, None, Some(id.0)),
         };
         StepBody {
             from: NodeBody::of(step.from, names),
@@ -169,6 +172,7 @@ impl<'a> StepBody<'a> {
             written: names.written(step.seq),
             matched_by,
             merge: merge.map(|merge| MergeBody::of(merge, &names.known, names.access)),
+            conflict_id: conflict,
         }
     }
 }

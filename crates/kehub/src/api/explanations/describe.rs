@@ -22,6 +22,7 @@ fn get() -> Described {
         "by": "request",
         "matchedBy": { "identity": named() },
         "merge": null,
+        "conflictId": null,
     }));
     let example = json!({
         "same": true,
@@ -77,6 +78,9 @@ pub(crate) fn schemas() -> Value {
         },
         "matchedBy": schema("ApiMatchedBy"),
         "merge": or_null(&schema("ApiMerge")),
+        "conflictId": {
+            "type": ["integer", "null"], "description": "The conflict that was settled",
+        },
     }));
     let explanation = json!({
         "same": { "type": "boolean", "description": "Whether both belong to one customer" },
