@@ -262,6 +262,8 @@ pub struct SidedConflict {
     pub left: Option<CustomerId>,
     /// The customer on the other side; `None` if it is gone, or nobody owned the identity.
     pub right: Option<CustomerId>,
+    /// Who owns the identity today, which may be a third.
+    pub owner: Option<CustomerId>,
 }
 
 /// Which conflicts and review entries.
@@ -270,8 +272,8 @@ pub struct ConflictFilter {
     /// Only refused joins, or only those to be reviewed.
     pub kind: Option<ConflictKind>,
     /// Only settled ones, or only open ones. Open is what still waits for somebody: one whose two
-    /// sides are one customer by now, or whose customers are gone, does not, unless it is a review
-    /// entry of a customer that is there.
+    /// sides are one customer by now, whose identity the customer has by now, or whose customers are
+    /// gone, does not, unless it is a review entry of a customer that is there.
     pub is_settled: Option<bool>,
     /// Only those that name a home of the customer that this id stands for, also if it was deleted.
     pub customer: Option<CustomerId>,
@@ -282,11 +284,13 @@ impl ConflictFilter {
     pub(crate) fn matches(&self, found: &SidedConflict) -> bool {
         let conflict = &found.conflict;
         let one_customer = found.left.is_some() && found.left == found.right;
+        let has_it = conflict.right.is_none() && found.owner == found.left;
         let waits = match conflict.kind {
             ConflictKind::Review => found.left.is_some(),
             ConflictKind::Refused => {
                 found.left.is_some()
                     && !one_customer
+                    && !has_it
                     && conflict.right.is_some() == found.right.is_some()
             }
         };

@@ -552,5 +552,6 @@ fn typed(facts: &TenantFacts, number: IdentityNumber) -> Option<TypedIdentity> {
 fn sided(conflict: &Conflict, facts: &TenantFacts) -> SidedConflict {
     let answers = |home| facts.survivor(home).map(|customer| customer.id);
     let (left, right) = (answers(conflict.left), conflict.right.and_then(answers));
-    SidedConflict { conflict: conflict.clone(), left, right }
+    let owner = facts.owner(conflict.identity);
+    SidedConflict { conflict: conflict.clone(), left, right, owner }
 }

@@ -9,6 +9,7 @@ on_both_engines! {
     a_merge_that_cannot_be_is_told,
     a_conflict_is_listed_with_its_evidence_and_settled,
     an_open_conflict_leaves_the_list_once_its_customers_are_one,
+    a_conflict_tells_who_owns_the_identity_by_now,
     a_cannot_link_is_set_listed_and_removed,
     identities_are_taken_out_of_a_customer,
     a_deleted_customer_is_restored_while_its_identities_are_free,
@@ -204,6 +205,23 @@ async fn an_open_conflict_leaves_the_list_once_its_customers_are_one(hub: TestHu
     let unfit = hub.writer.post("/api/conflicts/1/resolve", &json!({ "decision": "merge" })).await;
     unfit.refused(409, "decisionUnfit");
     hub.writer.post("/api/conflicts/1/resolve", &json!({ "decision": "accept" })).await.was(200);
+}
+
+async fn a_conflict_tells_who_owns_the_identity_by_now(hub: TestHub) {
+    hub.writer.ask("PATCH", "/api/policy", &json!({ "preset": "guarded" })).await.was(200);
+    hub.writer.upsert(&["member:1", "wechat-unionid:u1"], json!({})).await.was(201);
+    hub.writer.upsert(&["member:1", "wechat-unionid:u2"], json!({})).await.was(200);
+    let conflict = || hub.writer.get("/api/conflicts/1");
+    let one = conflict().await.was(200);
+    assert_eq!((&one["customerIds"], &one["ownerId"]), (&json!([1, null]), &Value::Null));
+    hub.writer.upsert(&["wechat-unionid:u2"], json!({})).await.was(201);
+    let one = conflict().await.was(200);
+    assert_eq!((&one["customerIds"], &one["ownerId"]), (&json!([1, null]), &json!(2)));
+    assert_eq!(hub.writer.get("/api/conflicts").await.was(200)["items"], json!([one]));
+    // Once the customer has it, nothing waits for anybody.
+    merge(&hub, 1, 2).await.was(201);
+    assert_eq!(conflict().await.was(200)["ownerId"], json!(1));
+    assert_eq!(hub.writer.get("/api/conflicts").await.was(200)["items"], json!([]));
 }
 
 async fn a_cannot_link_is_set_listed_and_removed(hub: TestHub) {

@@ -72,7 +72,10 @@ fn sided(
     };
     let left = answers(conflict.left)?;
     let right = conflict.right.map(answers).transpose()?.flatten();
-    Ok(SidedConflict { conflict, left, right })
+    let identity = past::identity(conn, tenant, conflict.identity)?;
+    let home = identity.and_then(|identity| identity.home);
+    let owner = home.map(answers).transpose()?.flatten();
+    Ok(SidedConflict { conflict, left, right, owner })
 }
 
 /// One conflict.

@@ -59,7 +59,7 @@ fn conflict() -> Value {
     let identity = json!({ "number": 4, "type": "mobile", "value": "13800000001", "name": null });
     json!({
         "id": 3, "kind": "refused", "rule": "contactOnly", "label": "withCare",
-        "identity": identity, "evidence": [identity], "homes": [1, 2], "customerIds": [1, 2],
+        "identity": identity, "ownerId": 2, "evidence": [identity], "homes": [1, 2], "customerIds": [1, 2],
         "opened": {
             "seq": 9, "at": "2026-05-04T01:02:03.250Z", "app": "cl0123456789abcde",
             "requestId": "5b3c09d100000007",
@@ -97,6 +97,11 @@ pub(crate) fn schemas() -> Value {
                             them. `withCare`: the rules saw signs of two people",
         },
         "identity": schema("ApiNumberedIdentity"),
+        "ownerId": {
+            "type": ["integer", "null"],
+            "description": "Who owns the identity today: one of the two customers, a third, or \
+                            nobody",
+        },
         "evidence": {
             "type": "array", "items": schema("ApiNumberedIdentity"),
             "description": "The identities of the request",

@@ -20,8 +20,9 @@ use serde::Serialize;
 /// Settle a conflict or review entry
 ///
 /// `merge`: the two customers are one person. `keepApart`: they are not, and a cannot-link says so
-/// from now on. `moveIdentity`: the identity belongs to the first of the two customers. `accept`: it
-/// is fine as it is. A settled one opens again only on evidence that was not there.
+/// from now on. `moveIdentity`: the identity belongs to the first of the two customers, whoever owns
+/// it today (`ownerId` of the conflict). `accept`: it is fine as it is. A settled one opens again
+/// only on evidence that was not there.
 #[utoipa::path(post, path = "/api/conflicts/{id}/resolve", tag = "API conflicts")]
 pub(crate) async fn api_conflict_resolve(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::IdentitiesMerge)?;
