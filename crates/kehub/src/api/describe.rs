@@ -367,13 +367,15 @@ fn problem() -> Value {
         },
         "outcome": { "type": "string", "description": "`identityNotAttached`: why" },
         "conflicts": {
-            "type": "array",
-            "items": schema("ApiConflict"),
+            "type": "array", "items": schema("ApiConflict"),
             "description": "`conflictsFound`: what the request met",
         },
+        "outcomes": {
+            "type": "array", "items": text,
+            "description": "`conflictsFound`: what would have come of each identity, in order",
+        },
         "items": {
-            "type": "array",
-            "items": schema("ApiRowResult"),
+            "type": "array", "items": schema("ApiRowResult"),
             "description": "`batchRefused`, `batchInterrupted`: what became of each row",
         },
         "counts": schema("ApiRowCounts"),
@@ -385,6 +387,7 @@ fn problem() -> Value {
         "cannotLink",
         "outcome",
         "conflicts",
+        "outcomes",
         "items",
         "counts",
     ];

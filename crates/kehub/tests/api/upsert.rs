@@ -1,6 +1,6 @@
 //! `POST /api/customers`.
 
-use crate::hub::{TestHub, on_both_engines};
+use crate::hub::{TestHub, on_both_engines, sent};
 use kehub_core::policy::{OnConflict, Preset};
 use serde_json::{Value, json};
 
@@ -179,7 +179,7 @@ async fn reject_answers_the_conflicts(hub: TestHub) {
     hub.writer.upsert(&["member:1", "wechat-unionid:u1"], json!({})).await.was(201);
     hub.writer.upsert(&["member:2"], json!({})).await.was(201);
     let body = json!({
-        "identities": [{ "type": "member", "value": "2" }, { "type": "wechat-unionid", "value": "u1" }],
+        "identities": sent(&["member:2", "wechat-unionid:u1", "mobile:00000000000"]),
         "onConflict": "reject",
     });
     let problem = hub.writer.post("/api/customers", &body).await.refused(409, "conflictsFound");
@@ -190,8 +190,11 @@ async fn reject_answers_the_conflicts(hub: TestHub) {
             "new": true,
         }])
     );
+    let outcomes = json!(["matched", "keptElsewhere", "blocked"]);
+    assert_eq!(problem["outcomes"], outcomes, "each is accounted for");
     let problem = hub.phone.post("/api/customers", &body).await.refused(409, "conflictsFound");
     assert_eq!(problem["conflicts"], Value::Null, "they name other customers");
+    assert_eq!(problem["outcomes"], outcomes);
 }
 
 async fn a_phone_gets_its_own_words_only(hub: TestHub) {

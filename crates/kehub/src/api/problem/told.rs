@@ -80,10 +80,13 @@ impl From<Refusal> for Problem {
                               a customer";
                 Problem { errors, ..Problem::new(Code::NothingUsable, detail) }
             }
-            Refusal::Conflicts { conflicts, .. } => {
+            Refusal::Conflicts { conflicts, identities } => {
                 let detail = "`onConflict` is `reject`: nothing was applied";
                 let conflicts: Vec<_> = conflicts.iter().map(ConflictBody::of).collect();
-                Problem::new(Code::ConflictsFound, detail).with("conflicts", json!(conflicts))
+                let outcomes: Vec<_> = identities.iter().map(|it| it.verdict.name()).collect();
+                Problem::new(Code::ConflictsFound, detail)
+                    .with("conflicts", json!(conflicts))
+                    .with("outcomes", json!(outcomes))
             }
             Refusal::CustomAttributesTooMany { found, limit } => {
                 let detail = format!("expected at most {limit} on a customer, found {found}");
@@ -198,7 +201,7 @@ fn decision_refused(refusal: &Refusal) -> Problem {
             Problem::new(Code::ClaimNotUndecided, detail)
         }
         Refusal::CustomerElsewhere(_) => {
-            let detail = "name a customer that holds one of the two homes of the merge";
+            let detail = "name a customer that holds the claim, an identity that found it, or an end of the merge";
             Problem::new(Code::CustomerElsewhere, detail)
         }
         Refusal::ConflictMissing(_) => {
