@@ -11,6 +11,7 @@ use std::time::Duration;
 
 on_both_engines! {
     every_row_has_its_result_in_order,
+    a_row_sees_what_a_far_earlier_one_did,
     a_bad_row_does_not_spoil_its_neighbours,
     lines_are_taken_and_answered,
     an_atomic_batch_is_kept_whole_or_not_at_all,
@@ -72,6 +73,27 @@ async fn every_row_has_its_result_in_order(hub: TestHub) {
     let counts = json!({ "accepted": 4, "refused": 0, "notApplied": 0, "unknown": 0 });
     assert_eq!(body["counts"], counts);
     assert_eq!(post(&hub.writer, "", &[]).await.was(200)["items"], json!([]));
+}
+
+/// Case 23 of the identity page.
+async fn a_row_sees_what_a_far_earlier_one_did(hub: TestHub) {
+    let mut rows: Vec<Value> =
+        (1..=60).map(|n| row(&[&format!("member:{n}")], json!({}))).collect();
+    rows[0] = row(&["wechat:o1", "mobile:13800000001"], json!({ "name": "Wang", "city": "Wuxi" }));
+    rows[56] = row(&["mobile:+86 138 0000 0001", "email:a@b.cn"], json!({ "name": "Li" }));
+    let body = post(&hub.writer, "", &rows).await.was(200);
+    let told = |at: usize| {
+        let item = &body["items"][at];
+        (item["customerId"].clone(), item["resolution"]["result"].clone())
+    };
+    assert_eq!((told(0), told(56)), ((json!(1), json!("created")), (json!(1), json!("updated"))));
+    assert_eq!(
+        (told(55), told(57)),
+        ((json!(56), json!("created")), (json!(57), json!("created")))
+    );
+    let one = hub.writer.get("/api/customers/1").await.was(200);
+    assert_eq!((&one["name"], &one["city"]), (&json!("Li"), &json!("Wuxi")));
+    assert_eq!(one["identities"].as_array().unwrap().len(), 3);
 }
 
 async fn a_bad_row_does_not_spoil_its_neighbours(hub: TestHub) {
