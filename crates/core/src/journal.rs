@@ -206,6 +206,9 @@ pub struct ClaimDecided {
     pub to: CustomerId,
     /// The identities that it had attached, which go with it.
     pub identities: Vec<IdentityNumber>,
+    /// The claims that carried only those, which go along.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub along: Vec<Seq>,
 }
 
 /// What an erasure took, without any content.

@@ -8,7 +8,7 @@ use crate::conflict::{Conflict, ConflictKind, Rule};
 use crate::customer::Customer;
 use crate::facts::TenantFacts;
 use crate::identity::{Identity, IdentityKey};
-use crate::journal::{Extracted, Record, Role};
+use crate::journal::{Claim, Extracted, Record, Role};
 use crate::merge::CannotLink;
 use crate::outcome::{Outcome, Refusal, Taken};
 use crate::{ConflictId, CustomerId, IdentityNumber, Seq};
@@ -67,14 +67,22 @@ fn extraction(wanted: &Extract, facts: &TenantFacts) -> Result<Extracted, Refusa
     let homes = facts.homes_of(from);
     let is_chosen = |number| chosen.iter().any(|(one, _)| *one == number);
     let theirs = facts.claims().filter(|(_, _, home)| homes.contains(home));
-    let carried_only = theirs.filter(|(_, claim, _)| {
-        let numbers = claim.identities.iter().filter_map(|identity| identity.number);
-        let mut ours = numbers.filter(|number| facts.owner(*number) == Some(from)).peekable();
-        ours.peek().is_some() && ours.all(is_chosen)
-    });
+    let carried_only = theirs.filter(|(_, claim, _)| carried_only(claim, from, is_chosen, facts));
     let claims = carried_only.map(|(entry, _, home)| (entry.seq, home)).collect();
     let to = CustomerId(facts.counters().customer.0 + 1);
     Ok(Extracted { from, to, identities: chosen, claims })
+}
+
+/// Whether a claim carried some of a customer's identities, and no others of them than these.
+pub(super) fn carried_only(
+    claim: &Claim,
+    customer: CustomerId,
+    is_one: impl Fn(IdentityNumber) -> bool,
+    facts: &TenantFacts,
+) -> bool {
+    let numbers = claim.identities.iter().filter_map(|identity| identity.number);
+    let mut theirs = numbers.filter(|number| facts.owner(*number) == Some(customer)).peekable();
+    theirs.peek().is_some() && theirs.all(is_one)
 }
 
 /// The identity of this type and value.

@@ -1,5 +1,6 @@
 //! Undoing a merge, and deciding the claims that it leaves undecided.
 
+use super::extract::carried_only;
 use super::merge::live;
 use super::settle::{change, record, touch};
 use crate::command::{DecideClaim, Request};
@@ -152,6 +153,26 @@ pub(super) fn decide_claim(
     })
 }
 
+/// The claims of a home that carried only these identities, and that nobody has to decide on their
+/// own: what an identity says belongs to whom it belongs to.
+fn along(
+    claim: Seq,
+    home: CustomerId,
+    identities: &[IdentityNumber],
+    facts: &TenantFacts,
+) -> Vec<Seq> {
+    let Some(customer) = facts.survivor(home).map(|customer| customer.id) else {
+        return Vec::new();
+    };
+    let undecided: BTreeSet<Seq> = facts.undecided().map(|(_, claim)| claim).collect();
+    let others = facts.claims().filter(|(entry, _, at)| {
+        *at == home && entry.seq != claim && !undecided.contains(&entry.seq)
+    });
+    let only =
+        |claim: &Claim| carried_only(claim, customer, |number| identities.contains(&number), facts);
+    others.filter(|(_, claim, _)| only(claim)).map(|(entry, _, _)| entry.seq).collect()
+}
+
 fn decision(wanted: DecideClaim, facts: &TenantFacts) -> Result<ClaimDecided, Refusal> {
     let DecideClaim { merge, claim, customer } = wanted;
     let missing = Refusal::ClaimDecided { merge, claim };
@@ -175,5 +196,6 @@ fn decision(wanted: DecideClaim, facts: &TenantFacts) -> Result<ClaimDecided, Re
     let identities: Vec<IdentityNumber> =
         attached.filter_map(|identity| identity.number).filter(is_there).collect();
     let identities = if to == from { Vec::new() } else { identities };
-    Ok(ClaimDecided { merge, claim, from, to, identities })
+    let along = along(claim, from, &identities, facts);
+    Ok(ClaimDecided { merge, claim, from, to, identities, along })
 }

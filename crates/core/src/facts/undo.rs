@@ -137,6 +137,7 @@ impl TenantFacts {
                 homes.extend(extracted.claims.iter().map(|(claim, _)| (*claim, extracted.to)));
             } else if let Record::ClaimDecided(decided) = record {
                 homes.insert(decided.claim, decided.to);
+                homes.extend(decided.along.iter().map(|claim| (*claim, decided.to)));
             }
         }
         self.entries.values().filter_map(move |entry| {

@@ -126,6 +126,7 @@ fn decisions() -> Entry {
             from: one,
             to: two,
             identities: vec![IdentityNumber(4)],
+            along: Vec::new(),
         }),
         Record::Restored { customer: one, identities: vec![(IdentityNumber(1), two)] },
         Record::Erased(Erased {

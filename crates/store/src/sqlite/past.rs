@@ -213,15 +213,15 @@ impl Loader<'_> {
         self.history(&ends, if deep { Seq(0) } else { seq })
     }
 
-    /// Whoever a claim belongs to by now, with all of the history: that of each home names the home
-    /// that the claim went to from there.
+    /// Whoever a claim belongs to by now, with all of the history and what is undecided: the history
+    /// of each home names the home that the claim went to from there.
     fn claim(&mut self, claim: Seq) -> Result<(), Trouble> {
         let mut seen = BTreeSet::new();
         loop {
             let found = self.facts.claims().find(|(entry, _, _)| entry.seq == claim);
             let Some(home) = found.map(|(_, _, home)| home) else { return Ok(()) };
             if !seen.insert(home) {
-                return Ok(());
+                return self.undecided_of(home);
             }
             self.whole(home)?;
             self.history(&[home], Seq(0))?;

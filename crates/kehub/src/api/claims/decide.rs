@@ -18,8 +18,8 @@ use serde::Serialize;
 
 /// Say whose an undecided claim is
 ///
-/// What it said, and the identities that it attached, go to the named customer, or stay if that is
-/// where they are.
+/// What it said, the identities that it attached, and the claims that carried only those go to the
+/// named customer, or stay if that is where they are.
 #[utoipa::path(post, path = "/api/undecided-claims/{merge}/{claim}/decide", tag = "API merges")]
 pub(crate) async fn api_claim_decide(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::IdentitiesMerge)?;
