@@ -11,7 +11,7 @@ use kehub_core::{IdentityNumber, Seq, TenantId};
 use kehub_store::{Store, TypedIdentity};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// An identity that something names by its number; without its texts if they were erased.
@@ -87,6 +87,21 @@ impl Named {
     pub(crate) fn and(mut self, other: Named) -> Named {
         self.identities.extend(other.identities);
         self.entries.extend(other.entries);
+        self
+    }
+
+    /// What one person may be told: all about its own identities, of others only the values that it
+    /// sent itself.
+    pub(crate) fn told_to(
+        mut self,
+        own: &BTreeSet<IdentityNumber>,
+        sent: &BTreeSet<IdentityNumber>,
+    ) -> Named {
+        self.identities.retain(|number, _| own.contains(number) || sent.contains(number));
+        let others = self.identities.iter_mut().filter(|(number, _)| !own.contains(number));
+        for (_, other) in others {
+            (other.identity.name, other.identity.scope) = (None, None);
+        }
         self
     }
 

@@ -19,6 +19,7 @@ on_both_engines! {
     an_export_holds_what_others_opened,
     a_deleted_customer_is_exported,
     others_are_not_exported,
+    identities_of_others_are_not_exported,
 }
 
 const AT: &str = "2026-05-04T01:02:0";
@@ -335,7 +336,7 @@ async fn an_export_holds_what_others_opened(hub: TestHub) {
     let conflict = &person["conflicts"][0];
     assert_eq!((&conflict["rule"], &conflict["homes"]), (&json!("distinguishing"), &json!([2, 1])));
     assert_eq!((&conflict["opened"]["seq"], &conflict["opened"]["at"]), (&json!(3), &json!(at(3))));
-    assert_eq!(texts(&conflict["evidence"], "value"), ["2", "u1"]);
+    assert_eq!(texts(&conflict["evidence"], "value"), ["nothing", "u1"]);
     assert_eq!(person["entries"].as_array().unwrap().len(), 1);
     hub.decide(Command::Delete(CustomerId(1))).await;
     let person = get(&hub.reader, "/api/customers/1/export").await;
@@ -364,4 +365,28 @@ async fn others_are_not_exported(hub: TestHub) {
     for secret in ["somebody else", "Shanghai"] {
         assert!(!text.contains(secret), "{secret}: {text}");
     }
+}
+
+/// Whoever was taken for one person learns nothing of the other afterwards, but for what was sent
+/// along by itself.
+async fn identities_of_others_are_not_exported(hub: TestHub) {
+    let named =
+        |kind: &str, value: &str, name: &str| json!({ "type": kind, "value": value, "name": name });
+    let send = async |identities: Value| {
+        hub.clock.advance_seconds(1);
+        let body = json!({ "customer": {}, "identities": identities });
+        assert!(hub.writer.post("/api/customers", &body).await.status.is_success());
+    };
+    send(json!([named("wechat", "o1", "Wang's account")])).await;
+    send(json!([named("mobile", "13800000001", "Li's phone")])).await;
+    send(json!([named("wechat", "o1", ""), named("mobile", "13800000001", "")])).await;
+    hub.decide(Command::Unmerge(MergeId(1))).await;
+    let one = get(&hub.reader, "/api/customers/1/export").await;
+    let other = get(&hub.reader, "/api/customers/2/export").await;
+    // The request that carried both is in the first one's home.
+    assert_eq!(texts(&one["merges"][0]["bridge"], "value"), ["o1", "13800000001"]);
+    assert_eq!(texts(&one["merges"][0]["bridge"], "name"), ["Wang's account", "nothing"]);
+    assert_eq!(texts(&other["merges"][0]["bridge"], "value"), ["nothing", "13800000001"]);
+    assert_eq!(texts(&other["merges"][0]["bridge"], "name"), ["nothing", "Li's phone"]);
+    assert_eq!(other["undecidedClaims"], json!([{ "mergeId": 1, "seq": 3 }]));
 }

@@ -1,6 +1,6 @@
 //! `GET /api/customers/{id}/export`.
 
-use super::file::File;
+use super::file::{File, held, sent};
 use super::gone;
 use super::names::Names;
 use crate::api::Call;
@@ -9,10 +9,10 @@ use crate::api::problem::Problem;
 use crate::server::problem::json;
 use axum::http::StatusCode;
 use axum::response::Response;
-use kehub_core::ConflictId;
 use kehub_core::customer::State;
 use kehub_core::directory::Permission;
 use kehub_core::history::Moment;
+use kehub_core::{ConflictId, IdentityNumber};
 use kehub_store::ConflictFilter;
 
 /// Export a person
@@ -20,6 +20,7 @@ use kehub_store::ConflictFilter;
 /// Everything that is held about one person, as privacy laws ask: what is seen, what each home holds
 /// on its own, identities, every request with its source, merges (undone ones too), conflicts,
 /// cannot-links and undecided claims. Also for a deleted customer; of an erased one nothing is held.
+/// Of what belongs to somebody else it tells values that came with this person, and numbers.
 #[utoipa::path(get, path = "/api/customers/{id}/export", tag = "API customers")]
 pub(crate) async fn api_customer_export(call: Call) -> Result<Response, Problem> {
     call.require(Permission::CustomersRead)?;
@@ -42,7 +43,12 @@ pub(crate) async fn api_customer_export(call: Call) -> Result<Response, Problem>
     let others = named(&call, &conflicts).await?;
     let access = call.hub().access();
     let mut names = Names::new(&past, &access);
-    names.known = names.known.and(others);
+    let (held, sent) = (held(customer, &past, &now), sent(customer, &now));
+    let is_free =
+        |number: &IdentityNumber| now.identity(*number).is_some_and(|it| it.home.is_none());
+    let own = held.iter().map(|(number, _)| *number);
+    let own = own.chain(sent.iter().copied().filter(is_free)).collect();
+    names.known = names.known.and(others).told_to(&own, &sent);
     let provenance = past.provenance(customer, &now);
     let file = File {
         customer,
@@ -51,6 +57,7 @@ pub(crate) async fn api_customer_export(call: Call) -> Result<Response, Problem>
         provenance: &provenance,
         conflicts: &conflicts,
         names: &names,
+        held: &held,
     };
     Ok(json(StatusCode::OK, &file.body(call.now())))
 }

@@ -14,6 +14,7 @@ use kehub_core::facts::TenantFacts;
 use kehub_core::history::{Happening, Past, Provenance};
 use kehub_core::identity::{Identity, Quarantine};
 use kehub_core::journal::{Claim, ClaimedField, Entry, FieldEffect, Record};
+use kehub_core::merge::Merge;
 use kehub_core::{CustomerId, IdentityNumber, MergeId, Micros, Seq};
 use kehub_store::SidedConflict;
 use serde::Serialize;
@@ -31,6 +32,34 @@ pub(crate) struct File<'a> {
     /// Those that name a home of it.
     pub(crate) conflicts: &'a [SidedConflict],
     pub(crate) names: &'a Names<'a>,
+    /// The identities that it holds, see [`held`].
+    pub(crate) held: &'a [(IdentityNumber, Option<CustomerId>)],
+}
+
+/// The identities that a customer holds, or held when it was deleted, with their homes.
+pub(crate) fn held(
+    customer: &Customer,
+    past: &Past,
+    now: &TenantFacts,
+) -> Vec<(IdentityNumber, Option<CustomerId>)> {
+    let held = now.held_by(customer.id).map(|it| (it.number, it.home));
+    let mut held: Vec<(IdentityNumber, Option<CustomerId>)> = held.collect();
+    let newest = past.entries.iter().find(|entry| entry.seq == customer.head);
+    for record in newest.into_iter().flat_map(|entry| &entry.records) {
+        if let Record::Deleted { customer: deleted, identities } = record
+            && *deleted == customer.id
+        {
+            held.extend(identities.iter().map(|(number, home)| (*number, Some(*home))));
+        }
+    }
+    held
+}
+
+/// The identities that the requests about a customer carried.
+pub(crate) fn sent(customer: &Customer, now: &TenantFacts) -> BTreeSet<IdentityNumber> {
+    let homes = now.homes_of(customer.id);
+    let claims = now.claims().filter(|(_, _, home)| homes.contains(home));
+    claims.flat_map(|(_, claim, _)| &claim.identities).filter_map(|it| it.number).collect()
 }
 
 /// The document.
@@ -61,11 +90,17 @@ impl<'a> File<'a> {
         let claims: Vec<(&Entry, &Claim, CustomerId)> =
             now.claims().filter(|(_, _, home)| homes.contains(home)).collect();
         let seqs: BTreeSet<Seq> = claims.iter().map(|(entry, _, _)| entry.seq).collect();
-        let merges =
-            now.merges().filter(|it| homes.contains(&it.left) || homes.contains(&it.right));
+        let merges: Vec<&Merge> = now
+            .merges()
+            .filter(|it| homes.contains(&it.left) || homes.contains(&it.right))
+            .collect();
         let links = now.links();
         let links = links.filter(|(it, _)| homes.contains(&it.low) || homes.contains(&it.high));
-        let undecided = now.undecided().filter(|(_, claim)| seqs.contains(claim));
+        let merge_ids: BTreeSet<MergeId> = merges.iter().map(|merge| merge.id).collect();
+        // Those of the other side of an undone merge are told by their places only.
+        let undecided = now.undecided();
+        let undecided =
+            undecided.filter(|(merge, claim)| seqs.contains(claim) || merge_ids.contains(merge));
         let others = homes.iter().filter(|home| **home != self.customer.id);
         FileBody {
             exported_at: time::precise(at),
@@ -74,30 +109,20 @@ impl<'a> File<'a> {
             merged_ids: others.copied().collect(),
             provenance: ProvenanceBody { fields: self.provenance, names },
             homes: homes.iter().map(|home| HomeBody::of(*home, now, names)).collect(),
-            identities: self.held().map(|held| IdentityBody::of(held, names)).collect(),
+            identities: self
+                .held
+                .iter()
+                .filter_map(|(number, home)| {
+                    Some(IdentityBody::of((names.row(*number)?, *home), names))
+                })
+                .collect(),
             claims: claims.iter().map(|claim| ClaimBody::of(*claim, names)).collect(),
-            merges: merges.map(|it| MergeBody::of(it, known, access)).collect(),
+            merges: merges.into_iter().map(|it| MergeBody::of(it, known, access)).collect(),
             conflicts: conflicts.map(|it| ConflictBody::of(it, known, access)).collect(),
             cannot_links: links.map(|it| LinkBody::of(&it, known, access)).collect(),
             undecided_claims: undecided.map(UndecidedBody::of).collect(),
             entries: self.past.entries.iter().filter_map(|it| self.entry(it, &homes)).collect(),
         }
-    }
-
-    /// The identities that it holds, or held when it was deleted, with their homes.
-    fn held(&self) -> impl Iterator<Item = (&'a Identity, Option<CustomerId>)> {
-        let held = self.now.held_by(self.customer.id).map(|it| (it.number, it.home));
-        let mut held: Vec<(IdentityNumber, Option<CustomerId>)> = held.collect();
-        let newest = self.past.entries.iter().find(|entry| entry.seq == self.customer.head);
-        for record in newest.into_iter().flat_map(|entry| &entry.records) {
-            if let Record::Deleted { customer, identities } = record
-                && *customer == self.customer.id
-            {
-                held.extend(identities.iter().map(|(number, home)| (*number, Some(*home))));
-            }
-        }
-        let names = self.names;
-        held.into_iter().filter_map(move |(number, home)| Some((names.row(number)?, home)))
     }
 
     /// What an entry was for the person.
