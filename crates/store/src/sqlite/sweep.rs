@@ -13,6 +13,10 @@ use std::time::Duration;
 
 const PAGE: &str = "SELECT data FROM sqlite_dbpage WHERE pgno = ?1";
 const PAGE_UPDATE: &str = "UPDATE sqlite_dbpage SET data = ?2 WHERE pgno = ?1";
+/// Nobody has to wait for the disk while others wait for the file: what is not on it after a power cut
+/// is swept again.
+const NOT_WAITING: &str = "PRAGMA synchronous = NORMAL";
+const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const PAGES: &str = "PRAGMA page_count";
 const MARKS: &str = "SELECT erasures, swept FROM hub WHERE id = 1";
 const SWEPT: &str = "UPDATE hub SET swept = max(swept, ?1) WHERE id = 1";
@@ -21,6 +25,9 @@ const SWEPT: &str = "UPDATE hub SET swept = max(swept, ?1) WHERE id = 1";
 const LOOKED_AT: i64 = 1_024;
 /// Pages that are written in one transaction, for which other writers wait.
 const WRITTEN: usize = 64;
+/// Pages that are written before the log is moved into the file, so that it does not grow by all of
+/// them.
+const MOVED: usize = 4_096;
 /// How long other writers have the file to themselves between two of them.
 const PAUSE: Duration = Duration::from_millis(2);
 /// How long a transaction waits for other writers.
@@ -47,13 +54,14 @@ pub(super) fn sweep(
     is_over: impl Fn() -> bool,
 ) -> Result<Option<i64>, Trouble> {
     conn.busy_timeout(PATIENCE)?;
+    conn.execute_batch(NOT_WAITING)?;
     // What is erased from here on is swept the next time.
     let (erasures, _) = marks(conn)?;
     let pages = rows::first(conn, PAGES, (), rows::integer)?.unwrap_or_default();
     if pages >= PAGES_MAX {
         return Err(Trouble::broken("the file is too large to be swept after an erasure"));
     }
-    let mut first = 1;
+    let (mut first, mut written) = (1, 0);
     while first <= pages {
         let unclean = unclean(conn, first..(first + LOOKED_AT).min(pages + 1))?;
         for part in unclean.chunks(WRITTEN) {
@@ -61,7 +69,12 @@ pub(super) fn sweep(
                 return Ok(None);
             }
             clean(conn, part)?;
+            written += part.len();
             std::thread::sleep(PAUSE);
+        }
+        if written >= MOVED {
+            conn.query_row(MOVE, (), |_| Ok(()))?;
+            written = 0;
         }
         first += LOOKED_AT;
     }
