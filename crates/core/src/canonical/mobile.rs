@@ -24,6 +24,23 @@ pub fn mobile(text: &str) -> String {
     }
 }
 
+/// The beginning of a mobile number as it is compared to those in canonical form: of a mainland
+/// number without its country, of a foreign one with `+`.
+pub fn mobile_beginning(text: &str) -> String {
+    let trimmed = cleaned(text);
+    let bare = bare_mobile(&trimmed);
+    let mainland = ["+86", "0086"].iter().find_map(|prefix| bare.strip_prefix(prefix));
+    if let Some(rest) = mainland.filter(|rest| rest.starts_with('1') && all_digits(rest)) {
+        return rest.to_owned();
+    }
+    let foreign = bare.strip_prefix('+').or_else(|| bare.strip_prefix("00"));
+    match foreign {
+        Some(digits) if all_digits(digits) => format!("+{digits}"),
+        None if all_digits(&bare) && !bare.is_empty() => bare,
+        Some(_) | None => trimmed,
+    }
+}
+
 /// A number without what people put between its digits, which may be none at all.
 pub(crate) fn bare_mobile(text: &str) -> String {
     text.chars().map(fold_width).filter(|c| !is_separator(*c)).collect()
@@ -85,6 +102,21 @@ mod tests {
     fn what_is_no_number_keeps_its_text() {
         for text in ["010-8888", "ask-me", "+12", "----"] {
             assert_eq!(mobile(text), text);
+        }
+    }
+
+    #[test]
+    fn beginnings_fit_what_they_begin() {
+        for (text, begins) in [
+            ("138", "138"),
+            ("+86 138-0", "1380"),
+            ("0086 138", "138"),
+            ("+1 (650)", "+1650"),
+            ("001650", "+1650"),
+            ("ask-", "ask-"),
+            ("----", "----"),
+        ] {
+            assert_eq!(mobile_beginning(text), begins, "{text}");
         }
     }
 

@@ -147,10 +147,19 @@ fn prefix(key: &SortKey, text: &str) -> Result<Test, FieldProblem> {
     if !is_text {
         return Err(unfit("a field that holds text", "another field"));
     }
-    if text.is_empty() {
+    // A raw plus in an address arrives as a blank.
+    let beginning = match key {
+        SortKey::Attribute(Attribute::Email) => canonical::email(&text.replace(' ', "+")),
+        SortKey::Attribute(Attribute::Mobile) => match text.strip_prefix(' ') {
+            Some(number) => canonical::mobile_beginning(&format!("+{number}")),
+            None => canonical::mobile_beginning(text),
+        },
+        SortKey::Attribute(_) | SortKey::Custom(_) => text.to_owned(),
+    };
+    if beginning.is_empty() {
         return Err(unfit("the beginning of a text", "nothing"));
     }
-    Ok(Test::Begins(text.to_owned()))
+    Ok(Test::Begins(beginning))
 }
 
 fn id(text: &str) -> Result<CustomerId, FieldProblem> {
