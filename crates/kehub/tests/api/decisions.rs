@@ -122,7 +122,8 @@ async fn an_undone_merge_leaves_claims_to_be_decided(hub: TestHub) {
 async fn a_merge_that_cannot_be_is_told(hub: TestHub) {
     two_people(&hub).await;
     merge(&hub, 1, 1).await.refused(409, "sameCustomer");
-    merge(&hub, 1, 7).await.refused(404, "customerNotFound");
+    let problem = merge(&hub, 1, 7).await.refused(404, "customerNotFound");
+    assert_eq!(problem["detail"], "no customer 7 is known");
     let unfit = |body: Value| {
         let actor = hub.writer.clone();
         async move { actor.post("/api/merges", &body).await.unfit(422, "fieldsInvalid") }
@@ -327,5 +328,9 @@ async fn lists_are_paged(hub: TestHub) {
         assert_eq!(homes, [json!([1, 2]), json!([1, 3]), json!([1, 4])], "{path}");
         let unfit = hub.writer.get(&format!("{path}?cursor=there&limit=0")).await;
         assert_eq!(unfit.unfit(400, "parametersInvalid"), ["limit invalid", "cursor invalid"]);
+    }
+    for path in ["/api/merges", "/api/conflicts", "/api/cannot-links", "/api/undecided-claims"] {
+        let unfit = hub.writer.get(&format!("{path}?cursor=-1")).await;
+        assert_eq!(unfit.unfit(400, "parametersInvalid"), ["cursor invalid"], "{path}");
     }
 }

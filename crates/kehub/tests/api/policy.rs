@@ -168,6 +168,10 @@ async fn types_are_listed_by_name(hub: TestHub) {
     assert_eq!(paged, expected);
     let unfit = hub.reader.get("/api/identity-types?limit=0").await;
     assert_eq!(unfit.unfit(400, "parametersInvalid"), ["limit invalid"]);
+    for cursor in ["", "7", "nobody"] {
+        let unfit = hub.reader.get(&format!("/api/identity-types?cursor={cursor}")).await;
+        assert_eq!(unfit.unfit(400, "parametersInvalid"), ["cursor invalid"], "{cursor}");
+    }
 }
 
 async fn a_type_is_named_as_people_type_it(hub: TestHub) {

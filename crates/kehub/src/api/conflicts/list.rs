@@ -40,7 +40,7 @@ pub(crate) async fn api_conflict_list(call: Call) -> Result<Response, Problem> {
     });
     let limit = parameters.limit();
     let after = parameters.parsed("cursor", "the `nextCursor` of an earlier answer", |text| {
-        text.parse().ok().map(ConflictId)
+        text.parse().ok().filter(|id| *id > 0).map(ConflictId)
     });
     parameters.end()?;
     let wanted = ConflictFilter { kind, is_settled: status.unwrap_or(Some(false)), customer };

@@ -26,14 +26,17 @@ struct TypesBody {
 #[utoipa::path(get, path = "/api/identity-types", tag = "API policy")]
 pub(crate) async fn api_identity_type_list(call: Call) -> Result<Response, Problem> {
     call.require(Permission::CustomersRead)?;
+    let policy = policy_of(&call).await?;
+    let types = types_of(&policy);
     let mut parameters = call.parameters();
     let limit = parameters.limit();
-    let after = parameters.text("cursor");
+    let after = parameters.parsed("cursor", "the `nextCursor` of an earlier answer", |text| {
+        // A type that is listed once is listed for ever.
+        types.iter().find(|(key, _)| key == text).map(|(key, _)| key.clone())
+    });
     parameters.end()?;
-    let policy = policy_of(&call).await?;
-    let mut rest = types_of(&policy)
-        .into_iter()
-        .filter(|(key, _)| after.as_ref().is_none_or(|after| key > after));
+    let mut rest =
+        types.into_iter().filter(|(key, _)| after.as_ref().is_none_or(|after| key > after));
     let page: Vec<_> = rest.by_ref().take(limit).collect();
     let last = page.last().map(|(key, _)| key.clone());
     let next_cursor = last.filter(|_| rest.next().is_some());

@@ -21,7 +21,7 @@ pub(crate) async fn api_merge_list(call: Call) -> Result<Response, Problem> {
     let mut parameters = call.parameters();
     let limit = parameters.limit();
     let after = parameters.parsed("cursor", "the `nextCursor` of an earlier answer", |text| {
-        text.parse().ok().map(MergeId)
+        text.parse().ok().filter(|id| *id > 0).map(MergeId)
     });
     parameters.end()?;
     let found = call.store().merges(call.tenant(), after.unwrap_or(MergeId(0)), limit + 1).await?;

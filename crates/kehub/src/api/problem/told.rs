@@ -71,7 +71,10 @@ impl From<StoreError> for Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         match refusal {
-            Refusal::CustomerMissing(_) => Problem::customer_not_found(),
+            Refusal::CustomerMissing(customer) => {
+                let detail = format!("no customer {customer} is known");
+                Problem::new(Code::CustomerNotFound, detail)
+            }
             Refusal::CustomerMerged { customer, survivor } => merged(customer, survivor),
             Refusal::NothingUsable { identities } => {
                 let places = identities.iter().enumerate();
