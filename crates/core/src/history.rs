@@ -151,6 +151,12 @@ impl Past {
         facts
     }
 
+    /// Whether there has ever been a customer of this id.
+    pub fn has_customer(&self, id: CustomerId) -> bool {
+        let touched = self.entries.iter().flat_map(|entry| &entry.touched);
+        touched.into_iter().any(|touched| touched.customer == id)
+    }
+
     /// Whether everything about a customer was erased: nothing of it is told then.
     pub fn is_erased(&self, id: CustomerId) -> bool {
         let records = self.entries.iter().flat_map(|entry| &entry.records);

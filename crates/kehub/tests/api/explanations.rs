@@ -148,6 +148,9 @@ async fn a_side_that_is_not_there_is_told(hub: TestHub) {
     upsert(&hub, &["wechat:o3"], json!({})).await;
     hub.decide(Command::Delete(CustomerId(2))).await;
     hub.decide(Command::Erase(CustomerId(3))).await;
+    let nobody = hub.reader.get("/api/explanations?fromCustomer=1&toCustomer=9").await;
+    let nobody = nobody.refused(404, "customerNotFound");
+    assert_eq!(nobody["errors"][0]["detail"], "no customer of this id is live");
     let cases = [
         ("fromCustomer=1&toCustomer=9", 404, "customerNotFound", "toCustomer"),
         ("fromType=wechat&fromValue=o9&toCustomer=1", 404, "identityNotFound", "fromValue"),

@@ -54,7 +54,7 @@ pub(crate) fn gone_by_then(id: CustomerId, past: &Past, then: &TenantFacts) -> P
     match then.customer(id).map(|row| row.state) {
         Some(State::MergedInto(root)) => Refusal::CustomerDeleted(root).into(),
         Some(State::Live | State::Deleted | State::Erased) => Refusal::CustomerDeleted(id).into(),
-        None if past.entries.is_empty() => Problem::customer_not_found(),
+        None if !past.has_customer(id) => Problem::customer_not_found(),
         None => Problem::new(Code::CustomerNotFound, "the customer was not there yet"),
     }
 }
