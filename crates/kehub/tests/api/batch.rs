@@ -1,12 +1,16 @@
 //! `POST /api/customers/batch`.
 
 use crate::hub::{Actor, Answer, Endless, TestHub, on_both_engines, request, sent};
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use hyper::body::{Frame, SizeHint};
 use kehub::server::Settings;
 use kehub_core::policy::{OnConflict, Preset};
 use kehub_store::Fault;
 use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 on_both_engines! {
@@ -19,6 +23,7 @@ on_both_engines! {
     trouble_in_the_middle_is_told_row_by_row,
     trouble_before_anything_was_done_is_a_problem_of_its_own,
     many_rows_are_taken_and_no_more,
+    a_body_that_says_it_is_too_large_is_not_waited_for,
     a_phone_gets_its_own_words_only,
 }
 
@@ -239,6 +244,30 @@ async fn trouble_before_anything_was_done_is_a_problem_of_its_own(hub: TestHub) 
     let hub = TestHub::with(settings).await;
     let call = request("POST", PATH, Body::new(Endless));
     hub.writer.ask_with(PATH, call).await.refused(400, "bodyBroken");
+}
+
+/// A body of which only the length is known yet.
+struct Announced(u64);
+
+impl HttpBody for Announced {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0)
+    }
+}
+
+async fn a_body_that_says_it_is_too_large_is_not_waited_for(hub: TestHub) {
+    let call = request("POST", PATH, Body::new(Announced(33 * 1024 * 1024)));
+    hub.writer.ask_with(PATH, call).await.refused(413, "bodyTooLarge");
 }
 
 async fn many_rows_are_taken_and_no_more(hub: TestHub) {

@@ -7,7 +7,7 @@ use crate::api::Call;
 use crate::api::call::json_of;
 use crate::api::problem::{Code, Problem};
 use crate::server::problem::Problem as Around;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::response::Response;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -62,9 +62,13 @@ fn results_of(call: &Call) -> Results {
 
 /// Reads the rows while they arrive.
 async fn rows(call: &Call, body: Body, rows_max: usize) -> Result<Vec<Row>, Problem> {
+    let settings = call.hub().settings();
+    let announced = usize::try_from(body.size_hint().lower());
+    if announced.is_ok_and(|bytes| bytes > settings.batch_bytes_max) {
+        return Err(Around::BodyTooLarge.into());
+    }
     let form = call.header(&CONTENT_TYPE).and_then(Form::of_media);
     let mut splitter = Splitter::new(form);
-    let settings = call.hub().settings();
     let mut rows = Vec::new();
     let mut take = |row: &[u8]| {
         if rows.len() == rows_max {
