@@ -69,7 +69,12 @@ fn customer_and_identities_upsert() -> Value {
         "requestBody": body("UpsertInput", &examples::upsert()),
         "responses": responses(
             upserted(&schemas, refused),
-            &[Common::Body("No customerIdentities field found"), Common::TooLarge, Common::Busy],
+            &[
+                Common::Body("No customerIdentities field found"),
+                Common::Erased,
+                Common::TooLarge,
+                Common::Busy,
+            ],
         ),
     })
 }
@@ -83,6 +88,7 @@ fn customer_upsert() -> Value {
             upserted(&schemas, field_errors("gender", "expected 0, 1 or 2, found text")),
             &[
                 Common::Body("Request data need at least one field"),
+                Common::Erased,
                 Common::TooLarge,
                 Common::Busy,
             ],
@@ -274,6 +280,8 @@ enum Common {
     /// The body is not JSON, or a part of it is missing.
     Body(&'static str),
     Missing,
+    /// A repeated answer is not given again once its customer was erased.
+    Erased,
     TooLarge,
     Busy,
 }
@@ -288,6 +296,12 @@ impl Common {
             Common::Missing => {
                 let missing = [("missing", error(40201, "permission is not enough"))];
                 answer("404", "There is no such customer", &["Error"], &missing)
+            }
+            Common::Erased => {
+                let about = "The request came before under its `Idempotency-Key`, and its customer \
+                             was erased since";
+                let missing = [("missing", error(40201, "permission is not enough"))];
+                answer("404", about, &["Error"], &missing)
             }
             Common::TooLarge => {
                 let large = [("tooLarge", error(41300, "the body is too large"))];

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 on_both_engines! {
     a_write_gets_the_same_answer_again,
+    what_was_erased_is_not_told_again,
     another_body_under_the_key_is_422,
     what_is_no_key_is_400,
     an_unknown_outcome_is_settled_by_asking_again,
@@ -105,6 +106,15 @@ async fn what_people_decide_is_answered_again(hub: TestHub) {
         assert_eq!((again.status, &again.text), (first.status, &first.text), "{method} {path}");
     }
     assert_eq!(hub.reader.get("/api/customers/1/history").await.was(200), journal);
+}
+
+async fn what_was_erased_is_not_told_again(hub: TestHub) {
+    let body = wang();
+    let upsert = |key| send(&hub.writer, key, "POST", "/api/customers", &body);
+    upsert("k").await.was(201);
+    hub.writer.post("/api/customers/1/erase", &Value::Null).await.was(200);
+    upsert("k").await.refused(410, "customerErased");
+    assert_eq!(upsert("new").await.was(201)["customer"]["id"], 2);
 }
 
 async fn another_body_under_the_key_is_422(hub: TestHub) {

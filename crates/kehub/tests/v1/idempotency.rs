@@ -197,6 +197,10 @@ async fn what_was_erased_is_not_told_again(hub: TestHub) {
     hub.erase(1).await;
     let again = send(&hub.writer, "k", "POST", UPSERT, WANG).await;
     assert_eq!(again.status, 404);
+    for path in ["/v1/customers", "/v1/customerandidentities"] {
+        let described = &kehub::server::openapi()["paths"][path]["post"]["responses"]["404"];
+        assert!(described.is_object(), "{path}");
+    }
     assert!(!again.text.contains("Wang") && !again.text.contains("13800000001"));
     // Nor is anybody made of it again.
     assert_eq!(hub.customer_count().await, 0);

@@ -36,7 +36,7 @@ fn upsert() -> Described {
         .body("ApiUpsertInput", &sent)
         .answer(200, "The customer afterwards, and what came of the request", &shapes, &resolved)
         .answer(201, "The customer is new", &shapes, &resolved)
-        .meets(&[Code::ConflictsFound, Code::NothingUsable])
+        .meets(&[Code::ConflictsFound, Code::NothingUsable, Code::CustomerErased])
 }
 
 fn batch() -> Described {
