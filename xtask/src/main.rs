@@ -4,6 +4,8 @@
 mod client;
 mod generate;
 mod load;
+mod package;
+mod postgres;
 mod server;
 mod soak;
 mod test;

@@ -1,10 +1,11 @@
 //! `cargo xtask test`: installs what the tests need, then runs every test.
 
+use crate::package::{find, install};
+use crate::postgres::{self, Postgres};
 use crate::{cargo, succeed};
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use std::env;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -25,6 +26,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     } else {
         command.args(["test", "--workspace", "--locked", "--lib", "--bins", "--tests"]);
     }
+    let server = start_postgres()?;
+    command.envs(server.iter().map(|server| (postgres::URL, server.url())));
     succeed(command.args(&options.filter))
 }
 
@@ -36,43 +39,17 @@ fn has_nextest() -> bool {
 
 /// The test of the API page opens it in a real browser.
 fn install_chromium() -> Result<()> {
-    if ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .any(|name| find(name).is_some())
-    {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    if names.into_iter().any(|name| find(name).is_some()) {
         return Ok(());
     }
-    println!("Chromium is missing: installing the package `chromium`");
-    if find("apt-get").is_none() {
-        bail!("the tests need Chromium: install the package `chromium` and try again");
+    install("Chromium", "chromium")
+}
+
+/// A server for the time of the tests, unless the environment names one.
+fn start_postgres() -> Result<Option<Postgres>> {
+    if env::var_os(postgres::URL).is_some() {
+        return Ok(None);
     }
-    apt_get(&["update"])?;
-    apt_get(&["install", "--yes", "--no-install-recommends", "chromium"])
-}
-
-/// Runs apt-get as root, through sudo if need be; never asks for a password.
-fn apt_get(arguments: &[&str]) -> Result<()> {
-    let mut command = if is_root()? {
-        Command::new("apt-get")
-    } else {
-        let mut sudo = Command::new("sudo");
-        sudo.args(["--non-interactive", "apt-get"]);
-        sudo
-    };
-    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-    succeed(command.stdout(Stdio::null())).context(
-        "the tests need Chromium, and it could not be installed here: \
-         run `apt-get install chromium` as root and try again",
-    )
-}
-
-fn is_root() -> Result<bool> {
-    let output = Command::new("id").arg("-u").output().context("cannot start `id`")?;
-    Ok(output.stdout.trim_ascii() == b"0")
-}
-
-/// A program of this name on the search path.
-fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+    Postgres::start().map(Some)
 }

@@ -1,0 +1,283 @@
+//! A PostgreSQL server of our own for the time of a test run: in a temporary folder, on a free
+//! loopback port, beside whatever else runs on this machine.
+
+use crate::package::{self, find};
+use anyhow::{Context as _, Result, bail, ensure};
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Where tests find the server.
+pub(crate) const URL: &str = "KEHUB_TEST_POSTGRES_URL";
+
+/// The oldest version that Kehub runs on.
+const VERSION_MIN: u32 = 15;
+/// Where Debian puts the programs of each version.
+const DEBIAN: &str = "/usr/lib/postgresql";
+/// Who owns the server when root starts it, which the server itself refuses to run as.
+const OWNER: &str = "postgres";
+
+const START_SECONDS_MAX: u64 = 60;
+/// Somebody may take the port between our look and the server's start.
+const STARTS_MAX: u32 = 3;
+
+/// Fast rather than durable, with connections for many hubs at once.
+const SETTINGS: [&str; 8] = [
+    "listen_addresses=127.0.0.1",
+    "max_connections=500",
+    "fsync=off",
+    "full_page_writes=off",
+    "shared_buffers=256MB",
+    "max_wal_size=4GB",
+    "timezone=UTC",
+    "lc_messages=C",
+];
+
+/// Ends the server and removes its folder, `$0`, as soon as nobody holds the other end of standard
+/// input: also when the task was interrupted or killed.
+const KEEPER: &str = r#"
+    exec 3<&0
+    "$@" </dev/null 3<&- &
+    server=$!
+    { read -r line <&3; kill -QUIT "$server"; } &
+    watch=$!
+    wait "$server"
+    kill "$watch" 2>/dev/null
+    cd / && rm -rf -- "$0"
+"#;
+
+/// A running server. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    keeper: Child,
+    url: String,
+    folder: TempDir,
+}
+
+impl Postgres {
+    /// Starts the newest server there is, which may have to be installed.
+    pub(crate) fn start() -> Result<Postgres> {
+        let mut found = programs()?;
+        if found.is_none() {
+            package::install("PostgreSQL", "postgresql")?;
+            found = programs()?;
+        }
+        let old = || format!("the package `postgresql` is older than {VERSION_MIN}");
+        let programs = found.with_context(old)?;
+        let mut starts = 1;
+        loop {
+            match start(&programs) {
+                Err(_) if starts < STARTS_MAX => starts += 1,
+                started => return started,
+            }
+        }
+    }
+
+    /// Where it is, with the name and the password of a superuser.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        self.keeper.wait().ok();
+    }
+}
+
+/// The folder of the newest server that is new enough.
+fn programs() -> Result<Option<PathBuf>> {
+    let debian = fs::read_dir(DEBIAN).into_iter().flatten();
+    let mut folders: Vec<PathBuf> =
+        debian.filter_map(|entry| Some(entry.ok()?.path().join("bin"))).collect();
+    folders.extend(find("postgres").and_then(|program| Some(program.parent()?.to_owned())));
+    folders.retain(|it| it.join("initdb").is_file() && it.join("postgres").is_file());
+    let mut newest = None;
+    let mut newest_version = VERSION_MIN;
+    for folder in folders {
+        let version = version(&folder)?;
+        if version > newest_version || newest.is_none() && version == newest_version {
+            (newest, newest_version) = (Some(folder), version);
+        }
+    }
+    Ok(newest)
+}
+
+/// The number before the point: `postgres (PostgreSQL) 15.20 (Debian 15.20-1)`.
+fn version(programs: &Path) -> Result<u32> {
+    let program = programs.join("postgres");
+    let output = Command::new(&program).arg("--version").output();
+    let output = output.with_context(|| format!("cannot start {}", program.display()))?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    let number = told.split_once(") ").map_or("", |(_, rest)| rest);
+    let number: String = number.chars().take_while(char::is_ascii_digit).collect();
+    number.parse().with_context(|| format!("no version in {told:?}"))
+}
+
+fn start(programs: &Path) -> Result<Postgres> {
+    let folder = tempfile::Builder::new().prefix("kehub-postgres-").tempdir()?;
+    let owner = match package::user_id(None)? {
+        0 => Some((package::user_id(Some(OWNER))?, package::group_id(OWNER)?)),
+        _ => None,
+    };
+    if let Some((user, group)) = owner {
+        chown(folder.path(), Some(user), Some(group))?;
+    }
+    let password = password()?;
+    make_cluster(programs, folder.path(), owner, &password)?;
+
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let mut log = tempfile::tempfile()?;
+    let mut command = Command::new("sh");
+    command.args(["-c", KEEPER]).arg(folder.path()).arg(programs.join("postgres"));
+    command.arg("-D").arg(folder.path().join("data"));
+    for setting in SETTINGS {
+        command.args(["-c", setting]);
+    }
+    command.args(["-c", &format!("port={port}"), "-c"]);
+    command.arg(format!("unix_socket_directories={}", folder.path().display()));
+    // In a group of its own, so that Ctrl-C leaves it to tests that are about to end.
+    ours(&mut command, folder.path(), owner).process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log.try_clone()?);
+    let keeper = command.spawn().context("cannot start `sh`")?;
+    let url = format!("postgres://kehub:{password}@127.0.0.1:{port}/postgres");
+    let mut server = Postgres { keeper, url, folder };
+    if let Err(error) = server.wait_until_ready() {
+        drop(server);
+        let mut told = String::new();
+        log.rewind()?;
+        log.read_to_string(&mut told)?;
+        return Err(error.context(format!("PostgreSQL did not start:\n{told}")));
+    }
+    Ok(server)
+}
+
+/// Texts sort by the rules of a language there, as they may in any database, and not by bytes: what
+/// must not depend on it shows.
+fn make_cluster(
+    programs: &Path,
+    folder: &Path,
+    owner: Option<(u32, u32)>,
+    password: &str,
+) -> Result<()> {
+    let file = folder.join("password");
+    fs::write(&file, password)?;
+    if let Some((user, group)) = owner {
+        chown(&file, Some(user), Some(group))?;
+    }
+    let mut command = Command::new(programs.join("initdb"));
+    command.arg("-D").arg(folder.join("data")).arg("--pwfile").arg(&file);
+    command.args(["--username=kehub", "--auth=scram-sha-256", "--no-sync", "--no-instructions"]);
+    command.args(["--encoding=UTF8", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US"]);
+    let output = ours(&mut command, folder, owner).stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("cannot start {command:?}"))?;
+    fs::remove_file(&file)?;
+    if !output.status.success() {
+        bail!(
+            "{command:?} ended with {}:\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(())
+}
+
+/// Runs a command in the folder as its owner, with nothing in the environment that points to another
+/// server.
+fn ours<'c>(command: &'c mut Command, folder: &Path, owner: Option<(u32, u32)>) -> &'c mut Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PG") {
+            command.env_remove(name);
+        }
+    }
+    if let Some((user, group)) = owner {
+        command.uid(user).gid(group);
+    }
+    command.current_dir(folder)
+}
+
+/// Others on this machine can reach the port, too.
+fn password() -> Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}")?;
+    }
+    Ok(text)
+}
+
+impl Postgres {
+    /// The last line of a file that the server keeps says when it is ready.
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+        let state = self.folder.path().join("data").join("postmaster.pid");
+        let is_ready = || {
+            let told = fs::read_to_string(&state).unwrap_or_default();
+            told.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+        };
+        while !is_ready() {
+            if let Some(status) = self.keeper.try_wait()? {
+                bail!("it ended with {status}");
+            }
+            ensure!(Instant::now() < deadline, "it is not ready after {START_SECONDS_MAX} s");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{SocketAddr, TcpStream};
+    use std::process::Output;
+
+    fn psql(url: &str, sql: &str) -> Output {
+        Command::new("psql").args([url, "-AtXc", sql]).output().unwrap()
+    }
+
+    fn asked(server: &Postgres, sql: &str) -> String {
+        let output = psql(server.url(), sql);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn address(server: &Postgres) -> SocketAddr {
+        let (_, rest) = server.url().split_once('@').unwrap();
+        rest.split_once('/').unwrap().0.parse().unwrap()
+    }
+
+    #[test]
+    fn two_servers_of_our_own_answer_and_leave_nothing_behind() {
+        let servers = [Postgres::start().unwrap(), Postgres::start().unwrap()];
+        assert_ne!(address(&servers[0]), address(&servers[1]));
+        for server in servers {
+            assert!(asked(&server, "SHOW server_version_num").parse::<u32>().unwrap() >= 150_000);
+            assert_eq!(asked(&server, "SELECT 'a' < 'B'"), "t");
+            let (address, folder) = (address(&server), server.folder.path().to_owned());
+            assert!(TcpStream::connect(address).is_ok());
+            drop(server);
+            assert!(TcpStream::connect(address).is_err());
+            assert!(!folder.exists(), "{}", folder.display());
+        }
+    }
+
+    #[test]
+    fn who_does_not_know_the_password_is_refused() {
+        let server = Postgres::start().unwrap();
+        let (_, rest) = server.url().split_once('@').unwrap();
+        let refused = psql(&format!("postgres://kehub:guess@{rest}"), "SELECT 1");
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert!(told.contains("password authentication failed"), "{told}");
+    }
+}
