@@ -10,12 +10,14 @@
 
 mod impact;
 mod memory;
+mod migration;
 mod report;
 mod sqlite;
 mod unreliable;
 
 pub use impact::impact;
 pub use memory::MemoryStore;
+pub use migration::Migration;
 pub use report::{Finding, Progress, Rebuilt, Report, Silent};
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 pub use unreliable::{Fault, UnreliableStore};

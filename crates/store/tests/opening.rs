@@ -6,8 +6,9 @@ use kehub_core::directory::NewTenant;
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, TenantId};
-use kehub_store::{Batch, SqliteOptions, SqliteStore, Store};
+use kehub_store::{Batch, Silent, SqliteOptions, SqliteStore, Store};
 use rusqlite::Connection;
+use sha2::{Digest as _, Sha256};
 use std::path::Path;
 use std::sync::Barrier;
 use tempfile::TempDir;
@@ -59,6 +60,82 @@ async fn a_file_of_a_newer_schema_is_refused_and_left_alone() {
     assert!(refused.contains("newer Kehub"), "{refused}");
     assert!(refused.contains("99, this one knows "), "{refused}");
     assert_eq!(tenants_in(&path), 1);
+}
+
+/// A file as the first Kehub would have made it, with one tenant.
+fn old_file(path: &Path) {
+    let start = include_str!("../migrations/sqlite/0001_start.sql");
+    let checksum = hex::encode(Sha256::digest(start.as_bytes()));
+    let conn = Connection::open(path).unwrap();
+    conn.execute_batch(&format!(
+        "PRAGMA application_id = {};
+        CREATE TABLE migration (number INTEGER PRIMARY KEY, checksum TEXT NOT NULL);
+        INSERT INTO migration VALUES (1, '{checksum}');
+        {start}
+        INSERT INTO hub VALUES (1, 0, 0, zeroblob(32));
+        INSERT INTO tenant VALUES (1, 'first', 'compat', 'merge', 1, 1, 0, 0, 0, 0, 0, 0);",
+        0x4b65_6875
+    ))
+    .unwrap();
+}
+
+fn due(path: &Path) -> Vec<i64> {
+    let due = SqliteStore::migrations_due(path).unwrap();
+    due.iter().map(|migration| migration.number).collect()
+}
+
+#[tokio::test]
+async fn an_old_file_is_brought_up_to_date_and_can_say_how_before() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("hub.db");
+    let all = due(&path);
+    assert_eq!(all.first(), Some(&1));
+    assert!(!path.exists());
+    old_file(&path);
+    let before = std::fs::read(&path).unwrap();
+    let rest: Vec<i64> = all.iter().copied().skip(1).collect();
+    assert_eq!(due(&path), rest);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    let refused = SqliteStore::check(&path, None, &Silent).unwrap_err().to_string();
+    assert!(refused.contains("older Kehub"), "{refused}");
+
+    let applied = SqliteStore::migrate(&path).unwrap();
+    assert_eq!(applied.iter().map(|migration| migration.number).collect::<Vec<_>>(), rest);
+    assert_eq!(SqliteStore::migrate(&path).unwrap(), &[]);
+    assert!(SqliteStore::check(&path, None, &Silent).unwrap().is_sound());
+    assert!(due(&path).is_empty());
+    assert_eq!(open(&path).unwrap().directory().await.unwrap().tenants.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_open_one_old_file_at_once_bring_it_up_to_date_once() {
+    for _ in 0..20 {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("hub.db");
+        old_file(&path);
+        let start = Barrier::new(2);
+        let open_together = || {
+            start.wait();
+            open(&path)
+        };
+        let (one, other) = std::thread::scope(|scope| {
+            let one = scope.spawn(open_together);
+            let other = scope.spawn(open_together);
+            (one.join().unwrap().unwrap(), other.join().unwrap().unwrap())
+        });
+        one.apply(create_tenant("second")).await.unwrap();
+        other.apply(create_tenant("third")).await.unwrap();
+        assert_eq!(one.directory().await.unwrap().tenants.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_lacks_one_of_its_migrations_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("hub.db");
+    changed_by(&path, "DELETE FROM migration WHERE number = 3").await;
+    let refused = open(&path).unwrap_err();
+    assert!(refused.contains("migration 3 is missing"), "{refused}");
 }
 
 #[tokio::test]

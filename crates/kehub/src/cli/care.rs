@@ -1,4 +1,4 @@
-//! `kehub check` and `kehub rebuild`.
+//! `kehub check`, `kehub rebuild` and `kehub migrate`.
 
 use crate::config::StoreLocation;
 use anyhow::{Result, bail};
@@ -11,6 +11,33 @@ pub(super) struct Options {
     /// Only this tenant; all of them, and the file itself, unless given
     #[arg(long)]
     tenant: Option<String>,
+}
+
+/// What becomes of migrations.
+#[derive(Debug, clap::Args)]
+pub(super) struct MigrateOptions {
+    /// Print the SQL that would run, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Brings the store up to date, or says how.
+pub(super) fn migrate(location: &StoreLocation, options: &MigrateOptions) -> Result<()> {
+    let (migrations, becomes) = if options.dry_run {
+        (SqliteStore::migrations_due(&location.path)?, "would be applied")
+    } else {
+        (SqliteStore::migrate(&location.path)?, "is applied")
+    };
+    for migration in migrations {
+        println!("-- {} {becomes}", migration.name);
+        if options.dry_run {
+            println!("{}", migration.sql);
+        }
+    }
+    if migrations.is_empty() {
+        println!("-- {location} is up to date");
+    }
+    Ok(())
 }
 
 /// Looks at the store beside whoever uses it.
@@ -101,8 +128,8 @@ impl Terminal {
 impl Progress for Terminal {
     fn at(&self, step: &str, done: u64, total: u64) {
         match done.saturating_mul(100).checked_div(total) {
-            Some(percent) => self.show(&format!("looking at {step}: {percent} %")),
-            None => self.show(&format!("looking at {step}")),
+            Some(percent) => self.show(&format!("{step}: {percent} %")),
+            None => self.show(step),
         }
     }
 }

@@ -54,6 +54,8 @@ enum Command {
     ///
     /// No hub may be running. One transaction; afterwards everything is checked.
     Rebuild(care::Options),
+    /// Bring the store up to date, as `serve` does when it starts
+    Migrate(care::MigrateOptions),
     /// Print the description of the API
     Openapi,
 }
@@ -79,6 +81,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Tenant(command) => single()?.block_on(tenant::run(&cli.store, command)),
         Command::Check(options) => care::check(&cli.store, &options),
         Command::Rebuild(options) => care::rebuild(&cli.store, &options),
+        Command::Migrate(options) => care::migrate(&cli.store, &options),
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(crate::server::openapi())?);
             Ok(())

@@ -1,4 +1,4 @@
-//! `kehub check` and `kehub rebuild`, as an operator runs them.
+//! `kehub check`, `kehub rebuild` and `kehub migrate`, as an operator runs them.
 
 use crate::crash::{Acknowledged, start_writers};
 use crate::hub::{Folder, eventually, said};
@@ -36,10 +36,23 @@ async fn a_store_is_checked_beside_a_running_hub_and_rebuilt_without_one() {
 #[test]
 fn nothing_is_made_where_there_is_no_store() {
     let folder = Folder::new();
-    for command in ["check", "rebuild"] {
-        let refused = folder.kehub(&[command]).output().unwrap();
+    for command in [&["check"][..], &["rebuild"]] {
+        let refused = folder.kehub(command).output().unwrap();
         assert_eq!(refused.status.code(), Some(1));
         assert!(said(&refused).contains("kehub-data/kehub.db"), "{}", said(&refused));
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn migrations_are_shown_before_they_run() {
+    let folder = Folder::new();
+    let told = folder.run(&["migrate", "--dry-run"]);
+    assert!(told.starts_with("-- 0001_start would be applied\n"), "{told}");
+    assert!(told.contains("CREATE TABLE customer"), "{told}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(folder.run(&["migrate"]).starts_with("-- 0001_start is applied\n"));
+    for command in [&["migrate"][..], &["migrate", "--dry-run"]] {
+        assert_eq!(folder.run(command), "-- sqlite:kehub-data/kehub.db is up to date\n");
+    }
 }

@@ -36,6 +36,7 @@ const READING: &str = "
 
 const ALONE: &str = "
     PRAGMA synchronous = FULL;
+    PRAGMA secure_delete = ON;
     PRAGMA temp_store = MEMORY;
     PRAGMA locking_mode = EXCLUSIVE;
     BEGIN EXCLUSIVE;";
@@ -48,8 +49,8 @@ pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     set_up(&conn)?;
-    // Before anything is changed in a file that may be somebody else's.
-    schema::check_ours(&conn)?;
+    // Before anything is changed in a file that may be somebody else's, or a later Kehub's.
+    schema::due(&conn)?;
     use_log(&conn)?;
     conn.execute_batch(WRITING)?;
     Ok(conn)

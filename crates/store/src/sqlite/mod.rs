@@ -6,9 +6,9 @@
 //! filters into SQL. [`duplicates`] looks at everybody once, to find who looks like one person;
 //! [`policy`] reads what people look at before they change a policy. [`checkpoint`] moves what was
 //! committed from the log into the file without keeping the writer waiting, and after an erasure
-//! [`sweep`] removes what is left of it. [`webhooks`] reads and
-//! writes those. [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the
-//! tables, [`connection`] opens the file.
+//! [`sweep`] removes what is left of it.
+//! [`webhooks`] reads and writes those. [`codec`] and [`rows`] say how what is kept looks in columns,
+//! [`schema`] makes the tables, [`connection`] opens the file.
 
 mod check;
 mod checkpoint;
@@ -37,9 +37,9 @@ mod write;
 mod writer;
 
 use crate::{
-    Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, OwnedIdentity, Page, PageRequest,
-    Progress, QuarantinedIdentity, Rebuilt, Report, SidedConflict, Silent, Store, StoreError,
-    TypedIdentity, WholeCustomer,
+    Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration, OwnedIdentity, Page,
+    PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report, SidedConflict, Silent, Store,
+    StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
@@ -126,9 +126,7 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<SqliteStore, OpenError> {
         let path = path.as_ref();
         let open = || {
-            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                std::fs::create_dir_all(folder).map_err(Trouble::broken)?;
-            }
+            make_folder(path)?;
             let mut conn = connection::writing(path)?;
             schema::migrate(&mut conn)?;
             let log = Arc::new(Log::default());
@@ -143,6 +141,25 @@ impl SqliteStore {
         };
         let inner = open().map_err(|cause: Trouble| OpenError::of(path, &cause))?;
         Ok(SqliteStore { inner: Arc::new(inner) })
+    }
+
+    /// What would be applied to a file when it is opened: all there is where there is no file, which
+    /// is not made. Changes nothing.
+    pub fn migrations_due(path: impl AsRef<Path>) -> Result<&'static [Migration], OpenError> {
+        let path = path.as_ref();
+        let look = || match path.try_exists() {
+            Ok(true) => schema::due(&connection::looking(path)?),
+            Ok(false) => Ok(schema::all()),
+            Err(error) => Err(Trouble::broken(error)),
+        };
+        look().map_err(|cause| OpenError::of(path, &cause))
+    }
+
+    /// Brings a file up to date, as opening it does, creating it if need be; what was applied.
+    pub fn migrate(path: impl AsRef<Path>) -> Result<&'static [Migration], OpenError> {
+        let path = path.as_ref();
+        let migrate = || schema::migrate(&mut connection::writing(path)?);
+        make_folder(path).and_then(|()| migrate()).map_err(|cause| OpenError::of(path, &cause))
     }
 
     /// Looks at a file beside whoever uses it, changing nothing, as of one moment: as
@@ -198,6 +215,12 @@ impl Drop for Inner {
         self.writer.close();
         self.checkpointer.close();
     }
+}
+
+/// Makes the folder that a file is to be in.
+fn make_folder(path: &Path) -> Result<(), Trouble> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), |folder| std::fs::create_dir_all(folder).map_err(Trouble::broken))
 }
 
 /// What would come of requests, as of one snapshot.

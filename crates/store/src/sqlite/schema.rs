@@ -1,18 +1,20 @@
-//! The tables: numbered migrations, each applied once, in order, in a transaction of its own.
+//! The tables: numbered migrations, each applied once, in order, all that are due in one
+//! transaction.
 
+use super::rows;
 use super::trouble::Trouble;
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
-use sha2::{Digest as _, Sha256};
+use crate::migration::{self, Migration, migration};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
-/// The migrations, oldest first. One that has been released is never changed.
-const MIGRATIONS: &[(i64, &str)] = &[
-    (1, include_str!("../../migrations/sqlite/0001_start.sql")),
-    (3, include_str!("../../migrations/sqlite/0003_policy.sql")),
-    (2, include_str!("../../migrations/sqlite/0002_resolution.sql")),
-    (4, include_str!("../../migrations/sqlite/0004_receipts.sql")),
-    (5, include_str!("../../migrations/sqlite/0005_webhooks.sql")),
-    (6, include_str!("../../migrations/sqlite/0006_erasures.sql")),
-    (7, include_str!("../../migrations/sqlite/0007_undecided_by_claim.sql")),
+/// The migrations, oldest first.
+const MIGRATIONS: &[Migration] = &[
+    migration!("sqlite", 1, "0001_start"),
+    migration!("sqlite", 2, "0002_resolution"),
+    migration!("sqlite", 3, "0003_policy"),
+    migration!("sqlite", 4, "0004_receipts"),
+    migration!("sqlite", 5, "0005_webhooks"),
+    migration!("sqlite", 6, "0006_erasures"),
+    migration!("sqlite", 7, "0007_undecided_by_claim"),
 ];
 
 /// `Kehu`: tells our files from those of other programs.
@@ -28,8 +30,9 @@ const MIGRATIONS_TABLE: &str = "
         number   INTEGER PRIMARY KEY,
         checksum TEXT NOT NULL
     )";
-const MIGRATION_APPLIED: &str = "SELECT checksum FROM migration WHERE number = ?1";
-const MIGRATION_NEWEST: &str = "SELECT coalesce(max(number), 0) FROM migration";
+const MIGRATIONS_KEPT: &str = "
+    SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migration')";
+const MIGRATIONS_APPLIED: &str = "SELECT number, checksum FROM migration ORDER BY number";
 const MIGRATION_INSERT: &str = "INSERT INTO migration (number, checksum) VALUES (?1, ?2)";
 const HUB_INSERT: &str = "
     INSERT INTO hub (id, writer, last_group, token_key) VALUES (1, 0, 0, ?1)
@@ -47,63 +50,84 @@ pub(super) fn check_ours(conn: &Connection) -> Result<(), Trouble> {
 
 /// Refuses a file that is not exactly of this schema; changes nothing.
 pub(super) fn check_current(conn: &Connection) -> Result<(), Trouble> {
+    if due(conn)?.is_empty() {
+        return Ok(());
+    }
+    Err(Trouble::broken("it was written by an older Kehub: `kehub migrate` brings it up to date"))
+}
+
+/// What a file lacks; refuses one of another program or of a later Kehub. Changes nothing.
+pub(super) fn due(conn: &Connection) -> Result<&'static [Migration], Trouble> {
     check_ours(conn)?;
-    let newest: i64 = conn.query_row(MIGRATION_NEWEST, (), |row| row.get(0))?;
-    check_not_newer(newest)?;
-    for (number, sql) in MIGRATIONS {
-        if applied(conn, *number, sql)?.is_none() {
-            return Err(Trouble::broken(
-                "the file was written by an older Kehub: `kehub serve` brings it up to date",
-            ));
-        }
+    if !conn.query_row(MIGRATIONS_KEPT, (), |row| row.get(0))? {
+        return Ok(MIGRATIONS);
     }
-    Ok(())
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let applied = rows::all(conn, MIGRATIONS_APPLIED, (), read)?;
+    migration::due(MIGRATIONS, &applied).map_err(Trouble::broken)
 }
 
-/// Refuses a file of a later Kehub.
-fn check_not_newer(newest: i64) -> Result<(), Trouble> {
-    let known = MIGRATIONS.last().map_or(0, |(number, _)| *number);
-    if newest > known {
-        return Err(Trouble::broken(format!(
-            "the file was written by a newer Kehub: its schema is {newest}, this one knows {known}"
-        )));
+/// What a brand-new file lacks.
+pub(super) fn all() -> &'static [Migration] {
+    MIGRATIONS
+}
+
+/// Brings the tables up to date; what was applied.
+pub(super) fn migrate(conn: &mut Connection) -> Result<&'static [Migration], Trouble> {
+    if due(conn)?.is_empty() {
+        return Ok(&[]);
     }
-    Ok(())
-}
-
-/// The checksum under which a migration was applied, if it was; refuses another one.
-fn applied(conn: &Connection, number: i64, sql: &str) -> Result<Option<String>, Trouble> {
-    let applied: Option<String> =
-        conn.query_row(MIGRATION_APPLIED, [number], |row| row.get(0)).optional()?;
-    if applied.as_ref().is_some_and(|applied| *applied != checksum(sql)) {
-        return Err(Trouble::broken(format!(
-            "migration {number} of the file is not the one this Kehub knows"
-        )));
-    }
-    Ok(applied)
-}
-
-fn checksum(sql: &str) -> String {
-    hex::encode(Sha256::digest(sql.as_bytes()))
-}
-
-/// Brings the tables up to date.
-pub(super) fn migrate(conn: &mut Connection) -> Result<(), Trouble> {
-    // Two processes that open one new file at once take turns here.
+    // Two processes that open one file at once take turns here: one of them finds nothing to do.
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let due = due(&tx)?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.execute_batch(MIGRATIONS_TABLE)?;
-    let newest: i64 = tx.query_row(MIGRATION_NEWEST, (), |row| row.get(0))?;
-    check_not_newer(newest)?;
-    for (number, sql) in MIGRATIONS {
-        if applied(&tx, *number, sql)?.is_none() {
-            tx.execute_batch(sql)?;
-            tx.execute(MIGRATION_INSERT, (number, checksum(sql)))?;
-        }
+    for migration in due {
+        apply(&tx, migration)?;
     }
     let mut token_key = [0_u8; 32];
     getrandom::fill(&mut token_key).map_err(|error| Trouble::broken(error.to_string()))?;
     tx.execute(HUB_INSERT, [token_key])?;
     tx.commit()?;
+    Ok(due)
+}
+
+fn apply(tx: &Transaction<'_>, migration: &Migration) -> Result<(), Trouble> {
+    tx.execute_batch(migration.sql)
+        .and_then(|()| tx.execute(MIGRATION_INSERT, (migration.number, migration.checksum())))
+        .map_err(|error| Trouble::broken(format!("migration {}: {error}", migration.name)))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_without_gaps_and_named_by_their_numbers() {
+        for (migration, number) in MIGRATIONS.iter().zip(1..) {
+            assert_eq!(migration.number, number);
+            assert!(migration.name.starts_with(&format!("{number:04}_")), "{}", migration.name);
+        }
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+        assert_eq!(std::fs::read_dir(folder).unwrap().count(), MIGRATIONS.len());
+    }
+
+    /// These are applied somewhere, and must stay as they are there. Later ones join them when they
+    /// are released.
+    #[test]
+    fn migrations_are_what_they_were() {
+        let known = [
+            "d01b299069017e87",
+            "582b245184a218a1",
+            "390826e21b0981cc",
+            "d7d12fac3758ecdc",
+            "396337a8b2ea345c",
+            "6206cf9d303e4223",
+            "aa53b4883c78efb2",
+        ];
+        for (migration, start) in MIGRATIONS.iter().zip(known) {
+            assert!(migration.checksum().starts_with(start), "{}", migration.name);
+        }
+    }
 }
