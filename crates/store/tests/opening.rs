@@ -99,12 +99,20 @@ async fn an_old_file_is_brought_up_to_date_and_can_say_how_before() {
     let refused = SqliteStore::check(&path, None, &Silent).unwrap_err().to_string();
     assert!(refused.contains("older Kehub"), "{refused}");
 
+    // A copy of an old file is restored as one of today.
+    let (copy, restored) = (folder.path().join("copy.db"), folder.path().join("restored.db"));
+    SqliteStore::back_up(&path, &copy, &Silent).unwrap();
+    assert!(SqliteStore::restore(&restored, &copy, false, &Silent).unwrap().is_sound());
+    assert_eq!((due(&copy), due(&restored)), (rest.clone(), vec![]));
+
     let applied = SqliteStore::migrate(&path).unwrap();
     assert_eq!(applied.iter().map(|migration| migration.number).collect::<Vec<_>>(), rest);
     assert_eq!(SqliteStore::migrate(&path).unwrap(), &[]);
     assert!(SqliteStore::check(&path, None, &Silent).unwrap().is_sound());
-    assert!(due(&path).is_empty());
-    assert_eq!(open(&path).unwrap().directory().await.unwrap().tenants.len(), 1);
+    for path in [path, restored] {
+        assert!(due(&path).is_empty());
+        assert_eq!(open(&path).unwrap().directory().await.unwrap().tenants.len(), 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,10 @@
-//! `kehub check`, `kehub rebuild` and `kehub migrate`.
+//! `kehub check`, `kehub rebuild`, `kehub backup`, `kehub restore` and `kehub migrate`.
 
 use crate::config::StoreLocation;
 use anyhow::{Result, bail};
 use kehub_store::{Progress, Rebuilt, Report, SqliteStore};
 use std::io::{IsTerminal as _, Write as _, stderr};
+use std::path::PathBuf;
 
 /// Which tenants are looked at.
 #[derive(Debug, clap::Args)]
@@ -13,12 +14,55 @@ pub(super) struct Options {
     tenant: Option<String>,
 }
 
+/// Where a copy goes.
+#[derive(Debug, clap::Args)]
+pub(super) struct BackupOptions {
+    /// The file to make
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+/// Where a store comes from.
+#[derive(Debug, clap::Args)]
+pub(super) struct RestoreOptions {
+    /// A file that `kehub backup` made
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// Give up the store that is there
+    #[arg(long)]
+    replace: bool,
+}
+
 /// What becomes of migrations.
 #[derive(Debug, clap::Args)]
 pub(super) struct MigrateOptions {
     /// Print the SQL that would run, and change nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+/// Copies the store beside whoever uses it.
+pub(super) fn backup(location: &StoreLocation, options: &BackupOptions) -> Result<()> {
+    let terminal = Terminal::default();
+    let copied = SqliteStore::back_up(&location.path, &options.to, &terminal);
+    terminal.clear();
+    println!("copied {location} to {}: {} bytes", options.to.display(), copied?);
+    Ok(())
+}
+
+/// Puts a copy in the place of the store.
+pub(super) fn restore(location: &StoreLocation, options: &RestoreOptions) -> Result<()> {
+    let terminal = Terminal::default();
+    let RestoreOptions { from, replace } = options;
+    let report = SqliteStore::restore(&location.path, from, *replace, &terminal);
+    terminal.clear();
+    let report = report?;
+    tell(&report);
+    if !report.is_sound() {
+        bail!("{} is not as a store must be; nothing was restored", from.display());
+    }
+    println!("sound\nrestored {location} from {}", from.display());
+    Ok(())
 }
 
 /// Brings the store up to date, or says how.

@@ -54,6 +54,16 @@ enum Command {
     ///
     /// No hub may be running. One transaction; afterwards everything is checked.
     Rebuild(care::Options),
+    /// Copy the store to a file, beside a running hub
+    ///
+    /// As of one moment, without what was erased, on disk when it ends, for its owner only; a file
+    /// that is there is not overwritten. Until it ends, a busy hub's write-ahead log grows.
+    Backup(care::BackupOptions),
+    /// Put a copy of the store in its place, if a check finds nothing wrong with it
+    ///
+    /// No hub may be running. A copy of an older Kehub is brought up to date; the file itself stays
+    /// as it is. What was written, erased or revoked since is as it was before.
+    Restore(care::RestoreOptions),
     /// Bring the store up to date, as `serve` does when it starts
     Migrate(care::MigrateOptions),
     /// Print the description of the API
@@ -81,6 +91,8 @@ fn run(cli: Cli) -> Result<()> {
         Command::Tenant(command) => single()?.block_on(tenant::run(&cli.store, command)),
         Command::Check(options) => care::check(&cli.store, &options),
         Command::Rebuild(options) => care::rebuild(&cli.store, &options),
+        Command::Backup(options) => care::backup(&cli.store, &options),
+        Command::Restore(options) => care::restore(&cli.store, &options),
         Command::Migrate(options) => care::migrate(&cli.store, &options),
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(crate::server::openapi())?);

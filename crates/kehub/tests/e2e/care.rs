@@ -1,6 +1,6 @@
-//! `kehub check`, `kehub rebuild` and `kehub migrate`, as an operator runs them.
+//! `kehub check`, `kehub rebuild`, `kehub backup` and the like, as an operator runs them.
 
-use crate::crash::{Acknowledged, start_writers};
+use crate::crash::{Acknowledged, everything_is_there, start_writers};
 use crate::hub::{Folder, eventually, said};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,12 +36,54 @@ async fn a_store_is_checked_beside_a_running_hub_and_rebuilt_without_one() {
 #[test]
 fn nothing_is_made_where_there_is_no_store() {
     let folder = Folder::new();
-    for command in [&["check"][..], &["rebuild"]] {
+    for command in [&["check"][..], &["rebuild"], &["backup", "--to", "copy.db"]] {
         let refused = folder.kehub(command).output().unwrap();
         assert_eq!(refused.status.code(), Some(1));
         assert!(said(&refused).contains("kehub-data/kehub.db"), "{}", said(&refused));
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_started_on_a_backup_has_what_was_acknowledged_before() {
+    let folder = Folder::new();
+    let acknowledged = Acknowledged::default();
+    let mut hub = folder.start().await;
+    let writers = start_writers(&hub.url(""), &hub.token().await, 1, &acknowledged);
+    eventually("some writes are acknowledged", async || acknowledged.lock().unwrap().len() > 100)
+        .await;
+    let before = acknowledged.lock().unwrap().clone();
+    let told = folder.run(&["backup", "--to", "copy.db"]);
+    assert!(told.starts_with("copied sqlite:kehub-data/kehub.db to copy.db: "), "{told}");
+    let restore = ["restore", "--from", "copy.db", "--replace"];
+    for (command, reason) in [
+        (&["backup", "--to", "copy.db"][..], "it is there already"),
+        (&restore[..3], "there is a store already"),
+        (&restore, "another process has the file open"),
+    ] {
+        let refused = folder.kehub(command).output().unwrap();
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(said(&refused).contains(reason), "{}", said(&refused));
+    }
+    eventually("more writes are acknowledged", async || {
+        acknowledged.lock().unwrap().len() > before.len() + 100
+    })
+    .await;
+    hub.kill();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let told = folder.run(&restore);
+    let end = "sound\nrestored sqlite:kehub-data/kehub.db from copy.db\n";
+    assert!(told.starts_with("looked at 1 tenants") && told.ends_with(end), "{told}");
+
+    let hub = folder.start().await;
+    everything_is_there(&hub, &Acknowledged::new(before.into())).await;
+    let count = hub.get(&format!("/v1/customers/count?access_token={}", hub.token().await)).await;
+    assert!(
+        count.as_u64().unwrap() < u64::try_from(acknowledged.lock().unwrap().len()).unwrap(),
+        "{count}"
+    );
 }
 
 #[test]

@@ -41,6 +41,20 @@ const ALONE: &str = "
     PRAGMA locking_mode = EXCLUSIVE;
     BEGIN EXCLUSIVE;";
 
+/// What is written there is synced by whoever makes it known.
+const UNSHARED: &str = "
+    PRAGMA journal_mode = DELETE;
+    PRAGMA synchronous = OFF;
+    PRAGMA secure_delete = ON;
+    PRAGMA temp_store = MEMORY;";
+
+/// Folds the log into a file that a connection has to itself, and does without one, so that no log
+/// outlives the file; nobody else comes in between.
+const WITHOUT_LOG: &str = "
+    ROLLBACK;
+    PRAGMA journal_mode = DELETE;
+    BEGIN EXCLUSIVE;";
+
 /// A connection that writes, to a file that may be new.
 pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
     make_private(path)?;
@@ -151,6 +165,15 @@ pub(super) fn looking(path: &Path) -> Result<Connection, Trouble> {
     Ok(conn)
 }
 
+/// A connection to a file that nobody else knows yet, which keeps no log beside it.
+pub(super) fn unshared(path: &Path) -> Result<Connection, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    set_up(&conn)?;
+    conn.execute_batch(UNSHARED)?;
+    Ok(conn)
+}
+
 /// A connection that has the file to itself, in a transaction that nobody else can see or enter.
 pub(super) fn alone(path: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -166,6 +189,11 @@ pub(super) fn alone(path: &Path) -> Result<Connection, Trouble> {
         Err(trouble) => Err(trouble),
         Ok(()) => Ok(conn),
     }
+}
+
+/// Makes the file whole in itself that this connection has [`alone`].
+pub(super) fn fold_log(alone: &Connection) -> Result<(), Trouble> {
+    Ok(alone.execute_batch(WITHOUT_LOG)?)
 }
 
 fn set_up(conn: &Connection) -> Result<(), Trouble> {

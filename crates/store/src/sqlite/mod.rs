@@ -6,10 +6,11 @@
 //! filters into SQL. [`duplicates`] looks at everybody once, to find who looks like one person;
 //! [`policy`] reads what people look at before they change a policy. [`checkpoint`] moves what was
 //! committed from the log into the file without keeping the writer waiting, and after an erasure
-//! [`sweep`] removes what is left of it.
+//! [`sweep`] removes what is left of it. [`backup`] copies the file, and puts a copy in its place.
 //! [`webhooks`] reads and writes those. [`codec`] and [`rows`] say how what is kept looks in columns,
 //! [`schema`] makes the tables, [`connection`] opens the file.
 
+mod backup;
 mod check;
 mod checkpoint;
 mod codec;
@@ -160,6 +161,28 @@ impl SqliteStore {
         let path = path.as_ref();
         let migrate = || schema::migrate(&mut connection::writing(path)?);
         make_folder(path).and_then(|()| migrate()).map_err(|cause| OpenError::of(path, &cause))
+    }
+
+    /// Copies a file beside whoever uses it, as of one moment, to a place where nothing is yet; how
+    /// many bytes the copy has. It holds every write answered before, is durable, and readable by its
+    /// owner only.
+    pub fn back_up(
+        path: impl AsRef<Path>,
+        to: impl AsRef<Path>,
+        progress: &dyn Progress,
+    ) -> Result<u64, OpenError> {
+        backup::back_up(path.as_ref(), to.as_ref(), progress)
+    }
+
+    /// Puts a copy of `from`, brought up to date, in the place of a file, if it is as it must be: see
+    /// the report. A file that is there is left alone unless `replace`, and always while it is in use.
+    pub fn restore(
+        path: impl AsRef<Path>,
+        from: impl AsRef<Path>,
+        replace: bool,
+        progress: &dyn Progress,
+    ) -> Result<Report, OpenError> {
+        backup::restore(path.as_ref(), from.as_ref(), replace, progress)
     }
 
     /// Looks at a file beside whoever uses it, changing nothing, as of one moment: as

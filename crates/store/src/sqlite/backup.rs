@@ -1,0 +1,202 @@
+//! Copies of a file: made beside whoever uses it, and put in its place again.
+//!
+//! A copy is written row by row and not page by page (`VACUUM INTO`), from one snapshot. So it is
+//! small, whole in one file, and holds nothing of what was erased or deleted, wherever its traces
+//! still stand in the original.
+
+use super::check::{check, file_problems};
+use super::trouble::Trouble;
+use super::{OpenError, connection, make_folder, rows, schema};
+use crate::report::{Progress, Report};
+use rusqlite::Connection;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+use tempfile::{NamedTempFile, TempPath};
+
+const COPY: &str = "VACUUM INTO ?1";
+const BYTES: &str = "
+    SELECT (page_count - freelist_count) * page_size
+    FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+
+/// How often progress is told.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
+
+/// Copies a file to a place where nothing is yet; how many bytes the copy has.
+pub(super) fn back_up(path: &Path, to: &Path, progress: &dyn Progress) -> Result<u64, OpenError> {
+    let of_copy = |trouble| OpenError::of(to, &trouble);
+    refuse_taken(to).map_err(of_copy)?;
+    let source = fit(path).map_err(|trouble| OpenError::of(path, &trouble))?;
+    let copy = copied(source, to, progress).map_err(of_copy)?;
+    let keep = || {
+        let bytes = fs::metadata(&copy).map_err(Trouble::broken)?.len();
+        sync(&copy)?;
+        // Nor is what came there meanwhile.
+        copy.persist_noclobber(to).map_err(|error| Trouble::broken(error.error))?;
+        sync(folder_of(to))?;
+        Ok(bytes)
+    };
+    keep().map_err(of_copy)
+}
+
+/// Puts a copy of `from` in the place of a file, if a check finds nothing wrong with it.
+pub(super) fn restore(
+    path: &Path,
+    from: &Path,
+    replace: bool,
+    progress: &dyn Progress,
+) -> Result<Report, OpenError> {
+    let of_store = |trouble| OpenError::of(path, &trouble);
+    let of_copy = |trouble| OpenError::of(from, &trouble);
+    let place = place(path, from, replace).map_err(of_store)?;
+    let source = sound(from, progress).map_err(of_copy)?;
+    let copy = copied(source, path, progress).map_err(of_store)?;
+    let report = migrated_and_checked(&copy, progress).map_err(of_copy)?;
+    if report.is_sound() {
+        put(copy, path, &place).map_err(of_store)?;
+    }
+    Ok(report)
+}
+
+/// Where a restored file is to be.
+enum Place {
+    Free,
+    /// There is a file, which nobody else can use until this is dropped.
+    Held(Connection),
+}
+
+/// The place of a store, if `from` may be put there.
+fn place(path: &Path, from: &Path, replace: bool) -> Result<Place, Trouble> {
+    if !is_there(path)? {
+        for log in [beside(path, "-wal"), beside(path, "-journal")] {
+            if is_there(&log)? {
+                return Err(Trouble::broken(format!(
+                    "`{}` is there without its store: move it away, lest it is taken for a part of \
+                     this one",
+                    log.display()
+                )));
+            }
+        }
+        make_folder(path)?;
+        return Ok(Place::Free);
+    }
+    if !replace {
+        return Err(Trouble::broken("there is a store already; `--replace` gives it up"));
+    }
+    let is_same = |real: PathBuf| fs::canonicalize(from).is_ok_and(|from| from == real);
+    if fs::canonicalize(path).is_ok_and(is_same) {
+        return Err(Trouble::broken("that is the store itself"));
+    }
+    let held = match connection::alone(path) {
+        Err(Trouble::Sqlite(error)) => {
+            return Err(Trouble::broken(format!(
+                "{error}; whether it is in use cannot be told: move it away, and what is called \
+                 like it with -wal and -shm behind, and restore again"
+            )));
+        }
+        held => held?,
+    };
+    schema::check_ours(&held)?;
+    Ok(Place::Held(held))
+}
+
+/// A connection to a file that can be read by this Kehub.
+fn fit(path: &Path) -> Result<Connection, Trouble> {
+    let conn = connection::looking(path)?;
+    if schema::due(&conn)?.len() == schema::all().len() {
+        return Err(Trouble::broken("it is empty"));
+    }
+    Ok(conn)
+}
+
+/// A connection to a file with which SQLite itself finds nothing wrong.
+fn sound(path: &Path, progress: &dyn Progress) -> Result<Connection, Trouble> {
+    let conn = fit(path)?;
+    progress.at("the backup", 0, 0);
+    match file_problems(&conn)?.first() {
+        Some(problem) => Err(Trouble::broken(format!("it is damaged: {problem}"))),
+        None => Ok(conn),
+    }
+}
+
+/// Brings a copy up to date, and looks whether it keeps the promises of a store.
+fn migrated_and_checked(copy: &Path, progress: &dyn Progress) -> Result<Report, Trouble> {
+    schema::migrate(&mut connection::unshared(copy)?)?;
+    let mut conn = connection::looking(copy)?;
+    let tx = conn.transaction()?;
+    check(&tx, None, progress)
+}
+
+fn put(copy: TempPath, path: &Path, place: &Place) -> Result<(), Trouble> {
+    sync(&copy)?;
+    let put = match place {
+        Place::Free => copy.persist_noclobber(path),
+        Place::Held(held) => {
+            connection::fold_log(held)?;
+            copy.persist(path)
+        }
+    };
+    put.map_err(|error| Trouble::broken(error.error))?;
+    sync(folder_of(path))
+}
+
+/// A copy of what a connection sees, in the folder of `to`, readable by its owner only. It is gone
+/// when it is dropped.
+fn copied(source: Connection, to: &Path, progress: &dyn Progress) -> Result<TempPath, Trouble> {
+    let name = to.file_name().ok_or_else(|| Trouble::broken("it is no name of a file"))?;
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    let named = tempfile::Builder::new().prefix(&prefix).suffix(".part").tempfile_in(folder_of(to));
+    let copy = named.map(NamedTempFile::into_temp_path).map_err(Trouble::broken)?;
+    let text = copy.to_str().ok_or_else(|| Trouble::broken("its name is not UTF-8"))?;
+    let total = rows::first(&source, BYTES, (), rows::integer)?.unwrap_or_default();
+    let total = u64::try_from(total).unwrap_or_default();
+    // For it, that is a write.
+    source.pragma_update(None, "query_only", false)?;
+    thread::scope(|scope| {
+        let copying = scope.spawn(move || source.execute(COPY, [text]));
+        while !copying.is_finished() {
+            let done = fs::metadata(&copy).map_or(0, |it| it.len());
+            progress.at("copying", done.min(total), total);
+            thread::sleep(TOLD_EVERY);
+        }
+        copying.join().map_err(|_| Trouble::broken("copying ended in a panic"))
+    })??;
+    Ok(copy)
+}
+
+/// What a file is called that SQLite keeps beside another one.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+fn is_there(path: &Path) -> Result<bool, Trouble> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Trouble::broken(error)),
+    }
+}
+
+fn refuse_taken(to: &Path) -> Result<(), Trouble> {
+    if is_there(to)? {
+        return Err(Trouble::broken("it is there already, and is not overwritten"));
+    }
+    Ok(())
+}
+
+/// Makes a file durable, or the names in a folder.
+fn sync(file: &Path) -> Result<(), Trouble> {
+    File::open(file).and_then(|file| file.sync_all()).map_err(Trouble::broken)
+}
