@@ -48,7 +48,8 @@ enum Command {
     /// Look whether the store keeps its promises and is what its journal says, beside a running hub
     ///
     /// Reads only, as of one moment, and ends with 1 if something is wrong. What the journal makes
-    /// of one tenant is held in memory. Until it ends, a busy hub's write-ahead log grows.
+    /// of one tenant is held in memory: about 8 GB for a million customers. Until it ends, a busy hub's
+    /// write-ahead log grows.
     Check(care::Options),
     /// Make the rows of the store anew from its journal, where they are not what it says
     ///

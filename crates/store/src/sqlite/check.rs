@@ -6,12 +6,13 @@
 use super::codec::{self, key_range};
 use super::compare::{self, Difference, Kind};
 use super::trouble::Trouble;
-use super::{load, rows};
+use super::{load, rows, webhooks};
 use crate::report::{Progress, Report};
 use kehub_core::directory::{Directory, Tenant};
 use kehub_core::facts::{Retelling, Retold, TenantFacts};
 use kehub_core::policy::Policy;
-use kehub_core::{Seq, TenantId, TypeNumber};
+use kehub_core::receipt::ReceiptKey;
+use kehub_core::{AppNumber, Seq, TenantId, TypeNumber};
 use rusqlite::{Connection, Row};
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ const TOLD_EVERY: i64 = 10_000;
 
 const INTEGRITY: &str = "PRAGMA integrity_check(100)";
 const JOURNAL: &str = "SELECT key, at, entry FROM journal WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+const RECEIPTS: &str = "SELECT request, at, seq, outcome, app, key FROM receipt WHERE tenant = ?1";
 const AHEAD: &str = "
     SELECT key, head FROM customer
     WHERE key BETWEEN ?1 AND ?2 AND head > ?3 AND head <= ?4 ORDER BY key LIMIT 1";
@@ -149,6 +151,7 @@ fn check_tenant(
         report.find(Some(tenant.id), "the policy is not what the journal says");
     }
     check_types(tenant.id, &facts, report);
+    check_aside(conn, tenant.id, facts.counters().seq, report)?;
     check_kept(conn, tenant.id, &facts, report)?;
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     report.customers += count(facts.customers().count());
@@ -212,7 +215,8 @@ fn cut_off(
     }))
 }
 
-/// Types that identities are of must be there, each under a name of its own.
+/// Types that identities are of must be there, each under a name of its own, and identities under
+/// their canonical values.
 fn check_types(tenant: TenantId, facts: &TenantFacts, report: &mut Report) {
     let mut names: BTreeMap<String, TypeNumber> = BTreeMap::new();
     for kind in facts.policy().types() {
@@ -222,15 +226,52 @@ fn check_types(tenant: TenantId, facts: &TenantFacts, report: &mut Report) {
         }
     }
     let mut lost: BTreeMap<TypeNumber, usize> = BTreeMap::new();
-    for kind in facts.identities().map(|identity| identity.key.kind) {
-        if facts.policy().type_of(kind).is_none() {
-            *lost.entry(kind).or_default() += 1;
+    for identity in facts.identities() {
+        let Some(kind) = facts.policy().type_of(identity.key.kind) else {
+            *lost.entry(identity.key.kind).or_default() += 1;
+            continue;
+        };
+        if !identity.is_erased() && kind.canonical(&identity.raw) != *identity.key.value {
+            let text =
+                format!("identity {} is kept under another value than it has", identity.number);
+            report.find(Some(tenant), text);
         }
     }
     for (kind, count) in lost {
         let text = format!("identity type {kind} has no row, and {count} identities are of it");
         report.find(Some(tenant), text);
     }
+}
+
+/// What no journal tells has to be readable at least: a request is answered from its receipt, and a
+/// webhook that cannot be read keeps all of them from being told.
+fn check_aside(
+    conn: &Connection,
+    tenant: TenantId,
+    end: Seq,
+    report: &mut Report,
+) -> Result<(), Trouble> {
+    let (mut broken, mut ahead) = (0_u64, 0_u64);
+    let mut statement = conn.prepare_cached(RECEIPTS)?;
+    let mut found = statement.query([tenant.0])?;
+    while let Some(row) = found.next()? {
+        let key = || Ok(ReceiptKey { app: AppNumber(row.get(4)?), key: row.get(5)? });
+        match key().and_then(|key| rows::receipt(key, row)) {
+            Ok(receipt) if receipt.seq > end => ahead += 1,
+            Ok(_) => (),
+            Err(_) => broken += 1,
+        }
+    }
+    if broken > 0 {
+        report.find(Some(tenant), format!("{broken} receipts cannot be read"));
+    }
+    if ahead > 0 {
+        report.find(Some(tenant), format!("{ahead} receipts are of entries that are not there"));
+    }
+    if let Err(trouble) = webhooks::all(conn, Some(tenant)) {
+        report.find(Some(tenant), format!("the webhooks cannot be read: {trouble}"));
+    }
+    Ok(())
 }
 
 /// The counts and last numbers that the row of the tenant keeps.

@@ -1,5 +1,6 @@
 //! Whether what is kept is sound: looking at it, and making it anew from the journal.
 
+use crate::receipts::keyed;
 use crate::support::{Rig, TENANT, fields, identity, upsert};
 use kehub_core::CustomerId;
 use kehub_core::command::{Attach, Command, Put, SetPolicy};
@@ -265,6 +266,10 @@ async fn a_lost_type_is_told() {
             "UPDATE identity_type SET name = ' Mobile' WHERE key = 1 << 16 | 1",
             "tenant 1: identity types 1 and 2 have one name",
         ),
+        (
+            "UPDATE identity SET raw = value, value = 'other' WHERE key = 1 << 40 | 1",
+            "tenant 1: identity 1 is kept under another value than it has",
+        ),
     ] {
         let (found, _) = mended(damage).await;
         assert!(found.iter().any(|text| text == expected), "{found:?}");
@@ -287,6 +292,35 @@ async fn a_journal_that_was_cut_off_is_told_and_nothing_is_made_from_it() {
     assert!(found.contains(&expected), "{found:?}");
     let refused = SqliteStore::rebuild(&file, None, &Silent).unwrap_err().to_string();
     assert!(refused.contains("the journal of tenant 1 is damaged"), "{refused}");
+}
+
+/// What stands in no journal is told if it cannot be used.
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_and_webhooks_that_cannot_be_read_are_told() {
+    let rig = Rig::sqlite().await;
+    for (key, word) in [(1, "a1"), (2, "a2")] {
+        let request = keyed(&rig, TENANT, key, upsert(&[word], &[]));
+        rig.batch(vec![request]).await;
+    }
+    rig.store.close().await.unwrap();
+    let file = rig.file();
+    drop(rig.store);
+    let damage = "
+        UPDATE receipt SET outcome = x'00' WHERE key = (SELECT min(key) FROM receipt);
+        UPDATE receipt SET seq = 99 WHERE key = (SELECT max(key) FROM receipt);
+        INSERT INTO webhook VALUES (1 << 40 | 1, '', '', 'of no kind', 1, x'00', NULL, NULL, 0, 0, 0,
+                                    0, 0, NULL, NULL, NULL, NULL);";
+    Connection::open(&file).unwrap().execute_batch(damage).unwrap();
+    let found = texts(&SqliteStore::check(&file, None, &Silent).unwrap());
+    let beginnings = [
+        "tenant 1: 1 receipts cannot be read",
+        "tenant 1: 1 receipts are of entries that are not there",
+        "tenant 1: the webhooks cannot be read",
+    ];
+    assert_eq!(found.len(), beginnings.len(), "{found:?}");
+    for (text, beginning) in found.iter().zip(beginnings) {
+        assert!(text.starts_with(beginning), "{found:?}");
+    }
 }
 
 /// Also the rows of identities without texts are what the journal says.
