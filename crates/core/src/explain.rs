@@ -61,9 +61,16 @@ pub fn path(from: Node, to: Node, facts: &TenantFacts) -> Option<Vec<Step>> {
     if customer_of(to, facts) != Some(customer) {
         return None;
     }
-    let edges = edges(customer, facts);
+    // What found a customer connects the rest of a request with it, and is the better evidence. One
+    // that left and came back by way of that rest does not: then the request itself has to do.
+    [false, true]
+        .into_iter()
+        .find_map(|with_homes| shortest(from, to, &edges(customer, with_homes, facts)))
+}
+
+fn shortest(from: Node, to: Node, edges: &[Edge]) -> Option<Vec<Step>> {
     let mut of_node: BTreeMap<Node, Vec<&Edge>> = BTreeMap::new();
-    for edge in &edges {
+    for edge in edges {
         for node in &edge.nodes {
             of_node.entry(*node).or_default().push(edge);
         }
@@ -104,16 +111,17 @@ fn customer_of(node: Node, facts: &TenantFacts) -> Option<CustomerId> {
     }
 }
 
-fn edges(customer: CustomerId, facts: &TenantFacts) -> Vec<Edge> {
+/// Everything that connects what belongs to a customer; each request also with the home that it
+/// belongs to, or only where what found the customer is not theirs any more.
+fn edges(customer: CustomerId, with_homes: bool, facts: &TenantFacts) -> Vec<Edge> {
     let homes: BTreeSet<CustomerId> = facts.homes_of(customer).into_iter().collect();
     let is_theirs = |number: &IdentityNumber| facts.owner(*number) == Some(customer);
     let mut edges = Vec::new();
     for (entry, claim, home) in facts.claims().filter(|(_, _, home)| homes.contains(home)) {
         let carried = carried(claim).filter(is_theirs);
         let mut nodes: Vec<Node> = carried.map(Node::Identity).collect();
-        // What found the customer connects the rest with it, unless it is theirs no more.
         let found_by = |number| nodes.contains(&Node::Identity(number));
-        if !matches!(claim.route, Route::Identity(number) if found_by(number)) {
+        if with_homes || !matches!(claim.route, Route::Identity(number) if found_by(number)) {
             nodes.push(Node::Home(home));
         }
         edges.push(Edge { nodes, seq: entry.seq, evidence: Evidence::Claim(claim.route) });
