@@ -84,6 +84,8 @@ async fn an_undone_merge_leaves_claims_to_be_decided(hub: TestHub) {
     let both = ["wechat:o1", "mobile:13800000002", "email:a@b.cn"];
     let joined = hub.writer.upsert(&both, json!({ "name": "Both" })).await.was(200);
     let claim = joined["resolution"]["seq"].as_i64().unwrap();
+    let later = hub.writer.upsert(&["email:a@b.cn"], json!({ "city": "Wuxi" })).await.was(200);
+    let (later, told) = (&later["resolution"]["seq"], json!(["claimDecided"]));
     let undone = hub.writer.post("/api/merges/1/undo", &Value::Null).await.was(200);
     assert_eq!(seqs(&undone, "undecidedClaims"), [claim]);
 
@@ -113,6 +115,11 @@ async fn an_undone_merge_leaves_claims_to_be_decided(hub: TestHub) {
     let two = hub.writer.get("/api/customers/2").await.was(200);
     assert_eq!(two["name"], "Both");
     assert_eq!(two["identities"].as_array().unwrap().len(), 2);
+    for id in [1, 2] {
+        let history = hub.writer.get(&format!("/api/customers/{id}/history")).await.was(200);
+        let newest = &history["items"][0];
+        assert_eq!((&newest["kinds"], &newest["movedClaims"]), (&told, &json!([claim, later])));
+    }
     let again = hub.writer.post(&path, &json!({ "customerId": 2 })).await;
     again.refused(404, "claimNotUndecided");
     let rest = hub.writer.get("/api/undecided-claims").await.was(200);

@@ -155,7 +155,7 @@ async fn erased_customers_have_none(hub: TestHub) {
             "seq": 4, "at": at(4), "app": hub.writer.id, "requestId": "decision",
             "kinds": ["erased"], "customerId": id, "state": "erased", "rev": 3,
             "visible": true, "fields": [], "gained": [], "lost": [], "mergeIds": [],
-            "conflictIds": [], "claim": null,
+            "conflictIds": [], "movedClaims": [], "claim": null,
         });
         assert_eq!(history, json!({ "items": [erased], "nextCursor": null }));
     }

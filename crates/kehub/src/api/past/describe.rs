@@ -66,6 +66,7 @@ fn version() -> Value {
         "lost": [],
         "mergeIds": [],
         "conflictIds": [],
+        "movedClaims": [],
         "claim": {
             "matchedBy": null,
             "identities": [{ "identity": named(), "outcome": "created" }],

@@ -124,6 +124,8 @@ struct VersionBody<'a> {
     lost: Vec<NumberedBody<'a>>,
     merge_ids: Vec<i64>,
     conflict_ids: Vec<i64>,
+    /// Claims that an extraction or a decision took from one customer to another.
+    moved_claims: Vec<i64>,
     claim: Option<ClaimBody<'a>>,
 }
 
@@ -166,6 +168,7 @@ impl<'a> VersionBody<'a> {
             lost: names.identities(&version.lost),
             merge_ids: records.iter().filter_map(merge_of).collect(),
             conflict_ids: records.iter().filter_map(conflict_of).collect(),
+            moved_claims: records.iter().flat_map(claims_moved).map(|claim| claim.0).collect(),
             claim: version.entry.claim().map(|claim| ClaimBody::of(claim, names)),
         }
     }
@@ -188,6 +191,19 @@ fn conflict_of(record: &Record) -> Option<i64> {
         return Some(conflict.id.0);
     }
     if let Record::Settled(settled) = record { Some(settled.conflict.0) } else { None }
+}
+
+/// The claims that a record took from one home to another.
+fn claims_moved(record: &Record) -> Vec<Seq> {
+    if let Record::Extracted(extracted) = record {
+        return extracted.claims.iter().map(|(claim, _)| *claim).collect();
+    }
+    if let Record::ClaimDecided(decided) = record
+        && decided.from != decided.to
+    {
+        return [decided.claim].into_iter().chain(decided.along.iter().copied()).collect();
+    }
+    Vec::new()
 }
 
 impl<'a> FieldBody<'a> {

@@ -180,6 +180,7 @@ fn history() -> Value {
         "lost": list("ApiNumberedIdentity"),
         "mergeIds": numbers("Merges that were made, undone or decided about"),
         "conflictIds": numbers("Conflicts that were opened or settled"),
+        "movedClaims": numbers("Earlier requests that went from one customer to another, by `seq`"),
         "claim": or_null(&object("A request, and how it found the customer.", &claim, &[])),
     }));
     let page = json!({ "items": list("ApiVersion"), "nextCursor": text_or_null() });
