@@ -13,6 +13,7 @@ mod memory;
 mod migration;
 mod report;
 mod sqlite;
+mod tables;
 mod unreliable;
 
 pub use impact::impact;

@@ -180,8 +180,8 @@ pub(super) fn retold(
             let (done, total) = (u64::try_from(number), u64::try_from(total));
             progress.at("the journal", done.unwrap_or_default(), total.unwrap_or_default());
         }
-        let entry = row.get_ref(2)?.as_blob().map_err(Trouble::broken).and_then(codec::entry);
-        let (Ok(entry), Ok(at)) = (entry, row.get::<_, i64>(1)) else {
+        let entry = row.get_ref(2)?.as_blob().ok().and_then(|blob| codec::entry(blob).ok());
+        let (Some(entry), Ok(at)) = (entry, row.get::<_, i64>(1)) else {
             problems.push(format!("journal entry {number} cannot be read"));
             continue;
         };

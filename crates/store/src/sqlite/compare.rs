@@ -1,18 +1,14 @@
 //! The rows of a tenant beside what its journal makes of them, one at a time and in order.
 
 use super::codec::{key_range, number_of};
-use super::rows::{
-    self, Indexed, conflict_columns, customer_columns, identity_columns, merge_columns,
-};
+use super::rows::{self, conflict_columns, customer_columns, identity_columns, merge_columns};
 use super::trouble::Trouble;
-use super::write;
+pub(super) use crate::tables::compare::{Difference, Kind, What};
+use crate::tables::compare::{Walk, customer_parts, identity_parts, whole};
 use kehub_core::TenantId;
-use kehub_core::customer::Customer;
 use kehub_core::facts::TenantFacts;
 use kehub_core::identity::Identity;
 use rusqlite::{Connection, Row};
-use std::cmp::Ordering;
-use std::fmt;
 
 const CUSTOMERS: &str = concat!(
     "SELECT ",
@@ -37,97 +33,6 @@ const CONFLICTS: &str = concat!(
 );
 const UNDECIDED: &str =
     "SELECT merge, claim FROM undecided WHERE merge BETWEEN ?1 AND ?2 ORDER BY merge, claim";
-
-/// What a row holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    Customer,
-    Home,
-    Identity,
-    Merge,
-    CannotLink,
-    Conflict,
-    Undecided,
-}
-
-impl Kind {
-    pub(super) const ALL: [Kind; 7] = [
-        Kind::Customer,
-        Kind::Home,
-        Kind::Identity,
-        Kind::Merge,
-        Kind::CannotLink,
-        Kind::Conflict,
-        Kind::Undecided,
-    ];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Kind::Customer => "customer",
-            Kind::Home => "home",
-            Kind::Identity => "identity",
-            Kind::Merge => "merge",
-            Kind::CannotLink => "cannot-link",
-            Kind::Conflict => "conflict",
-            Kind::Undecided => "undecided claim",
-        }
-    }
-
-    pub(super) const fn plural(self) -> &'static str {
-        match self {
-            Kind::Customer => "customers",
-            Kind::Home => "homes",
-            Kind::Identity => "identities",
-            Kind::Merge => "merges",
-            Kind::CannotLink => "cannot-links",
-            Kind::Conflict => "conflicts",
-            Kind::Undecided => "undecided claims",
-        }
-    }
-}
-
-/// How a row is not what the journal says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum What {
-    Missing,
-    Unexpected,
-    Unreadable,
-    /// The parts that differ, for people.
-    Differs(String),
-}
-
-/// A row that is not what the journal says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Difference {
-    pub(super) kind: Kind,
-    /// Its number, or the two that name it.
-    pub(super) key: (i64, i64),
-    pub(super) what: What,
-}
-
-impl Difference {
-    /// There is no such row.
-    pub(super) fn missing(kind: Kind, number: i64) -> Difference {
-        Difference { kind, key: (number, 0), what: What::Missing }
-    }
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind.name(), self.key.0)?;
-        match self.kind {
-            Kind::CannotLink => write!(f, " to {}", self.key.1)?,
-            Kind::Undecided => write!(f, " with entry {}", self.key.1)?,
-            Kind::Customer | Kind::Home | Kind::Identity | Kind::Merge | Kind::Conflict => (),
-        }
-        match &self.what {
-            What::Missing => f.write_str(" has no row"),
-            What::Unexpected => f.write_str(" has a row that the journal does not know"),
-            What::Unreadable => f.write_str(" has a row that cannot be read"),
-            What::Differs(parts) => write!(f, " is not what the journal says: {parts}"),
-        }
-    }
-}
 
 /// Everything of one kind of row that differs.
 pub(super) fn compare(
@@ -200,36 +105,12 @@ impl Table<'_> {
     ) -> Result<(), Trouble> {
         let mut statement = self.conn.prepare_cached(sql)?;
         let mut rows = statement.query(key_range(self.tenant))?;
-        let mut expected = expected.peekable();
+        let mut walk = Walk::new(self.kind, expected, self.found);
         while let Some(row) = rows.next()? {
-            let key = key_of(row)?;
-            while let Some((missing, _)) = expected.next_if(|(known, _)| *known < key) {
-                self.tell(missing, What::Missing);
-            }
-            let Some((_, known)) =
-                expected.next_if(|(known, _)| known.cmp(&key) == Ordering::Equal)
-            else {
-                let is_readable = read(row).is_ok();
-                self.tell(key, if is_readable { What::Unexpected } else { What::Unreadable });
-                continue;
-            };
-            match read(row) {
-                Err(_) => self.tell(key, What::Unreadable),
-                Ok(found) => {
-                    if let Some(parts) = parts(&known, &found) {
-                        self.tell(key, What::Differs(parts));
-                    }
-                }
-            }
+            walk.row(key_of(row)?, read(row), &parts);
         }
-        for (missing, _) in expected {
-            self.tell(missing, What::Missing);
-        }
+        walk.end();
         Ok(())
-    }
-
-    fn tell(&mut self, key: (i64, i64), what: What) {
-        self.found.push(Difference { kind: self.kind, key, what });
     }
 }
 
@@ -239,36 +120,4 @@ fn one_key(row: &Row<'_>) -> Result<(i64, i64), Trouble> {
 
 fn two_keys(row: &Row<'_>) -> Result<(i64, i64), Trouble> {
     Ok((number_of(row.get(0)?), number_of(row.get(1)?)))
-}
-
-fn whole(is_same: bool) -> Option<String> {
-    (!is_same).then(|| "its content".to_owned())
-}
-
-fn customer_parts(
-    tenant: TenantId,
-    expected: &Customer,
-    (found, indexed): &(Customer, Indexed),
-) -> Option<String> {
-    let mut parts = expected.differences(found);
-    let columns = write::indexed(tenant, expected).ok();
-    if parts.is_empty() && columns.as_ref() != Some(indexed) {
-        parts.push("the columns that lists go by");
-    }
-    (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-fn identity_parts(expected: &Identity, found: &Identity) -> Option<String> {
-    let parts = [
-        ("its home", expected.home != found.home),
-        ("its quarantine", expected.quarantine != found.quarantine),
-        ("what it was sent with", expected.companions != found.companions),
-        ("who sent it", expected.apps != found.apps),
-    ];
-    let mut parts: Vec<&str> =
-        parts.into_iter().filter(|(_, differs)| *differs).map(|(part, _)| part).collect();
-    if parts.is_empty() && expected != found {
-        parts.push("its content");
-    }
-    (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -1,9 +1,8 @@
 //! From tables to [`Facts`]: everything that the requests of a group will look at, read once.
 
-use super::codec;
+use super::codec::{self, Indexed};
 use super::rows::{
-    self, Indexed, conflict_columns, customer_columns, identity_columns, merge_columns,
-    on_conflict, preset,
+    self, conflict_columns, customer_columns, identity_columns, merge_columns, on_conflict, preset,
 };
 use super::trouble::Trouble;
 use super::webhooks;

@@ -13,13 +13,9 @@
 mod backup;
 mod check;
 mod checkpoint;
-mod codec;
 mod compare;
 mod connection;
 mod duplicates;
-#[cfg(test)]
-mod golden;
-mod group;
 mod load;
 mod past;
 #[cfg(test)]
@@ -37,6 +33,7 @@ mod webhooks;
 mod write;
 mod writer;
 
+use crate::tables::{codec, group};
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration, OwnedIdentity, Page,
     PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report, SidedConflict, Silent, Store,

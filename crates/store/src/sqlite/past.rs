@@ -51,7 +51,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
 pub(super) fn entry(conn: &Connection, tenant: TenantId, seq: Seq) -> Result<Arc<Entry>, Trouble> {
     let key = codec::own_key(tenant, seq.0)?;
     let found = rows::first(conn, ENTRY, [key], |row| {
-        codec::entry(row.get_ref(0)?.as_blob().map_err(Trouble::broken)?)
+        Ok(codec::entry(row.get_ref(0)?.as_blob().map_err(Trouble::broken)?)?)
     })?;
     found.map(Arc::new).ok_or_else(|| Trouble::broken(format!("the journal lacks entry {seq}")))
 }
@@ -67,7 +67,7 @@ pub(super) fn entries(
     for place in places {
         let Some(key) = codec::key(tenant, place.0) else { continue };
         found.extend(rows::first(conn, ENTRY, [key], |row| {
-            codec::entry(row.get_ref(0)?.as_blob().map_err(Trouble::broken)?)
+            Ok(codec::entry(row.get_ref(0)?.as_blob().map_err(Trouble::broken)?)?)
         })?);
     }
     Ok(found)

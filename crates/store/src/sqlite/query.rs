@@ -351,7 +351,7 @@ pub(super) fn journal(
     let (after, last) = keys_after(tenant, after.0);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     rows::all(conn, JOURNAL, (after, last, limit), |row| {
-        codec::entry(row.get_ref(0)?.as_blob().map_err(Trouble::broken)?)
+        Ok(codec::entry(row.get_ref(0)?.as_blob().map_err(Trouble::broken)?)?)
     })
 }
 

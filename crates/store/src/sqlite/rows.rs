@@ -1,6 +1,6 @@
 //! Rows as the statements of this folder select them, and what they mean.
 
-use super::codec::{self, FoldColumns};
+use super::codec::{self, FoldColumns, Indexed};
 use super::trouble::Trouble;
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold, State};
@@ -38,18 +38,6 @@ macro_rules! merge_columns {
     };
 }
 pub(super) use {conflict_columns, customer_columns, identity_columns, merge_columns};
-
-/// What of a customer row stands in an index, as it is stored.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Indexed {
-    pub(super) live: Option<i64>,
-    pub(super) survivor: Option<i64>,
-    pub(super) updated_at: Micros,
-    pub(super) source: Option<Box<str>>,
-    pub(super) stage: Option<Box<str>>,
-    pub(super) mobile_key: Option<Box<str>>,
-    pub(super) email_key: Option<Box<str>>,
-}
 
 /// All rows of a statement, each read by `read`.
 pub(super) fn all<T>(

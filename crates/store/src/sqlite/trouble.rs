@@ -1,5 +1,6 @@
 //! What goes wrong below the port, and what the port says about it.
 
+use crate::tables::Broken;
 use crate::{Source, StoreError};
 use rusqlite::ErrorCode;
 
@@ -44,6 +45,12 @@ impl Trouble {
             // Everything else that rusqlite reports is about a column or a statement of ours.
             Trouble::Sqlite(_) | Trouble::Broken(_) => true,
         }
+    }
+}
+
+impl From<Broken> for Trouble {
+    fn from(Broken(cause): Broken) -> Trouble {
+        Trouble::Broken(cause)
     }
 }
 

@@ -4,15 +4,13 @@
 //! and an UPDATE names an indexed column only if its value changed: SQLite rewrites the index
 //! entries of every column that the statement names.
 
-use super::codec;
+use super::codec::{self, Indexed, indexed};
 use super::load::{Before, TenantBefore};
-use super::rows::Indexed;
 use super::trouble::Trouble;
 use super::webhooks;
-use kehub_core::attribute::Attribute;
-use kehub_core::canonical;
+use crate::tables::changes::Changes;
 use kehub_core::conflict::Conflict;
-use kehub_core::customer::{Customer, Fold, State};
+use kehub_core::customer::{Customer, Fold};
 use kehub_core::directory::{App, Directory};
 use kehub_core::facts::{Dirty, Facts, TenantFacts};
 use kehub_core::identity::{Identity, Quarantine};
@@ -107,45 +105,6 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[("expired receipts", RECEIPTS_D
 /// How many expired receipts a group removes beside twice as many as it writes: those of the busy
 /// hours go faster than they came, and the last ones go too.
 const RECEIPTS_REMOVED: usize = 16;
-
-/// Everything that became dirty, taken out of the facts.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    tenants: Vec<(TenantId, Dirty)>,
-    directory: bool,
-    webhooks: bool,
-}
-
-impl Changes {
-    pub(super) fn take(facts: &mut Facts) -> Changes {
-        let directory = std::mem::take(&mut facts.directory_dirty);
-        let webhooks = std::mem::take(&mut facts.webhooks_dirty);
-        let taken = facts.tenants.iter_mut().map(|(tenant, facts)| (*tenant, facts.take_dirty()));
-        let tenants = taken.filter(|(_, dirty)| !dirty.is_empty()).collect();
-        Changes { tenants, directory, webhooks }
-    }
-
-    /// Whether there is nothing to write.
-    pub(super) fn is_empty(&self) -> bool {
-        self.tenants.is_empty() && !self.directory && !self.webhooks
-    }
-
-    /// Whether there are journal entries among what is to be written.
-    pub(super) fn has_entries(&self) -> bool {
-        self.tenants.iter().any(|(_, dirty)| !dirty.entries.is_empty())
-    }
-
-    /// Whether anything was erased.
-    pub(super) fn have_erased(&self) -> bool {
-        let mut entries = self.tenants.iter().flat_map(|(_, dirty)| &dirty.entries);
-        entries.any(|entry| entry.has_erased())
-    }
-
-    /// The tenants whose types are among what is to be written.
-    pub(super) fn tenants_with_types(&self) -> impl Iterator<Item = TenantId> {
-        self.tenants.iter().filter(|(_, dirty)| !dirty.types.is_empty()).map(|(tenant, _)| *tenant)
-    }
-}
 
 /// Writes the changes, and removes some of what has expired by now.
 pub(super) fn changes(
@@ -275,7 +234,7 @@ impl TenantWriter<'_> {
     }
 
     fn key(&self, number: i64) -> Result<i64, Trouble> {
-        codec::own_key(self.tenant, number)
+        Ok(codec::own_key(self.tenant, number)?)
     }
 
     fn identity(&self, identity: &Identity) -> Result<(), Trouble> {
@@ -458,29 +417,6 @@ impl TenantWriter<'_> {
         ))?;
         Ok(())
     }
-}
-
-/// What of a customer row stands in an index.
-pub(super) fn indexed(tenant: TenantId, customer: &Customer) -> Result<Indexed, Trouble> {
-    let text = |attribute| customer.fold.text(attribute).map(Box::from);
-    let is_live = customer.state == State::Live;
-    let survivor = match customer.state {
-        State::MergedInto(survivor) => Some(codec::own_key(tenant, survivor.0)?),
-        State::Live | State::Deleted | State::Erased => None,
-    };
-    let match_key = |attribute, canonical: fn(&str) -> String| {
-        let shown = customer.fold.text(attribute).filter(|_| is_live)?;
-        Some(canonical(shown).into())
-    };
-    Ok(Indexed {
-        live: is_live.then(|| i64::from(tenant.0)),
-        survivor,
-        updated_at: customer.updated_at,
-        source: text(Attribute::Source),
-        stage: text(Attribute::Stage),
-        mobile_key: match_key(Attribute::Mobile, canonical::mobile),
-        email_key: match_key(Attribute::Email, canonical::email),
-    })
 }
 
 impl Indexed {

@@ -8,6 +8,7 @@ use super::group::{Part, decide, stages};
 use super::load::{self, TypesCache};
 use super::trouble::Trouble;
 use super::{SqliteOptions, write};
+use crate::tables::changes::Changes;
 use crate::{Batch, Gauges, Kept, Lane, StoreError};
 use kehub_core::TenantId;
 use kehub_core::command::{Command, Request};
@@ -443,10 +444,10 @@ impl Worker {
         requests: &[Request],
         parts: &[Part],
         outcomes: &mut Vec<Outcome>,
-    ) -> Result<write::Changes, Trouble> {
+    ) -> Result<Changes, Trouble> {
         let (mut facts, before) = load::facts(&self.conn, requests, &mut self.cache)?;
         outcomes.extend(decide(requests, parts, &mut facts));
-        let changes = write::Changes::take(&mut facts);
+        let changes = Changes::take(&mut facts);
         for tenant in changes.tenants_with_types() {
             self.cache.forget(tenant);
         }

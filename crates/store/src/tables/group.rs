@@ -8,22 +8,22 @@ use kehub_core::outcome::Outcome;
 
 /// What one member brought to a group.
 #[derive(Clone, Copy)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// How many requests.
-    pub(super) size: usize,
-    pub(super) kept: Kept,
+    pub(crate) size: usize,
+    pub(crate) kept: Kept,
 }
 
 impl Part {
     /// Its own requests, and those of the members after it.
-    pub(super) fn split(self, requests: &[Request]) -> (&[Request], &[Request]) {
+    pub(crate) fn split(self, requests: &[Request]) -> (&[Request], &[Request]) {
         requests.split_at(self.size.min(requests.len()))
     }
 }
 
 /// The parts of a group, cut into stages, each of which loads its facts when those before it are
 /// done: a command that stands alone is a stage of its own.
-pub(super) fn stages(requests: &[Request], parts: &[Part]) -> Vec<Vec<Part>> {
+pub(crate) fn stages(requests: &[Request], parts: &[Part]) -> Vec<Vec<Part>> {
     let is_alone = |request: &Request| request.command.stands_alone();
     let mut stages: Vec<(bool, Vec<Part>)> = Vec::new();
     let mut rest = requests;
@@ -47,7 +47,7 @@ pub(super) fn stages(requests: &[Request], parts: &[Part]) -> Vec<Vec<Part>> {
 }
 
 /// Decides the parts of a group in order, each in its own way.
-pub(super) fn decide(requests: &[Request], parts: &[Part], facts: &mut Facts) -> Vec<Outcome> {
+pub(crate) fn decide(requests: &[Request], parts: &[Part], facts: &mut Facts) -> Vec<Outcome> {
     let mut rest = requests;
     let mut outcomes = Vec::with_capacity(requests.len());
     for part in parts {

@@ -4,13 +4,13 @@
 //! rest as JSON), and its cells, which say where each value came from and what was cleared. The
 //! cells name the values by their place in the order of the fold, so that no key is stored twice.
 
-use super::trouble::Trouble;
+use super::Broken;
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
-use kehub_core::customer::{Cell, Fold};
+use kehub_core::customer::{Cell, Customer, Fold, State};
 use kehub_core::journal::Entry;
 use kehub_core::policy::TypeSettings;
 use kehub_core::receipt::Remembered;
-use kehub_core::{AppNumber, Micros, Seq, TenantId, TypeNumber};
+use kehub_core::{AppNumber, Micros, Seq, TenantId, TypeNumber, canonical};
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -26,49 +26,84 @@ const FORMAT: u8 = 1;
 
 /// The packed key of a number of this tenant; `None` if it cannot be one, so that no number from
 /// outside ever reaches into another tenant.
-pub(super) fn key(tenant: TenantId, number: i64) -> Option<i64> {
+pub(crate) fn key(tenant: TenantId, number: i64) -> Option<i64> {
     let tenant = i64::from(tenant.0);
     (1..1 << NUMBER_BITS).contains(&number).then_some((tenant << NUMBER_BITS) | number)
 }
 
 /// The packed key of a number that we gave out ourselves.
-pub(super) fn own_key(tenant: TenantId, number: i64) -> Result<i64, Trouble> {
-    key(tenant, number).ok_or_else(|| Trouble::broken(format!("{number} is out of range")))
+pub(crate) fn own_key(tenant: TenantId, number: i64) -> Result<i64, Broken> {
+    key(tenant, number).ok_or_else(|| Broken::because(format!("{number} is out of range")))
 }
 
 /// The first and the last key that a tenant can have.
-pub(super) fn key_range(tenant: TenantId) -> (i64, i64) {
+pub(crate) fn key_range(tenant: TenantId) -> (i64, i64) {
     let first = i64::from(tenant.0) << NUMBER_BITS;
     (first, first | ((1 << NUMBER_BITS) - 1))
 }
 
 /// The number within a packed key.
-pub(super) fn number_of(key: i64) -> i64 {
+pub(crate) fn number_of(key: i64) -> i64 {
     key & ((1 << NUMBER_BITS) - 1)
 }
 
 /// The tenant within a packed key.
-pub(super) fn tenant_of(key: i64) -> Result<TenantId, Trouble> {
-    u32::try_from(key >> NUMBER_BITS).map(TenantId).map_err(Trouble::broken)
+pub(crate) fn tenant_of(key: i64) -> Result<TenantId, Broken> {
+    u32::try_from(key >> NUMBER_BITS).map(TenantId).map_err(Broken::because)
 }
 
 /// The packed key of an identity type.
-pub(super) fn type_key(tenant: TenantId, number: TypeNumber) -> i64 {
+pub(crate) fn type_key(tenant: TenantId, number: TypeNumber) -> i64 {
     (i64::from(tenant.0) << TYPE_BITS) | i64::from(number.0)
 }
 
 /// The number within the packed key of an identity type.
-pub(super) fn type_of(key: i64) -> TypeNumber {
+pub(crate) fn type_of(key: i64) -> TypeNumber {
     TypeNumber(u16::try_from(key & i64::from(u16::MAX)).unwrap_or_default())
 }
 
 /// A fold as columns.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct FoldColumns {
-    pub(super) source: Option<Box<str>>,
-    pub(super) stage: Option<Box<str>>,
-    pub(super) fields: Option<String>,
-    pub(super) cells: Option<Vec<u8>>,
+pub(crate) struct FoldColumns {
+    pub(crate) source: Option<Box<str>>,
+    pub(crate) stage: Option<Box<str>>,
+    pub(crate) fields: Option<String>,
+    pub(crate) cells: Option<Vec<u8>>,
+}
+
+/// What of a customer row stands in an index, as it is stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Indexed {
+    pub(crate) live: Option<i64>,
+    pub(crate) survivor: Option<i64>,
+    pub(crate) updated_at: Micros,
+    pub(crate) source: Option<Box<str>>,
+    pub(crate) stage: Option<Box<str>>,
+    pub(crate) mobile_key: Option<Box<str>>,
+    pub(crate) email_key: Option<Box<str>>,
+}
+
+/// What of a customer row stands in an index.
+pub(crate) fn indexed(tenant: TenantId, customer: &Customer) -> Result<Indexed, Broken> {
+    let text = |attribute| customer.fold.text(attribute).map(Box::from);
+    let is_live = customer.state == State::Live;
+    let survivor = match customer.state {
+        State::MergedInto(survivor) => Some(own_key(tenant, survivor.0)?),
+        State::Live | State::Deleted | State::Erased => None,
+    };
+    let match_key = |attribute, canonical: fn(&str) -> String| {
+        let shown = customer.fold.text(attribute).filter(|_| is_live)?;
+        Some(canonical(shown).into())
+    };
+    Ok(Indexed {
+        live: is_live.then(|| i64::from(tenant.0)),
+        survivor,
+        updated_at: customer.updated_at,
+        source: text(Attribute::Source),
+        stage: text(Attribute::Stage),
+        mobile_key: match_key(Attribute::Mobile, canonical::mobile),
+        email_key: match_key(Attribute::Email, canonical::email),
+    })
 }
 
 /// Whether a value stands in a column of its own instead of the JSON.
@@ -78,7 +113,7 @@ fn has_column(key: &FieldKey, value: &Value) -> bool {
 }
 
 /// The columns of a fold.
-pub(super) fn fold_columns(fold: &Fold) -> Result<FoldColumns, Trouble> {
+pub(crate) fn fold_columns(fold: &Fold) -> Result<FoldColumns, Broken> {
     let text = |attribute| fold.text(attribute).map(Box::from);
     let mut columns = FoldColumns {
         source: text(Attribute::Source),
@@ -88,16 +123,16 @@ pub(super) fn fold_columns(fold: &Fold) -> Result<FoldColumns, Trouble> {
     if fold.0.is_empty() {
         return Ok(columns);
     }
-    let fields = serde_json::to_string(&FieldsOut(fold)).map_err(Trouble::broken)?;
+    let fields = serde_json::to_string(&FieldsOut(fold)).map_err(Broken::because)?;
     columns.fields = (fields != "{}").then_some(fields);
     columns.cells = Some(encode(&Cells::of(fold))?);
     Ok(columns)
 }
 
 /// The fold that was made these columns.
-pub(super) fn fold(columns: FoldColumns) -> Result<Fold, Trouble> {
+pub(crate) fn fold(columns: FoldColumns) -> Result<Fold, Broken> {
     let mut values = match columns.fields {
-        Some(fields) => serde_json::from_str::<FieldsIn>(&fields).map_err(Trouble::broken)?.0,
+        Some(fields) => serde_json::from_str::<FieldsIn>(&fields).map_err(Broken::because)?.0,
         None => BTreeMap::new(),
     };
     for (attribute, text) in
@@ -110,7 +145,7 @@ pub(super) fn fold(columns: FoldColumns) -> Result<Fold, Trouble> {
     match columns.cells {
         Some(cells) => decode::<Cells>(&cells)?.fold(values),
         None if values.is_empty() => Ok(Fold::default()),
-        None => Err(Trouble::broken("values without cells")),
+        None => Err(Broken::because("values without cells")),
     }
 }
 
@@ -157,9 +192,9 @@ impl Cells {
         })
     }
 
-    fn fold(&self, values: BTreeMap<FieldKey, Value>) -> Result<Fold, Trouble> {
+    fn fold(&self, values: BTreeMap<FieldKey, Value>) -> Result<Fold, Broken> {
         if !self.shown.is_empty() && self.shown.len() != values.len() {
-            return Err(Trouble::broken("the cells are those of another number of values"));
+            return Err(Broken::because("the cells are those of another number of values"));
         }
         let mut fold = Fold::default();
         for (place, (key, value)) in values.into_iter().enumerate() {
@@ -173,9 +208,9 @@ impl Cells {
         Ok(fold)
     }
 
-    fn cell(&self, stamp: usize, value: Option<Value>, verified: bool) -> Result<Cell, Trouble> {
+    fn cell(&self, stamp: usize, value: Option<Value>, verified: bool) -> Result<Cell, Broken> {
         let (seq, at, apps) =
-            self.stamps.get(stamp).ok_or_else(|| Trouble::broken("a cell without a stamp"))?;
+            self.stamps.get(stamp).ok_or_else(|| Broken::because("a cell without a stamp"))?;
         Ok(Cell { value, verified, seq: *seq, at: *at, apps: apps.clone() })
     }
 }
@@ -316,55 +351,55 @@ impl Visitor<'_> for InVisitor {
 }
 
 /// A journal entry as it is stored.
-pub(super) fn entry_blob(entry: &Entry) -> Result<Vec<u8>, Trouble> {
+pub(crate) fn entry_blob(entry: &Entry) -> Result<Vec<u8>, Broken> {
     encode(entry)
 }
 
 /// The journal entry that was stored as this.
-pub(super) fn entry(blob: &[u8]) -> Result<Entry, Trouble> {
+pub(crate) fn entry(blob: &[u8]) -> Result<Entry, Broken> {
     decode(blob)
 }
 
 /// The outcome of a receipt as it is stored.
-pub(super) fn remembered_blob(outcome: &Remembered) -> Result<Vec<u8>, Trouble> {
+pub(crate) fn remembered_blob(outcome: &Remembered) -> Result<Vec<u8>, Broken> {
     encode(outcome)
 }
 
 /// The outcome of a receipt that was stored as this.
-pub(super) fn remembered(blob: &[u8]) -> Result<Remembered, Trouble> {
+pub(crate) fn remembered(blob: &[u8]) -> Result<Remembered, Broken> {
     decode(blob)
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Trouble> {
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Broken> {
     let mut bytes = vec![FORMAT];
-    rmp_serde::encode::write(&mut bytes, value).map_err(Trouble::broken)?;
+    rmp_serde::encode::write(&mut bytes, value).map_err(Broken::because)?;
     Ok(bytes)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Trouble> {
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Broken> {
     match bytes.split_first() {
-        Some((&FORMAT, rest)) => rmp_serde::from_slice(rest).map_err(Trouble::broken),
-        Some((format, _)) => Err(Trouble::broken(format!("stored in the unknown format {format}"))),
-        None => Err(Trouble::broken("stored as nothing")),
+        Some((&FORMAT, rest)) => rmp_serde::from_slice(rest).map_err(Broken::because),
+        Some((format, _)) => Err(Broken::because(format!("stored in the unknown format {format}"))),
+        None => Err(Broken::because("stored as nothing")),
     }
 }
 
 /// A list as it is stored, `None` if it is empty.
-pub(super) fn list_blob<T: Serialize>(list: &[T]) -> Result<Option<Vec<u8>>, Trouble> {
+pub(crate) fn list_blob<T: Serialize>(list: &[T]) -> Result<Option<Vec<u8>>, Broken> {
     if list.is_empty() { Ok(None) } else { encode(&list).map(Some) }
 }
 
 /// The list that was stored as this.
-pub(super) fn list<T: DeserializeOwned>(blob: Option<&[u8]>) -> Result<Vec<T>, Trouble> {
+pub(crate) fn list<T: DeserializeOwned>(blob: Option<&[u8]>) -> Result<Vec<T>, Broken> {
     blob.map_or_else(|| Ok(Vec::new()), decode)
 }
 
 /// What is set for a type as JSON, `None` if nothing is.
-pub(super) fn settings_text(settings: &TypeSettings) -> Result<Option<String>, Trouble> {
+pub(crate) fn settings_text(settings: &TypeSettings) -> Result<Option<String>, Broken> {
     if settings.is_default() {
         return Ok(None);
     }
-    let mut set = serde_json::to_value(settings).map_err(Trouble::broken)?;
+    let mut set = serde_json::to_value(settings).map_err(Broken::because)?;
     if let Some(set) = set.as_object_mut() {
         set.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|it| !it.is_empty()));
     }
@@ -372,31 +407,31 @@ pub(super) fn settings_text(settings: &TypeSettings) -> Result<Option<String>, T
 }
 
 /// What is set for a type.
-pub(super) fn settings(text: Option<&str>) -> Result<TypeSettings, Trouble> {
+pub(crate) fn settings(text: Option<&str>) -> Result<TypeSettings, Broken> {
     text.map_or_else(
         || Ok(TypeSettings::default()),
-        |text| serde_json::from_str(text).map_err(Trouble::broken),
+        |text| serde_json::from_str(text).map_err(Broken::because),
     )
 }
 
 /// A value as it is stored, `None` if there is none.
-pub(super) fn one_blob<T: Serialize>(value: Option<&T>) -> Result<Option<Vec<u8>>, Trouble> {
+pub(crate) fn one_blob<T: Serialize>(value: Option<&T>) -> Result<Option<Vec<u8>>, Broken> {
     value.map(encode).transpose()
 }
 
 /// The value that was stored as this.
-pub(super) fn one<T: DeserializeOwned>(blob: Option<&[u8]>) -> Result<Option<T>, Trouble> {
+pub(crate) fn one<T: DeserializeOwned>(blob: Option<&[u8]>) -> Result<Option<T>, Broken> {
     blob.map(decode).transpose()
 }
 
 /// The name of a variant without content, such as `Refused`.
-pub(super) fn variant_text<T: Serialize>(variant: &T) -> Result<String, Trouble> {
-    let value = serde_json::to_value(variant).map_err(Trouble::broken)?;
+pub(crate) fn variant_text<T: Serialize>(variant: &T) -> Result<String, Broken> {
+    let value = serde_json::to_value(variant).map_err(Broken::because)?;
     let name = value.as_str().map(str::to_owned);
-    name.ok_or_else(|| Trouble::broken(format!("`{value}` is no name")))
+    name.ok_or_else(|| Broken::because(format!("`{value}` is no name")))
 }
 
 /// The variant of this name.
-pub(super) fn variant<T: DeserializeOwned>(name: String) -> Result<T, Trouble> {
-    serde_json::from_value(serde_json::Value::String(name)).map_err(Trouble::broken)
+pub(crate) fn variant<T: DeserializeOwned>(name: String) -> Result<T, Broken> {
+    serde_json::from_value(serde_json::Value::String(name)).map_err(Broken::because)
 }

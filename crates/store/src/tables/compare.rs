@@ -1,0 +1,177 @@
+//! How a row is not what the journal says.
+
+use super::codec::{self, Indexed};
+use kehub_core::TenantId;
+use kehub_core::customer::Customer;
+use kehub_core::identity::Identity;
+use std::fmt;
+use std::iter::Peekable;
+
+/// What a row holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Customer,
+    Home,
+    Identity,
+    Merge,
+    CannotLink,
+    Conflict,
+    Undecided,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 7] = [
+        Kind::Customer,
+        Kind::Home,
+        Kind::Identity,
+        Kind::Merge,
+        Kind::CannotLink,
+        Kind::Conflict,
+        Kind::Undecided,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Kind::Customer => "customer",
+            Kind::Home => "home",
+            Kind::Identity => "identity",
+            Kind::Merge => "merge",
+            Kind::CannotLink => "cannot-link",
+            Kind::Conflict => "conflict",
+            Kind::Undecided => "undecided claim",
+        }
+    }
+
+    pub(crate) const fn plural(self) -> &'static str {
+        match self {
+            Kind::Customer => "customers",
+            Kind::Home => "homes",
+            Kind::Identity => "identities",
+            Kind::Merge => "merges",
+            Kind::CannotLink => "cannot-links",
+            Kind::Conflict => "conflicts",
+            Kind::Undecided => "undecided claims",
+        }
+    }
+}
+
+/// How a row is not what the journal says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    Missing,
+    Unexpected,
+    Unreadable,
+    /// The parts that differ, for people.
+    Differs(String),
+}
+
+/// A row that is not what the journal says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) kind: Kind,
+    /// Its number, or the two that name it.
+    pub(crate) key: (i64, i64),
+    pub(crate) what: What,
+}
+
+impl Difference {
+    /// There is no such row.
+    pub(crate) fn missing(kind: Kind, number: i64) -> Difference {
+        Difference { kind, key: (number, 0), what: What::Missing }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.name(), self.key.0)?;
+        match self.kind {
+            Kind::CannotLink => write!(f, " to {}", self.key.1)?,
+            Kind::Undecided => write!(f, " with entry {}", self.key.1)?,
+            Kind::Customer | Kind::Home | Kind::Identity | Kind::Merge | Kind::Conflict => (),
+        }
+        match &self.what {
+            What::Missing => f.write_str(" has no row"),
+            What::Unexpected => f.write_str(" has a row that the journal does not know"),
+            What::Unreadable => f.write_str(" has a row that cannot be read"),
+            What::Differs(parts) => write!(f, " is not what the journal says: {parts}"),
+        }
+    }
+}
+
+/// A walk through the rows of one kind and what is expected of them together. Both are in order.
+pub(crate) struct Walk<'f, I: Iterator> {
+    kind: Kind,
+    expected: Peekable<I>,
+    found: &'f mut Vec<Difference>,
+}
+
+impl<'f, E, I: Iterator<Item = ((i64, i64), E)>> Walk<'f, I> {
+    pub(crate) fn new(kind: Kind, expected: I, found: &'f mut Vec<Difference>) -> Walk<'f, I> {
+        Walk { kind, expected: expected.peekable(), found }
+    }
+
+    /// The next row: its key, and what it reads as; `parts` tells in what it differs.
+    pub(crate) fn row<A, X>(
+        &mut self,
+        key: (i64, i64),
+        row: Result<A, X>,
+        parts: impl Fn(&E, &A) -> Option<String>,
+    ) {
+        while let Some((missing, _)) = self.expected.next_if(|(known, _)| *known < key) {
+            self.tell(missing, What::Missing);
+        }
+        let known = self.expected.next_if(|(known, _)| *known == key);
+        let what = match (known, row) {
+            (_, Err(_)) => What::Unreadable,
+            (None, Ok(_)) => What::Unexpected,
+            (Some((_, known)), Ok(found)) => match parts(&known, &found) {
+                Some(parts) => What::Differs(parts),
+                None => return,
+            },
+        };
+        self.tell(key, what);
+    }
+
+    /// After the last row.
+    pub(crate) fn end(mut self) {
+        while let Some((missing, _)) = self.expected.next() {
+            self.tell(missing, What::Missing);
+        }
+    }
+
+    fn tell(&mut self, key: (i64, i64), what: What) {
+        self.found.push(Difference { kind: self.kind, key, what });
+    }
+}
+
+pub(crate) fn whole(is_same: bool) -> Option<String> {
+    (!is_same).then(|| "its content".to_owned())
+}
+
+pub(crate) fn customer_parts(
+    tenant: TenantId,
+    expected: &Customer,
+    (found, indexed): &(Customer, Indexed),
+) -> Option<String> {
+    let mut parts = expected.differences(found);
+    let columns = codec::indexed(tenant, expected).ok();
+    if parts.is_empty() && columns.as_ref() != Some(indexed) {
+        parts.push("the columns that lists go by");
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+pub(crate) fn identity_parts(expected: &Identity, found: &Identity) -> Option<String> {
+    let parts = [
+        ("its home", expected.home != found.home),
+        ("its quarantine", expected.quarantine != found.quarantine),
+        ("what it was sent with", expected.companions != found.companions),
+        ("who sent it", expected.apps != found.apps),
+    ];
+    let mut parts: Vec<&str> =
+        parts.into_iter().filter(|(_, differs)| *differs).map(|(part, _)| part).collect();
+    if parts.is_empty() && expected != found {
+        parts.push("its content");
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
