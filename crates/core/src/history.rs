@@ -37,6 +37,61 @@ pub fn connected<E>(
     Ok(found)
 }
 
+/// What [`connected`] finds, for whoever reads many entries at once: it asks for the entries that
+/// touched a customer, as ranges, until there is nothing left to ask for.
+#[derive(Debug)]
+pub struct Search {
+    since: Seq,
+    found: BTreeMap<Seq, Arc<Entry>>,
+    /// Up to where the entries of a customer were asked for.
+    asked: BTreeMap<CustomerId, Seq>,
+    /// Up to where they are to be asked for.
+    open: BTreeMap<CustomerId, Seq>,
+}
+
+impl Search {
+    /// A search back to an entry, that one included, from customers and their newest entries.
+    pub fn new(heads: impl IntoIterator<Item = (CustomerId, Seq)>, since: Seq) -> Search {
+        let (found, asked) = (BTreeMap::new(), BTreeMap::new());
+        let open = heads.into_iter().filter(|(_, head)| *head >= since).collect();
+        Search { since, found, asked, open }
+    }
+
+    /// The entries to be read next: those that touched a customer, from the first place to the
+    /// second, both included. Empty at the end.
+    pub fn wanted(&mut self) -> Vec<(CustomerId, Seq, Seq)> {
+        let open = std::mem::take(&mut self.open);
+        let range = |(customer, last): (CustomerId, Seq)| {
+            let before = self.asked.insert(customer, last);
+            let first = before.map_or(self.since, |before| Seq(before.0 + 1).max(self.since));
+            (customer, first, last)
+        };
+        open.into_iter().map(range).collect()
+    }
+
+    /// What was read.
+    pub fn read(&mut self, entries: impl IntoIterator<Item = Arc<Entry>>) {
+        for entry in entries {
+            for touched in &entry.touched {
+                let Some(previous) = touched.previous.filter(|it| *it >= self.since) else {
+                    continue;
+                };
+                let asked = self.asked.get(&touched.customer);
+                if asked.is_none_or(|asked| *asked < previous) {
+                    let open = self.open.entry(touched.customer).or_insert(previous);
+                    *open = previous.max(*open);
+                }
+            }
+            self.found.insert(entry.seq, entry);
+        }
+    }
+
+    /// What was found, once nothing is wanted any more.
+    pub fn end(self) -> BTreeMap<Seq, Arc<Entry>> {
+        self.found
+    }
+}
+
 /// How far back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {

@@ -4,23 +4,31 @@
 //! [`kehub_core::decide::decide_batch`] once, and writes what became dirty, in one durable
 //! transaction shared with whatever else was waiting. No engine knows a rule about identities.
 //!
-//! [`MemoryStore`] is the model: facts behind a lock. [`SqliteStore`] is the embedded default.
-//! [`UnreliableStore`] stands before either and fails on demand, for tests of those who use the
-//! port.
+//! [`MemoryStore`] is the model: facts behind a lock. [`SqliteStore`] is the embedded default,
+//! [`PostgresStore`] the one for several hubs. [`UnreliableStore`] stands before any of them and
+//! fails on demand, for tests of those who use the port.
 
 mod impact;
 mod memory;
 mod migration;
+mod open_error;
+mod postgres;
 mod report;
 mod sqlite;
 mod tables;
+#[cfg(any(test, feature = "testing"))]
+mod testing;
 mod unreliable;
 
 pub use impact::impact;
 pub use memory::MemoryStore;
 pub use migration::Migration;
+pub use open_error::OpenError;
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use report::{Finding, Progress, Rebuilt, Report, Silent};
-pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
+pub use sqlite::{SqliteOptions, SqliteStore};
+#[cfg(any(test, feature = "testing"))]
+pub use testing::TestDatabase;
 pub use unreliable::{Fault, UnreliableStore};
 
 use async_trait::async_trait;

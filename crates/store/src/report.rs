@@ -72,7 +72,7 @@ pub struct Rebuilt {
 }
 
 /// How far a long piece of work has come.
-pub trait Progress {
+pub trait Progress: Sync {
     /// A step goes on: `done` of `total`, both 0 where nobody can tell.
     fn at(&self, step: &str, done: u64, total: u64);
 }

@@ -15,7 +15,7 @@ const FORBIDDEN: [(&str, &[&str]); 2] = [
     // The engine knows no wire and no caller.
     ("crates/store/Cargo.toml", &["axum", "clap", "hyper", "kehub", "tower", "utoipa"]),
     // The binary knows no SQL and no driver.
-    ("crates/kehub/Cargo.toml", &["rusqlite"]),
+    ("crates/kehub/Cargo.toml", &["rusqlite", "tokio-postgres"]),
 ];
 
 pub(super) fn check(file: &File, problems: &mut Vec<Problem>) {

@@ -6,7 +6,8 @@
 
 use super::check::{check, file_problems};
 use super::trouble::Trouble;
-use super::{OpenError, connection, make_folder, rows, schema};
+use super::{connection, make_folder, rows, schema};
+use crate::OpenError;
 use crate::report::{Progress, Report};
 use rusqlite::Connection;
 use std::ffi::OsString;
@@ -26,9 +27,9 @@ const TOLD_EVERY: Duration = Duration::from_millis(200);
 
 /// Copies a file to a place where nothing is yet; how many bytes the copy has.
 pub(super) fn back_up(path: &Path, to: &Path, progress: &dyn Progress) -> Result<u64, OpenError> {
-    let of_copy = |trouble| OpenError::of(to, &trouble);
+    let of_copy = |trouble| OpenError::of(to.display(), trouble);
     refuse_taken(to).map_err(of_copy)?;
-    let source = fit(path).map_err(|trouble| OpenError::of(path, &trouble))?;
+    let source = fit(path).map_err(|trouble| OpenError::of(path.display(), trouble))?;
     let copy = copied(source, to, progress).map_err(of_copy)?;
     let keep = || {
         let bytes = fs::metadata(&copy).map_err(Trouble::broken)?.len();
@@ -48,8 +49,8 @@ pub(super) fn restore(
     replace: bool,
     progress: &dyn Progress,
 ) -> Result<Report, OpenError> {
-    let of_store = |trouble| OpenError::of(path, &trouble);
-    let of_copy = |trouble| OpenError::of(from, &trouble);
+    let of_store = |trouble| OpenError::of(path.display(), trouble);
+    let of_copy = |trouble| OpenError::of(from.display(), trouble);
     let place = place(path, from, replace).map_err(of_store)?;
     let source = sound(from, progress).map_err(of_copy)?;
     let copy = copied(source, path, progress).map_err(of_store)?;

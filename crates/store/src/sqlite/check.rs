@@ -8,13 +8,13 @@ use super::compare::{self, Difference, Kind};
 use super::trouble::Trouble;
 use super::{load, rows, webhooks};
 use crate::report::{Progress, Report};
+use crate::tables::compare::check_types;
 use kehub_core::directory::{Directory, Tenant};
 use kehub_core::facts::{Retelling, Retold, TenantFacts};
 use kehub_core::policy::Policy;
 use kehub_core::receipt::ReceiptKey;
-use kehub_core::{AppNumber, Seq, TenantId, TypeNumber};
+use kehub_core::{AppNumber, Seq, TenantId};
 use rusqlite::{Connection, Row};
-use std::collections::BTreeMap;
 
 /// How many problems of one kind are asked for.
 const ROWS_MAX: i64 = 100;
@@ -150,7 +150,7 @@ fn check_tenant(
     if *facts.policy() != policy {
         report.find(Some(tenant.id), "the policy is not what the journal says");
     }
-    check_types(tenant.id, &facts, report);
+    check_types(&facts, report);
     check_aside(conn, tenant.id, facts.counters().seq, report)?;
     check_kept(conn, tenant.id, &facts, report)?;
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -213,34 +213,6 @@ fn cut_off(
     Ok(found.map(|(customer, head)| {
         format!("the journal ends with entry {end}, and customer {customer} has seen entry {head}")
     }))
-}
-
-/// Types that identities are of must be there, each under a name of its own, and identities under
-/// their canonical values.
-fn check_types(tenant: TenantId, facts: &TenantFacts, report: &mut Report) {
-    let mut names: BTreeMap<String, TypeNumber> = BTreeMap::new();
-    for kind in facts.policy().types() {
-        if let Some(other) = names.insert(kind.key(), kind.number) {
-            let text = format!("identity types {other} and {} have one name", kind.number);
-            report.find(Some(tenant), text);
-        }
-    }
-    let mut lost: BTreeMap<TypeNumber, usize> = BTreeMap::new();
-    for identity in facts.identities() {
-        let Some(kind) = facts.policy().type_of(identity.key.kind) else {
-            *lost.entry(identity.key.kind).or_default() += 1;
-            continue;
-        };
-        if !identity.is_erased() && kind.canonical(&identity.raw) != *identity.key.value {
-            let text =
-                format!("identity {} is kept under another value than it has", identity.number);
-            report.find(Some(tenant), text);
-        }
-    }
-    for (kind, count) in lost {
-        let text = format!("identity type {kind} has no row, and {count} identities are of it");
-        report.find(Some(tenant), text);
-    }
 }
 
 /// What no journal tells has to be readable at least: a request is answered from its receipt, and a

@@ -35,9 +35,9 @@ mod writer;
 
 use crate::tables::{codec, group};
 use crate::{
-    Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration, OwnedIdentity, Page,
-    PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report, SidedConflict, Silent, Store,
-    StoreError, TypedIdentity, WholeCustomer,
+    Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration, OpenError, OwnedIdentity,
+    Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report, SidedConflict, Silent,
+    Store, StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
@@ -87,20 +87,6 @@ impl Default for SqliteOptions {
     }
 }
 
-/// Why a file could not be opened, or looked at.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot use `{path}`: {cause}")]
-pub struct OpenError {
-    path: String,
-    cause: String,
-}
-
-impl OpenError {
-    fn of(path: &Path, cause: &Trouble) -> OpenError {
-        OpenError { path: path.display().to_string(), cause: cause.to_string() }
-    }
-}
-
 /// Keeps everything in one SQLite file. A commit is durable when it is answered.
 pub struct SqliteStore {
     inner: Arc<Inner>,
@@ -137,7 +123,7 @@ impl SqliteStore {
             let checkpointer = Checkpointer::start(path, options.wal_pages, log)?;
             Ok(Inner { path: path.to_owned(), writer, readers, checkpointer })
         };
-        let inner = open().map_err(|cause: Trouble| OpenError::of(path, &cause))?;
+        let inner = open().map_err(|cause: Trouble| OpenError::of(path.display(), cause))?;
         Ok(SqliteStore { inner: Arc::new(inner) })
     }
 
@@ -150,14 +136,16 @@ impl SqliteStore {
             Ok(false) => Ok(schema::all()),
             Err(error) => Err(Trouble::broken(error)),
         };
-        look().map_err(|cause| OpenError::of(path, &cause))
+        look().map_err(|cause| OpenError::of(path.display(), cause))
     }
 
     /// Brings a file up to date, as opening it does, creating it if need be; what was applied.
     pub fn migrate(path: impl AsRef<Path>) -> Result<&'static [Migration], OpenError> {
         let path = path.as_ref();
         let migrate = || schema::migrate(&mut connection::writing(path)?);
-        make_folder(path).and_then(|()| migrate()).map_err(|cause| OpenError::of(path, &cause))
+        make_folder(path)
+            .and_then(|()| migrate())
+            .map_err(|cause| OpenError::of(path.display(), cause))
     }
 
     /// Copies a file beside whoever uses it, as of one moment, to a place where nothing is yet; how
@@ -197,7 +185,7 @@ impl SqliteStore {
             let only = load::tenant_named(&tx, only)?;
             check::check(&tx, only, progress)
         };
-        look().map_err(|cause| OpenError::of(path, &cause))
+        look().map_err(|cause| OpenError::of(path.display(), cause))
     }
 
     /// Makes the rows of a file anew from its journal, where they are not what it says, in one
@@ -209,7 +197,7 @@ impl SqliteStore {
         progress: &dyn Progress,
     ) -> Result<Rebuilt, OpenError> {
         let path = path.as_ref();
-        rebuild::rebuild(path, only, progress).map_err(|cause| OpenError::of(path, &cause))
+        rebuild::rebuild(path, only, progress).map_err(|cause| OpenError::of(path.display(), cause))
     }
 
     /// Runs a read beside the writer, off the async threads.

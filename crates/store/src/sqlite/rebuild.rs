@@ -77,7 +77,7 @@ fn rebuild_tenant(
     let mut dirty = Dirty::default();
     let mut before = TenantBefore::default();
     for difference in &differences {
-        count(difference, rebuilt);
+        difference.count_in(rebuilt);
         mend(conn, &facts, difference, &mut dirty, &mut before)?;
     }
     if *facts.policy() != policy {
@@ -100,19 +100,6 @@ fn rebuild_tenant(
         ),
     )?;
     Ok(())
-}
-
-fn count(difference: &Difference, rebuilt: &mut Rebuilt) {
-    let counts = match difference.what {
-        What::Missing => &mut rebuilt.added,
-        What::Unexpected => &mut rebuilt.removed,
-        What::Unreadable | What::Differs(_) => &mut rebuilt.replaced,
-    };
-    let name = difference.kind.plural();
-    match counts.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, count)) => *count += 1,
-        None => counts.push((name, 1)),
-    }
 }
 
 /// Removes a row that is not what the journal says, and notes that it is to be written.

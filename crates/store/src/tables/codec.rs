@@ -57,6 +57,11 @@ pub(crate) fn type_key(tenant: TenantId, number: TypeNumber) -> i64 {
     (i64::from(tenant.0) << TYPE_BITS) | i64::from(number.0)
 }
 
+/// The tenant within the packed key of an identity type.
+pub(crate) fn tenant_of_type(key: i64) -> Result<TenantId, Broken> {
+    u32::try_from(key >> TYPE_BITS).map(TenantId).map_err(Broken::because)
+}
+
 /// The number within the packed key of an identity type.
 pub(crate) fn type_of(key: i64) -> TypeNumber {
     TypeNumber(u16::try_from(key & i64::from(u16::MAX)).unwrap_or_default())

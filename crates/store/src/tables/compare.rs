@@ -1,9 +1,12 @@
 //! How a row is not what the journal says.
 
 use super::codec::{self, Indexed};
-use kehub_core::TenantId;
+use crate::report::{Rebuilt, Report};
 use kehub_core::customer::Customer;
+use kehub_core::facts::TenantFacts;
 use kehub_core::identity::Identity;
+use kehub_core::{TenantId, TypeNumber};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::iter::Peekable;
 
@@ -78,6 +81,20 @@ impl Difference {
     /// There is no such row.
     pub(crate) fn missing(kind: Kind, number: i64) -> Difference {
         Difference { kind, key: (number, 0), what: What::Missing }
+    }
+
+    /// Counts it among what a rebuild has changed.
+    pub(crate) fn count_in(&self, rebuilt: &mut Rebuilt) {
+        let counts = match self.what {
+            What::Missing => &mut rebuilt.added,
+            What::Unexpected => &mut rebuilt.removed,
+            What::Unreadable | What::Differs(_) => &mut rebuilt.replaced,
+        };
+        let name = self.kind.plural();
+        match counts.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((name, 1)),
+        }
     }
 }
 
@@ -174,4 +191,33 @@ pub(crate) fn identity_parts(expected: &Identity, found: &Identity) -> Option<St
         parts.push("its content");
     }
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// Types that identities are of must be there, each under a name of its own, and identities under
+/// their canonical values.
+pub(crate) fn check_types(facts: &TenantFacts, report: &mut Report) {
+    let tenant = facts.tenant();
+    let mut names: BTreeMap<String, TypeNumber> = BTreeMap::new();
+    for kind in facts.policy().types() {
+        if let Some(other) = names.insert(kind.key(), kind.number) {
+            let text = format!("identity types {other} and {} have one name", kind.number);
+            report.find(Some(tenant), text);
+        }
+    }
+    let mut lost: BTreeMap<TypeNumber, usize> = BTreeMap::new();
+    for identity in facts.identities() {
+        let Some(kind) = facts.policy().type_of(identity.key.kind) else {
+            *lost.entry(identity.key.kind).or_default() += 1;
+            continue;
+        };
+        if !identity.is_erased() && kind.canonical(&identity.raw) != *identity.key.value {
+            let text =
+                format!("identity {} is kept under another value than it has", identity.number);
+            report.find(Some(tenant), text);
+        }
+    }
+    for (kind, count) in lost {
+        let text = format!("identity type {kind} has no row, and {count} identities are of it");
+        report.find(Some(tenant), text);
+    }
 }

@@ -5,7 +5,7 @@ use crate::support::{Rig, TENANT, fields, identity, upsert};
 use kehub_core::CustomerId;
 use kehub_core::command::{Attach, Command, Put, SetPolicy};
 use kehub_core::policy::Preset;
-use kehub_store::{Rebuilt, Report, Silent, SqliteStore};
+use kehub_store::{PostgresStore, Rebuilt, Report, Silent, SqliteStore};
 use rusqlite::Connection;
 
 /// A bit of everything, in two tenants.
@@ -60,6 +60,74 @@ async fn mended(damage: &str) -> (Vec<String>, Rebuilt) {
         store.close().await.unwrap();
     }
     (found, rebuilt)
+}
+
+/// The same of a database: what is found after this damage, and what is left after a rebuild.
+async fn mended_on_postgres(damage: &str) -> (Vec<String>, Rebuilt) {
+    let rig = Rig::postgres().await;
+    fill(&rig).await;
+    let before = rig.store.snapshot(TENANT).await.unwrap();
+    let past = rig.store.past(TENANT, &[CustomerId(2)]).await.unwrap();
+    rig.database().run(damage).await;
+    let url = rig.database().url();
+    let found = texts(&PostgresStore::check(&url, None, &Silent).await.unwrap());
+    let rebuilt = PostgresStore::rebuild(&url, None, &Silent).await.unwrap();
+    assert_eq!(rebuilt.after.findings, [], "{damage}");
+    // Beside the hub, which goes on.
+    assert_eq!(rig.store.snapshot(TENANT).await.unwrap(), before, "{damage}");
+    assert_eq!(rig.store.past(TENANT, &[CustomerId(2)]).await.unwrap(), past, "{damage}");
+    rig.upsert(&["a1", "o77"], &[]).await;
+    assert_eq!(rig.store.check(None).await.unwrap().findings, [], "{damage}");
+    (found, rebuilt)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_database_is_made_anew_from_its_journal() {
+    let one = |number: i64| (1_i64 << 40) | number;
+    let cases = [
+        (
+            format!("DELETE FROM customer WHERE key = {}", one(2)),
+            vec![
+                "tenant 1: customer 2 has no row",
+                "tenant 1: there are 2 live customers, and noted as 3",
+            ],
+        ),
+        (
+            format!("UPDATE customer SET rev = 9, head = 1 WHERE key = {}", one(2)),
+            vec![
+                "tenant 1: customer 2 is not what the journal says: its version, its newest entry",
+            ],
+        ),
+        (
+            format!("UPDATE customer SET cells = '\\x00' WHERE key = {}", one(2)),
+            vec!["tenant 1: customer 2 has a row that cannot be read"],
+        ),
+        (
+            format!("UPDATE identity SET home = {} WHERE key = {}", one(2), one(1)),
+            vec!["tenant 1: identity 1 is not what the journal says: its home"],
+        ),
+        (format!("DELETE FROM home WHERE key = {}", one(3)), vec!["tenant 1: home 3 has no row"]),
+        (format!("DELETE FROM merge WHERE key = {}", one(1)), vec!["tenant 1: merge 1 has no row"]),
+        (
+            format!("INSERT INTO cannot_link VALUES ({}, {}, 3)", one(1), one(2)),
+            vec!["tenant 1: cannot-link 1 to 2 has a row that the journal does not know"],
+        ),
+        (
+            "UPDATE tenant SET preset = 'compat' WHERE id = 1".to_owned(),
+            vec!["tenant 1: the policy is not what the journal says"],
+        ),
+        (
+            format!("DELETE FROM trail WHERE customer = {}", one(2)),
+            vec!["tenant 1: the trails have "],
+        ),
+    ];
+    for (damage, expected) in cases {
+        let (found, _) = mended_on_postgres(&damage).await;
+        assert_eq!(found.len(), expected.len(), "{damage}: {found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(expected), "{damage}: {found}");
+        }
+    }
 }
 
 fn texts(report: &Report) -> Vec<String> {

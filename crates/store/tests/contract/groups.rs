@@ -5,7 +5,7 @@ use kehub_core::command::{Command, Put};
 use kehub_core::filter::Filter;
 use kehub_core::outcome::{Outcome, Refusal, ResultKind};
 use kehub_core::{CustomerId, Seq, TenantId};
-use kehub_store::{Batch, Kept, Lane, SqliteOptions, StoreError};
+use kehub_store::{Batch, Kept, Lane, PostgresOptions, SqliteOptions, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -47,22 +47,16 @@ pub(crate) async fn nothing_is_accepted_after_closing(rig: &Rig) {
 
 /// While one group is committed the next one gathers: 2,000 upserts that wait at the same time
 /// take far fewer commits.
-#[tokio::test(flavor = "multi_thread")]
-async fn who_waits_together_is_committed_together() {
-    let rig = Rig::sqlite().await;
+async fn who_waits_together_is_committed_together(rig: &Rig) {
     let before = rig.store.gauges();
     let commands = (0..2_000).map(|number| upsert(&[&format!("a{number}")], &[])).collect();
-    all_at_once(&rig, commands).await;
+    all_at_once(rig, commands).await;
     let after = rig.store.gauges();
     assert_eq!(after.grouped_total - before.grouped_total, 2_000);
     assert!(after.groups_total - before.groups_total < 1_000, "{after:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_queue_refuses_at_once_and_loses_nothing() {
-    let options =
-        SqliteOptions { queue_requests: 8, group_requests: 4, ..SqliteOptions::default() };
-    let rig = Rig::sqlite_with(options).await;
+async fn a_full_queue_refuses_at_once_and_loses_nothing(rig: &Rig) {
     let mut running = JoinSet::new();
     for number in 0..500 {
         let command = upsert(&[&format!("a{number}")], &[]);
@@ -80,20 +74,14 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing() {
     assert_eq!(rig.store.customer_count(TENANT, &Filter::default()).await.unwrap(), accepted);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_batch_larger_than_the_queue_passes_when_nobody_waits() {
-    let options =
-        SqliteOptions { queue_requests: 8, group_requests: 4, ..SqliteOptions::default() };
-    let rig = Rig::sqlite_with(options).await;
+async fn a_batch_larger_than_the_queue_passes_when_nobody_waits(rig: &Rig) {
     let rows = (0..100).map(|number| rig.request(TENANT, upsert(&[&format!("a{number}")], &[])));
     let batch = Batch::new(rows.collect(), Lane::Bulk).unwrap();
     assert_eq!(rig.store.apply(batch).await.unwrap().len(), 100);
 }
 
 /// A caller that goes away takes nothing with it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_stops_waiting_disturbs_nobody() {
-    let rig = Rig::sqlite().await;
+async fn a_caller_that_stops_waiting_disturbs_nobody(rig: &Rig) {
     for number in 0..50 {
         let command = upsert(&[&format!("a{number}")], &[]);
         let (store, request) = (Arc::clone(&rig.store), rig.request(TENANT, command));
@@ -182,4 +170,50 @@ pub(crate) async fn a_batch_on_trial_keeps_nothing(rig: &Rig) {
     assert_eq!(outcomes[3], Outcome::Refused(Refusal::TenantMissing));
     assert_eq!(rig.store.snapshot(TENANT).await.unwrap(), before);
     assert_eq!(rig.upsert(&["a2"], &[]).await.customer.id, CustomerId(2));
+}
+
+/// What only engines with a queue promise.
+mod with_a_queue {
+    use super::{PostgresOptions, Rig, SqliteOptions};
+
+    async fn rigs() -> [Rig; 2] {
+        [Rig::sqlite().await, Rig::postgres().await]
+    }
+
+    /// With a short one.
+    async fn short() -> [Rig; 2] {
+        let (queue_requests, group_requests) = (8, 4);
+        let sqlite = SqliteOptions { queue_requests, group_requests, ..SqliteOptions::default() };
+        let postgres =
+            PostgresOptions { queue_requests, group_requests, ..PostgresOptions::default() };
+        [Rig::sqlite_with(sqlite).await, Rig::postgres_with(postgres).await]
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_waits_together_is_committed_together() {
+        for rig in rigs().await {
+            super::who_waits_together_is_committed_together(&rig).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_caller_that_stops_waiting_disturbs_nobody() {
+        for rig in rigs().await {
+            super::a_caller_that_stops_waiting_disturbs_nobody(&rig).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_full_queue_refuses_at_once_and_loses_nothing() {
+        for rig in short().await {
+            super::a_full_queue_refuses_at_once_and_loses_nothing(&rig).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_batch_larger_than_the_queue_passes_when_nobody_waits() {
+        for rig in short().await {
+            super::a_batch_larger_than_the_queue_passes_when_nobody_waits(&rig).await;
+        }
+    }
 }

@@ -34,6 +34,11 @@ macro_rules! contract {
             $($(#[tokio::test(flavor = "multi_thread")]
             async fn $promise() { $module::$promise(&support::Rig::sqlite().await).await; })*)*
         }
+        mod on_postgres {
+            use crate::{support, $($module),*};
+            $($(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() { $module::$promise(&support::Rig::postgres().await).await; })*)*
+        }
     };
 }
 

@@ -9,8 +9,8 @@ use kehub_core::outcome::{Outcome, Resolution};
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, CustomerId, TenantId};
 use kehub_store::{
-    Batch, Lane, MemoryStore, Page, PageRequest, SqliteOptions, SqliteStore, Start, Store,
-    StoreError,
+    Batch, Lane, MemoryStore, Page, PageRequest, PostgresOptions, PostgresStore, SqliteOptions,
+    SqliteStore, Start, Store, StoreError, TestDatabase,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub(crate) struct Rig {
     clock: AtomicI64,
     /// Holds the file of an engine that has one for as long as the rig lives.
     folder: Option<TempDir>,
+    /// Likewise the database.
+    database: Option<TestDatabase>,
 }
 
 impl Rig {
@@ -43,8 +45,19 @@ impl Rig {
         Rig::with(Arc::new(store), Some(folder)).await
     }
 
+    pub(crate) async fn postgres() -> Rig {
+        Rig::postgres_with(PostgresOptions::default()).await
+    }
+
+    pub(crate) async fn postgres_with(options: PostgresOptions) -> Rig {
+        let database = TestDatabase::new().await;
+        let store = PostgresStore::open(&database.url(), options).await.unwrap();
+        let rig = Rig::with(Arc::new(store), None).await;
+        Rig { database: Some(database), ..rig }
+    }
+
     async fn with(store: Arc<dyn Store>, folder: Option<TempDir>) -> Rig {
-        let rig = Rig { store, clock: AtomicI64::new(0), folder };
+        let rig = Rig { store, clock: AtomicI64::new(0), folder, database: None };
         assert_eq!(rig.tenant("first", Preset::Compat).await, TENANT);
         rig
     }
@@ -52,6 +65,11 @@ impl Rig {
     /// The file of an engine that has one.
     pub(crate) fn file(&self) -> PathBuf {
         self.folder.as_ref().unwrap().path().join("hub.db")
+    }
+
+    /// The database of an engine that has one.
+    pub(crate) fn database(&self) -> &TestDatabase {
+        self.database.as_ref().unwrap()
     }
 
     /// Creates a tenant.

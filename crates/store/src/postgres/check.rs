@@ -1,0 +1,345 @@
+//! Whether a database keeps its promises: no row reaches into another tenant, and the rows are what
+//! the journal makes of them. Reads only.
+//!
+//! The journal is read once; what it makes of a tenant is held in memory, the rows are not.
+
+use super::compare;
+use super::connection::{Connection, LONG};
+use super::trouble::Trouble;
+use super::{load, policy, rows, webhooks};
+use crate::report::{Progress, Report};
+use crate::tables::codec::{self, key_range};
+use crate::tables::compare::{Difference, Kind, check_types};
+use futures_util::TryStreamExt as _;
+use kehub_core::directory::{Directory, Tenant};
+use kehub_core::facts::{Retelling, Retold, TenantFacts};
+use kehub_core::policy::Policy;
+use kehub_core::{Seq, TenantId};
+use std::pin::pin;
+
+/// How many problems of one kind are asked for.
+const ROWS_MAX: i64 = 100;
+/// How often progress is told while the journal is read, in entries.
+const TOLD_EVERY: i64 = 10_000;
+
+const JOURNAL: &str = "SELECT key, entry, at FROM journal WHERE key BETWEEN $1 AND $2 ORDER BY key";
+const IDENTITIES: &str = super::query::ALL_IDENTITIES;
+const RECEIPTS: &str =
+    "SELECT tenant, app, key, request, at, seq, outcome FROM receipt WHERE tenant = $1";
+const AHEAD: &str = "
+    SELECT key, head FROM customer
+    WHERE key BETWEEN $1 AND $2 AND head > $3 AND head <= $4 ORDER BY key LIMIT 1";
+const KEPT: &str = "
+    SELECT last_customer, last_identity, last_seq, last_merge, last_conflict, customers_live,
+           (SELECT count(*) FROM customer WHERE live = $1),
+           (SELECT coalesce(max(key), $2) FROM identity WHERE key BETWEEN $2 AND $3)
+    FROM tenant WHERE id = $1";
+/// Rows of the trail that are not what the entries say would be found by telling them; here only
+/// those that lead nowhere.
+const TRAIL_LOST: &str = "
+    SELECT t.customer FROM trail AS t LEFT JOIN journal AS j ON j.key = t.seq
+    WHERE t.customer BETWEEN $1 AND $2 AND j.key IS NULL ORDER BY t.customer LIMIT $3";
+const TRAIL_COUNT: &str = "SELECT count(*) FROM trail WHERE customer BETWEEN $1 AND $2";
+
+/// Rows whose columns name something outside of the range of their tenant (promise 8): what they
+/// are called, and a statement for their keys within a range of keys.
+const REACHING_OUT: &[(&str, &str)] = &[
+    (
+        "customer",
+        "SELECT key FROM customer WHERE (survivor >> 40 <> key >> 40 OR live <> key >> 40)
+         AND key BETWEEN $1 AND $2 LIMIT $3",
+    ),
+    (
+        "identity",
+        "SELECT key FROM identity WHERE (home >> 40 <> key >> 40 OR type >> 16 <> key >> 40)
+         AND key BETWEEN $1 AND $2 LIMIT $3",
+    ),
+    (
+        "merge",
+        "SELECT key FROM merge WHERE (left_home >> 40 <> key >> 40 OR right_home >> 40 <> key >> 40)
+         AND key BETWEEN $1 AND $2 LIMIT $3",
+    ),
+    (
+        "conflict",
+        "SELECT key FROM conflict WHERE (identity >> 40 <> key >> 40 OR left_home >> 40 <> key >> 40
+             OR right_home >> 40 <> key >> 40) AND key BETWEEN $1 AND $2 LIMIT $3",
+    ),
+    (
+        "cannot-link of customer",
+        "SELECT low FROM cannot_link WHERE high >> 40 <> low >> 40 AND low BETWEEN $1 AND $2
+         LIMIT $3",
+    ),
+    (
+        "undecided claim of merge",
+        "SELECT merge FROM undecided WHERE claim >> 40 <> merge >> 40 AND merge BETWEEN $1 AND $2
+         LIMIT $3",
+    ),
+    (
+        "trail of customer",
+        "SELECT customer FROM trail WHERE seq >> 40 <> customer >> 40
+         AND customer BETWEEN $1 AND $2 LIMIT $3",
+    ),
+];
+/// Tables whose rows begin with their tenant: what they hold, and how the tenant is found.
+const OF_TENANTS: &[(&str, &str)] = &[
+    ("customers", "SELECT DISTINCT key >> 40 FROM customer"),
+    ("homes", "SELECT DISTINCT key >> 40 FROM home"),
+    ("identities", "SELECT DISTINCT key >> 40 FROM identity"),
+    ("identity types", "SELECT DISTINCT key >> 16 FROM identity_type"),
+    ("merges", "SELECT DISTINCT key >> 40 FROM merge"),
+    ("cannot-links", "SELECT DISTINCT low >> 40 FROM cannot_link"),
+    ("conflicts", "SELECT DISTINCT key >> 40 FROM conflict"),
+    ("undecided claims", "SELECT DISTINCT merge >> 40 FROM undecided"),
+    ("journal entries", "SELECT DISTINCT key >> 40 FROM journal"),
+    ("trails", "SELECT DISTINCT customer >> 40 FROM trail"),
+    ("webhooks", "SELECT DISTINCT key >> 40 FROM webhook"),
+    ("undelivered events", "SELECT DISTINCT webhook >> 40 FROM undelivered"),
+    ("receipts", "SELECT DISTINCT tenant FROM receipt"),
+    ("apps", "SELECT DISTINCT tenant FROM app"),
+];
+
+/// Looks at the whole database, or at one tenant of it, as it stands in the transaction of the
+/// caller.
+pub(super) async fn check(
+    conn: &Connection,
+    only: Option<TenantId>,
+    progress: &dyn Progress,
+) -> Result<Report, Trouble> {
+    conn.batch(LONG).await?;
+    let mut report = Report::default();
+    let directory = policy::directory(conn).await?;
+    if only.is_none() {
+        progress.at("the database", 0, 0);
+        strangers(conn, &directory, &mut report).await?;
+    }
+    for tenant in directory.tenants.iter().filter(|it| only.is_none_or(|only| it.id == only)) {
+        reaching_out(conn, tenant.id, &mut report).await?;
+        check_tenant(conn, tenant, progress, &mut report).await?;
+        report.tenants += 1;
+    }
+    Ok(report)
+}
+
+/// Rows of tenants that there are not.
+async fn strangers(
+    conn: &Connection,
+    known: &Directory,
+    report: &mut Report,
+) -> Result<(), Trouble> {
+    for (what, sql) in OF_TENANTS {
+        for row in conn.all(sql, &[]).await? {
+            let tenant = rows::key(&row)?;
+            if !known.tenants.iter().any(|it| i64::from(it.id.0) == tenant) {
+                report
+                    .find(None, format!("there are {what} of tenant {tenant}, and no such tenant"));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn reaching_out(
+    conn: &Connection,
+    tenant: TenantId,
+    report: &mut Report,
+) -> Result<(), Trouble> {
+    let (first, last) = key_range(tenant);
+    for (what, sql) in REACHING_OUT {
+        for row in conn.all(sql, &[&first, &last, &ROWS_MAX]).await? {
+            let number = codec::number_of(rows::key(&row)?);
+            report.find(Some(tenant), format!("{what} {number} names something of another tenant"));
+        }
+    }
+    Ok(())
+}
+
+async fn check_tenant(
+    conn: &Connection,
+    tenant: &Tenant,
+    progress: &dyn Progress,
+    report: &mut Report,
+) -> Result<(), Trouble> {
+    let policy = policy::policy(conn, tenant.id).await?.unwrap_or_default();
+    let (Retold { facts, problems, without_row }, steps) =
+        retold(conn, tenant.id, &policy, progress).await?;
+    for text in problems {
+        report.find(Some(tenant.id), text);
+    }
+    let lost = without_row.iter().map(|number| Difference::missing(Kind::Identity, number.0));
+    let mut differences: Vec<Difference> = lost.collect();
+    for kind in Kind::ALL {
+        progress.at(kind.plural(), 0, 0);
+        compare::compare(conn, &facts, kind, &mut differences).await?;
+    }
+    for difference in &differences {
+        report.find(Some(tenant.id), difference.to_string());
+    }
+    if *facts.policy() != policy {
+        report.find(Some(tenant.id), "the policy is not what the journal says");
+    }
+    check_types(&facts, report);
+    check_aside(conn, tenant.id, facts.counters().seq, report).await?;
+    check_kept(conn, tenant.id, &facts, report).await?;
+    for text in trail_problems(conn, tenant.id, steps).await? {
+        report.find(Some(tenant.id), text);
+    }
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    report.customers += count(facts.customers().count());
+    report.identities += count(facts.identities().count());
+    report.entries += u64::try_from(facts.counters().seq.0).unwrap_or_default();
+    Ok(())
+}
+
+/// What the journal of a tenant makes of it, and how many customers its entries touched.
+pub(super) async fn retold(
+    conn: &Connection,
+    tenant: TenantId,
+    policy: &Policy,
+    progress: &dyn Progress,
+) -> Result<(Retold, i64), Trouble> {
+    let (first, last) = key_range(tenant);
+    let mut identities = Vec::new();
+    let mut found = pin!(conn.each(IDENTITIES, &[&first, &last]).await?);
+    while let Some(row) = found.try_next().await? {
+        identities.extend(rows::identity(&row).ok());
+    }
+    let mut retelling = Retelling::new(tenant, policy, &identities);
+    drop(identities);
+    let total = load::noted(conn, tenant).await?.seq.0;
+    let mut problems = Vec::new();
+    let mut steps = 0;
+    let mut found = pin!(conn.each(JOURNAL, &[&first, &last]).await?);
+    while let Some(row) = found.try_next().await? {
+        let number = codec::number_of(rows::key(&row)?);
+        if number % TOLD_EVERY == 0 {
+            let (done, total) = (u64::try_from(number), u64::try_from(total));
+            progress.at("the journal", done.unwrap_or_default(), total.unwrap_or_default());
+        }
+        let Ok(entry) = rows::entry(&row) else {
+            problems.push(format!("journal entry {number} cannot be read"));
+            continue;
+        };
+        if (entry.seq.0, entry.at) != (number, row.try_get(2)?) {
+            problems.push(format!("journal entry {number} stands in the place of another one"));
+        }
+        steps += touched(&entry);
+        retelling.tell(entry);
+    }
+    let mut retold = retelling.end();
+    problems.append(&mut retold.problems);
+    problems.extend(cut_off(conn, tenant, retold.facts.counters().seq, Seq(total)).await?);
+    Ok((Retold { problems, ..retold }, steps))
+}
+
+fn touched(entry: &kehub_core::journal::Entry) -> i64 {
+    let customers: std::collections::BTreeSet<_> =
+        entry.touched.iter().map(|touched| touched.customer).collect();
+    i64::try_from(customers.len()).unwrap_or(i64::MAX)
+}
+
+/// Whether entries are missing at the end of a journal: the tenant notes them, and a customer has
+/// seen one of them. Either alone may be a damaged row.
+async fn cut_off(
+    conn: &Connection,
+    tenant: TenantId,
+    end: Seq,
+    noted: Seq,
+) -> Result<Option<String>, Trouble> {
+    if noted <= end {
+        return Ok(None);
+    }
+    let (first, last) = key_range(tenant);
+    let found = conn.first(AHEAD, &[&first, &last, &end.0, &noted.0]).await?;
+    let Some(row) = found else { return Ok(None) };
+    let (customer, head) = (codec::number_of(rows::key(&row)?), row.try_get::<_, i64>(1)?);
+    Ok(Some(format!(
+        "the journal ends with entry {end}, and customer {customer} has seen entry {head}"
+    )))
+}
+
+/// What is wrong with the trails: they have as many steps as the entries touched customers, and each
+/// leads to an entry.
+pub(super) async fn trail_problems(
+    conn: &Connection,
+    tenant: TenantId,
+    expected: i64,
+) -> Result<Vec<String>, Trouble> {
+    let (first, last) = key_range(tenant);
+    let mut problems = Vec::new();
+    for row in conn.all(TRAIL_LOST, &[&first, &last, &ROWS_MAX]).await? {
+        let customer = codec::number_of(rows::key(&row)?);
+        problems.push(format!("the trail of customer {customer} leads to no entry"));
+    }
+    let steps: i64 = conn.one(TRAIL_COUNT, &[&first, &last]).await?.try_get(0)?;
+    if steps != expected {
+        problems.push(format!("the trails have {steps} steps, and the journal says {expected}"));
+    }
+    Ok(problems)
+}
+
+/// What no journal tells has to be readable at least: a request is answered from its receipt, and a
+/// webhook that cannot be read keeps all of them from being told.
+async fn check_aside(
+    conn: &Connection,
+    tenant: TenantId,
+    end: Seq,
+    report: &mut Report,
+) -> Result<(), Trouble> {
+    let (mut broken, mut ahead) = (0_u64, 0_u64);
+    let mut found = pin!(conn.each(RECEIPTS, &[&i64::from(tenant.0)]).await?);
+    while let Some(row) = found.try_next().await? {
+        match rows::receipt(&row) {
+            Ok(receipt) if receipt.seq > end => ahead += 1,
+            Ok(_) => (),
+            Err(_) => broken += 1,
+        }
+    }
+    if broken > 0 {
+        report.find(Some(tenant), format!("{broken} receipts cannot be read"));
+    }
+    if ahead > 0 {
+        report.find(Some(tenant), format!("{ahead} receipts are of entries that are not there"));
+    }
+    match webhooks::all(conn, Some(tenant)).await {
+        Err(trouble) if trouble.is_corrupt() => {
+            report.find(Some(tenant), format!("the webhooks cannot be read: {trouble}"));
+            Ok(())
+        }
+        found => found.map(|_| ()),
+    }
+}
+
+/// The counts and last numbers that the row of the tenant keeps.
+async fn check_kept(
+    conn: &Connection,
+    tenant: TenantId,
+    facts: &TenantFacts,
+    report: &mut Report,
+) -> Result<(), Trouble> {
+    let (first, last) = key_range(tenant);
+    let Some(row) = conn.first(KEPT, &[&i64::from(tenant.0), &first, &last]).await? else {
+        return Ok(());
+    };
+    let counters = facts.counters();
+    let identity = codec::number_of(row.try_get(7)?);
+    let expected = [
+        ("customer", counters.customer.0),
+        ("identity", identity),
+        ("journal entry", counters.seq.0),
+        ("merge", counters.merge.0),
+        ("conflict", counters.conflict.0),
+    ];
+    for (column, (what, expected)) in expected.into_iter().enumerate() {
+        let kept: i64 = row.try_get(column)?;
+        if expected != kept {
+            let text = format!("the last {what} is number {expected}, and noted as {kept}");
+            report.find(Some(tenant), text);
+        }
+    }
+    let (noted, live): (i64, i64) = (row.try_get(5)?, row.try_get(6)?);
+    if noted != live {
+        let text = format!("there are {live} live customers, and noted as {noted}");
+        report.find(Some(tenant), text);
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Who looks like one person: everybody is looked at once, in order, for a few traits; then the
+//! rows of those that share one are read. No index is kept for it.
+
+use super::connection::{Connection, LONG};
+use super::trouble::Trouble;
+use super::{policy, query, rows};
+use crate::tables::codec::{self, key_range, number_of};
+use futures_util::TryStreamExt as _;
+use kehub_core::duplicates::{Duplicates, Finder, Suspect, Traits};
+use kehub_core::{CustomerId, TenantId};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::pin::pin;
+use tokio_postgres::Row;
+
+const TRAITS: &str = "
+    SELECT key, mobile_key, email_key,
+           fields ->> 'name', fields ->> 'birthday', fields ->> 'postcode'
+    FROM customer WHERE key BETWEEN $1 AND $2 AND live IS NOT NULL ORDER BY key";
+const REDIRECTS: &str = "SELECT key, survivor FROM customer WHERE survivor BETWEEN $1 AND $2";
+const OWNED: &str = "
+    SELECT type, value, home FROM identity
+    WHERE key BETWEEN $1 AND $2 AND home IS NOT NULL ORDER BY key";
+const CANNOT_LINKS: &str = "SELECT low, high, seq FROM cannot_link WHERE low BETWEEN $1 AND $2";
+
+/// The statements of this file, for tests that look at all of them.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("traits", TRAITS),
+    ("redirects", REDIRECTS),
+    ("owned identities", OWNED),
+    ("all cannot-links", CANNOT_LINKS),
+];
+
+/// What looks like duplicates in a tenant.
+pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Duplicates, Trouble> {
+    conn.batch(LONG).await?;
+    let Some(policy) = policy::policy(conn, tenant).await? else {
+        return Ok(Duplicates::default());
+    };
+    let mut redirects = HashMap::new();
+    each(conn, REDIRECTS, tenant, |row| {
+        let (from, to) = (number_of(row.try_get(0)?), number_of(row.try_get(1)?));
+        redirects.insert(CustomerId(from), CustomerId(to));
+        Ok(())
+    })
+    .await?;
+    let answers = |home: CustomerId| redirects.get(&home).copied().unwrap_or(home);
+
+    let mut finder = Finder::new(&policy);
+    each(conn, TRAITS, tenant, |row| {
+        let traits = Traits {
+            mobile: row.try_get(1)?,
+            email: row.try_get(2)?,
+            name: row.try_get(3)?,
+            birthday: row.try_get(4)?,
+            postcode: row.try_get(5)?,
+        };
+        finder.customer(CustomerId(number_of(rows::key(row)?)), traits);
+        Ok(())
+    })
+    .await?;
+    each(conn, OWNED, tenant, |row| {
+        let owner = answers(CustomerId(number_of(row.try_get(2)?)));
+        finder.identity(codec::type_of(row.try_get(0)?), row.try_get(1)?, owner);
+        Ok(())
+    })
+    .await?;
+
+    let mut apart = HashSet::new();
+    each(conn, CANNOT_LINKS, tenant, |row| {
+        let (link, _) = rows::cannot_link(row)?;
+        let (one, other) = (answers(link.low), answers(link.high));
+        apart.insert((one.min(other), one.max(other)));
+        Ok(())
+    })
+    .await?;
+    let candidates = finder.candidates();
+    let ids: BTreeSet<CustomerId> =
+        candidates.pairs.iter().flat_map(|(low, high)| [*low, *high]).collect();
+    let ids: Vec<CustomerId> = ids.into_iter().collect();
+    let customers = query::customer_rows(conn, tenant, &ids).await?;
+    let held = policy::held(conn, tenant, &ids).await?;
+    let suspects: BTreeMap<CustomerId, Suspect> = customers
+        .into_iter()
+        .map(|(id, customer)| {
+            let theirs = held.get(&id).map_or(&[][..], |held| held);
+            (id, Suspect::of(&customer, theirs, &policy))
+        })
+        .collect();
+    let suspect = |id| Ok(suspects.get(&id).cloned());
+    Duplicates::among(candidates, suspect, |low, high| apart.contains(&(low, high)))
+}
+
+/// Every row of a statement about the keys of a tenant, one at a time.
+async fn each(
+    conn: &Connection,
+    sql: &str,
+    tenant: TenantId,
+    mut take: impl FnMut(&Row) -> Result<(), Trouble>,
+) -> Result<(), Trouble> {
+    let (first, last) = key_range(tenant);
+    let mut rows = pin!(conn.each(sql, &[&first, &last]).await?);
+    while let Some(row) = rows.try_next().await? {
+        take(&row)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,505 @@
+//! From tables to [`Facts`]: everything that the requests of a group will look at, read in a few
+//! round trips: the tenants, then what the requests name, then the customers that this leads to.
+
+use super::connection::Connection;
+use super::rows::{
+    self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
+};
+use super::trouble::Trouble;
+use super::{policy, webhooks};
+use crate::tables::codec::{self, Indexed};
+use futures_util::future::{try_join, try_join3, try_join4};
+use kehub_core::attribute::Attribute;
+use kehub_core::command::{Command, Request};
+use kehub_core::customer::State;
+use kehub_core::directory::Directory;
+use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
+use kehub_core::history::identities_named;
+use kehub_core::identity::Identity;
+use kehub_core::limits::CARRIERS_MAX;
+use kehub_core::policy::Policy;
+use kehub_core::webhook::Webhooks;
+use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use tokio_postgres::Row;
+
+macro_rules! tenant_columns {
+    () => {
+        "id, preset, on_conflict, policy_version, types_version, \
+         last_customer, last_identity, last_seq, last_merge, last_conflict"
+    };
+}
+const LOCK: &str = "SELECT 1 FROM tenant WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+const LOCK_HUB: &str = "SELECT 1 FROM hub WHERE id = 1 FOR UPDATE";
+const TENANTS: &str = concat!("SELECT ", tenant_columns!(), " FROM tenant WHERE id = ANY($1)");
+const RECEIPTS: &str = "
+    SELECT r.tenant, r.app, r.key, r.request, r.at, r.seq, r.outcome
+    FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS w (tenant, app, key)
+    JOIN receipt AS r ON r.tenant = w.tenant AND r.app = w.app AND r.key = w.key";
+const IDENTITIES_OF_VALUES: &str = "
+    SELECT i.key, i.type, i.value, i.raw, i.name, i.scope, i.home, i.quarantine, i.companions,
+           i.apps, i.pardoned
+    FROM unnest($1::bigint[], $2::text[]) AS w (type, value)
+    JOIN identity AS i ON i.type = w.type AND i.value = w.value";
+const IDENTITIES: &str =
+    concat!("SELECT ", identity_columns!(), " FROM identity WHERE key = ANY($1) ORDER BY key");
+const TYPES_USED: &str = "
+    SELECT w.type FROM unnest($1::bigint[]) AS w (type)
+    WHERE EXISTS (SELECT 1 FROM identity AS i WHERE i.type = w.type)";
+const CARRIERS_MOBILE: &str = "
+    SELECT c.key FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS w (live, value, window_size)
+    CROSS JOIN LATERAL (
+        SELECT key FROM customer WHERE live = w.live AND mobile_key = w.value
+        ORDER BY key LIMIT w.window_size) AS c";
+const CARRIERS_EMAIL: &str = "
+    SELECT c.key FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS w (live, value, window_size)
+    CROSS JOIN LATERAL (
+        SELECT key FROM customer WHERE live = w.live AND email_key = w.value
+        ORDER BY key LIMIT w.window_size) AS c";
+const CUSTOMERS: &str =
+    concat!("SELECT ", customer_columns!(), " FROM customer WHERE key = ANY($1) ORDER BY key");
+const CUSTOMERS_MERGED_INTO: &str =
+    concat!("SELECT ", customer_columns!(), " FROM customer WHERE survivor = ANY($1) ORDER BY key");
+const HOMES: &str = concat!("SELECT ", home_columns!(), " FROM home WHERE key = ANY($1)");
+const IDENTITIES_OF_HOMES: &str =
+    concat!("SELECT ", identity_columns!(), " FROM identity WHERE home = ANY($1) ORDER BY key");
+const MERGES_OF_HOMES: &str = concat!(
+    "SELECT ",
+    merge_columns!(),
+    " FROM merge WHERE left_home = ANY($1) AND undone IS NULL"
+);
+const CANNOT_LINKS_OF_HOMES: &str = "
+    SELECT low, high, seq FROM cannot_link WHERE low = ANY($1)
+    UNION ALL
+    SELECT low, high, seq FROM cannot_link WHERE high = ANY($1)";
+const CONFLICTS_OF_IDENTITIES: &str =
+    concat!("SELECT ", conflict_columns!(), " FROM conflict WHERE identity = ANY($1)");
+const ENTRIES: &str = "SELECT key, entry FROM journal WHERE key = ANY($1) ORDER BY key";
+
+/// The statements of this file, for tests that look at all of them.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("lock of tenants", LOCK),
+    ("lock of the hub", LOCK_HUB),
+    ("tenants", TENANTS),
+    ("receipts", RECEIPTS),
+    ("identities of values", IDENTITIES_OF_VALUES),
+    ("identities", IDENTITIES),
+    ("types that are used", TYPES_USED),
+    ("carriers of a mobile", CARRIERS_MOBILE),
+    ("carriers of an e-mail address", CARRIERS_EMAIL),
+    ("customers", CUSTOMERS),
+    ("customers merged into", CUSTOMERS_MERGED_INTO),
+    ("homes", HOMES),
+    ("identities of homes", IDENTITIES_OF_HOMES),
+    ("merges of homes", MERGES_OF_HOMES),
+    ("cannot-links of homes", CANNOT_LINKS_OF_HOMES),
+    ("conflicts of identities", CONFLICTS_OF_IDENTITIES),
+    ("entries", ENTRIES),
+];
+
+/// How the rows that were loaded stand in the tables. What is not here has no row yet.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    pub(super) tenants: HashMap<TenantId, TenantBefore>,
+    /// Loaded if the requests have a command about it.
+    pub(super) directory: Directory,
+    /// Likewise.
+    pub(super) webhooks: Webhooks,
+}
+
+/// How the rows of one tenant stand in the tables.
+#[derive(Debug, Default)]
+pub(super) struct TenantBefore {
+    pub(super) customers: HashMap<CustomerId, Indexed>,
+}
+
+/// The types of tenants and what is set for them, with the version that they are of.
+pub(super) type TypesCache = HashMap<TenantId, (i64, Policy)>;
+
+/// Locks what the requests of a group may change, in the order that every hub keeps. To be called
+/// before anything is read.
+pub(super) async fn lock(conn: &Connection, requests: &[Request]) -> Result<(), Trouble> {
+    let about_hub = |command| needs_directory(command) || webhooks::is_about(command);
+    if requests.iter().any(|request| about_hub(&request.command)) {
+        conn.all(LOCK_HUB, &[]).await?;
+    }
+    conn.all(LOCK, &[&tenants_of(requests)]).await?;
+    Ok(())
+}
+
+fn tenants_of(requests: &[Request]) -> Vec<i64> {
+    let tenants: BTreeSet<i64> = requests.iter().map(|it| i64::from(it.tenant.0)).collect();
+    tenants.into_iter().collect()
+}
+
+/// Everything that the requests will look at. A tenant without a row is not in the facts.
+pub(super) async fn facts(
+    conn: &Connection,
+    requests: &[Request],
+    cache: &mut TypesCache,
+) -> Result<(Facts, Before), Trouble> {
+    let mut facts = Facts::default();
+    let mut before = Before::default();
+    if requests.iter().any(|request| needs_directory(&request.command)) {
+        facts.directory = policy::directory(conn).await?;
+        before.directory = facts.directory.clone();
+    }
+    if let Some(webhooks) = webhooks::facts(conn, requests).await? {
+        before.webhooks = webhooks.clone();
+        facts.webhooks = webhooks;
+    }
+    let mut loader = Loader { conn, parts: BTreeMap::new(), looked_at: HashSet::new() };
+    for row in conn.all(TENANTS, &[&tenants_of(requests)]).await? {
+        let tenant = TenantId(rows::number(&row, 0)?);
+        let policy = policy_of(conn, tenant, &row, cache).await?;
+        let facts = TenantFacts::new(tenant, policy, counters(&row)?);
+        loader.parts.insert(tenant, Part { facts, before: TenantBefore::default() });
+    }
+    loader.load(requests).await?;
+    for (tenant, part) in loader.parts {
+        facts.tenants.insert(tenant, part.facts);
+        before.tenants.insert(tenant, part.before);
+    }
+    Ok((facts, before))
+}
+
+async fn policy_of(
+    conn: &Connection,
+    tenant: TenantId,
+    row: &Row,
+    cache: &mut TypesCache,
+) -> Result<Policy, Trouble> {
+    let version: i64 = row.try_get(4)?;
+    let known = cache.get(&tenant).filter(|(known, _)| *known == version);
+    let mut policy = if let Some((_, policy)) = known {
+        policy.clone()
+    } else {
+        let policy = policy::of_types(policy::types(conn, tenant).await?);
+        cache.insert(tenant, (version, policy.clone()));
+        policy
+    };
+    policy.preset = rows::preset(row.try_get(1)?)?;
+    policy.on_conflict = rows::on_conflict(row.try_get(2)?)?;
+    policy.version = rows::number(row, 3)?;
+    Ok(policy)
+}
+
+fn counters(row: &Row) -> Result<Counters, Trouble> {
+    Ok(Counters {
+        customer: CustomerId(row.try_get(5)?),
+        identity: IdentityNumber(row.try_get(6)?),
+        seq: Seq(row.try_get(7)?),
+        merge: MergeId(row.try_get(8)?),
+        conflict: ConflictId(row.try_get(9)?),
+    })
+}
+
+/// The last numbers that a tenant has given out, as its row notes them.
+pub(super) async fn noted(conn: &Connection, tenant: TenantId) -> Result<Counters, Trouble> {
+    let found = conn.first(TENANTS, &[&vec![i64::from(tenant.0)]]).await?;
+    found.as_ref().map_or_else(|| Ok(Counters::default()), counters)
+}
+
+fn needs_directory(command: &Command) -> bool {
+    match command {
+        Command::SetPolicy(_) | Command::CreateTenant(_) | Command::ChangeApp(_) => true,
+        Command::Upsert(_)
+        | Command::Put(_)
+        | Command::Attach(_)
+        | Command::Delete(_)
+        | Command::Webhook(_)
+        | Command::Deliver(_)
+        | Command::Release(_)
+        | Command::Probe
+        | Command::Merge(_)
+        | Command::Unmerge(_)
+        | Command::Extract(_)
+        | Command::DecideClaim(_)
+        | Command::Restore(_)
+        | Command::Erase(_)
+        | Command::SettleConflict(_)
+        | Command::SetCannotLink(_) => false,
+    }
+}
+
+/// The part of one tenant.
+pub(super) struct Part {
+    pub(super) facts: TenantFacts,
+    before: TenantBefore,
+}
+
+/// Fills the facts, reading no customer twice. What only a few commands look at is loaded in
+/// [`super::past`].
+pub(super) struct Loader<'c> {
+    pub(super) conn: &'c Connection,
+    pub(super) parts: BTreeMap<TenantId, Part>,
+    /// Keys of customers that are in the facts, and of ids that have no row.
+    looked_at: HashSet<i64>,
+}
+
+/// What the requests name, as arguments of statements.
+#[derive(Default)]
+struct Named {
+    receipts: (Vec<i64>, Vec<i64>, Vec<Vec<u8>>),
+    values: (Vec<i64>, Vec<String>),
+    numbers: Vec<i64>,
+    types: Vec<i64>,
+    mobiles: (Vec<i64>, Vec<String>, Vec<i64>),
+    emails: (Vec<i64>, Vec<String>, Vec<i64>),
+    customers: Vec<i64>,
+}
+
+impl Named {
+    fn add(&mut self, tenant: TenantId, needs: &Needs, window: i64) {
+        let own = i64::from(tenant.0);
+        for key in &needs.receipts {
+            self.receipts.0.push(own);
+            self.receipts.1.push(i64::from(key.app.0));
+            self.receipts.2.push(key.key.to_vec());
+        }
+        for key in &needs.identities {
+            self.values.0.push(codec::type_key(tenant, key.kind));
+            self.values.1.push(key.value.to_string());
+        }
+        let numbers = needs.numbers.iter().filter_map(|it| codec::key(tenant, it.0));
+        self.numbers.extend(numbers);
+        self.types.extend(needs.types.iter().map(|kind| codec::type_key(tenant, *kind)));
+        for (attribute, value) in &needs.match_keys {
+            let (live, values, windows) =
+                if *attribute == Attribute::Mobile { &mut self.mobiles } else { &mut self.emails };
+            live.push(own);
+            values.push(value.clone());
+            windows.push(window);
+        }
+        let named = needs.customers.iter().chain(&needs.reviews).chain(&needs.histories);
+        self.customers.extend(named.filter_map(|id| codec::key(tenant, id.0)));
+    }
+}
+
+impl Loader<'_> {
+    async fn load(&mut self, requests: &[Request]) -> Result<(), Trouble> {
+        let mut named = Named::default();
+        let mut needed = Vec::new();
+        for (tenant, part) in &self.parts {
+            let needs = Needs::of(*tenant, requests, part.facts.policy());
+            let window = CARRIERS_MAX + Needs::removable(*tenant, requests);
+            named.add(*tenant, &needs, i64::try_from(window).unwrap_or(i64::MAX));
+            needed.push((*tenant, needs));
+        }
+        let mut customers = std::mem::take(&mut named.customers);
+        customers.extend(self.named(&named).await?);
+        self.whole(customers).await?;
+        for (tenant, needs) in needed {
+            self.look_back(tenant, &needs).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads what is named; the keys of the customers that it leads to.
+    async fn named(&mut self, named: &Named) -> Result<Vec<i64>, Trouble> {
+        let Named { receipts, values, numbers, types, mobiles, emails, .. } = named;
+        let conn = self.conn;
+        let ((of_values, of_numbers, used), (receipts, mobiles, emails)) = try_join(
+            try_join3(
+                conn.some(IDENTITIES_OF_VALUES, values.0.len(), &[&values.0, &values.1]),
+                conn.some(IDENTITIES, numbers.len(), &[numbers]),
+                conn.some(TYPES_USED, types.len(), &[types]),
+            ),
+            try_join3(
+                conn.some(RECEIPTS, receipts.0.len(), &[&receipts.0, &receipts.1, &receipts.2]),
+                conn.some(CARRIERS_MOBILE, mobiles.0.len(), &[&mobiles.0, &mobiles.1, &mobiles.2]),
+                conn.some(CARRIERS_EMAIL, emails.0.len(), &[&emails.0, &emails.1, &emails.2]),
+            ),
+        )
+        .await?;
+        let mut customers = Vec::new();
+        let mut about = Vec::new();
+        for row in of_values.iter().chain(&of_numbers) {
+            customers.extend(row.try_get::<_, Option<i64>>(6)?);
+            about.push(rows::key(row)?);
+            self.identity(row)?;
+        }
+        for row in &used {
+            let key = rows::key(row)?;
+            let kind: TypeNumber = codec::type_of(key);
+            self.of(codec::tenant_of_type(key)?)?.facts.load_used_type(kind);
+        }
+        for row in &receipts {
+            let tenant = TenantId(rows::number(row, 0)?);
+            self.of(tenant)?.facts.load_receipt(rows::receipt(row)?);
+        }
+        for row in mobiles.iter().chain(&emails) {
+            customers.push(rows::key(row)?);
+        }
+        let has_conflicts = |part: &Part| part.facts.counters().conflict != ConflictId(0);
+        if self.parts.values().any(has_conflicts) {
+            for row in self.conn.some(CONFLICTS_OF_IDENTITIES, about.len(), &[&about]).await? {
+                self.part(rows::key(&row)?)?.facts.load_conflict(rows::conflict(&row)?);
+            }
+        }
+        Ok(customers)
+    }
+
+    fn of(&mut self, tenant: TenantId) -> Result<&mut Part, Trouble> {
+        let missing = || Trouble::broken(format!("a row of tenant {tenant}, which is not loaded"));
+        self.parts.get_mut(&tenant).ok_or_else(missing)
+    }
+
+    /// The part that a packed key belongs to.
+    pub(super) fn part(&mut self, key: i64) -> Result<&mut Part, Trouble> {
+        self.of(codec::tenant_of(key)?)
+    }
+
+    pub(super) fn identity(&mut self, row: &Row) -> Result<(), Trouble> {
+        let identity: Identity = rows::identity(row)?;
+        let facts = &mut self.part(rows::key(row)?)?.facts;
+        if facts.identity(identity.number).is_none() {
+            facts.load_identity(identity);
+        }
+        Ok(())
+    }
+
+    fn customer(&mut self, row: &Row) -> Result<(i64, State, u32), Trouble> {
+        let key = rows::key(row)?;
+        self.looked_at.insert(key);
+        let (customer, indexed) = rows::customer(row)?;
+        let (state, homes) = (customer.state, customer.homes);
+        let part = self.part(key)?;
+        part.before.customers.insert(customer.id, indexed);
+        part.facts.load_customer(customer);
+        Ok((key, state, homes))
+    }
+
+    /// Loads the customers that answer for these keys with everything they are made of.
+    pub(super) async fn whole(&mut self, keys: Vec<i64>) -> Result<(), Trouble> {
+        let mut wanted = keys;
+        loop {
+            wanted.retain(|key| !self.looked_at.contains(key));
+            wanted.sort_unstable();
+            wanted.dedup();
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            let roots = self.roots(&wanted).await?;
+            let homes = self.members(&roots).await?;
+            let deleted = self.belongings(&roots, &homes).await?;
+            wanted = self.held_when_deleted(deleted).await?;
+        }
+    }
+
+    /// The customers that answer for these keys: key, state and number of homes.
+    async fn roots(&mut self, wanted: &[i64]) -> Result<Vec<(i64, State, u32)>, Trouble> {
+        let found = self.conn.all(CUSTOMERS, &[&wanted]).await?;
+        self.looked_at.extend(wanted);
+        let mut roots = Vec::new();
+        let mut survivors = BTreeSet::new();
+        for row in &found {
+            let survivor: Option<i64> = row.try_get(2)?;
+            match survivor {
+                // The survivor brings this row along with its other homes.
+                Some(survivor) => {
+                    survivors.insert(survivor);
+                }
+                None => roots.push(self.customer(row)?),
+            }
+        }
+        for (key, _, _) in &roots {
+            survivors.remove(key);
+        }
+        let survivors: Vec<i64> = survivors.into_iter().collect();
+        let found = self.conn.some(CUSTOMERS, survivors.len(), &[&survivors]).await?;
+        if found.len() != survivors.len() {
+            return Err(Trouble::broken("a merged-away customer leads nowhere"));
+        }
+        for row in &found {
+            roots.push(self.customer(row)?);
+        }
+        Ok(roots)
+    }
+
+    /// Loads the ids that redirect to these customers; the keys of all homes of merged ones.
+    async fn members(&mut self, roots: &[(i64, State, u32)]) -> Result<Vec<i64>, Trouble> {
+        let merged: Vec<i64> =
+            roots.iter().filter(|(_, _, homes)| *homes > 1).map(|(key, _, _)| *key).collect();
+        let mut homes = merged.clone();
+        for row in self.conn.some(CUSTOMERS_MERGED_INTO, merged.len(), &[&merged]).await? {
+            homes.push(self.customer(&row)?.0);
+        }
+        Ok(homes)
+    }
+
+    /// Loads what belongs to homes; the newest entries of the deleted customers.
+    async fn belongings(
+        &mut self,
+        roots: &[(i64, State, u32)],
+        shared: &[i64],
+    ) -> Result<Vec<i64>, Trouble> {
+        let all: BTreeSet<i64> =
+            roots.iter().map(|(key, _, _)| key).chain(shared).copied().collect();
+        let all: Vec<i64> = all.into_iter().collect();
+        let (identities, links, homes, merges) = try_join4(
+            self.conn.some(IDENTITIES_OF_HOMES, all.len(), &[&all]),
+            self.conn.some(CANNOT_LINKS_OF_HOMES, all.len(), &[&all]),
+            self.conn.some(HOMES, shared.len(), &[&shared]),
+            self.conn.some(MERGES_OF_HOMES, shared.len(), &[&shared]),
+        )
+        .await?;
+        for row in &identities {
+            self.identity(row)?;
+        }
+        for row in &links {
+            let (link, seq) = rows::cannot_link(row)?;
+            self.part(rows::key(row)?)?.facts.load_cannot_link(link, seq);
+        }
+        for row in &homes {
+            let (id, fold) = rows::home(row)?;
+            self.part(rows::key(row)?)?.facts.load_home(id, fold);
+        }
+        for row in &merges {
+            self.part(rows::key(row)?)?.facts.load_merge(rows::merge(row)?);
+        }
+        let mut heads = Vec::new();
+        for (key, _, _) in roots.iter().filter(|(_, state, _)| *state == State::Deleted) {
+            let tenant = codec::tenant_of(*key)?;
+            let id = CustomerId(codec::number_of(*key));
+            let head = self.of(tenant)?.facts.customer(id).map(|customer| customer.head);
+            heads.extend(head.map(|head| codec::own_key(tenant, head.0)).transpose()?);
+        }
+        Ok(heads)
+    }
+
+    /// What deleted customers held: their newest entries say so. The keys of who holds it today.
+    async fn held_when_deleted(&mut self, heads: Vec<i64>) -> Result<Vec<i64>, Trouble> {
+        let found = self.conn.some(ENTRIES, heads.len(), &[&heads]).await?;
+        let mut numbers = Vec::new();
+        for row in &found {
+            let key = rows::key(row)?;
+            let tenant = codec::tenant_of(key)?;
+            let entry = Arc::new(rows::entry(row)?);
+            for number in identities_named([&*entry]) {
+                numbers.push(codec::own_key(tenant, number.0)?);
+            }
+            self.of(tenant)?.facts.load_entry(entry);
+        }
+        self.identities(numbers).await
+    }
+
+    /// Loads identities that are not loaded yet; the keys of their homes.
+    pub(super) async fn identities(&mut self, mut keys: Vec<i64>) -> Result<Vec<i64>, Trouble> {
+        let mut missing = Vec::new();
+        for key in keys.drain(..) {
+            let number = IdentityNumber(codec::number_of(key));
+            if self.part(key)?.facts.identity(number).is_none() {
+                missing.push(key);
+            }
+        }
+        let mut homes = Vec::new();
+        for row in self.conn.some(IDENTITIES, missing.len(), &[&missing]).await? {
+            homes.extend(row.try_get::<_, Option<i64>>(6)?);
+            self.identity(&row)?;
+        }
+        Ok(homes)
+    }
+}

@@ -1,0 +1,442 @@
+//! The engine for several hubs on one database: PostgreSQL, a few connections that write, a few that
+//! read.
+//!
+//! [`queue`] keeps what waits. A [`writer`] takes a group from it, locks its tenants, reads the facts
+//! ([`load`], [`past`]), lets the core decide, writes what became dirty ([`write`], [`columns`]), and
+//! commits. [`query`], [`review`], [`policy`] and [`duplicates`] read beside the writers, each read
+//! from one snapshot; [`render`] turns filters into SQL. [`bell`] tells the hubs of a database of each
+//! other's commits. [`check`], [`compare`] and [`rebuild`] hold rows against the journal. [`rows`] says
+//! how what is kept looks in columns, [`schema`] makes the tables, [`connection`] and [`tls`] reach the
+//! server.
+
+mod bell;
+mod check;
+mod columns;
+mod compare;
+mod connection;
+mod duplicates;
+mod load;
+mod past;
+#[cfg(test)]
+mod plans;
+mod policy;
+mod query;
+mod queue;
+mod rebuild;
+mod render;
+mod review;
+mod rows;
+mod schema;
+mod tls;
+mod trouble;
+mod webhooks;
+mod write;
+mod writer;
+
+use crate::{
+    Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration, OpenError, OwnedIdentity,
+    Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report, SidedConflict, Silent,
+    Store, StoreError, TypedIdentity, WholeCustomer,
+};
+use async_trait::async_trait;
+use bell::Bell;
+use connection::{Connection, Readers, Server, Snapshot as Reading};
+use kehub_core::command::Request;
+use kehub_core::customer::Customer;
+use kehub_core::decide::decide_on_trial;
+use kehub_core::directory::Directory;
+use kehub_core::duplicates::Duplicates;
+use kehub_core::facts::Snapshot;
+use kehub_core::filter::Filter;
+use kehub_core::history::Past;
+use kehub_core::journal::Entry;
+use kehub_core::merge::{CannotLink, Merge};
+use kehub_core::outcome::Outcome;
+use kehub_core::policy::Policy;
+use kehub_core::webhook::Webhook;
+use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId};
+use load::TypesCache;
+use queue::Queue;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle};
+use trouble::Trouble;
+use writer::Worker;
+
+/// How the engine uses the machine, and the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// Requests that may wait to be written; more are refused with [`StoreError::QueueFull`].
+    /// Default 4096.
+    pub queue_requests: usize,
+    /// Requests that are committed together at most. Default 512.
+    pub group_requests: usize,
+    /// Connections that read. Default 4.
+    pub readers: usize,
+    /// Connections that write: as many tenants can be written at the same time. Default 2.
+    pub writers: usize,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> PostgresOptions {
+        PostgresOptions { queue_requests: 4096, group_requests: 512, readers: 4, writers: 2 }
+    }
+}
+
+/// Keeps everything in a PostgreSQL database, which it may share with other hubs. A commit is as
+/// durable as the server makes it.
+pub struct PostgresStore {
+    server: Arc<Server>,
+    queue: Arc<Queue>,
+    bell: Arc<Bell>,
+    readers: Arc<Readers>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+    listener: AbortHandle,
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.server.place();
+        f.debug_struct("PostgresStore").field("place", &place).finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// Opens a database by its address, such as `postgres://user:password@host/database`, and brings
+    /// its tables up to date. To be called within a runtime of tokio, which does the work.
+    pub async fn open(url: &str, options: PostgresOptions) -> Result<PostgresStore, OpenError> {
+        let server = server(url)?;
+        let open = async {
+            schema::migrate(&server.connect().await?).await?;
+            Bell::new()
+        };
+        let bell = open.await.map_err(|trouble| OpenError::of(server.place(), trouble))?;
+        let bell = Arc::new(bell);
+        let queue = Arc::new(Queue::new(options.queue_requests, options.group_requests));
+        let worker = || Worker::new(Arc::clone(&server), Arc::clone(&queue), Arc::clone(&bell));
+        let workers = (0..options.writers.max(1)).map(|_| tokio::spawn(worker().run())).collect();
+        let listener = tokio::spawn(Arc::clone(&bell).run(Arc::clone(&server))).abort_handle();
+        let readers = Readers::new(Arc::clone(&server), options.readers);
+        let workers = Mutex::new(workers);
+        Ok(PostgresStore { server, queue, bell, readers, workers, listener })
+    }
+
+    /// What would be applied to a database when it is opened. Changes nothing.
+    pub async fn migrations_due(url: &str) -> Result<&'static [Migration], OpenError> {
+        let server = server(url)?;
+        let look = async { schema::due(&server.connect().await?).await };
+        look.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))
+    }
+
+    /// Brings a database up to date, as opening it does; what was applied.
+    pub async fn migrate(url: &str) -> Result<&'static [Migration], OpenError> {
+        let server = server(url)?;
+        let migrate = async { schema::migrate(&server.connect().await?).await };
+        migrate.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))
+    }
+
+    /// Looks at a database beside whoever uses it, changing nothing, as of one moment: as
+    /// [`Store::check`], of the tenant of this name or of the whole database.
+    pub async fn check(
+        url: &str,
+        only: Option<&str>,
+        progress: &dyn Progress,
+    ) -> Result<Report, OpenError> {
+        let server = server(url)?;
+        let look = async {
+            let conn = server.connect().await?;
+            conn.batch(connection::READ).await?;
+            schema::check_current(&conn).await?;
+            let only = policy::tenant_named(&conn, only).await?;
+            check::check(&conn, only, progress).await
+        };
+        look.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))
+    }
+
+    /// Makes the rows of a database anew from its journal, where they are not what it says, in one
+    /// transaction; who wants to write meanwhile waits. What a journal does not hold stays: texts of
+    /// identities, tenants, apps, webhooks.
+    pub async fn rebuild(
+        url: &str,
+        only: Option<&str>,
+        progress: &dyn Progress,
+    ) -> Result<Rebuilt, OpenError> {
+        let server = server(url)?;
+        let rebuild = async {
+            let conn = server.connect().await?;
+            rebuild::rebuild(&conn, only, progress).await
+        };
+        rebuild.await.map_err(|trouble| OpenError::of(server.place(), trouble))
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a read beside the writers.
+    async fn reading(&self) -> Result<Reading, StoreError> {
+        let begun = self.readers.begin().await?;
+        begun.ok_or_else(|| StoreError::NotApplied("the store is closed".into()))
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        // The writers finish what they have, and end.
+        self.queue.close();
+        self.listener.abort();
+        self.readers.close();
+    }
+}
+
+fn server(url: &str) -> Result<Arc<Server>, OpenError> {
+    let server = Server::of(url).map_err(|trouble| OpenError::of("the address", trouble))?;
+    Ok(Arc::new(server))
+}
+
+/// What would come of requests, as of one snapshot.
+async fn on_trial(conn: &Connection, requests: &[Request]) -> Result<Vec<Outcome>, Trouble> {
+    let (facts, _) = load::facts(conn, requests, &mut TypesCache::default()).await?;
+    Ok(decide_on_trial(requests, facts))
+}
+
+/// Reads from one snapshot.
+macro_rules! read {
+    ($store:ident, $conn:ident => $read:expr) => {{
+        let reading = $store.reading().await?;
+        let found = match reading.conn() {
+            Ok($conn) => $read.await,
+            Err(trouble) => Err(trouble),
+        };
+        reading.end(found).await.map_err(StoreError::from)
+    }};
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn apply(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError> {
+        if batch.kept() == Kept::Nothing {
+            // Nothing to write: it needs neither a writer nor a place in the queue.
+            let requests = batch.into_requests();
+            return read!(self, conn => on_trial(conn, &requests));
+        }
+        self.queue.apply(batch).await
+    }
+
+    async fn customer(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        read!(self, conn => query::survivor(conn, tenant, id))
+    }
+
+    async fn customer_whole(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<WholeCustomer>, StoreError> {
+        read!(self, conn => query::whole(conn, tenant, id))
+    }
+
+    async fn customers(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<Page, StoreError> {
+        read!(self, conn => query::customers(conn, tenant, filter, page))
+    }
+
+    async fn customer_count(&self, tenant: TenantId, filter: &Filter) -> Result<u64, StoreError> {
+        read!(self, conn => query::count(conn, tenant, filter))
+    }
+
+    async fn identities_of(
+        &self,
+        tenant: TenantId,
+        customers: &[CustomerId],
+    ) -> Result<Vec<OwnedIdentity>, StoreError> {
+        read!(self, conn => query::identities_of(conn, tenant, customers))
+    }
+
+    async fn identities_named(
+        &self,
+        tenant: TenantId,
+        kind: Option<&str>,
+        value: &str,
+    ) -> Result<Vec<OwnedIdentity>, StoreError> {
+        read!(self, conn => query::identities_named(conn, tenant, kind, value))
+    }
+
+    async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
+        read!(self, conn => policy::policy(conn, tenant))
+    }
+
+    async fn quarantined(
+        &self,
+        tenant: TenantId,
+        after: IdentityNumber,
+        limit: usize,
+    ) -> Result<Vec<QuarantinedIdentity>, StoreError> {
+        read!(self, conn => policy::quarantined(conn, tenant, after, limit))
+    }
+
+    async fn holdings(
+        &self,
+        tenant: TenantId,
+        after: CustomerId,
+        limit: usize,
+    ) -> Result<Vec<Holding>, StoreError> {
+        read!(self, conn => policy::holdings(conn, tenant, after, limit))
+    }
+
+    async fn journal(
+        &self,
+        tenant: TenantId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        read!(self, conn => query::journal(conn, tenant, after, limit))
+    }
+
+    async fn feed(
+        &self,
+        tenant: TenantId,
+        after: i64,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        read!(self, conn => query::feed(conn, tenant, after, limit))
+    }
+
+    async fn identities_numbered(
+        &self,
+        tenant: TenantId,
+        numbers: &[IdentityNumber],
+    ) -> Result<Vec<TypedIdentity>, StoreError> {
+        let numbers = numbers.iter().copied().collect();
+        let found = read!(self, conn => query::identities_numbered(conn, tenant, &numbers))?;
+        Ok(found.into_values().collect())
+    }
+
+    fn committed(&self) -> watch::Receiver<u64> {
+        self.bell.committed()
+    }
+
+    async fn duplicates(&self, tenant: TenantId) -> Result<Duplicates, StoreError> {
+        read!(self, conn => duplicates::duplicates(conn, tenant))
+    }
+
+    async fn identity(
+        &self,
+        tenant: TenantId,
+        kind: &str,
+        value: &str,
+    ) -> Result<Option<TypedIdentity>, StoreError> {
+        read!(self, conn => query::identity(conn, tenant, kind, value))
+    }
+
+    async fn customer_row(
+        &self,
+        tenant: TenantId,
+        id: CustomerId,
+    ) -> Result<Option<Customer>, StoreError> {
+        read!(self, conn => query::customer_row(conn, tenant, id))
+    }
+
+    async fn past(&self, tenant: TenantId, customers: &[CustomerId]) -> Result<Past, StoreError> {
+        read!(self, conn => past::past(conn, tenant, customers))
+    }
+
+    async fn entries(&self, tenant: TenantId, places: &[Seq]) -> Result<Vec<Entry>, StoreError> {
+        read!(self, conn => past::entries(conn, tenant, places))
+    }
+
+    async fn merge(&self, tenant: TenantId, id: MergeId) -> Result<Option<Merge>, StoreError> {
+        let found = read!(self, conn => past::merges(conn, tenant, &[id]))?;
+        Ok(found.into_values().next())
+    }
+
+    async fn merges(
+        &self,
+        tenant: TenantId,
+        after: MergeId,
+        limit: usize,
+    ) -> Result<Vec<Merge>, StoreError> {
+        read!(self, conn => review::merges(conn, tenant, after, limit))
+    }
+
+    async fn conflict(
+        &self,
+        tenant: TenantId,
+        id: ConflictId,
+    ) -> Result<Option<SidedConflict>, StoreError> {
+        read!(self, conn => review::conflict(conn, tenant, id))
+    }
+
+    async fn conflicts(
+        &self,
+        tenant: TenantId,
+        wanted: &ConflictFilter,
+        after: ConflictId,
+        limit: usize,
+    ) -> Result<Vec<SidedConflict>, StoreError> {
+        read!(self, conn => review::conflicts(conn, tenant, wanted, after, limit))
+    }
+
+    async fn cannot_links(
+        &self,
+        tenant: TenantId,
+        after: Option<CannotLink>,
+        limit: usize,
+    ) -> Result<Vec<(CannotLink, Seq)>, StoreError> {
+        read!(self, conn => review::cannot_links(conn, tenant, after, limit))
+    }
+
+    async fn undecided(
+        &self,
+        tenant: TenantId,
+        after: (MergeId, Seq),
+        limit: usize,
+    ) -> Result<Vec<(Merge, Entry)>, StoreError> {
+        read!(self, conn => review::undecided(conn, tenant, after, limit))
+    }
+
+    async fn snapshot(&self, tenant: TenantId) -> Result<Snapshot, StoreError> {
+        read!(self, conn => query::snapshot(conn, tenant))
+    }
+
+    async fn webhooks(
+        &self,
+        tenant: Option<TenantId>,
+    ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError> {
+        read!(self, conn => webhooks::all(conn, tenant))
+    }
+
+    async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {
+        read!(self, conn => check::check(conn, only, &Silent))
+    }
+
+    async fn directory(&self) -> Result<Directory, StoreError> {
+        read!(self, conn => policy::directory(conn))
+    }
+
+    fn gauges(&self) -> Gauges {
+        self.queue.gauges()
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.queue.close();
+        let workers = std::mem::take(&mut *self.tasks());
+        for worker in workers {
+            if worker.await.is_err_and(|error| error.is_panic()) {
+                tracing::error!("a writer ended in a panic");
+            }
+        }
+        self.listener.abort();
+        self.readers.close();
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! What PostgreSQL says of the statements: it understands each of them, and with tables of any size
+//! each look-up would go by a key or an index.
+
+use super::connection::{Connection, Server};
+use super::query::Query;
+use super::render::{Part, numbered, parts_behind};
+use super::{duplicates, load, past, policy, query, review, schema, webhooks, write, writer};
+use crate::TestDatabase;
+use kehub_core::attribute::{Attribute, Value};
+use kehub_core::filter::{Condition, Filter, Order, Position, SortKey};
+use kehub_core::{CustomerId, TenantId};
+
+/// Those that read a whole tenant, or the few rows that belong to none.
+const WHOLE: &[&str] = &["traits", "owned identities"];
+
+async fn empty_hub(database: &TestDatabase) -> Connection {
+    let conn = Server::of(&database.url()).unwrap().connect().await.unwrap();
+    schema::migrate(&conn).await.unwrap();
+    // An empty table is read from end to end, whatever the statement.
+    conn.batch("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan").await.unwrap();
+    conn
+}
+
+async fn plan(conn: &Connection, sql: &str) -> String {
+    let count = (1..40).rev().find(|number| sql.contains(&format!("${number}"))).unwrap_or(0);
+    conn.batch(&format!("PREPARE looked_at AS {sql}")).await.unwrap();
+    let nothing = vec!["NULL"; count].join(", ");
+    let args = if count == 0 { String::new() } else { format!("({nothing})") };
+    let rows = conn.all(&format!("EXPLAIN EXECUTE looked_at{args}"), &[]).await.unwrap();
+    conn.batch("DEALLOCATE looked_at").await.unwrap();
+    let steps: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    steps.join("\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_look_up_goes_by_a_key_or_an_index() {
+    let database = TestDatabase::new().await;
+    let conn = empty_hub(&database).await;
+    let reading = [load::STATEMENTS, past::STATEMENTS, policy::STATEMENTS, query::STATEMENTS];
+    let others = [review::STATEMENTS, duplicates::STATEMENTS];
+    let writing = [write::STATEMENTS, webhooks::STATEMENTS, writer::STATEMENTS];
+    for (name, sql) in reading.iter().chain(&others).chain(&writing).copied().flatten() {
+        let plan = plan(&conn, sql).await;
+        let is_whole = WHOLE.contains(name);
+        assert!(is_whole || !plan.contains("Seq Scan"), "{name}: {plan}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_read_in_order_from_an_index() {
+    let database = TestDatabase::new().await;
+    let conn = empty_hub(&database).await;
+    let by = |attribute, descending| Order { by: SortKey::Attribute(attribute), descending };
+    let (text, moment) = (Value::Text("x".into()), Value::Integer(1));
+    let cases = [
+        (Attribute::Id, None, "customer_live"),
+        (Attribute::LastUpdated, Some(moment.clone()), "customer_updated"),
+        (Attribute::DateCreated, Some(moment), "customer_created"),
+        (Attribute::Source, Some(text.clone()), "customer_source"),
+        (Attribute::Stage, Some(text), "customer_stage"),
+    ];
+    let tenant = TenantId(1);
+    for (attribute, value, index) in cases {
+        for order in [by(attribute, false), by(attribute, true)] {
+            let position = Position { value: value.clone(), id: CustomerId(7) };
+            let first = std::iter::once(Part::all(tenant));
+            for part in first.chain(parts_behind(tenant, &order, &position)) {
+                let query = Query::part("key", tenant, &Filter::default(), &order, part);
+                let plan = plan(&conn, &numbered(&query.sql, query.args())).await;
+                let has_index = plan.contains(index) || plan.contains("customer_pkey");
+                assert!(has_index && !plan.contains("Sort"), "{order:?}: {plan}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_by_indexed_fields_go_by_their_index() {
+    let database = TestDatabase::new().await;
+    let conn = empty_hub(&database).await;
+    let cases = [
+        (Condition::TextIs(Attribute::Source, "x".into()), "customer_source"),
+        (Condition::MobileIs("x".into()), "customer_mobile"),
+        (Condition::EmailIs("x".into()), "customer_email"),
+        (Condition::IdIn(vec![CustomerId(1)]), "customer_"),
+    ];
+    for (condition, index) in cases {
+        let filter = Filter { conditions: vec![condition] };
+        let part = Part::all(TenantId(1));
+        let query = Query::part("key", TenantId(1), &filter, &Order::default(), part);
+        let plan = plan(&conn, &numbered(&query.sql, query.args())).await;
+        assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{filter:?}: {plan}");
+    }
+}

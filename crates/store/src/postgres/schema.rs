@@ -1,0 +1,96 @@
+//! The tables: numbered migrations, each applied once, in order.
+
+use super::connection::Connection;
+use super::trouble::Trouble;
+use crate::migration::{self, Migration, migration};
+
+/// The migrations, oldest first.
+const MIGRATIONS: &[Migration] = &[migration!("postgres", 1, "0001_start")];
+
+/// Hubs that start at once take turns: they hold this lock while they look. `Kehu`.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(1264937077)";
+const ENCODING: &str = "SELECT current_setting('server_encoding')";
+/// Whether our tables are here, and whether any are; as of one moment, for another hub may be making
+/// them.
+const FOUND: &str = "
+    SELECT coalesce(bool_or(relname = 'migration'), false), count(*) > 0
+    FROM pg_catalog.pg_class
+    WHERE relnamespace = to_regnamespace(current_schema()) AND relkind IN ('r', 'p', 'v')";
+const MIGRATIONS_TABLE: &str = "
+    CREATE TABLE IF NOT EXISTS migration (
+        number   bigint PRIMARY KEY,
+        checksum text   NOT NULL
+    )";
+const APPLIED: &str = "SELECT number, checksum FROM migration ORDER BY number";
+const MIGRATION_INSERT: &str = "INSERT INTO migration (number, checksum) VALUES ($1, $2)";
+const HUB_INSERT: &str = "
+    INSERT INTO hub (id, token_key) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
+const WRITERS_DELETE: &str = "DELETE FROM writer WHERE seen_at < now() - interval '1 day'";
+
+/// What a database lacks; refuses one of another program, of a later Kehub, or that cannot hold all
+/// text. Changes nothing.
+pub(super) async fn due(conn: &Connection) -> Result<&'static [Migration], Trouble> {
+    let encoding: String = conn.one(ENCODING, &[]).await?.try_get(0)?;
+    if encoding != "UTF8" {
+        return Err(Trouble::broken(format!("its encoding is {encoding}, and must be UTF8")));
+    }
+    let found = conn.one(FOUND, &[]).await?;
+    let (is_ours, is_used): (bool, bool) = (found.try_get(0)?, found.try_get(1)?);
+    if !is_ours {
+        return if is_used {
+            Err(Trouble::broken("it is the database of another program"))
+        } else {
+            Ok(MIGRATIONS)
+        };
+    }
+    let mut applied = Vec::new();
+    for row in conn.all(APPLIED, &[]).await? {
+        applied.push((row.try_get(0)?, row.try_get(1)?));
+    }
+    migration::due(MIGRATIONS, &applied).map_err(Trouble::broken)
+}
+
+/// Refuses a database that is not exactly of this schema; changes nothing.
+pub(super) async fn check_current(conn: &Connection) -> Result<(), Trouble> {
+    if due(conn).await?.is_empty() {
+        return Ok(());
+    }
+    Err(Trouble::broken("it was written by an older Kehub: `kehub migrate` brings it up to date"))
+}
+
+/// Brings the tables up to date; what was applied.
+pub(super) async fn migrate(conn: &Connection) -> Result<&'static [Migration], Trouble> {
+    if due(conn).await?.is_empty() {
+        conn.run(WRITERS_DELETE, &[]).await?;
+        return Ok(&[]);
+    }
+    conn.batch("BEGIN").await?;
+    conn.all(LOCK, &[]).await?;
+    let due = due(conn).await?;
+    conn.batch(MIGRATIONS_TABLE).await?;
+    for migration in due {
+        let failed = |trouble| Trouble::broken(format!("migration {}: {trouble}", migration.name));
+        conn.batch(migration.sql).await.map_err(failed)?;
+        conn.run(MIGRATION_INSERT, &[&migration.number, &migration.checksum()]).await?;
+    }
+    let mut token_key = [0_u8; 32];
+    getrandom::fill(&mut token_key).map_err(|error| Trouble::broken(error.to_string()))?;
+    conn.run(HUB_INSERT, &[&&token_key[..]]).await?;
+    conn.batch("COMMIT").await?;
+    Ok(due)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_without_gaps_and_named_by_their_numbers() {
+        for (migration, number) in MIGRATIONS.iter().zip(1..) {
+            assert_eq!(migration.number, number);
+            assert!(migration.name.starts_with(&format!("{number:04}_")), "{}", migration.name);
+        }
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres");
+        assert_eq!(std::fs::read_dir(folder).unwrap().count(), MIGRATIONS.len());
+    }
+}

@@ -1,0 +1,515 @@
+//! From what became dirty to tables: one statement for each table, all of them under way at once.
+
+use super::columns::{
+    Columns, ConflictRow, Conflicts, CustomerRow, Customers, Entries, EntryRow, HomeRow, Homes,
+    Identities, IdentityRow, KeyRow, Keys, LinkRow, Links, MergeRow, Merges, PairRow, Pairs,
+    ReceiptRow, Receipts, TenantRow, Tenants, TypeRow, Types,
+};
+use super::connection::Connection;
+use super::load::{Before, TenantBefore};
+use super::trouble::Trouble;
+use super::webhooks;
+use crate::tables::changes::Changes;
+use crate::tables::codec::{self, indexed};
+use futures_util::future::try_join_all;
+use kehub_core::conflict::Conflict;
+use kehub_core::customer::{Customer, Fold};
+use kehub_core::directory::{App, Directory};
+use kehub_core::facts::{Dirty, Facts, TenantFacts};
+use kehub_core::identity::{Identity, Quarantine};
+use kehub_core::journal::Entry;
+use kehub_core::merge::{CannotLink, Merge};
+use kehub_core::receipt::{Receipt, expired_at};
+use kehub_core::{CustomerId, Micros, TenantId};
+use std::collections::BTreeSet;
+
+const TENANT_INSERT: &str = "
+    INSERT INTO tenant (id, name, preset, on_conflict, policy_version, types_version, created_at,
+                        customers_live, last_customer, last_identity, last_seq, last_merge,
+                        last_conflict)
+    VALUES ($1, $2, $3, $4, 1, 0, $5, 0, 0, 0, 0, 0, 0)
+    ON CONFLICT (id) DO UPDATE SET
+        name = excluded.name, preset = excluded.preset, on_conflict = excluded.on_conflict";
+const TENANTS_UPDATE: &str = "
+    UPDATE tenant AS t SET customers_live = t.customers_live + u.live,
+        last_customer = u.customer, last_identity = u.identity, last_seq = u.seq,
+        last_merge = u.merge, last_conflict = u.conflict, types_version = t.types_version + u.types
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+                $7::bigint[], $8::bigint[])
+        AS u (id, live, customer, identity, seq, merge, conflict, types)
+    WHERE t.id = u.id";
+const POLICY_UPDATE: &str = "
+    UPDATE tenant SET preset = $2, on_conflict = $3, policy_version = $4 WHERE id = $1";
+const APP_UPSERT: &str = "
+    INSERT INTO app (number, tenant, id, name, secret_hash, key_version, permissions,
+                     created_at, revoked_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (number) DO UPDATE SET
+        name = excluded.name, secret_hash = excluded.secret_hash,
+        key_version = excluded.key_version, permissions = excluded.permissions,
+        revoked_at = excluded.revoked_at";
+const TYPES_UPSERT: &str = "
+    INSERT INTO identity_type (key, name, settings)
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])
+    ON CONFLICT (key) DO UPDATE SET settings = excluded.settings";
+const IDENTITIES_ERASE: &str = "
+    UPDATE identity AS i SET value = u.value, raw = NULL, name = NULL, scope = NULL, home = NULL,
+        quarantine = u.quarantine, companions = u.companions, apps = u.apps, pardoned = u.pardoned
+    FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
+                $7::bigint[], $8::boolean[], $9::bytea[], $10::bytea[], $11::bigint[])
+        AS u (key, type, value, raw, name, scope, home, quarantine, companions, apps, pardoned)
+    WHERE i.key = u.key";
+const IDENTITIES_UPSERT: &str = "
+    INSERT INTO identity (key, type, value, raw, name, scope, home, quarantine, companions, apps,
+                          pardoned)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
+                         $7::bigint[], $8::boolean[], $9::bytea[], $10::bytea[], $11::bigint[])
+    ON CONFLICT (key) DO UPDATE SET name = excluded.name, scope = excluded.scope,
+        home = excluded.home, quarantine = excluded.quarantine, companions = excluded.companions,
+        apps = excluded.apps, pardoned = excluded.pardoned";
+const CUSTOMERS_UPSERT: &str = "
+    INSERT INTO customer (key, live, survivor, homes, rev, head, created_at, updated_at, seen_at,
+                          source, stage, mobile_key, email_key, fields, cells)
+    SELECT u.key, u.live, u.survivor, u.homes, u.rev, u.head, u.created_at, u.updated_at, u.seen_at,
+           u.source, u.stage, u.mobile_key, u.email_key, u.fields::json, u.cells
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+                $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[],
+                $13::text[], $14::text[], $15::bytea[])
+        AS u (key, live, survivor, homes, rev, head, created_at, updated_at, seen_at, source, stage,
+              mobile_key, email_key, fields, cells)
+    ON CONFLICT (key) DO UPDATE SET live = excluded.live, survivor = excluded.survivor,
+        homes = excluded.homes, rev = excluded.rev, head = excluded.head,
+        updated_at = excluded.updated_at, seen_at = excluded.seen_at, source = excluded.source,
+        stage = excluded.stage, mobile_key = excluded.mobile_key, email_key = excluded.email_key,
+        fields = excluded.fields, cells = excluded.cells";
+const HOMES_UPSERT: &str = "
+    INSERT INTO home (key, source, stage, fields, cells)
+    SELECT u.key, u.source, u.stage, u.fields::json, u.cells
+    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bytea[])
+        AS u (key, source, stage, fields, cells)
+    ON CONFLICT (key) DO UPDATE SET source = excluded.source, stage = excluded.stage,
+        fields = excluded.fields, cells = excluded.cells";
+const HOMES_DELETE: &str = "DELETE FROM home WHERE key = ANY($1)";
+const MERGES_UPSERT: &str = "
+    INSERT INTO merge (key, left_home, right_home, seq, bridge, guards, undone)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[],
+                         $6::bytea[], $7::bigint[])
+    ON CONFLICT (key) DO UPDATE SET undone = excluded.undone";
+const LINKS_UPSERT: &str = "
+    INSERT INTO cannot_link (low, high, seq)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
+    ON CONFLICT (low, high) DO UPDATE SET seq = excluded.seq";
+const LINKS_DELETE: &str = "
+    DELETE FROM cannot_link AS c USING unnest($1::bigint[], $2::bigint[]) AS u (low, high)
+    WHERE c.low = u.low AND c.high = u.high";
+const UNDECIDED_INSERT: &str = "
+    INSERT INTO undecided (merge, claim) SELECT * FROM unnest($1::bigint[], $2::bigint[])
+    ON CONFLICT (merge, claim) DO NOTHING";
+const UNDECIDED_DELETE: &str = "
+    DELETE FROM undecided AS d USING unnest($1::bigint[], $2::bigint[]) AS u (merge, claim)
+    WHERE d.merge = u.merge AND d.claim = u.claim";
+const CONFLICTS_UPSERT: &str = "
+    INSERT INTO conflict (key, kind, rule, identity, left_home, right_home, evidence, opened,
+                          settled, settlement)
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[],
+                         $6::bigint[], $7::bytea[], $8::bigint[], $9::bigint[], $10::bytea[])
+    ON CONFLICT (key) DO UPDATE SET evidence = excluded.evidence, settled = excluded.settled,
+        settlement = excluded.settlement";
+const RECEIPTS_UPSERT: &str = "
+    INSERT INTO receipt (tenant, app, key, request, at, seq, outcome)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[],
+                         $6::bigint[], $7::bytea[])
+    ON CONFLICT (tenant, app, key) DO UPDATE SET request = excluded.request, at = excluded.at,
+        seq = excluded.seq, outcome = excluded.outcome";
+/// Of the tenants of a group, whose rows it has locked: no other group removes the same.
+const RECEIPTS_DELETE: &str = "
+    DELETE FROM receipt WHERE (tenant, app, key) IN (
+        SELECT tenant, app, key FROM receipt WHERE tenant = ANY($1) AND at <= $2 LIMIT $3)";
+const JOURNAL_INSERT: &str = "
+    INSERT INTO journal (key, at, entry)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
+const JOURNAL_REWRITE: &str = "
+    UPDATE journal AS j SET entry = u.entry
+    FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS u (key, at, entry)
+    WHERE j.key = u.key";
+const TRAIL_INSERT: &str = "
+    INSERT INTO trail (customer, seq) SELECT * FROM unnest($1::bigint[], $2::bigint[])";
+
+/// The statements of this file, for tests that look at all of them.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("insert of a tenant", TENANT_INSERT),
+    ("update of tenants", TENANTS_UPDATE),
+    ("update of a policy", POLICY_UPDATE),
+    ("upsert of an app", APP_UPSERT),
+    ("upsert of types", TYPES_UPSERT),
+    ("erasure of identities", IDENTITIES_ERASE),
+    ("upsert of identities", IDENTITIES_UPSERT),
+    ("upsert of customers", CUSTOMERS_UPSERT),
+    ("upsert of homes", HOMES_UPSERT),
+    ("delete of homes", HOMES_DELETE),
+    ("upsert of merges", MERGES_UPSERT),
+    ("upsert of cannot-links", LINKS_UPSERT),
+    ("delete of cannot-links", LINKS_DELETE),
+    ("insert of undecided claims", UNDECIDED_INSERT),
+    ("delete of undecided claims", UNDECIDED_DELETE),
+    ("upsert of conflicts", CONFLICTS_UPSERT),
+    ("upsert of receipts", RECEIPTS_UPSERT),
+    ("delete of receipts", RECEIPTS_DELETE),
+    ("insert of entries", JOURNAL_INSERT),
+    ("rewriting of entries", JOURNAL_REWRITE),
+    ("insert of trails", TRAIL_INSERT),
+];
+
+/// How many expired receipts a group removes beside twice as many as it writes: those of the busy
+/// hours go faster than they came, and the last ones go too.
+const RECEIPTS_REMOVED: usize = 16;
+
+/// Writes the changes, and removes some of what has expired by now.
+pub(super) async fn changes(
+    conn: &Connection,
+    facts: &Facts,
+    changes: &Changes,
+    before: &Before,
+    now: Micros,
+) -> Result<(), Trouble> {
+    if changes.directory {
+        directory(conn, &facts.directory, &before.directory).await?;
+    }
+    if changes.webhooks {
+        webhooks::write(conn, &facts.webhooks, &before.webhooks).await?;
+    }
+    let nothing = TenantBefore::default();
+    let mut written = Written::default();
+    let mut policies = Vec::new();
+    for (tenant, dirty) in &changes.tenants {
+        let missing = || Trouble::broken(format!("tenant {tenant} is dirty and not there"));
+        let facts = facts.tenants.get(tenant).ok_or_else(missing)?;
+        let before = before.tenants.get(tenant).unwrap_or(&nothing);
+        written.add(facts, dirty, before)?;
+        policies.extend(dirty.policy.then_some(facts));
+    }
+    written.run(conn).await?;
+    for facts in policies {
+        policy(conn, facts).await?;
+    }
+    let tenants: Vec<i64> = facts.tenants.keys().map(|tenant| i64::from(tenant.0)).collect();
+    let removed = 2 * written.receipts.count() + RECEIPTS_REMOVED;
+    let removed = i64::try_from(removed).map_err(Trouble::broken)?;
+    conn.run(RECEIPTS_DELETE, &[&tenants, &expired_at(now), &removed]).await?;
+    Ok(())
+}
+
+/// Writes rows of one tenant that were removed, or are not as the facts have them.
+pub(super) async fn anew(
+    conn: &Connection,
+    facts: &TenantFacts,
+    dirty: &Dirty,
+) -> Result<(), Trouble> {
+    let mut written = Written::default();
+    written.add(facts, dirty, &TenantBefore::default())?;
+    written.run(conn).await?;
+    if dirty.policy {
+        policy(conn, facts).await?;
+    }
+    Ok(())
+}
+
+/// Writes the tenants and apps that are new or different.
+async fn directory(conn: &Connection, now: &Directory, before: &Directory) -> Result<(), Trouble> {
+    for tenant in now.tenants.iter().filter(|tenant| !before.tenants.contains(tenant)) {
+        conn.run(
+            TENANT_INSERT,
+            &[
+                &i64::from(tenant.id.0),
+                &tenant.name,
+                &tenant.preset.name(),
+                &tenant.on_conflict.name(),
+                &tenant.created_at,
+            ],
+        )
+        .await?;
+    }
+    for app in now.apps.iter().filter(|app| !before.apps.contains(app)) {
+        write_app(conn, app).await?;
+    }
+    Ok(())
+}
+
+async fn write_app(conn: &Connection, app: &App) -> Result<(), Trouble> {
+    let names: Vec<&str> = app.permissions.iter().map(|permission| permission.name()).collect();
+    conn.run(
+        APP_UPSERT,
+        &[
+            &i64::from(app.number.0),
+            &i64::from(app.tenant.0),
+            &app.id,
+            &app.name,
+            &&app.secret_hash[..],
+            &i64::from(app.key_version),
+            &names.join(" "),
+            &app.created_at,
+            &app.revoked_at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn policy(conn: &Connection, facts: &TenantFacts) -> Result<(), Trouble> {
+    let policy = facts.policy();
+    let (preset, on_conflict) = (policy.preset.name(), policy.on_conflict.name());
+    let (tenant, version) = (i64::from(facts.tenant().0), i64::from(policy.version));
+    conn.run(POLICY_UPDATE, &[&tenant, &preset, &on_conflict, &version]).await?;
+    Ok(())
+}
+
+/// The rows to be written, of all tenants.
+#[derive(Default)]
+struct Written {
+    types: Types,
+    erased: Identities,
+    identities: Identities,
+    customers: Customers,
+    homes: Homes,
+    homes_gone: Keys,
+    merges: Merges,
+    links: Links,
+    links_gone: Pairs,
+    undecided: Pairs,
+    decided: Pairs,
+    conflicts: Conflicts,
+    entries: Entries,
+    rewritten: Entries,
+    trail: Pairs,
+    receipts: Receipts,
+    tenants: Tenants,
+}
+
+impl Written {
+    async fn run(&self, conn: &Connection) -> Result<(), Trouble> {
+        let tables: [(&str, &dyn Columns); 17] = [
+            (IDENTITIES_ERASE, &self.erased),
+            (TYPES_UPSERT, &self.types),
+            (IDENTITIES_UPSERT, &self.identities),
+            (CUSTOMERS_UPSERT, &self.customers),
+            (HOMES_UPSERT, &self.homes),
+            (HOMES_DELETE, &self.homes_gone),
+            (MERGES_UPSERT, &self.merges),
+            (LINKS_UPSERT, &self.links),
+            (LINKS_DELETE, &self.links_gone),
+            (UNDECIDED_INSERT, &self.undecided),
+            (UNDECIDED_DELETE, &self.decided),
+            (CONFLICTS_UPSERT, &self.conflicts),
+            (JOURNAL_INSERT, &self.entries),
+            (JOURNAL_REWRITE, &self.rewritten),
+            (TRAIL_INSERT, &self.trail),
+            (RECEIPTS_UPSERT, &self.receipts),
+            (TENANTS_UPDATE, &self.tenants),
+        ];
+        let tables = tables.into_iter().filter(|(_, rows)| rows.count() > 0);
+        let statements = tables.map(|(sql, rows)| {
+            let args = rows.args();
+            async move { conn.run(sql, &args).await }
+        });
+        try_join_all(statements).await?;
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        facts: &TenantFacts,
+        dirty: &Dirty,
+        before: &TenantBefore,
+    ) -> Result<(), Trouble> {
+        let tenant = facts.tenant();
+        let own = |number| -> Result<i64, Trouble> { Ok(codec::own_key(tenant, number)?) };
+        for number in &dirty.types {
+            let kind = loaded(facts.policy().type_of(*number))?;
+            let settings = codec::settings_text(&kind.settings)?;
+            let key = codec::type_key(tenant, *number);
+            self.types.push(TypeRow { key, name: kind.name.clone(), settings });
+        }
+        for number in &dirty.identities {
+            self.identity(tenant, loaded(facts.identity(*number))?)?;
+        }
+        let mut live = 0;
+        for id in &dirty.customers {
+            let known = before.customers.get(id).is_some_and(|before| before.live.is_some());
+            live += self.customer(tenant, loaded(facts.customer(*id))?)? - i64::from(known);
+        }
+        for home in &dirty.homes {
+            self.home(own(home.0)?, facts.home(*home))?;
+        }
+        for id in &dirty.merges {
+            self.merge(tenant, loaded(facts.merge(*id))?)?;
+        }
+        for id in &dirty.conflicts {
+            self.conflict(tenant, loaded(facts.conflict(*id))?)?;
+        }
+        for link in &dirty.links {
+            self.link(tenant, facts, *link)?;
+        }
+        let open: BTreeSet<_> = facts.undecided().collect();
+        for (merge, claim) in &dirty.undecided {
+            let is_open = open.contains(&(*merge, *claim));
+            let rows = if is_open { &mut self.undecided } else { &mut self.decided };
+            rows.push(PairRow { one: own(merge.0)?, other: own(claim.0)? });
+        }
+        for entry in &dirty.entries {
+            self.entry(tenant, entry)?;
+        }
+        for key in &dirty.receipts {
+            self.receipt(tenant, loaded(facts.receipt(*key))?)?;
+        }
+        for seq in &dirty.rewritten {
+            let entry = loaded(facts.entry(*seq))?;
+            let (key, at) = (own(seq.0)?, entry.at);
+            self.rewritten.push(EntryRow { key, at, entry: codec::entry_blob(entry)? });
+        }
+        self.counters(facts, live, !dirty.types.is_empty());
+        Ok(())
+    }
+
+    fn identity(&mut self, tenant: TenantId, identity: &Identity) -> Result<(), Trouble> {
+        let value = identity.key.value.clone();
+        let raw = (identity.raw != value).then(|| identity.raw.clone());
+        let home = identity.home.map(|home| codec::own_key(tenant, home.0)).transpose()?;
+        let rows = if identity.is_erased() { &mut self.erased } else { &mut self.identities };
+        rows.push(IdentityRow {
+            key: codec::own_key(tenant, identity.number.0)?,
+            kind: codec::type_key(tenant, identity.key.kind),
+            value,
+            raw,
+            name: identity.name.clone(),
+            scope: identity.scope.clone(),
+            home,
+            quarantine: identity.quarantine == Quarantine::Yes,
+            companions: codec::list_blob(&identity.companions)?,
+            apps: codec::list_blob(&identity.apps)?,
+            pardoned: i64::from(identity.pardoned),
+        });
+        Ok(())
+    }
+
+    /// Adds a customer row; how many customers are live by it: 0 or 1.
+    fn customer(&mut self, tenant: TenantId, customer: &Customer) -> Result<i64, Trouble> {
+        let columns = codec::fold_columns(&customer.fold)?;
+        let now = indexed(tenant, customer)?;
+        self.customers.push(CustomerRow {
+            key: codec::own_key(tenant, customer.id.0)?,
+            live: now.live,
+            survivor: now.survivor,
+            homes: i64::from(customer.homes),
+            rev: i64::try_from(customer.rev).map_err(Trouble::broken)?,
+            head: customer.head.0,
+            created_at: customer.created_at,
+            updated_at: now.updated_at,
+            seen_at: (customer.seen_at != customer.updated_at).then_some(customer.seen_at),
+            source: now.source,
+            stage: now.stage,
+            mobile_key: now.mobile_key,
+            email_key: now.email_key,
+            fields: columns.fields,
+            cells: columns.cells,
+        });
+        Ok(i64::from(now.live.is_some()))
+    }
+
+    fn home(&mut self, key: i64, fold: Option<&Fold>) -> Result<(), Trouble> {
+        let Some(fold) = fold else {
+            self.homes_gone.push(KeyRow { key });
+            return Ok(());
+        };
+        let codec::FoldColumns { source, stage, fields, cells } = codec::fold_columns(fold)?;
+        self.homes.push(HomeRow { key, source, stage, fields, cells });
+        Ok(())
+    }
+
+    fn merge(&mut self, tenant: TenantId, merge: &Merge) -> Result<(), Trouble> {
+        self.merges.push(MergeRow {
+            key: codec::own_key(tenant, merge.id.0)?,
+            left_home: codec::own_key(tenant, merge.left.0)?,
+            right_home: codec::own_key(tenant, merge.right.0)?,
+            seq: merge.seq.0,
+            bridge: codec::list_blob(&merge.bridge)?,
+            guards: codec::list_blob(&merge.guards)?,
+            undone: merge.undone.map(|seq| seq.0),
+        });
+        Ok(())
+    }
+
+    fn link(
+        &mut self,
+        tenant: TenantId,
+        facts: &TenantFacts,
+        link: CannotLink,
+    ) -> Result<(), Trouble> {
+        let low = codec::own_key(tenant, link.low.0)?;
+        let high = codec::own_key(tenant, link.high.0)?;
+        match facts.link(link) {
+            Some(seq) => self.links.push(LinkRow { low, high, seq: seq.0 }),
+            None => self.links_gone.push(PairRow { one: low, other: high }),
+        }
+        Ok(())
+    }
+
+    fn conflict(&mut self, tenant: TenantId, conflict: &Conflict) -> Result<(), Trouble> {
+        let own = |home: CustomerId| codec::own_key(tenant, home.0);
+        self.conflicts.push(ConflictRow {
+            key: codec::own_key(tenant, conflict.id.0)?,
+            kind: codec::variant_text(&conflict.kind)?,
+            rule: codec::variant_text(&conflict.rule)?,
+            identity: codec::own_key(tenant, conflict.identity.0)?,
+            left_home: own(conflict.left)?,
+            right_home: conflict.right.map(own).transpose()?,
+            evidence: codec::list_blob(&conflict.evidence)?,
+            opened: conflict.opened.0,
+            settled: conflict.settled.map(|seq| seq.0),
+            settlement: codec::one_blob(conflict.settlement.as_ref())?,
+        });
+        Ok(())
+    }
+
+    fn entry(&mut self, tenant: TenantId, entry: &Entry) -> Result<(), Trouble> {
+        let key = codec::own_key(tenant, entry.seq.0)?;
+        self.entries.push(EntryRow { key, at: entry.at, entry: codec::entry_blob(entry)? });
+        let touched: BTreeSet<CustomerId> = entry.touched.iter().map(|it| it.customer).collect();
+        for customer in touched {
+            let one = codec::own_key(tenant, customer.0)?;
+            self.trail.push(PairRow { one, other: key });
+        }
+        Ok(())
+    }
+
+    fn receipt(&mut self, tenant: TenantId, receipt: &Receipt) -> Result<(), Trouble> {
+        self.receipts.push(ReceiptRow {
+            tenant: i64::from(tenant.0),
+            app: i64::from(receipt.key.app.0),
+            key: receipt.key.key.to_vec(),
+            request: receipt.request.to_vec(),
+            at: receipt.at,
+            seq: receipt.seq.0,
+            outcome: codec::remembered_blob(&receipt.outcome)?,
+        });
+        Ok(())
+    }
+
+    fn counters(&mut self, facts: &TenantFacts, live: i64, types: bool) {
+        let counters = facts.counters();
+        self.tenants.push(TenantRow {
+            id: i64::from(facts.tenant().0),
+            live,
+            customer: counters.customer.0,
+            identity: counters.identity.0,
+            seq: counters.seq.0,
+            merge: counters.merge.0,
+            conflict: counters.conflict.0,
+            types: i64::from(types),
+        });
+    }
+}
+
+fn loaded<T>(found: Option<T>) -> Result<T, Trouble> {
+    found.ok_or_else(|| Trouble::broken("what is dirty is not in the facts"))
+}

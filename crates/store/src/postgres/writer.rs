@@ -1,0 +1,350 @@
+//! The writers: tasks that take what is waiting, decide it as a group, and commit it once.
+//!
+//! There is no timer: a group is whatever arrived while the one before it was committed. A group
+//! locks its tenants first, so that across all hubs one group at a time decides about a tenant, and
+//! the order of a journal is the order of commits.
+
+use super::bell::Bell;
+use super::connection::{Connection, Server};
+use super::load::{self, TypesCache};
+use super::queue::{Answer, Queue};
+use super::trouble::Trouble;
+use super::write;
+use crate::StoreError;
+use crate::tables::changes::Changes;
+use crate::tables::group::{Part, decide, stages};
+use kehub_core::command::{Command, Request};
+use kehub_core::outcome::Outcome;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// For how long a group that was certainly not applied is tried again, if the reason may pass: a
+/// restart of the server takes some seconds.
+const TRYING: Duration = Duration::from_secs(10);
+/// For how long it is asked what became of a COMMIT that was not answered.
+const SETTLING: Duration = Duration::from_secs(20);
+/// The first pause between two tries, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const REGISTER: &str = "INSERT INTO writer (number, last_group) VALUES ($1, 0)";
+/// The group before it must be the last one, and nobody may have given the session up.
+const MARK: &str = "
+    UPDATE writer SET last_group = $2, seen_at = now()
+    WHERE number = $1 AND last_group = $2::bigint - 1 AND NOT given_up";
+/// Waits for a session that still holds the mark. Asked again, it says the same.
+const SETTLE: &str =
+    "UPDATE writer SET given_up = true, seen_at = now() WHERE number = $1 RETURNING last_group";
+
+/// The statements of this file, for tests that look at all of them.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] =
+    &[("register", REGISTER), ("mark", MARK), ("settle", SETTLE)];
+
+/// One writer.
+pub(super) struct Worker {
+    pub(super) server: Arc<Server>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) bell: Arc<Bell>,
+    session: Option<Session>,
+    cache: TypesCache,
+}
+
+/// A connection, and what marks the groups that it commits.
+struct Session {
+    conn: Connection,
+    number: i64,
+    last_group: i64,
+}
+
+/// What came of a group that was tried.
+enum Tried {
+    Answered(Vec<Outcome>, Option<u64>),
+    /// Rolled back.
+    NotApplied(Trouble),
+    /// A decision panicked; rolled back.
+    Panicked,
+    /// COMMIT was not answered, and nobody can say what became of it.
+    Unknown(Trouble),
+}
+
+impl Tried {
+    /// Whether the reason may lie in what one member asked, rather than in the machine.
+    fn blames_a_member(&self) -> bool {
+        match self {
+            Tried::Panicked => true,
+            Tried::NotApplied(trouble) => trouble.is_corrupt(),
+            Tried::Answered(..) | Tried::Unknown(_) => false,
+        }
+    }
+}
+
+/// Somebody's requests in a group, and who waits for the answer.
+type Member = (Part, oneshot::Sender<Answer>);
+
+impl Worker {
+    pub(super) fn new(server: Arc<Server>, queue: Arc<Queue>, bell: Arc<Bell>) -> Worker {
+        Worker { server, queue, bell, session: None, cache: TypesCache::default() }
+    }
+
+    /// Works until the queue is closed and empty.
+    pub(super) async fn run(mut self) {
+        let queue = Arc::clone(&self.queue);
+        while let Some(mut group) = queue.next().await {
+            let mut requests = Vec::new();
+            let mut members = Vec::with_capacity(group.jobs.len());
+            for job in group.jobs.drain(..) {
+                let part = Part { size: job.requests.len(), kept: job.kept };
+                requests.extend(job.requests);
+                members.push((part, job.reply));
+            }
+            self.serve(&requests, members).await;
+        }
+    }
+
+    /// Applies requests that members of a group brought, a part each, and answers them.
+    async fn serve(&mut self, requests: &[Request], members: Vec<Member>) {
+        let parts: Vec<Part> = members.iter().map(|(part, _)| *part).collect();
+        let tried = self.try_group(requests, &parts).await;
+        if members.len() < 2 || !tried.blames_a_member() {
+            self.answer(requests.len(), tried, members);
+            return;
+        }
+        // One member may be the reason: each is tried on its own, so that it fails alone.
+        let mut rest = requests;
+        for (part, reply) in members {
+            let (theirs, others) = part.split(rest);
+            rest = others;
+            let tried = self.try_group(theirs, &[part]).await;
+            self.answer(theirs.len(), tried, vec![(part, reply)]);
+        }
+    }
+
+    fn answer(&self, requests: usize, tried: Tried, members: Vec<Member>) {
+        let (cause, is_known) = match tried {
+            Tried::Answered(outcomes, commit_micros) => {
+                self.queue.count(requests, commit_micros);
+                let mut outcomes = outcomes.into_iter();
+                for (part, reply) in members {
+                    send(reply, Ok(outcomes.by_ref().take(part.size).collect()));
+                }
+                return;
+            }
+            Tried::Unknown(trouble) => (Arc::new(trouble), false),
+            Tried::NotApplied(trouble) => (Arc::new(trouble), true),
+            Tried::Panicked => {
+                (Arc::new(Trouble::broken("a decision failed; nothing was written")), true)
+            }
+        };
+        for (_, reply) in members {
+            let source = Arc::clone(&cause).into();
+            let error = match (is_known, cause.is_corrupt()) {
+                (false, _) => StoreError::Unknown(source),
+                (true, true) => StoreError::Corrupt(source),
+                (true, false) => StoreError::NotApplied(source),
+            };
+            send(reply, Err(error));
+        }
+    }
+
+    /// Load, decide, write, commit. What was certainly not applied is tried again, if that may help.
+    async fn try_group(&mut self, requests: &[Request], parts: &[Part]) -> Tried {
+        let until = Instant::now() + TRYING;
+        let mut pause = PAUSES.0;
+        loop {
+            match self.transact(requests, parts).await {
+                Tried::NotApplied(trouble) if trouble.is_passing() && Instant::now() < until => {
+                    tracing::warn!(%trouble, "a group of writes was not applied, trying it again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSES.1);
+                }
+                tried @ (Tried::Answered(..)
+                | Tried::NotApplied(_)
+                | Tried::Panicked
+                | Tried::Unknown(_)) => return tried,
+            }
+        }
+    }
+
+    /// The session of before, or a new one.
+    async fn session(&mut self) -> Result<Session, Trouble> {
+        if let Some(session) = self.session.take().filter(|session| !session.conn.is_closed()) {
+            return Ok(session);
+        }
+        // What was read by one that is gone may be of a transaction that is gone.
+        self.cache.clear();
+        let conn = self.server.connect().await?;
+        let mut number = [0_u8; 8];
+        getrandom::fill(&mut number).map_err(|error| Trouble::broken(error.to_string()))?;
+        let number = i64::from_le_bytes(number);
+        conn.run(REGISTER, &[&number]).await?;
+        Ok(Session { conn, number, last_group: 0 })
+    }
+
+    async fn transact(&mut self, requests: &[Request], parts: &[Part]) -> Tried {
+        let mut session = match self.session().await {
+            Ok(session) => session,
+            Err(trouble) => return Tried::NotApplied(trouble),
+        };
+        let prepared = self.prepare(&session, requests, parts).await;
+        let (outcomes, tells) = match prepared {
+            Ok(Prepared::Unchanged(outcomes)) => {
+                self.session = Some(session);
+                return Tried::Answered(outcomes, None);
+            }
+            Ok(Prepared::Written { outcomes, tells }) => (outcomes, tells),
+            Ok(Prepared::Panicked) => {
+                self.roll_back(session).await;
+                return Tried::Panicked;
+            }
+            Err(trouble) => {
+                // Its mark may be gone, too: the next try has a session of its own.
+                if !trouble.is_lost() {
+                    self.roll_back(session).await;
+                }
+                return Tried::NotApplied(trouble);
+            }
+        };
+        let started = Instant::now();
+        let committed = session.conn.batch("COMMIT").await;
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        if tells {
+            self.bell.ring();
+        }
+        match committed {
+            Ok(()) => {
+                session.last_group += 1;
+                self.session = Some(session);
+                Tried::Answered(outcomes, Some(micros))
+            }
+            // The server lives, and says that it did not.
+            Err(trouble) if !trouble.is_lost() => {
+                self.roll_back(session).await;
+                Tried::NotApplied(trouble)
+            }
+            Err(trouble) => match self.settle(&session).await {
+                Some(true) => Tried::Answered(outcomes, Some(micros)),
+                Some(false) => Tried::NotApplied(trouble),
+                None => Tried::Unknown(trouble),
+            },
+        }
+    }
+
+    async fn roll_back(&mut self, session: Session) {
+        self.cache.clear();
+        if session.conn.batch("ROLLBACK").await.is_ok() {
+            self.session = Some(session);
+        }
+    }
+
+    /// Whether the group is there whose COMMIT was not answered; `None` if that cannot be told.
+    ///
+    /// The mark is written before COMMIT is sent, so that a session which may still commit holds its
+    /// row, and this waits for it. Afterwards no such session can commit any more.
+    async fn settle(&self, session: &Session) -> Option<bool> {
+        let until = Instant::now() + SETTLING;
+        let mut pause = PAUSES.0;
+        loop {
+            match self.settled(session.number).await {
+                Ok(Some(last)) => return Some(last > session.last_group),
+                Ok(None) => return None,
+                Err(trouble) if trouble.is_passing() && Instant::now() < until => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSES.1);
+                }
+                Err(trouble) => {
+                    tracing::error!(%trouble, "it cannot be told whether writes were applied");
+                    return None;
+                }
+            }
+        }
+    }
+
+    async fn settled(&self, number: i64) -> Result<Option<i64>, Trouble> {
+        let conn = self.server.connect().await?;
+        let found = conn.first(SETTLE, &[&number]).await?;
+        Ok(found.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    async fn prepare(
+        &mut self,
+        session: &Session,
+        requests: &[Request],
+        parts: &[Part],
+    ) -> Result<Prepared, Trouble> {
+        let conn = &session.conn;
+        let (begun, locked) =
+            futures_util::future::join(conn.batch(BEGIN), load::lock(conn, requests)).await;
+        begun?;
+        locked?;
+        let mut outcomes = Vec::with_capacity(requests.len());
+        let (mut is_written, mut tells) = (false, false);
+        let mut rest = requests;
+        for stage in stages(requests, parts) {
+            let size: usize = stage.iter().map(|part| part.size).sum();
+            let (theirs, others) = rest.split_at(size.min(rest.len()));
+            rest = others;
+            let Some(changes) = self.decide(conn, theirs, &stage, &mut outcomes).await? else {
+                return Ok(Prepared::Panicked);
+            };
+            is_written |= !changes.is_empty();
+            tells |= changes.has_entries();
+        }
+        if outcomes.len() != requests.len() {
+            return Err(Trouble::broken("as many outcomes as requests were due"));
+        }
+        let probed = requests.iter().any(|request| matches!(request.command, Command::Probe));
+        if !is_written && !probed {
+            conn.batch("ROLLBACK").await?;
+            return Ok(Prepared::Unchanged(outcomes));
+        }
+        if conn.run(MARK, &[&session.number, &(session.last_group + 1)]).await? != 1 {
+            return Err(Trouble::Unreachable("the session was given up".into()));
+        }
+        Ok(Prepared::Written { outcomes, tells })
+    }
+
+    /// Loads, decides and writes a stage inside the transaction; what was written, `None` after a
+    /// panic.
+    async fn decide(
+        &mut self,
+        conn: &Connection,
+        requests: &[Request],
+        parts: &[Part],
+        outcomes: &mut Vec<Outcome>,
+    ) -> Result<Option<Changes>, Trouble> {
+        let (mut facts, before) = load::facts(conn, requests, &mut self.cache).await?;
+        let decided = catch_unwind(AssertUnwindSafe(|| decide(requests, parts, &mut facts)));
+        let Ok(decided) = decided else { return Ok(None) };
+        outcomes.extend(decided);
+        let changes = Changes::take(&mut facts);
+        for tenant in changes.tenants_with_types() {
+            self.cache.remove(&tenant);
+        }
+        let now = requests.iter().map(|request| request.origin.at).max().unwrap_or_default();
+        if !changes.is_empty() {
+            write::changes(conn, &facts, &changes, &before, now).await?;
+        }
+        Ok(Some(changes))
+    }
+}
+
+enum Prepared {
+    /// Nothing to write: the transaction is over.
+    Unchanged(Vec<Outcome>),
+    /// Written, to be committed.
+    Written {
+        outcomes: Vec<Outcome>,
+        /// Whether there are entries, which others wait for.
+        tells: bool,
+    },
+    /// A decision panicked.
+    Panicked,
+}
+
+/// Somebody who stopped waiting is no trouble.
+fn send(reply: oneshot::Sender<Answer>, answer: Answer) {
+    drop(reply.send(answer));
+}
