@@ -6,7 +6,7 @@ use crate::webhooks::DeliveryOptions;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use kehub_core::limits;
-use kehub_store::SqliteOptions;
+use kehub_store::{PostgresOptions, SqliteOptions};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,10 +14,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Where customers are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoreLocation {
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum StoreLocation {
     /// The file of an embedded SQLite store.
-    pub(crate) path: PathBuf,
+    Sqlite(PathBuf),
+    /// The address of a PostgreSQL database, which may hold a password.
+    Postgres(String),
 }
 
 impl FromStr for StoreLocation {
@@ -25,15 +27,58 @@ impl FromStr for StoreLocation {
 
     fn from_str(text: &str) -> Result<StoreLocation, String> {
         match text.split_once(':') {
-            Some(("sqlite", path)) if !path.is_empty() => Ok(StoreLocation { path: path.into() }),
-            Some(_) | None => Err("expected sqlite:PATH".to_owned()),
+            Some(("sqlite", path)) if !path.is_empty() => Ok(StoreLocation::Sqlite(path.into())),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Ok(StoreLocation::Postgres(text.to_owned()))
+            }
+            Some(_) | None => {
+                Err("expected sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned())
+            }
         }
     }
 }
 
 impl fmt::Display for StoreLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sqlite:{}", self.path.display())
+        match self {
+            StoreLocation::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            StoreLocation::Postgres(_) => f.write_str("postgres:"),
+        }
+    }
+}
+
+impl fmt::Debug for StoreLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// How a store uses the machine, whichever it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoreOptions {
+    pub(crate) queue_requests: usize,
+    pub(crate) group_requests: usize,
+    pub(crate) readers: usize,
+    pub(crate) writers: usize,
+}
+
+impl Default for StoreOptions {
+    fn default() -> StoreOptions {
+        let PostgresOptions { queue_requests, group_requests, readers, writers } =
+            PostgresOptions::default();
+        StoreOptions { queue_requests, group_requests, readers, writers }
+    }
+}
+
+impl StoreOptions {
+    pub(crate) fn sqlite(self) -> SqliteOptions {
+        let StoreOptions { queue_requests, group_requests, readers, writers: _ } = self;
+        SqliteOptions { queue_requests, group_requests, readers, ..SqliteOptions::default() }
+    }
+
+    pub(crate) fn postgres(self) -> PostgresOptions {
+        let StoreOptions { queue_requests, group_requests, readers, writers } = self;
+        PostgresOptions { queue_requests, group_requests, readers, writers }
     }
 }
 
@@ -92,6 +137,10 @@ pub(crate) struct ServeOptions {
     /// Connections to the store that read at the same time
     #[arg(long, env = "KEHUB_READERS", default_value_t = 4, value_parser = at_least_one)]
     pub(crate) readers: usize,
+
+    /// Connections to a PostgreSQL store that write: as many tenants at the same time
+    #[arg(long, env = "KEHUB_WRITERS", default_value_t = 2, value_parser = at_least_one)]
+    pub(crate) writers: usize,
 
     /// Bytes of a request body at most
     #[arg(long, env = "KEHUB_BODY_BYTES_MAX", default_value_t = 1024 * 1024)]
@@ -154,12 +203,12 @@ impl ServeOptions {
         }
     }
 
-    pub(crate) fn sqlite(&self) -> SqliteOptions {
-        SqliteOptions {
+    pub(crate) fn store(&self) -> StoreOptions {
+        StoreOptions {
             queue_requests: self.queue_max,
             group_requests: self.group_max,
             readers: self.readers,
-            ..SqliteOptions::default()
+            writers: self.writers,
         }
     }
 

@@ -2,14 +2,14 @@
 
 use crate::config::StoreLocation;
 use anyhow::{Result, bail};
-use kehub_store::{Progress, Rebuilt, Report, SqliteStore};
+use kehub_store::{PostgresStore, Progress, Rebuilt, Report, SqliteStore};
 use std::io::{IsTerminal as _, Write as _, stderr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which tenants are looked at.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Only this tenant; all of them, and the file itself, unless given
+    /// Only this tenant; all of them, and the store itself, unless given
     #[arg(long)]
     tenant: Option<String>,
 }
@@ -41,10 +41,20 @@ pub(super) struct MigrateOptions {
     dry_run: bool,
 }
 
+/// The file of an embedded store.
+fn file(location: &StoreLocation) -> Result<&Path> {
+    match location {
+        StoreLocation::Sqlite(path) => Ok(path),
+        StoreLocation::Postgres(_) => bail!(
+            "PostgreSQL has its own means for this: `pg_dump` and `pg_restore`, or archived logs"
+        ),
+    }
+}
+
 /// Copies the store beside whoever uses it.
 pub(super) fn backup(location: &StoreLocation, options: &BackupOptions) -> Result<()> {
     let terminal = Terminal::default();
-    let copied = SqliteStore::back_up(&location.path, &options.to, &terminal);
+    let copied = SqliteStore::back_up(file(location)?, &options.to, &terminal);
     terminal.clear();
     println!("copied {location} to {}: {} bytes", options.to.display(), copied?);
     Ok(())
@@ -54,7 +64,7 @@ pub(super) fn backup(location: &StoreLocation, options: &BackupOptions) -> Resul
 pub(super) fn restore(location: &StoreLocation, options: &RestoreOptions) -> Result<()> {
     let terminal = Terminal::default();
     let RestoreOptions { from, replace } = options;
-    let report = SqliteStore::restore(&location.path, from, *replace, &terminal);
+    let report = SqliteStore::restore(file(location)?, from, *replace, &terminal);
     terminal.clear();
     let report = report?;
     tell(&report);
@@ -66,11 +76,19 @@ pub(super) fn restore(location: &StoreLocation, options: &RestoreOptions) -> Res
 }
 
 /// Brings the store up to date, or says how.
-pub(super) fn migrate(location: &StoreLocation, options: &MigrateOptions) -> Result<()> {
+pub(super) async fn migrate(location: &StoreLocation, options: &MigrateOptions) -> Result<()> {
     let (migrations, becomes) = if options.dry_run {
-        (SqliteStore::migrations_due(&location.path)?, "would be applied")
+        let due = match location {
+            StoreLocation::Sqlite(path) => SqliteStore::migrations_due(path),
+            StoreLocation::Postgres(url) => PostgresStore::migrations_due(url).await,
+        };
+        (due?, "would be applied")
     } else {
-        (SqliteStore::migrate(&location.path)?, "is applied")
+        let applied = match location {
+            StoreLocation::Sqlite(path) => SqliteStore::migrate(path),
+            StoreLocation::Postgres(url) => PostgresStore::migrate(url).await,
+        };
+        (applied?, "is applied")
     };
     for migration in migrations {
         println!("-- {} {becomes}", migration.name);
@@ -85,9 +103,13 @@ pub(super) fn migrate(location: &StoreLocation, options: &MigrateOptions) -> Res
 }
 
 /// Looks at the store beside whoever uses it.
-pub(super) fn check(location: &StoreLocation, options: &Options) -> Result<()> {
+pub(super) async fn check(location: &StoreLocation, options: &Options) -> Result<()> {
     let terminal = Terminal::default();
-    let report = SqliteStore::check(&location.path, options.tenant.as_deref(), &terminal);
+    let tenant = options.tenant.as_deref();
+    let report = match location {
+        StoreLocation::Sqlite(path) => SqliteStore::check(path, tenant, &terminal),
+        StoreLocation::Postgres(url) => PostgresStore::check(url, tenant, &terminal).await,
+    };
     terminal.clear();
     let report = report?;
     tell(&report);
@@ -99,9 +121,13 @@ pub(super) fn check(location: &StoreLocation, options: &Options) -> Result<()> {
 }
 
 /// Makes the rows of the store anew from its journal.
-pub(super) fn rebuild(location: &StoreLocation, options: &Options) -> Result<()> {
+pub(super) async fn rebuild(location: &StoreLocation, options: &Options) -> Result<()> {
     let terminal = Terminal::default();
-    let rebuilt = SqliteStore::rebuild(&location.path, options.tenant.as_deref(), &terminal);
+    let tenant = options.tenant.as_deref();
+    let rebuilt = match location {
+        StoreLocation::Sqlite(path) => SqliteStore::rebuild(path, tenant, &terminal),
+        StoreLocation::Postgres(url) => PostgresStore::rebuild(url, tenant, &terminal).await,
+    };
     terminal.clear();
     let rebuilt = rebuilt?;
     tell_changes(&rebuilt);

@@ -26,7 +26,8 @@ struct Cli {
         long,
         global = true,
         env = "KEHUB_STORE",
-        value_name = "sqlite:PATH",
+        hide_env_values = true,
+        value_name = "sqlite:PATH|postgres://…",
         default_value = "sqlite:kehub-data/kehub.db"
     )]
     store: StoreLocation,
@@ -48,19 +49,20 @@ enum Command {
     /// Look whether the store keeps its promises and is what its journal says, beside a running hub
     ///
     /// Reads only, as of one moment, and ends with 1 if something is wrong. What the journal makes
-    /// of one tenant is held in memory: about 8 GB for a million customers. Until it ends, a busy hub's
-    /// write-ahead log grows.
+    /// of one tenant is held in memory: about 8 GB for a million customers. Until it ends, the
+    /// write-ahead log of a busy hub's file grows, and a PostgreSQL server keeps what was replaced.
     Check(care::Options),
     /// Make the rows of the store anew from its journal, where they are not what it says
     ///
-    /// No hub may be running. One transaction; afterwards everything is checked.
+    /// No hub may have the file open; one on PostgreSQL waits with its writes. One transaction;
+    /// afterwards everything is checked.
     Rebuild(care::Options),
-    /// Copy the store to a file, beside a running hub
+    /// Copy an embedded store to a file, beside a running hub
     ///
     /// As of one moment, without what was erased, on disk when it ends, for its owner only; a file
     /// that is there is not overwritten. Until it ends, a busy hub's write-ahead log grows.
     Backup(care::BackupOptions),
-    /// Put a copy of the store in its place, if a check finds nothing wrong with it
+    /// Put a copy of an embedded store in its place, if a check finds nothing wrong with it
     ///
     /// No hub may be running. A copy of an older Kehub is brought up to date; the file itself stays
     /// as it is. What was written, erased or revoked since is as it was before.
@@ -90,11 +92,11 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::App(command) => single()?.block_on(app::run(&cli.store, command)),
         Command::Tenant(command) => single()?.block_on(tenant::run(&cli.store, command)),
-        Command::Check(options) => care::check(&cli.store, &options),
-        Command::Rebuild(options) => care::rebuild(&cli.store, &options),
+        Command::Check(options) => single()?.block_on(care::check(&cli.store, &options)),
+        Command::Rebuild(options) => single()?.block_on(care::rebuild(&cli.store, &options)),
         Command::Backup(options) => care::backup(&cli.store, &options),
         Command::Restore(options) => care::restore(&cli.store, &options),
-        Command::Migrate(options) => care::migrate(&cli.store, &options),
+        Command::Migrate(options) => single()?.block_on(care::migrate(&cli.store, &options)),
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(crate::server::openapi())?);
             Ok(())

@@ -25,7 +25,7 @@ pub(super) async fn run(location: &StoreLocation, options: &ServeOptions) -> Res
     telemetry::start(options.log_format, options.log_level).context("cannot log")?;
     // Before anything else: a signal during the start ends it as properly as one later.
     let end = end_signal().context("cannot listen for signals")?;
-    let store = open(location, options.sqlite())?;
+    let store = open(location, options.store()).await?;
     let result = serve(store.clone(), options, end).await;
     store.close().await.context("cannot close the store")?;
     result?;

@@ -2,14 +2,14 @@
 
 use super::DEFAULT_TENANT;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::StoreLocation;
+use crate::config::{StoreLocation, StoreOptions};
 use anyhow::{Context as _, Result, bail};
 use kehub_core::command::{Command, Origin, Request};
 use kehub_core::directory::{App, AppChange, NewTenant, Tenant};
 use kehub_core::outcome::{Outcome, Refusal};
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, TenantId};
-use kehub_store::{Batch, SqliteOptions, SqliteStore, Store};
+use kehub_store::{Batch, PostgresStore, SqliteStore, Store};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -17,8 +17,16 @@ use std::sync::Arc;
 const COMMAND_LINE: AppNumber = AppNumber(0);
 
 /// Opens the store, and makes it if there is none.
-pub(super) fn open(location: &StoreLocation, options: SqliteOptions) -> Result<Arc<dyn Store>> {
-    Ok(Arc::new(SqliteStore::open(&location.path, options)?))
+pub(super) async fn open(
+    location: &StoreLocation,
+    options: StoreOptions,
+) -> Result<Arc<dyn Store>> {
+    Ok(match location {
+        StoreLocation::Sqlite(path) => Arc::new(SqliteStore::open(path, options.sqlite())?),
+        StoreLocation::Postgres(url) => {
+            Arc::new(PostgresStore::open(url, options.postgres()).await?)
+        }
+    })
 }
 
 /// Opens the store for one piece of work, and closes it afterwards.
@@ -29,7 +37,7 @@ pub(super) async fn with_store<W, T>(
 where
     W: Future<Output = Result<T>>,
 {
-    let store = open(location, SqliteOptions::default())?;
+    let store = open(location, StoreOptions::default()).await?;
     let result = work(store.clone()).await;
     store.close().await.context("cannot close the store")?;
     result

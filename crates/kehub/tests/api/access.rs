@@ -1,12 +1,12 @@
 //! Tokens, and what each permission opens.
 
-use crate::hub::{Actor, SECRET, TestHub, described_calls, on_both_engines, request};
+use crate::hub::{Actor, SECRET, TestHub, described_calls, on_every_engine, request};
 use axum::http::header::AUTHORIZATION;
 use kehub_core::directory::{AppChange, Permission};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-on_both_engines! {
+on_every_engine! {
     a_token_is_given_for_credentials_in_the_body,
     bad_credentials_are_401,
     a_token_counts_in_the_header_only,

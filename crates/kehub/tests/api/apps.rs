@@ -1,11 +1,11 @@
 //! Apps: created, permitted, rotated and revoked.
 
-use crate::hub::{Actor, TestHub, on_both_engines, request};
+use crate::hub::{Actor, TestHub, on_every_engine, request};
 use axum::http::header::AUTHORIZATION;
 use kehub_core::directory::Permission;
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     an_app_is_created_and_may_do_what_it_was_given,
     nobody_gives_what_it_lacks,
     a_rotated_app_needs_its_new_secret,

@@ -1,6 +1,6 @@
 //! `POST /api/customers/batch`.
 
-use crate::hub::{Actor, Answer, Endless, TestHub, on_both_engines, request, sent};
+use crate::hub::{Actor, Answer, Endless, TestHub, on_every_engine, request, sent};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use hyper::body::{Frame, SizeHint};
@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-on_both_engines! {
+on_every_engine! {
     every_row_has_its_result_in_order,
     a_row_sees_what_a_far_earlier_one_did,
     a_bad_row_does_not_spoil_its_neighbours,

@@ -1,6 +1,6 @@
 //! The change feed: who follows it knows what there is.
 
-use crate::hub::{Actor, TestHub, on_both_engines, request};
+use crate::hub::{Actor, TestHub, on_every_engine, request};
 use axum::http::header::AUTHORIZATION;
 use kehub::server::Settings;
 use kehub_core::command::{
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-on_both_engines! {
+on_every_engine! {
     who_follows_the_feed_knows_every_customer_and_identity,
     an_event_tells_what_happened,
     a_part_of_the_feed_is_asked_for,

@@ -1,9 +1,9 @@
 //! One customer by its id.
 
-use crate::hub::{TestHub, on_both_engines};
+use crate::hub::{TestHub, on_every_engine};
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     a_customer_is_answered_with_its_identities,
     a_merged_away_id_answers_the_survivor,
     what_is_no_customer_is_404,

@@ -1,9 +1,9 @@
 //! What people decide about who is who, and what is left behind.
 
-use crate::hub::{Answer, TestHub, on_both_engines, request, sent};
+use crate::hub::{Answer, TestHub, on_every_engine, request, sent};
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     a_merge_is_previewed_made_listed_and_undone,
     an_undone_merge_leaves_claims_to_be_decided,
     a_merge_that_cannot_be_is_told,

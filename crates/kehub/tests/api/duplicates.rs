@@ -1,10 +1,10 @@
 //! Who looks like one person.
 
-use crate::hub::{Actor, TestHub, on_both_engines};
+use crate::hub::{Actor, TestHub, on_every_engine};
 use kehub_core::policy::{OnConflict, Preset};
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     a_shop_phone_is_suggested_pair_by_pair,
     what_guarded_keeps_apart_is_suggested,
     pages_follow_each_other,

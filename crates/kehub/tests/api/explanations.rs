@@ -1,12 +1,12 @@
 //! Why two are one, or are not.
 
-use crate::hub::{TestHub, on_both_engines};
+use crate::hub::{TestHub, on_every_engine};
 use kehub_core::command::{Command, MergeByHand};
 use kehub_core::policy::{OnConflict, Preset};
 use kehub_core::{CustomerId, MergeId};
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     identities_are_joined_by_the_requests_that_carried_them,
     homes_are_joined_by_merges,
     what_keeps_two_apart_is_told,

@@ -1,12 +1,12 @@
 //! The header `Idempotency-Key`: a write that is sent again is not done again, and gets the same
 //! answer.
 
-use crate::hub::{Actor, Answer, TestHub, on_both_engines, request, sent};
+use crate::hub::{Actor, Answer, TestHub, on_every_engine, request, sent};
 use axum::http::HeaderValue;
 use kehub_store::Fault;
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     a_write_gets_the_same_answer_again,
     what_was_erased_is_not_told_again,
     another_body_under_the_key_is_422,

@@ -1,10 +1,10 @@
 //! Identities: found, listed and attached.
 
-use crate::hub::{TestHub, on_both_engines};
+use crate::hub::{TestHub, on_every_engine};
 use kehub_core::policy::{OnConflict, Preset};
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     identities_are_found_by_type_and_value,
     the_identities_of_a_customer_are_listed,
     an_identity_is_attached_once,

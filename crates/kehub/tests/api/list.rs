@@ -1,9 +1,9 @@
 //! `GET /api/customers`.
 
-use crate::hub::{TestHub, on_both_engines};
+use crate::hub::{TestHub, on_every_engine};
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     every_kind_of_field_is_a_filter,
     filters_combine,
     custom_attributes_are_filters,

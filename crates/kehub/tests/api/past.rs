@@ -1,11 +1,11 @@
 //! Looking back at one customer: as of a moment, where values are from, history, export.
 
-use crate::hub::{Actor, TestHub, on_both_engines};
+use crate::hub::{Actor, TestHub, on_every_engine};
 use kehub_core::command::{Command, Extract, IdentitySent, SetCannotLink};
 use kehub_core::{CustomerId, MergeId};
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     a_customer_is_shown_as_it_stood,
     a_merged_away_id_is_shown_as_it_was_before,
     what_was_not_there_yet_or_is_to_come_is_refused,

@@ -1,10 +1,10 @@
 //! The policy of a tenant and of its identity types.
 
-use crate::hub::{TestHub, on_both_engines};
+use crate::hub::{TestHub, on_every_engine};
 use kehub_core::directory::Permission;
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     a_policy_is_read_and_changed,
     a_type_shows_its_rules_and_which_are_set,
     what_is_set_rules_the_next_request,

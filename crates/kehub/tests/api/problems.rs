@@ -1,12 +1,12 @@
 //! What goes wrong around a call is told as a problem document under `/api`, and there only.
 
-use crate::hub::{TestHub, on_both_engines, request};
+use crate::hub::{TestHub, on_every_engine, request};
 use kehub::server::Settings;
 use kehub_store::Fault;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-on_both_engines! {
+on_every_engine! {
     an_unknown_path_and_a_wrong_method_are_problems,
     trouble_of_the_store_says_what_happened_to_the_data,
     parameters_are_read_strictly,

@@ -1,10 +1,10 @@
 //! What has been seen with too many people.
 
-use crate::hub::{TestHub, on_both_engines};
+use crate::hub::{TestHub, on_every_engine};
 use kehub_core::directory::Permission;
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     quarantined_identities_are_listed_and_released,
     a_list_goes_on_where_it_ended,
     what_is_not_quarantined_cannot_be_released,

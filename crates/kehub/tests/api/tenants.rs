@@ -1,9 +1,9 @@
 //! A tenant never sees or touches anything of another, call by call (promise 8).
 
-use crate::hub::{SECRET, TestHub, described_calls, on_both_engines};
+use crate::hub::{SECRET, TestHub, described_calls, on_every_engine};
 use serde_json::{Value, json};
 
-on_both_engines! { no_call_reaches_another_tenant, }
+on_every_engine! { no_call_reaches_another_tenant, }
 
 async fn no_call_reaches_another_tenant(hub: TestHub) {
     let fields = json!({ "name": "Wang", "mobile": "13800000001", "email": "a@b.cn" });

@@ -1,10 +1,10 @@
 //! `POST /api/customers`.
 
-use crate::hub::{TestHub, on_both_engines, sent};
+use crate::hub::{TestHub, on_every_engine, sent};
 use kehub_core::policy::{OnConflict, Preset};
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     a_new_customer_is_created_and_found_again,
     nothing_said_changes_nothing_and_unset_clears,
     every_identity_is_accounted_for,

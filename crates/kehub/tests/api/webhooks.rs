@@ -1,6 +1,6 @@
 //! Webhooks: what they are told, in which order, and what becomes of what they do not take.
 
-use crate::hub::{Actor, TestHub, on_both_engines, request};
+use crate::hub::{Actor, TestHub, on_every_engine, request};
 use crate::receiver::{Receiver, Seen, eventually};
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-on_both_engines! {
+on_every_engine! {
     a_webhook_is_created_shown_changed_and_deleted,
     what_does_not_fit_is_told,
     a_repeated_request_makes_one_webhook,

@@ -12,8 +12,12 @@ use kehub_core::directory::{AppChange, NewTenant, Permission};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::{OnConflict, Preset};
 use kehub_core::{AppNumber, TenantId};
-use kehub_store::{Batch, MemoryStore, SqliteOptions, SqliteStore, Store, UnreliableStore};
+use kehub_store::{
+    Batch, MemoryStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store,
+    TestDatabase, UnreliableStore,
+};
 use serde_json::Value;
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -21,7 +25,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tempfile::TempDir;
 
 /// 2026-05-04T01:02:03Z, plus a fraction that answers do not show.
 const START: i64 = 1_777_856_523_250_000;
@@ -43,8 +46,11 @@ pub(crate) struct TestHub {
     pub(crate) stranger: Actor,
     /// May write and attach, but not read: an app secret that is shipped in a phone.
     pub(crate) phone: Actor,
-    _folder: Option<TempDir>,
+    _place: Place,
 }
+
+/// Where a store keeps what it has: gone when this is dropped.
+type Place = Box<dyn Any + Send + Sync>;
 
 /// An app with a token.
 #[derive(Clone)]
@@ -61,8 +67,8 @@ pub(crate) struct Answer {
     pub(crate) text: String,
 }
 
-/// Runs each test on both engines.
-macro_rules! on_both_engines {
+/// Runs each test on every engine.
+macro_rules! on_every_engine {
     ($($name:ident,)*) => {
         mod on_memory {
             $(#[tokio::test]
@@ -76,28 +82,40 @@ macro_rules! on_both_engines {
                 super::$name($crate::hub::TestHub::on_sqlite().await).await;
             })*
         }
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::hub::TestHub::on_postgres().await).await;
+            })*
+        }
     };
 }
-pub(crate) use on_both_engines;
+pub(crate) use on_every_engine;
 
 impl TestHub {
     pub(crate) async fn on_memory() -> TestHub {
         let store = Arc::new(MemoryStore::new().unwrap());
-        TestHub::start(store, None, Settings::default()).await
+        TestHub::start(store, Box::new(()), Settings::default()).await
     }
 
     pub(crate) async fn on_sqlite() -> TestHub {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kehub.db");
         let store = Arc::new(SqliteStore::open(path, SqliteOptions::default()).unwrap());
-        TestHub::start(store, Some(folder), Settings::default()).await
+        TestHub::start(store, Box::new(folder), Settings::default()).await
+    }
+
+    pub(crate) async fn on_postgres() -> TestHub {
+        let database = TestDatabase::new().await;
+        let store = PostgresStore::open(&database.url(), PostgresOptions::default()).await;
+        TestHub::start(Arc::new(store.unwrap()), Box::new(database), Settings::default()).await
     }
 
     pub(crate) async fn with(settings: Settings) -> TestHub {
-        TestHub::start(Arc::new(MemoryStore::new().unwrap()), None, settings).await
+        TestHub::start(Arc::new(MemoryStore::new().unwrap()), Box::new(()), settings).await
     }
 
-    async fn start(store: Arc<dyn Store>, folder: Option<TempDir>, settings: Settings) -> TestHub {
+    async fn start(store: Arc<dyn Store>, place: Place, settings: Settings) -> TestHub {
         let all = Permission::ALL;
         let (ours, theirs) = (TenantId(1), TenantId(2));
         tenant(&*store, "default").await;
@@ -121,7 +139,7 @@ impl TestHub {
             app,
             clock,
             store,
-            _folder: folder,
+            _place: place,
         }
     }
 

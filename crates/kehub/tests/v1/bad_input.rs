@@ -1,9 +1,9 @@
 //! Whatever is sent, the answer is clear, nothing is stored, and nothing breaks (W26, W33, W34).
 
-use crate::hub::{Answer, TestHub, on_both_engines, request};
+use crate::hub::{Answer, TestHub, on_every_engine, request};
 use kehub::server::Settings;
 
-on_both_engines! {
+on_every_engine! {
     what_is_not_json_says_where_it_stops,
     a_key_given_twice_is_refused,
     nothing_odd_is_stored_or_breaks_the_hub,

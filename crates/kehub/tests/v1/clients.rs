@@ -1,11 +1,11 @@
 //! What real clients of the original send and read, each in its own way (fact file, 6). Replayed
 //! with merging and with keeping apart, because both must do for them.
 
-use crate::hub::{Answer, SECRET, TestHub, on_both_engines, request};
+use crate::hub::{Answer, SECRET, TestHub, on_every_engine, request};
 use kehub_core::policy::{OnConflict, Preset};
 use serde_json::{Value, json};
 
-on_both_engines! {
+on_every_engine! {
     an_importer_of_files_where_every_value_is_text,
     a_generator_of_demo_data_with_useless_headers,
     an_order_bridge_that_takes_element_zero,

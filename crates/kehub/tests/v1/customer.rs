@@ -1,9 +1,9 @@
 //! `GET`, `PUT` and `DELETE /v1/customers/{id}`.
 
-use crate::hub::{TestHub, customer_text, on_both_engines};
+use crate::hub::{TestHub, customer_text, on_every_engine};
 use kehub::server::Settings;
 
-on_both_engines! {
+on_every_engine! {
     a_customer_is_answered_whole_or_as_selected,
     a_missing_id_is_404_with_the_recorded_body,
     a_put_changes_what_it_names_and_clears_what_is_empty,

@@ -1,8 +1,8 @@
 //! `POST /v1/customers`.
 
-use crate::hub::{TestHub, customer_text, on_both_engines};
+use crate::hub::{TestHub, customer_text, on_every_engine};
 
-on_both_engines! {
+on_every_engine! {
     a_flat_body_creates_with_201_and_updates_with_200,
     mobile_goes_before_email_and_the_lowest_id_wins,
     an_object_without_fields_is_a_bare_string,

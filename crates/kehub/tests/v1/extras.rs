@@ -1,10 +1,10 @@
 //! What may be asked for beside the v1 wire: `resolution`, `dryRun`, `onConflict` (W39).
 
-use crate::hub::{TestHub, on_both_engines, request};
+use crate::hub::{TestHub, on_every_engine, request};
 use kehub_core::policy::{OnConflict, Preset};
 use serde_json::json;
 
-on_both_engines! {
+on_every_engine! {
     a_resolution_tells_how_the_customer_was_found,
     a_resolution_comes_only_when_asked_for,
     a_match_by_attribute_says_so,

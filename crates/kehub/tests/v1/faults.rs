@@ -1,6 +1,6 @@
 //! What trouble of the store looks like on the wire (W40).
 
-use crate::hub::{Answer, Endless, TestHub, on_both_engines, request};
+use crate::hub::{Answer, Endless, TestHub, on_every_engine, request};
 use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt as _;
 use kehub::server::Settings;
@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-on_both_engines! {
+on_every_engine! {
     nothing_applied_is_503_with_a_time_to_come_back,
     an_unknown_outcome_is_told_apart,
     a_corrupt_store_is_a_fault_of_the_hub,

@@ -3,7 +3,7 @@
 #[path = "../support/hub.rs"]
 mod shared;
 
-pub(crate) use shared::{Actor, Answer, Endless, SECRET, TestHub, on_both_engines, request, valid};
+pub(crate) use shared::{Actor, Answer, Endless, SECRET, TestHub, on_every_engine, request, valid};
 
 use axum::http::StatusCode;
 use kehub_core::command::Command;

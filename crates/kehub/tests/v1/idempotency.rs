@@ -1,7 +1,7 @@
 //! The header `Idempotency-Key`: a write that is sent again is not done again, and gets the same
 //! answer.
 
-use crate::hub::{Actor, Answer, TestHub, on_both_engines, request};
+use crate::hub::{Actor, Answer, TestHub, on_every_engine, request};
 use axum::http::HeaderValue;
 use kehub::server::Settings;
 use kehub_core::directory::Permission;
@@ -9,7 +9,7 @@ use kehub_store::Fault;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-on_both_engines! {
+on_every_engine! {
     every_write_gets_the_same_text_again,
     an_unknown_outcome_is_settled_by_asking_again,
     equal_requests_at_once_are_done_once,

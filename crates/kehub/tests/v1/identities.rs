@@ -1,10 +1,10 @@
 //! `GET` and `POST /v1/customeridentities` (W30, W31).
 
-use crate::hub::{TestHub, on_both_engines};
+use crate::hub::{TestHub, on_every_engine};
 use kehub_core::policy::{OnConflict, Preset};
 use serde_json::json;
 
-on_both_engines! {
+on_every_engine! {
     identities_are_found_by_owner_by_type_and_value_and_by_value_alone,
     nothing_found_is_exactly_an_empty_list,
     a_search_without_terms_or_with_wrong_ones_is_a_field_error,

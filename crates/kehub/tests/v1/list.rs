@@ -1,8 +1,8 @@
 //! `GET /v1/customers` and `GET /v1/customers/count` (W13 to W20, W36).
 
-use crate::hub::{TestHub, customer_text, on_both_engines};
+use crate::hub::{TestHub, customer_text, on_every_engine};
 
-on_both_engines! {
+on_every_engine! {
     a_list_has_its_envelope,
     pages_have_defaults_and_bounds,
     every_filter_finds_what_it_names,

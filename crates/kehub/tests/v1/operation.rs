@@ -1,9 +1,9 @@
 //! Health, readiness, metrics and the page about the API.
 
-use crate::hub::{TestHub, on_both_engines};
+use crate::hub::{TestHub, on_every_engine};
 use kehub_store::Fault;
 
-on_both_engines! {
+on_every_engine! {
     the_process_says_that_it_lives,
     readiness_is_a_write_whose_result_is_reused_for_a_second,
     metrics_count_requests_by_template_and_upserts_by_result,

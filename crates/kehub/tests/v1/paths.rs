@@ -1,8 +1,8 @@
 //! Paths, methods and content types as clients send them (W32, W40).
 
-use crate::hub::{TestHub, on_both_engines, request};
+use crate::hub::{TestHub, on_every_engine, request};
 
-on_both_engines! {
+on_every_engine! {
     words_match_in_any_case_and_slashes_collapse,
     the_content_type_does_not_matter,
     an_unknown_path_is_404_and_a_wrong_method_405,

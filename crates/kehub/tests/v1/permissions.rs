@@ -1,11 +1,11 @@
 //! Which permission each call needs, and what a token without `customers.read` gets (W38).
 
-use crate::hub::{Actor, TestHub, on_both_engines};
+use crate::hub::{Actor, TestHub, on_every_engine};
 use kehub_core::directory::Permission;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-on_both_engines! {
+on_every_engine! {
     an_upsert_of_a_phone_answers_its_own_words,
     a_phone_learns_nothing_about_a_known_customer,
     a_phone_learns_what_came_of_its_identities_only,

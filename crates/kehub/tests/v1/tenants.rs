@@ -1,10 +1,10 @@
 //! A tenant never sees or touches anything of another, call by call (promise 8).
 
-use crate::hub::{TestHub, on_both_engines};
+use crate::hub::{TestHub, on_every_engine};
 use crate::permissions::described_calls;
 use serde_json::json;
 
-on_both_engines! { no_call_reaches_another_tenant, }
+on_every_engine! { no_call_reaches_another_tenant, }
 
 const MISSING: &str = r#"{"error_code":40201,"error_description":"permission is not enough"}"#;
 

@@ -1,11 +1,11 @@
 //! `GET /security/accesstoken`, and what a token is worth (W23 to W25).
 
-use crate::hub::{Actor, SECRET, TestHub, on_both_engines, request};
+use crate::hub::{Actor, SECRET, TestHub, on_every_engine, request};
 use axum::http::header::AUTHORIZATION;
 use kehub::credentials::secret_hash;
 use kehub_core::directory::AppChange;
 
-on_both_engines! {
+on_every_engine! {
     a_token_has_the_form_that_clients_compare,
     bad_credentials_are_a_text_code_with_status_200,
     several_tokens_live_side_by_side_for_two_hours,

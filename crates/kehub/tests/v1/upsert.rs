@@ -1,10 +1,10 @@
 //! `POST /v1/customerandidentities`.
 
-use crate::hub::{TestHub, customer_text, on_both_engines};
+use crate::hub::{TestHub, customer_text, on_every_engine};
 use kehub_core::policy::{OnConflict, Preset};
 use serde_json::json;
 
-on_both_engines! {
+on_every_engine! {
     a_new_customer_is_201_with_every_key_in_order,
     a_known_identity_updates_its_customer_with_200,
     nothing_is_cleared_by_null_or_empty_text,

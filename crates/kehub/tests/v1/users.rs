@@ -1,8 +1,8 @@
 //! `GET /v1/users/current` (W41).
 
-use crate::hub::{TestHub, on_both_engines};
+use crate::hub::{TestHub, on_every_engine};
 
-on_both_engines! { any_live_token_may_ask_whose_it_is, }
+on_every_engine! { any_live_token_may_ask_whose_it_is, }
 
 async fn any_live_token_may_ask_whose_it_is(hub: TestHub) {
     hub.phone.get("/v1/users/current").await.is(
