@@ -25,10 +25,11 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts the binary on the store and waits until it is ready to write.
-    pub(crate) fn start(binary: &Path, store: &Path) -> Result<Server> {
+    pub(crate) fn start(binary: &Path, store: &str) -> Result<Server> {
         let mut child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn"])
-            .args(["--store", &format!("sqlite:{}", store.display())])
+            // It may hold a password: others see the command line of a process.
+            .env("KEHUB_STORE", store)
             .env("KEHUB_BOOTSTRAP_APP", format!("{APP_ID}:{SECRET}"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

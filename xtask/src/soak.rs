@@ -27,8 +27,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// An empty folder for the store, which stays there; one in the system's temporary folder by default
-    #[arg(long)]
+    #[arg(long, conflicts_with = "store")]
     folder: Option<PathBuf>,
+    /// Another store instead, such as an empty database at `postgres://…`
+    #[arg(long)]
+    store: Option<String>,
 }
 
 /// Few values, so that requests overlap and bridge.
@@ -89,15 +92,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     succeed(cargo().args(["build", "--release", "--locked", "--package", "kehub"]))?;
     let binary = target().join("release").join("kehub");
     let temporary = tempfile::tempdir()?;
-    let store = options.folder.as_deref().unwrap_or(temporary.path()).join("kehub.db");
+    let folder = options.folder.as_deref().unwrap_or(temporary.path());
+    let file = || format!("sqlite:{}", folder.join("kehub.db").display());
+    let store = options.store.clone().unwrap_or_else(file);
     let server = Server::start(&binary, &store)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answers = LocalSet::new().block_on(&runtime, write(options, server.address()))?;
     // Beside the running server first, then alone.
-    let check = || {
-        let store = format!("sqlite:{}", store.display());
-        succeed(Command::new(&binary).args(["--store", &store, "check"]))
-    };
+    let check = || succeed(Command::new(&binary).arg("check").env("KEHUB_STORE", &store));
     check()?;
     server.stop()?;
     check()?;

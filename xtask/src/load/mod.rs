@@ -47,8 +47,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "CLAIMS")]
     decisions: Option<u64>,
     /// An empty folder for the store; one in the system's temporary folder by default
-    #[arg(long)]
+    #[arg(long, conflicts_with = "store")]
     folder: Option<PathBuf>,
+    /// Another store instead, such as an empty database at `postgres://…`
+    #[arg(long)]
+    store: Option<String>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -56,7 +59,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     succeed(cargo().args(["build", "--release", "--locked", "--package", "kehub"]))?;
     let temporary = tempfile::tempdir()?;
     let folder = options.folder.as_deref().unwrap_or(temporary.path());
-    let server = Server::start(&target().join("release").join("kehub"), &folder.join("kehub.db"))?;
+    let file = || format!("sqlite:{}", folder.join("kehub.db").display());
+    let store = options.store.clone().unwrap_or_else(file);
+    let server = Server::start(&target().join("release").join("kehub"), &store)?;
     // One thread: on a small machine the client competes with the server it measures.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = LocalSet::new().block_on(&runtime, measure(options, &server))?;
