@@ -237,6 +237,24 @@ async fn the_log_of_a_replaced_store_goes_with_it() {
     assert!(refused.contains("lost.db-wal"), "{refused}");
 }
 
+/// A hub that is started just before the end of a restore has the old file open and waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_replaced_store_does_not_get_to_use_it() {
+    let place = Place::new();
+    close(place.store(5).await).await;
+    let (hub, copy) = (place.at("hub.db"), place.at("copy.db"));
+    back_up(&hub, &copy).unwrap();
+    let application = |conn: &Connection| -> i64 {
+        conn.query_row("PRAGMA application_id", (), |row| row.get(0)).unwrap()
+    };
+    let ours = application(&Connection::open(&hub).unwrap());
+    let waiting = Connection::open(&hub).unwrap();
+    assert!(restore(&hub, &copy, true).unwrap().is_sound());
+    assert_ne!(application(&waiting), ours);
+    assert_eq!(application(&Connection::open(&hub).unwrap()), ours);
+    assert_eq!(accounts_in(&hub).await.len(), 5);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_is_no_good_is_refused_and_the_store_stays() {
     let place = Place::new();

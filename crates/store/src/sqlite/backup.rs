@@ -132,14 +132,17 @@ fn migrated_and_checked(copy: &Path, progress: &dyn Progress) -> Result<Report, 
 
 fn put(copy: TempPath, path: &Path, place: &Place) -> Result<(), Trouble> {
     sync(&copy)?;
-    let put = match place {
-        Place::Free => copy.persist_noclobber(path),
-        Place::Held(held) => {
-            connection::fold_log(held)?;
-            copy.persist(path)
+    match place {
+        Place::Free => {
+            copy.persist_noclobber(path).map_err(|error| Trouble::broken(error.error))?;
         }
-    };
-    put.map_err(|error| Trouble::broken(error.error))?;
+        Place::Held(held) => {
+            connection::make_whole(held)?;
+            remove_if_there(&beside(path, "-journal"))?;
+            copy.persist(path).map_err(|error| Trouble::broken(error.error))?;
+            connection::give_up(held)?;
+        }
+    }
     sync(folder_of(path))
 }
 
@@ -187,6 +190,13 @@ fn is_there(path: &Path) -> Result<bool, Trouble> {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(Trouble::broken(error)),
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), Trouble> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Trouble::broken(error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

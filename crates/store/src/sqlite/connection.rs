@@ -48,12 +48,15 @@ const UNSHARED: &str = "
     PRAGMA secure_delete = ON;
     PRAGMA temp_store = MEMORY;";
 
-/// Folds the log into a file that a connection has to itself, and does without one, so that no log
-/// outlives the file; nobody else comes in between.
-const WITHOUT_LOG: &str = "
+/// Folds the log into a file that a connection has to itself and keeps to itself, and does without
+/// a log or a journal from then on, which would be found beside whatever takes its place.
+const WHOLE: &str = "
     ROLLBACK;
     PRAGMA journal_mode = DELETE;
-    BEGIN EXCLUSIVE;";
+    PRAGMA journal_mode = MEMORY;";
+
+/// Not ours any more.
+const GIVEN_UP: &str = "PRAGMA application_id = 1";
 
 /// A connection that writes, to a file that may be new.
 pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
@@ -191,9 +194,15 @@ pub(super) fn alone(path: &Path) -> Result<Connection, Trouble> {
     }
 }
 
-/// Makes the file whole in itself that this connection has [`alone`].
-pub(super) fn fold_log(alone: &Connection) -> Result<(), Trouble> {
-    Ok(alone.execute_batch(WITHOUT_LOG)?)
+/// Makes a file whole in itself that this connection has [`alone`].
+pub(super) fn make_whole(alone: &Connection) -> Result<(), Trouble> {
+    Ok(alone.execute_batch(WHOLE)?)
+}
+
+/// Spoils a file that this connection has [`alone`], and that has no name any more: whoever opened it
+/// before and waits for it would write what nobody will find.
+pub(super) fn give_up(alone: &Connection) -> Result<(), Trouble> {
+    Ok(alone.execute_batch(GIVEN_UP)?)
 }
 
 fn set_up(conn: &Connection) -> Result<(), Trouble> {
