@@ -118,8 +118,11 @@ impl Page {
     }
 
     fn contents(&mut self, document: &Value, tags: &[(&str, &str)]) {
-        self.raw("<nav aria-label=\"Contents\"><ul>");
+        self.raw("<nav aria-label=\"Contents\">");
         for (tag, _) in tags {
+            self.raw("<section>");
+            self.tag("h3", |page| page.text(tag));
+            self.raw("<ul>");
             for (path, method, operation) in operations(document, tag) {
                 self.raw("<li><a href=\"#");
                 self.text(text(&operation["operationId"]));
@@ -128,8 +131,9 @@ impl Page {
                 self.tag("code", |page| page.text(path));
                 self.raw("</a></li>");
             }
+            self.raw("</ul></section>");
         }
-        self.raw("</ul></nav>");
+        self.raw("</nav>");
     }
 
     fn method(&mut self, method: &str) {
