@@ -88,6 +88,14 @@ impl Call {
         Parameters::read(self.0.uri().query())
     }
 
+    /// Whether a write is only to say what would happen, where that is the only parameter.
+    pub(crate) fn dry_run(&self) -> Result<bool, Problem> {
+        let mut parameters = self.parameters();
+        let dry_run = parameters.dry_run();
+        parameters.end()?;
+        Ok(dry_run)
+    }
+
     /// The word that stands at this place of the path, counted from the noun, without its escapes;
     /// `None` if it is no text.
     pub(crate) fn word(&self, place: usize) -> Option<String> {

@@ -101,10 +101,7 @@ pub(crate) async fn api_app_revoke(call: Call) -> Result<Response, Problem> {
 /// What all of them begin with; gives whether it is a dry run.
 fn begin(call: &Call) -> Result<bool, Problem> {
     call.require(Permission::AppsAdmin)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
-    Ok(dry_run)
+    call.dry_run()
 }
 
 /// The app that the path names.

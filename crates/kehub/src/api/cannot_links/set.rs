@@ -21,9 +21,7 @@ use serde::Serialize;
 #[utoipa::path(post, path = "/api/cannot-links", tag = "API conflicts")]
 pub(crate) async fn api_cannot_link_create(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::IdentitiesMerge)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let body = call.read(body).await?;
     let (one, other) = two_customers(&json_of(&body)?)?;
     set(&call, SetCannotLink { one, other, apart: true }, dry_run).await
@@ -35,9 +33,7 @@ pub(crate) async fn api_cannot_link_create(call: Call, body: Body) -> Result<Res
 #[utoipa::path(delete, path = "/api/cannot-links/{one}/{other}", tag = "API conflicts")]
 pub(crate) async fn api_cannot_link_delete(call: Call) -> Result<Response, Problem> {
     call.require(Permission::IdentitiesMerge)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let one = call.number(1, Code::CannotLinkNotFound).map(CustomerId)?;
     let other = call.number(2, Code::CannotLinkNotFound).map(CustomerId)?;
     set(&call, SetCannotLink { one, other, apart: false }, dry_run).await

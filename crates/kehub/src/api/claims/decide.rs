@@ -23,9 +23,7 @@ use serde::Serialize;
 #[utoipa::path(post, path = "/api/undecided-claims/{merge}/{claim}/decide", tag = "API merges")]
 pub(crate) async fn api_claim_decide(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::IdentitiesMerge)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let merge = call.number(1, Code::MergeNotFound).map(MergeId)?;
     let claim = call.number(2, Code::ClaimNotUndecided).map(Seq)?;
     let body = call.read(body).await?;

@@ -26,9 +26,7 @@ use serde::Serialize;
 #[utoipa::path(post, path = "/api/conflicts/{id}/resolve", tag = "API conflicts")]
 pub(crate) async fn api_conflict_resolve(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::IdentitiesMerge)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let conflict = conflict_id(&call)?;
     let body = call.read(body).await?;
     let decision = decision(&json_of(&body)?)?;

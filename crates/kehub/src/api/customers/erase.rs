@@ -17,9 +17,7 @@ use serde::Serialize;
 #[utoipa::path(post, path = "/api/customers/{id}/restore", tag = "API customers")]
 pub(crate) async fn api_customer_restore(call: Call) -> Result<Response, Problem> {
     call.require(Permission::CustomersDelete)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let (told, _) = decide(&call, Command::Restore(call.customer()?), dry_run).await?;
     let Remembered::Restored { customer, seq } = told else {
         return Err(Problem::unexpected());
@@ -36,9 +34,7 @@ pub(crate) async fn api_customer_restore(call: Call) -> Result<Response, Problem
 #[utoipa::path(post, path = "/api/customers/{id}/erase", tag = "API customers")]
 pub(crate) async fn api_customer_erase(call: Call) -> Result<Response, Problem> {
     call.require(Permission::CustomersErase)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let (told, _) = decide(&call, Command::Erase(call.customer()?), dry_run).await?;
     let Remembered::Erased { customers, identities, claims, seq } = told else {
         return Err(Problem::unexpected());

@@ -22,9 +22,7 @@ use serde::Serialize;
 #[utoipa::path(post, path = "/api/customers/{id}/extract", tag = "API customers")]
 pub(crate) async fn api_customer_extract(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::IdentitiesMerge)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let customer = call.customer()?;
     let body = call.read(body).await?;
     let identities = identities(&json_of(&body)?)?;

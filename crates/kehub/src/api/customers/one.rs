@@ -49,9 +49,7 @@ pub(crate) async fn api_customer_get(call: Call) -> Result<Response, Problem> {
 #[utoipa::path(patch, path = "/api/customers/{id}", tag = "API customers")]
 pub(crate) async fn api_customer_patch(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::CustomersWrite)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let customer = call.customer()?;
     let body = call.read(body).await?;
     let sent = json_of(&body)?;
@@ -82,9 +80,7 @@ pub(crate) async fn api_customer_patch(call: Call, body: Body) -> Result<Respons
 #[utoipa::path(delete, path = "/api/customers/{id}", tag = "API customers")]
 pub(crate) async fn api_customer_delete(call: Call) -> Result<Response, Problem> {
     call.require(Permission::CustomersDelete)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let customer = call.customer()?;
     let outcome = call.apply(Command::Delete(customer), dry_run).await?;
     let Outcome::Deleted(_) = outcome else { return Err(Problem::unexpected()) };

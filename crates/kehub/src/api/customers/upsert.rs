@@ -27,9 +27,7 @@ const CLOCK_SKEW_MICROS: Micros = 60_000_000;
 #[utoipa::path(post, path = "/api/customers", tag = "API customers")]
 pub(crate) async fn api_customer_upsert(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::CustomersWrite)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let body = call.read(body).await?;
     let upsert = read(&call, &json_of(&body)?)?;
     // What is answered in the sender's own words must outlive the command.

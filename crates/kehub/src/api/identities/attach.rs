@@ -21,9 +21,7 @@ use kehub_core::outcome::IdentityVerdict;
 #[utoipa::path(post, path = "/api/customers/{id}/identities", tag = "API identities")]
 pub(crate) async fn api_identity_attach(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::IdentitiesWrite)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let customer = call.customer()?;
     let body = call.read(body).await?;
     let sent = json_of(&body)?;

@@ -42,9 +42,7 @@ pub(crate) async fn api_identity_type_get(call: Call) -> Result<Response, Proble
 #[utoipa::path(patch, path = "/api/identity-types/{type}", tag = "API policy")]
 pub(crate) async fn api_identity_type_patch(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::PoliciesWrite)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let name = name_of(&call)?;
     let body = call.read(body).await?;
     let change = read(&json_of(&body)?)?;

@@ -27,9 +27,7 @@ use serde::Serialize;
 #[utoipa::path(post, path = "/api/merges", tag = "API merges")]
 pub(crate) async fn api_merge_create(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::IdentitiesMerge)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let body = call.read(body).await?;
     let (one, other) = two_customers(&json_of(&body)?)?;
     let command = Command::Merge(MergeByHand { one, other });

@@ -21,9 +21,7 @@ use serde::Serialize;
 #[utoipa::path(post, path = "/api/merges/{id}/undo", tag = "API merges")]
 pub(crate) async fn api_merge_undo(call: Call) -> Result<Response, Problem> {
     call.require(Permission::IdentitiesMerge)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let command = Command::Unmerge(merge_id(&call)?);
     let (told, _) = decide(&call, command, dry_run).await?;
     let Remembered::Unmerged { merge, customers: (kept, revived), undecided, seq } = told else {

@@ -34,9 +34,7 @@ pub(crate) async fn api_policy_get(call: Call) -> Result<Response, Problem> {
 #[utoipa::path(patch, path = "/api/policy", tag = "API policy")]
 pub(crate) async fn api_policy_patch(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::PoliciesWrite)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let body = call.read(body).await?;
     let sent = json_of(&body)?;
     let mut reader = Reader::default();

@@ -18,9 +18,7 @@ use kehub_core::outcome::Outcome;
 #[utoipa::path(post, path = "/api/quarantine/{number}/release", tag = "API quarantine")]
 pub(crate) async fn api_quarantine_release(call: Call) -> Result<Response, Problem> {
     call.require(Permission::IdentitiesMerge)?;
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
+    let dry_run = call.dry_run()?;
     let number = IdentityNumber(call.number(1, Code::IdentityNotFound)?);
     let outcome = call.apply(Command::Release(number), dry_run).await?;
     let Outcome::Released(released) = outcome else { return Err(Problem::unexpected()) };

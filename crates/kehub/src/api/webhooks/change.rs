@@ -30,7 +30,7 @@ const OLD_SECRET_LIFE: Micros = 24 * 60 * 60 * 1_000_000;
 #[utoipa::path(post, path = "/api/webhooks", tag = "API webhooks")]
 pub(crate) async fn api_webhook_create(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::WebhooksAdmin)?;
-    let dry_run = dry_run(&call)?;
+    let dry_run = call.dry_run()?;
     let body = call.read(body).await?;
     let sent = json_of(&body)?;
     let mut reader = Reader::default();
@@ -61,7 +61,7 @@ pub(crate) async fn api_webhook_create(call: Call, body: Body) -> Result<Respons
 #[utoipa::path(patch, path = "/api/webhooks/{id}", tag = "API webhooks")]
 pub(crate) async fn api_webhook_patch(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::WebhooksAdmin)?;
-    let dry_run = dry_run(&call)?;
+    let dry_run = call.dry_run()?;
     let id = named(&call)?;
     let body = call.read(body).await?;
     let sent = json_of(&body)?;
@@ -80,7 +80,7 @@ pub(crate) async fn api_webhook_patch(call: Call, body: Body) -> Result<Response
 #[utoipa::path(post, path = "/api/webhooks/{id}/rotate", tag = "API webhooks")]
 pub(crate) async fn api_webhook_rotate(call: Call) -> Result<Response, Problem> {
     call.require(Permission::WebhooksAdmin)?;
-    let dry_run = dry_run(&call)?;
+    let dry_run = call.dry_run()?;
     let old_until = call.now().saturating_add(OLD_SECRET_LIFE);
     let rotate = WebhookChange::Rotate { id: named(&call)?, secret: secret()?, old_until };
     let webhook = changed(&call, rotate, dry_run).await?;
@@ -95,7 +95,7 @@ pub(crate) async fn api_webhook_rotate(call: Call) -> Result<Response, Problem> 
 #[utoipa::path(post, path = "/api/webhooks/{id}/replay", tag = "API webhooks")]
 pub(crate) async fn api_webhook_replay(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::WebhooksAdmin)?;
-    let dry_run = dry_run(&call)?;
+    let dry_run = call.dry_run()?;
     let id = named(&call)?;
     let body = call.read(body).await?;
     let sent = json_of(&body)?;
@@ -119,7 +119,7 @@ pub(crate) async fn api_webhook_replay(call: Call, body: Body) -> Result<Respons
 #[utoipa::path(delete, path = "/api/webhooks/{id}", tag = "API webhooks")]
 pub(crate) async fn api_webhook_delete(call: Call) -> Result<Response, Problem> {
     call.require(Permission::WebhooksAdmin)?;
-    let dry_run = dry_run(&call)?;
+    let dry_run = call.dry_run()?;
     let delete = Command::Webhook(WebhookChange::Delete(named(&call)?));
     let outcome = call.apply(delete, dry_run).await?;
     let Outcome::Webhook(WebhookOutcome::Deleted(_)) = outcome else {
@@ -146,13 +146,6 @@ pub(super) async fn changed(
         WebhookOutcome::Deleted(_) => Err(missing()),
         WebhookOutcome::Lease(_) | WebhookOutcome::Kept => Err(Problem::unexpected()),
     }
-}
-
-pub(super) fn dry_run(call: &Call) -> Result<bool, Problem> {
-    let mut parameters = call.parameters();
-    let dry_run = parameters.dry_run();
-    parameters.end()?;
-    Ok(dry_run)
 }
 
 fn reach(call: &Call) -> Reach {

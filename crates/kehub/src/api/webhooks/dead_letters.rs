@@ -1,7 +1,7 @@
 //! Events that a webhook could not be told.
 
 use super::body::{FailureBody, WebhookBody};
-use super::change::{changed, dry_run};
+use super::change::changed;
 use super::list::{known, named, newest};
 use crate::api::Call;
 use crate::api::call::json_of;
@@ -71,7 +71,7 @@ pub(crate) async fn api_dead_letter_list(call: Call) -> Result<Response, Problem
 #[utoipa::path(post, path = "/api/webhooks/{id}/dead-letters/retry", tag = "API webhooks")]
 pub(crate) async fn api_dead_letter_retry(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::WebhooksAdmin)?;
-    let dry_run = dry_run(&call)?;
+    let dry_run = call.dry_run()?;
     let id = named(&call)?;
     let body = call.read(body).await?;
     let place = place(&body)?;
