@@ -14,7 +14,7 @@ mod undo;
 pub use audit::Snapshot;
 pub use combine::combine;
 pub(crate) use combine::{contact_of, reachable, same_contact};
-pub use needs::Needs;
+pub use needs::{NeededWebhooks, Needs};
 pub use retelling::{Retelling, Retold};
 
 use crate::attribute::Attribute;

@@ -5,8 +5,20 @@ use crate::identity::IdentityKey;
 use crate::limits::IDENTITIES_MAX;
 use crate::policy::{Policy, Setting};
 use crate::receipt::ReceiptKey;
-use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber};
+use crate::webhook::{Delivery, WebhookChange};
+use crate::{
+    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber, WebhookId,
+};
 use std::collections::BTreeSet;
+
+/// What a command looks at of the webhooks of its tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeededWebhooks {
+    /// All of them, without what they have not delivered.
+    Settings,
+    /// All of them, and this one with what it has not delivered.
+    Whole(WebhookId),
+}
 
 /// What a tenant's commands in a batch will look at: what an engine has to load.
 ///
@@ -105,6 +117,61 @@ impl Needs {
             }
         }
         needs
+    }
+
+    /// Whether a command looks at tenants and apps.
+    pub fn directory(command: &Command) -> bool {
+        match command {
+            Command::SetPolicy(_) | Command::CreateTenant(_) | Command::ChangeApp(_) => true,
+            Command::Upsert(_)
+            | Command::Put(_)
+            | Command::Attach(_)
+            | Command::Delete(_)
+            | Command::Webhook(_)
+            | Command::Deliver(_)
+            | Command::Release(_)
+            | Command::Probe
+            | Command::Merge(_)
+            | Command::Unmerge(_)
+            | Command::Extract(_)
+            | Command::DecideClaim(_)
+            | Command::Restore(_)
+            | Command::Erase(_)
+            | Command::SettleConflict(_)
+            | Command::SetCannotLink(_) => false,
+        }
+    }
+
+    /// What a command looks at of the webhooks of its tenant; `None` if it is not about them.
+    pub fn webhooks(command: &Command) -> Option<NeededWebhooks> {
+        match command {
+            Command::Webhook(
+                WebhookChange::Set { id, .. }
+                | WebhookChange::Rotate { id, .. }
+                | WebhookChange::Replay { id, .. }
+                | WebhookChange::Retry { id, .. },
+            )
+            | Command::Deliver(Delivery::Progress { id, .. }) => Some(NeededWebhooks::Whole(*id)),
+            Command::Webhook(WebhookChange::Create { .. } | WebhookChange::Delete(_))
+            | Command::Deliver(Delivery::Lease(_)) => Some(NeededWebhooks::Settings),
+            Command::Upsert(_)
+            | Command::Put(_)
+            | Command::Attach(_)
+            | Command::Delete(_)
+            | Command::SetPolicy(_)
+            | Command::Release(_)
+            | Command::CreateTenant(_)
+            | Command::ChangeApp(_)
+            | Command::Probe
+            | Command::Merge(_)
+            | Command::Unmerge(_)
+            | Command::Extract(_)
+            | Command::DecideClaim(_)
+            | Command::Restore(_)
+            | Command::Erase(_)
+            | Command::SettleConflict(_)
+            | Command::SetCannotLink(_) => None,
+        }
     }
 
     /// How many carriers of a match key the commands of a tenant may take away from those that come

@@ -10,7 +10,7 @@ use super::{policy, webhooks};
 use crate::tables::codec::{self, Indexed};
 use futures_util::future::{try_join, try_join3, try_join4};
 use kehub_core::attribute::Attribute;
-use kehub_core::command::{Command, Request};
+use kehub_core::command::Request;
 use kehub_core::customer::State;
 use kehub_core::directory::Directory;
 use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
@@ -121,7 +121,7 @@ pub(super) type TypesCache = HashMap<TenantId, (i64, Policy)>;
 /// Locks what the requests of a group may change, in the order that every hub keeps. To be called
 /// before anything is read.
 pub(super) async fn lock(conn: &Connection, requests: &[Request]) -> Result<(), Trouble> {
-    let about_hub = |command| needs_directory(command) || webhooks::is_about(command);
+    let about_hub = |command| Needs::directory(command) || Needs::webhooks(command).is_some();
     if requests.iter().any(|request| about_hub(&request.command)) {
         conn.all(LOCK_HUB, &[]).await?;
     }
@@ -142,7 +142,7 @@ pub(super) async fn facts(
 ) -> Result<(Facts, Before), Trouble> {
     let mut facts = Facts::default();
     let mut before = Before::default();
-    if requests.iter().any(|request| needs_directory(&request.command)) {
+    if requests.iter().any(|request| Needs::directory(&request.command)) {
         facts.directory = policy::directory(conn).await?;
         before.directory = facts.directory.clone();
     }
@@ -200,28 +200,6 @@ fn counters(row: &Row) -> Result<Counters, Trouble> {
 pub(super) async fn noted(conn: &Connection, tenant: TenantId) -> Result<Counters, Trouble> {
     let found = conn.first(TENANTS, &[&vec![i64::from(tenant.0)]]).await?;
     found.as_ref().map_or_else(|| Ok(Counters::default()), counters)
-}
-
-fn needs_directory(command: &Command) -> bool {
-    match command {
-        Command::SetPolicy(_) | Command::CreateTenant(_) | Command::ChangeApp(_) => true,
-        Command::Upsert(_)
-        | Command::Put(_)
-        | Command::Attach(_)
-        | Command::Delete(_)
-        | Command::Webhook(_)
-        | Command::Deliver(_)
-        | Command::Release(_)
-        | Command::Probe
-        | Command::Merge(_)
-        | Command::Unmerge(_)
-        | Command::Extract(_)
-        | Command::DecideClaim(_)
-        | Command::Restore(_)
-        | Command::Erase(_)
-        | Command::SettleConflict(_)
-        | Command::SetCannotLink(_) => false,
-    }
 }
 
 /// The part of one tenant.

@@ -4,11 +4,11 @@ use super::connection::Connection;
 use super::rows;
 use super::trouble::Trouble;
 use crate::tables::codec::{self, key_range};
-use kehub_core::command::{Command, Request};
+use kehub_core::command::Request;
+use kehub_core::facts::{NeededWebhooks, Needs};
 use kehub_core::feed::{Cursor, Kind};
 use kehub_core::webhook::{
-    Delivery, Failure, Lease, Progress, Reason, Secret, Settings, Undelivered, Webhook,
-    WebhookChange, Webhooks,
+    Failure, Lease, Progress, Reason, Secret, Settings, Undelivered, Webhook, Webhooks,
 };
 use kehub_core::{Micros, TenantId, WebhookId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,55 +66,6 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("delete of all undelivered events", UNDELIVERED_DELETE_ALL),
 ];
 
-/// Whether a command is about webhooks, or who delivers to them.
-pub(super) fn is_about(command: &Command) -> bool {
-    !matches!(looked_at(command), LookedAt::Nothing)
-}
-
-/// What a command looks at of webhooks.
-enum LookedAt {
-    Nothing,
-    /// All of a tenant, without what they have not delivered.
-    All,
-    /// All, and this one whole.
-    One(WebhookId),
-}
-
-fn looked_at(command: &Command) -> LookedAt {
-    match command {
-        Command::Webhook(change) => named_by(change).map_or(LookedAt::All, LookedAt::One),
-        Command::Deliver(Delivery::Progress { id, .. }) => LookedAt::One(*id),
-        Command::Deliver(Delivery::Lease(_)) => LookedAt::All,
-        Command::Upsert(_)
-        | Command::Put(_)
-        | Command::Attach(_)
-        | Command::Delete(_)
-        | Command::SetPolicy(_)
-        | Command::Release(_)
-        | Command::CreateTenant(_)
-        | Command::ChangeApp(_)
-        | Command::Probe
-        | Command::Merge(_)
-        | Command::Unmerge(_)
-        | Command::Extract(_)
-        | Command::DecideClaim(_)
-        | Command::Restore(_)
-        | Command::Erase(_)
-        | Command::SettleConflict(_)
-        | Command::SetCannotLink(_) => LookedAt::Nothing,
-    }
-}
-
-fn named_by(change: &WebhookChange) -> Option<WebhookId> {
-    match change {
-        WebhookChange::Set { id, .. }
-        | WebhookChange::Rotate { id, .. }
-        | WebhookChange::Replay { id, .. }
-        | WebhookChange::Retry { id, .. } => Some(*id),
-        WebhookChange::Create { .. } | WebhookChange::Delete(_) => None,
-    }
-}
-
 /// The webhooks of a tenant, or of all, each whole.
 pub(super) async fn all(
     conn: &Connection,
@@ -138,10 +89,10 @@ pub(super) async fn facts(
     // Those that have to be seen whole.
     let mut named = BTreeSet::new();
     for request in requests {
-        match looked_at(&request.command) {
-            LookedAt::Nothing => continue,
-            LookedAt::All => (),
-            LookedAt::One(id) => {
+        match Needs::webhooks(&request.command) {
+            None => continue,
+            Some(NeededWebhooks::Settings) => (),
+            Some(NeededWebhooks::Whole(id)) => {
                 named.insert((request.tenant, id));
             }
         }

@@ -7,7 +7,7 @@ use super::rows::{
 use super::trouble::Trouble;
 use super::webhooks;
 use kehub_core::attribute::Attribute;
-use kehub_core::command::{Command, Request};
+use kehub_core::command::Request;
 use kehub_core::customer::{Customer, State};
 use kehub_core::directory::{App, Directory, Permission, Tenant};
 use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
@@ -151,7 +151,7 @@ pub(super) fn facts(
     cache.refresh(conn)?;
     let mut facts = Facts::default();
     let mut before = Before::default();
-    if requests.iter().any(|request| needs_directory(&request.command)) {
+    if requests.iter().any(|request| Needs::directory(&request.command)) {
         facts.directory = directory(conn)?;
         before.directory = facts.directory.clone();
     }
@@ -168,28 +168,6 @@ pub(super) fn facts(
         before.tenants.insert(tenant, loader.before);
     }
     Ok((facts, before))
-}
-
-fn needs_directory(command: &Command) -> bool {
-    match command {
-        Command::SetPolicy(_) | Command::CreateTenant(_) | Command::ChangeApp(_) => true,
-        Command::Upsert(_)
-        | Command::Put(_)
-        | Command::Attach(_)
-        | Command::Delete(_)
-        | Command::Webhook(_)
-        | Command::Deliver(_)
-        | Command::Release(_)
-        | Command::Probe
-        | Command::Merge(_)
-        | Command::Unmerge(_)
-        | Command::Extract(_)
-        | Command::DecideClaim(_)
-        | Command::Restore(_)
-        | Command::Erase(_)
-        | Command::SettleConflict(_)
-        | Command::SetCannotLink(_) => false,
-    }
 }
 
 /// All tenants and apps, and the key for tokens.

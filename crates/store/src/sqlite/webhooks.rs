@@ -3,11 +3,11 @@
 use super::codec::{self, key_range};
 use super::rows;
 use super::trouble::Trouble;
-use kehub_core::command::{Command, Request};
+use kehub_core::command::Request;
+use kehub_core::facts::{NeededWebhooks, Needs};
 use kehub_core::feed::{Cursor, Kind};
 use kehub_core::webhook::{
-    Delivery, Failure, Lease, Progress, Reason, Secret, Settings, Undelivered, Webhook,
-    WebhookChange, Webhooks,
+    Failure, Lease, Progress, Reason, Secret, Settings, Undelivered, Webhook, Webhooks,
 };
 use kehub_core::{Micros, TenantId, WebhookId};
 use rusqlite::{Connection, Row, params};
@@ -72,30 +72,14 @@ pub(super) fn facts(conn: &Connection, requests: &[Request]) -> Result<Option<We
     // Those that have to be seen whole.
     let mut named = BTreeSet::new();
     for request in requests {
-        let id = match &request.command {
-            Command::Webhook(change) => named_by(change),
-            Command::Deliver(Delivery::Progress { id, .. }) => Some(*id),
-            Command::Deliver(Delivery::Lease(_)) => None,
-            Command::Upsert(_)
-            | Command::Put(_)
-            | Command::Attach(_)
-            | Command::Delete(_)
-            | Command::SetPolicy(_)
-            | Command::Release(_)
-            | Command::CreateTenant(_)
-            | Command::ChangeApp(_)
-            | Command::Probe
-            | Command::Merge(_)
-            | Command::Unmerge(_)
-            | Command::Extract(_)
-            | Command::DecideClaim(_)
-            | Command::Restore(_)
-            | Command::Erase(_)
-            | Command::SettleConflict(_)
-            | Command::SetCannotLink(_) => continue,
-        };
+        match Needs::webhooks(&request.command) {
+            None => continue,
+            Some(NeededWebhooks::Settings) => (),
+            Some(NeededWebhooks::Whole(id)) => {
+                named.insert((request.tenant, id));
+            }
+        }
         tenants.insert(request.tenant);
-        named.extend(id.map(|id| (request.tenant, id)));
     }
     if tenants.is_empty() {
         return Ok(None);
@@ -117,16 +101,6 @@ pub(super) fn facts(conn: &Connection, requests: &[Request]) -> Result<Option<We
         }
     }
     Ok(Some(webhooks))
-}
-
-fn named_by(change: &WebhookChange) -> Option<WebhookId> {
-    match change {
-        WebhookChange::Set { id, .. }
-        | WebhookChange::Rotate { id, .. }
-        | WebhookChange::Replay { id, .. }
-        | WebhookChange::Retry { id, .. } => Some(*id),
-        WebhookChange::Create { .. } | WebhookChange::Delete(_) => None,
-    }
 }
 
 fn webhook(row: &Row<'_>) -> Result<(TenantId, Webhook), Trouble> {
