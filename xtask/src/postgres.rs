@@ -30,9 +30,10 @@ const START_SECONDS_MAX: u64 = 60;
 const STARTS_MAX: u32 = 3;
 
 /// Fast rather than durable, with connections for many hubs at once.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "listen_addresses=127.0.0.1",
     "max_connections=500",
+    "max_prepared_transactions=50",
     "fsync=off",
     "full_page_writes=off",
     "shared_buffers=256MB",

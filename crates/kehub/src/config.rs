@@ -60,25 +60,26 @@ pub(crate) struct StoreOptions {
     pub(crate) group_requests: usize,
     pub(crate) readers: usize,
     pub(crate) writers: usize,
+    pub(crate) distributed: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
-        let PostgresOptions { queue_requests, group_requests, readers, writers } =
+        let PostgresOptions { queue_requests, group_requests, readers, writers, distributed } =
             PostgresOptions::default();
-        StoreOptions { queue_requests, group_requests, readers, writers }
+        StoreOptions { queue_requests, group_requests, readers, writers, distributed }
     }
 }
 
 impl StoreOptions {
     pub(crate) fn sqlite(self) -> SqliteOptions {
-        let StoreOptions { queue_requests, group_requests, readers, writers: _ } = self;
+        let StoreOptions { queue_requests, group_requests, readers, .. } = self;
         SqliteOptions { queue_requests, group_requests, readers, ..SqliteOptions::default() }
     }
 
     pub(crate) fn postgres(self) -> PostgresOptions {
-        let StoreOptions { queue_requests, group_requests, readers, writers } = self;
-        PostgresOptions { queue_requests, group_requests, readers, writers }
+        let StoreOptions { queue_requests, group_requests, readers, writers, distributed } = self;
+        PostgresOptions { queue_requests, group_requests, readers, writers, distributed }
     }
 }
 
@@ -141,6 +142,10 @@ pub(crate) struct ServeOptions {
     /// Connections to a PostgreSQL store that write: as many tenants at the same time
     #[arg(long, env = "KEHUB_WRITERS", default_value_t = 2, value_parser = at_least_one)]
     pub(crate) writers: usize,
+
+    /// Spread the tables of a PostgreSQL store over the Citus cluster that it is the coordinator of
+    #[arg(long, env = "KEHUB_DISTRIBUTED", value_parser = BoolishValueParser::new())]
+    pub(crate) distributed: bool,
 
     /// Bytes of a request body at most
     #[arg(long, env = "KEHUB_BODY_BYTES_MAX", default_value_t = 1024 * 1024)]
@@ -209,6 +214,7 @@ impl ServeOptions {
             group_requests: self.group_max,
             readers: self.readers,
             writers: self.writers,
+            distributed: self.distributed,
         }
     }
 

@@ -1,7 +1,9 @@
 //! `kehub check`, `kehub rebuild`, `kehub backup`, `kehub restore` and `kehub migrate`.
 
+use super::store::NOT_DISTRIBUTED;
 use crate::config::StoreLocation;
 use anyhow::{Result, bail};
+use clap::builder::BoolishValueParser;
 use kehub_store::{PostgresStore, Progress, Rebuilt, Report, SqliteStore};
 use std::io::{IsTerminal as _, Write as _, stderr};
 use std::path::{Path, PathBuf};
@@ -39,6 +41,11 @@ pub(super) struct MigrateOptions {
     /// Print the SQL that would run, and change nothing
     #[arg(long)]
     dry_run: bool,
+
+    /// Spread the tables of a PostgreSQL store over the Citus cluster that it is the coordinator of
+    #[arg(long, env = "KEHUB_DISTRIBUTED", value_parser = BoolishValueParser::new(),
+        conflicts_with = "dry_run")]
+    distributed: bool,
 }
 
 /// The file of an embedded store.
@@ -85,8 +92,9 @@ pub(super) async fn migrate(location: &StoreLocation, options: &MigrateOptions) 
         (due?, "would be applied")
     } else {
         let applied = match location {
+            StoreLocation::Sqlite(_) if options.distributed => bail!(NOT_DISTRIBUTED),
             StoreLocation::Sqlite(path) => SqliteStore::migrate(path),
-            StoreLocation::Postgres(url) => PostgresStore::migrate(url).await,
+            StoreLocation::Postgres(url) => PostgresStore::migrate(url, options.distributed).await,
         };
         (applied?, "is applied")
     };

@@ -16,12 +16,16 @@ use std::sync::Arc;
 /// The app number of the command line itself, in journals.
 const COMMAND_LINE: AppNumber = AppNumber(0);
 
+/// Why one file is not spread over a cluster.
+pub(super) const NOT_DISTRIBUTED: &str = "--distributed needs a store on a Citus cluster: --store postgres://USER:PASSWORD@HOST/DATABASE";
+
 /// Opens the store, and makes it if there is none.
 pub(super) async fn open(
     location: &StoreLocation,
     options: StoreOptions,
 ) -> Result<Arc<dyn Store>> {
     Ok(match location {
+        StoreLocation::Sqlite(_) if options.distributed => bail!(NOT_DISTRIBUTED),
         StoreLocation::Sqlite(path) => Arc::new(SqliteStore::open(path, options.sqlite())?),
         StoreLocation::Postgres(url) => {
             Arc::new(PostgresStore::open(url, options.postgres()).await?)

@@ -88,6 +88,12 @@ macro_rules! on_every_engine {
                 super::$name($crate::hub::TestHub::on_postgres().await).await;
             })*
         }
+        mod on_cluster {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name($crate::hub::TestHub::on_cluster().await).await;
+            })*
+        }
     };
 }
 pub(crate) use on_every_engine;
@@ -108,6 +114,13 @@ impl TestHub {
     pub(crate) async fn on_postgres() -> TestHub {
         let database = TestDatabase::new().await;
         let store = PostgresStore::open(&database.url(), PostgresOptions::default()).await;
+        TestHub::start(Arc::new(store.unwrap()), Box::new(database), Settings::default()).await
+    }
+
+    pub(crate) async fn on_cluster() -> TestHub {
+        let database = TestDatabase::on_cluster().await;
+        let options = PostgresOptions { distributed: true, ..PostgresOptions::default() };
+        let store = PostgresStore::open(&database.url(), options).await;
         TestHub::start(Arc::new(store.unwrap()), Box::new(database), Settings::default()).await
     }
 

@@ -13,8 +13,10 @@ use crate::tables::compare::{Difference, Kind, check_types};
 use futures_util::TryStreamExt as _;
 use kehub_core::directory::{Directory, Tenant};
 use kehub_core::facts::{Retelling, Retold, TenantFacts};
+use kehub_core::journal::Entry;
 use kehub_core::policy::Policy;
 use kehub_core::{Seq, TenantId};
+use std::collections::BTreeSet;
 use std::pin::pin;
 
 /// How many problems of one kind are asked for.
@@ -30,20 +32,38 @@ const AHEAD: &str = "
     SELECT key, head FROM customer
     WHERE key BETWEEN $1 AND $2 AND head > $3 AND head <= $4 ORDER BY key LIMIT 1";
 const KEPT: &str = "
-    SELECT last_customer, last_identity, last_seq, last_merge, last_conflict, customers_live,
-           (SELECT count(*) FROM customer WHERE live = $1),
-           (SELECT coalesce(max(key), $2) FROM identity WHERE key BETWEEN $2 AND $3)
+    SELECT last_customer, last_identity, last_seq, last_merge, last_conflict, customers_live
     FROM tenant WHERE id = $1";
+pub(super) const LIVE_COUNT: &str =
+    "SELECT count(*) FROM customer WHERE live = $1 AND key BETWEEN $2 AND $3";
+pub(super) const LAST_IDENTITY: &str =
+    "SELECT coalesce(max(key), $1) FROM identity WHERE key BETWEEN $1 AND $2";
 /// Rows of the trail that are not what the entries say would be found by telling them; here only
-/// those that lead nowhere.
+/// those that lead behind the end of the journal, in which no place is empty.
 const TRAIL_LOST: &str = "
-    SELECT t.customer FROM trail AS t LEFT JOIN journal AS j ON j.key = t.seq
-    WHERE t.customer BETWEEN $1 AND $2 AND j.key IS NULL ORDER BY t.customer LIMIT $3";
-const TRAIL_COUNT: &str = "SELECT count(*) FROM trail WHERE customer BETWEEN $1 AND $2";
+    SELECT customer FROM trail
+    WHERE customer BETWEEN $1 AND $2 AND seq NOT BETWEEN $1 AND $3 ORDER BY customer LIMIT $4";
+const TRAIL_STEPS: &str = "
+    SELECT count(*), coalesce(sum((customer & 1099511627775)::numeric * (seq & 1099511627775)), 0)::text
+    FROM trail WHERE customer BETWEEN $1 AND $2";
+
+/// The statements of this file, for tests that look at all of them.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("whole journal", JOURNAL),
+    ("whole identities", IDENTITIES),
+    ("receipts of a tenant", RECEIPTS),
+    ("customers ahead of the journal", AHEAD),
+    ("what a tenant notes", KEPT),
+    ("count of live customers", LIVE_COUNT),
+    ("last identity", LAST_IDENTITY),
+    ("lost trails", TRAIL_LOST),
+    ("steps of trails", TRAIL_STEPS),
+];
 
 /// Rows whose columns name something outside of the range of their tenant (promise 8): what they
 /// are called, and a statement for their keys within a range of keys.
-const REACHING_OUT: &[(&str, &str)] = &[
+pub(super) const REACHING_OUT: &[(&str, &str)] = &[
     (
         "customer",
         "SELECT key FROM customer WHERE (survivor >> 40 <> key >> 40 OR live <> key >> 40)
@@ -81,7 +101,7 @@ const REACHING_OUT: &[(&str, &str)] = &[
     ),
 ];
 /// Tables whose rows begin with their tenant: what they hold, and how the tenant is found.
-const OF_TENANTS: &[(&str, &str)] = &[
+pub(super) const OF_TENANTS: &[(&str, &str)] = &[
     ("customers", "SELECT DISTINCT key >> 40 FROM customer"),
     ("homes", "SELECT DISTINCT key >> 40 FROM home"),
     ("identities", "SELECT DISTINCT key >> 40 FROM identity"),
@@ -180,7 +200,7 @@ async fn check_tenant(
     check_types(&facts, report);
     check_aside(conn, tenant.id, facts.counters().seq, report).await?;
     check_kept(conn, tenant.id, &facts, report).await?;
-    for text in trail_problems(conn, tenant.id, steps).await? {
+    for text in trail_problems(conn, tenant.id, facts.counters().seq, steps).await? {
         report.find(Some(tenant.id), text);
     }
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -190,13 +210,31 @@ async fn check_tenant(
     Ok(())
 }
 
-/// What the journal of a tenant makes of it, and how many customers its entries touched.
+/// Which customers the entries of a journal touched, as a number of steps and the sum of what each
+/// makes of the numbers of customer and entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Steps {
+    count: i64,
+    sum: i128,
+}
+
+impl Steps {
+    fn add(&mut self, entry: &Entry) {
+        let touched: BTreeSet<_> = entry.touched.iter().map(|touched| touched.customer).collect();
+        for customer in touched {
+            self.count += 1;
+            self.sum += i128::from(customer.0) * i128::from(entry.seq.0);
+        }
+    }
+}
+
+/// What the journal of a tenant makes of it, and which customers its entries touched.
 pub(super) async fn retold(
     conn: &Connection,
     tenant: TenantId,
     policy: &Policy,
     progress: &dyn Progress,
-) -> Result<(Retold, i64), Trouble> {
+) -> Result<(Retold, Steps), Trouble> {
     let (first, last) = key_range(tenant);
     let mut identities = Vec::new();
     let mut found = pin!(conn.each(IDENTITIES, &[&first, &last]).await?);
@@ -207,7 +245,7 @@ pub(super) async fn retold(
     drop(identities);
     let total = load::noted(conn, tenant).await?.seq.0;
     let mut problems = Vec::new();
-    let mut steps = 0;
+    let mut steps = Steps::default();
     let mut found = pin!(conn.each(JOURNAL, &[&first, &last]).await?);
     while let Some(row) = found.try_next().await? {
         let number = codec::number_of(rows::key(&row)?);
@@ -222,19 +260,13 @@ pub(super) async fn retold(
         if (entry.seq.0, entry.at) != (number, row.try_get(2)?) {
             problems.push(format!("journal entry {number} stands in the place of another one"));
         }
-        steps += touched(&entry);
+        steps.add(&entry);
         retelling.tell(entry);
     }
     let mut retold = retelling.end();
     problems.append(&mut retold.problems);
     problems.extend(cut_off(conn, tenant, retold.facts.counters().seq, Seq(total)).await?);
     Ok((Retold { problems, ..retold }, steps))
-}
-
-fn touched(entry: &kehub_core::journal::Entry) -> i64 {
-    let customers: std::collections::BTreeSet<_> =
-        entry.touched.iter().map(|touched| touched.customer).collect();
-    i64::try_from(customers.len()).unwrap_or(i64::MAX)
 }
 
 /// Whether entries are missing at the end of a journal: the tenant notes them, and a customer has
@@ -262,17 +294,24 @@ async fn cut_off(
 pub(super) async fn trail_problems(
     conn: &Connection,
     tenant: TenantId,
-    expected: i64,
+    end: Seq,
+    expected: Steps,
 ) -> Result<Vec<String>, Trouble> {
     let (first, last) = key_range(tenant);
     let mut problems = Vec::new();
-    for row in conn.all(TRAIL_LOST, &[&first, &last, &ROWS_MAX]).await? {
+    let end = first.saturating_add(end.0);
+    for row in conn.all(TRAIL_LOST, &[&first, &last, &end, &ROWS_MAX]).await? {
         let customer = codec::number_of(rows::key(&row)?);
         problems.push(format!("the trail of customer {customer} leads to no entry"));
     }
-    let steps: i64 = conn.one(TRAIL_COUNT, &[&first, &last]).await?.try_get(0)?;
-    if steps != expected {
-        problems.push(format!("the trails have {steps} steps, and the journal says {expected}"));
+    let row = conn.one(TRAIL_STEPS, &[&first, &last]).await?;
+    let sum = row.try_get::<_, &str>(1)?.parse().map_err(Trouble::broken)?;
+    let found = Steps { count: row.try_get(0)?, sum };
+    let (steps, told) = (found.count, expected.count);
+    if steps != told {
+        problems.push(format!("the trails have {steps} steps, and the journal says {told}"));
+    } else if found != expected {
+        problems.push("the steps of the trails are not those that the journal says".to_owned());
     }
     Ok(problems)
 }
@@ -317,11 +356,11 @@ async fn check_kept(
     report: &mut Report,
 ) -> Result<(), Trouble> {
     let (first, last) = key_range(tenant);
-    let Some(row) = conn.first(KEPT, &[&i64::from(tenant.0), &first, &last]).await? else {
-        return Ok(());
-    };
+    let own = i64::from(tenant.0);
+    let Some(row) = conn.first(KEPT, &[&own]).await? else { return Ok(()) };
     let counters = facts.counters();
-    let identity = codec::number_of(row.try_get(7)?);
+    let identity = conn.one(LAST_IDENTITY, &[&first, &last]).await?;
+    let identity = codec::number_of(rows::key(&identity)?);
     let expected = [
         ("customer", counters.customer.0),
         ("identity", identity),
@@ -336,7 +375,8 @@ async fn check_kept(
             report.find(Some(tenant), text);
         }
     }
-    let (noted, live): (i64, i64) = (row.try_get(5)?, row.try_get(6)?);
+    let live: i64 = conn.one(LIVE_COUNT, &[&own, &first, &last]).await?.try_get(0)?;
+    let noted: i64 = row.try_get(5)?;
     if noted != live {
         let text = format!("there are {live} live customers, and noted as {noted}");
         report.find(Some(tenant), text);

@@ -1,10 +1,10 @@
 //! Connections to the server: how they are set up, and the pool for reading.
 
-use super::tls;
 use super::trouble::Trouble;
+use super::{cluster, tls};
 use futures_util::StreamExt as _;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::config::Host;
@@ -41,6 +41,8 @@ pub(super) type Hear = Arc<dyn Fn(&str) + Send + Sync>;
 pub(super) struct Server {
     config: Config,
     tls: MakeRustlsConnect,
+    /// Whether the tables are spread over a cluster; known once the schema has been looked at.
+    distributed: OnceLock<bool>,
 }
 
 impl Server {
@@ -60,7 +62,7 @@ impl Server {
         let options = format!("{LIMITS} {options}");
         config.options(options.trim());
         let tls = MakeRustlsConnect::new(tls::client(&trust)?);
-        Ok(Server { config, tls })
+        Ok(Server { config, tls, distributed: OnceLock::new() })
     }
 
     /// Which server it is, for people: without the password.
@@ -79,6 +81,14 @@ impl Server {
     /// A new connection.
     pub(super) async fn connect(&self) -> Result<Connection, Trouble> {
         self.listen(Arc::new(|_| ())).await
+    }
+
+    /// The same connection, after a look at whether the tables are spread over a cluster: it and those
+    /// that are made afterwards know that.
+    pub(super) async fn look(&self, mut conn: Connection) -> Result<Connection, Trouble> {
+        let found = cluster::is_distributed(&conn).await?;
+        conn.is_distributed = *self.distributed.get_or_init(|| found);
+        Ok(conn)
     }
 
     /// A new connection that hears notifications.
@@ -105,7 +115,8 @@ impl Server {
                 }
             }
         });
-        Ok(Connection { client, statements: Mutex::default() })
+        let is_distributed = self.distributed.get().copied().unwrap_or_default();
+        Ok(Connection { client, statements: Mutex::default(), is_distributed })
     }
 }
 
@@ -127,6 +138,7 @@ fn told(error: &tokio_postgres::Error) -> String {
 pub(super) struct Connection {
     client: Client,
     statements: Mutex<HashMap<Box<str>, Statement>>,
+    is_distributed: bool,
 }
 
 impl Connection {
@@ -190,6 +202,11 @@ impl Connection {
     /// Runs statements without arguments.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), Trouble> {
         Ok(self.client.batch_execute(sql).await?)
+    }
+
+    /// Whether it leads to a cluster over which the tables are spread.
+    pub(super) fn is_distributed(&self) -> bool {
+        self.is_distributed
     }
 
     pub(super) fn is_closed(&self) -> bool {

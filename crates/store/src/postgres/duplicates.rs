@@ -79,7 +79,9 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
         candidates.pairs.iter().flat_map(|(low, high)| [*low, *high]).collect();
     let ids: Vec<CustomerId> = ids.into_iter().collect();
     let customers = query::customer_rows(conn, tenant, &ids).await?;
-    let held = policy::held(conn, tenant, &ids).await?;
+    let owners: Vec<(CustomerId, u32)> =
+        customers.values().map(|customer| (customer.id, customer.homes)).collect();
+    let held = policy::held(conn, &query::homes_of(conn, tenant, &owners).await?).await?;
     let suspects: BTreeMap<CustomerId, Suspect> = customers
         .into_iter()
         .map(|(id, customer)| {

@@ -2,13 +2,14 @@
 //! round trips: the tenants, then what the requests name, then the customers that this leads to.
 
 use super::connection::Connection;
+use super::lookup::{self, MatchKeys};
 use super::rows::{
     self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
 };
 use super::trouble::Trouble;
 use super::{policy, webhooks};
 use crate::tables::codec::{self, Indexed};
-use futures_util::future::{try_join, try_join3, try_join4};
+use futures_util::future::{try_join, try_join_all, try_join3, try_join4};
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
 use kehub_core::customer::State;
@@ -37,26 +38,9 @@ const RECEIPTS: &str = "
     SELECT r.tenant, r.app, r.key, r.request, r.at, r.seq, r.outcome
     FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS w (tenant, app, key)
     JOIN receipt AS r ON r.tenant = w.tenant AND r.app = w.app AND r.key = w.key";
-const IDENTITIES_OF_VALUES: &str = "
-    SELECT i.key, i.type, i.value, i.raw, i.name, i.scope, i.home, i.quarantine, i.companions,
-           i.apps, i.pardoned
-    FROM unnest($1::bigint[], $2::text[]) AS w (type, value)
-    JOIN identity AS i ON i.type = w.type AND i.value = w.value";
 const IDENTITIES: &str =
     concat!("SELECT ", identity_columns!(), " FROM identity WHERE key = ANY($1) ORDER BY key");
-const TYPES_USED: &str = "
-    SELECT w.type FROM unnest($1::bigint[]) AS w (type)
-    WHERE EXISTS (SELECT 1 FROM identity AS i WHERE i.type = w.type)";
-const CARRIERS_MOBILE: &str = "
-    SELECT c.key FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS w (live, value, window_size)
-    CROSS JOIN LATERAL (
-        SELECT key FROM customer WHERE live = w.live AND mobile_key = w.value
-        ORDER BY key LIMIT w.window_size) AS c";
-const CARRIERS_EMAIL: &str = "
-    SELECT c.key FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS w (live, value, window_size)
-    CROSS JOIN LATERAL (
-        SELECT key FROM customer WHERE live = w.live AND email_key = w.value
-        ORDER BY key LIMIT w.window_size) AS c";
+const TYPE_USED: &str = "SELECT type FROM identity WHERE type = $1 LIMIT 1";
 const CUSTOMERS: &str =
     concat!("SELECT ", customer_columns!(), " FROM customer WHERE key = ANY($1) ORDER BY key");
 const CUSTOMERS_MERGED_INTO: &str =
@@ -84,11 +68,8 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("lock of the hub", LOCK_HUB),
     ("tenants", TENANTS),
     ("receipts", RECEIPTS),
-    ("identities of values", IDENTITIES_OF_VALUES),
     ("identities", IDENTITIES),
-    ("types that are used", TYPES_USED),
-    ("carriers of a mobile", CARRIERS_MOBILE),
-    ("carriers of an e-mail address", CARRIERS_EMAIL),
+    ("type that is used", TYPE_USED),
     ("customers", CUSTOMERS),
     ("customers merged into", CUSTOMERS_MERGED_INTO),
     ("homes", HOMES),
@@ -224,8 +205,8 @@ struct Named {
     values: (Vec<i64>, Vec<String>),
     numbers: Vec<i64>,
     types: Vec<i64>,
-    mobiles: (Vec<i64>, Vec<String>, Vec<i64>),
-    emails: (Vec<i64>, Vec<String>, Vec<i64>),
+    mobiles: MatchKeys,
+    emails: MatchKeys,
     customers: Vec<i64>,
 }
 
@@ -245,11 +226,9 @@ impl Named {
         self.numbers.extend(numbers);
         self.types.extend(needs.types.iter().map(|kind| codec::type_key(tenant, *kind)));
         for (attribute, value) in &needs.match_keys {
-            let (live, values, windows) =
+            let keys =
                 if *attribute == Attribute::Mobile { &mut self.mobiles } else { &mut self.emails };
-            live.push(own);
-            values.push(value.clone());
-            windows.push(window);
+            keys.push(own, value.clone(), window);
         }
         let named = needs.customers.iter().chain(&needs.reviews).chain(&needs.histories);
         self.customers.extend(named.filter_map(|id| codec::key(tenant, id.0)));
@@ -281,14 +260,16 @@ impl Loader<'_> {
         let conn = self.conn;
         let ((of_values, of_numbers, used), (receipts, mobiles, emails)) = try_join(
             try_join3(
-                conn.some(IDENTITIES_OF_VALUES, values.0.len(), &[&values.0, &values.1]),
+                lookup::identities(conn, &values.0, &values.1),
                 conn.some(IDENTITIES, numbers.len(), &[numbers]),
-                conn.some(TYPES_USED, types.len(), &[types]),
+                try_join_all(
+                    types.iter().map(|kind| async move { conn.first(TYPE_USED, &[kind]).await }),
+                ),
             ),
             try_join3(
                 conn.some(RECEIPTS, receipts.0.len(), &[&receipts.0, &receipts.1, &receipts.2]),
-                conn.some(CARRIERS_MOBILE, mobiles.0.len(), &[&mobiles.0, &mobiles.1, &mobiles.2]),
-                conn.some(CARRIERS_EMAIL, emails.0.len(), &[&emails.0, &emails.1, &emails.2]),
+                mobiles.carriers(conn, Attribute::Mobile),
+                emails.carriers(conn, Attribute::Email),
             ),
         )
         .await?;
@@ -299,7 +280,7 @@ impl Loader<'_> {
             about.push(rows::key(row)?);
             self.identity(row)?;
         }
-        for row in &used {
+        for row in used.iter().flatten() {
             let key = rows::key(row)?;
             let kind: TypeNumber = codec::type_of(key);
             self.of(codec::tenant_of_type(key)?)?.facts.load_used_type(kind);
@@ -308,9 +289,7 @@ impl Loader<'_> {
             let tenant = TenantId(rows::number(row, 0)?);
             self.of(tenant)?.facts.load_receipt(rows::receipt(row)?);
         }
-        for row in mobiles.iter().chain(&emails) {
-            customers.push(rows::key(row)?);
-        }
+        customers.extend(mobiles.iter().chain(&emails));
         let has_conflicts = |part: &Part| part.facts.counters().conflict != ConflictId(0);
         if self.parts.values().any(has_conflicts) {
             for row in self.conn.some(CONFLICTS_OF_IDENTITIES, about.len(), &[&about]).await? {

@@ -5,17 +5,22 @@
 //! ([`load`], [`past`]), lets the core decide, writes what became dirty ([`write`], [`columns`]), and
 //! commits. [`query`], [`review`], [`policy`] and [`duplicates`] read beside the writers, each read
 //! from one snapshot; [`render`] turns filters into SQL. [`bell`] tells the hubs of a database of each
-//! other's commits. [`check`], [`compare`] and [`rebuild`] hold rows against the journal. [`rows`] says
+//! other's commits. [`cluster`] spreads the tables over the nodes of a Citus cluster, [`lookup`] holds
+//! the statements that differ there. [`check`], [`compare`] and [`rebuild`] hold rows against the journal. [`rows`] says
 //! how what is kept looks in columns, [`schema`] makes the tables, [`connection`] and [`tls`] reach the
 //! server.
 
 mod bell;
 mod check;
+mod cluster;
 mod columns;
 mod compare;
 mod connection;
 mod duplicates;
+#[cfg(test)]
+mod lints;
 mod load;
+mod lookup;
 mod past;
 #[cfg(test)]
 mod plans;
@@ -60,6 +65,7 @@ use queue::Queue;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinHandle};
 use trouble::Trouble;
@@ -77,11 +83,20 @@ pub struct PostgresOptions {
     pub readers: usize,
     /// Connections that write: as many tenants can be written at the same time. Default 2.
     pub writers: usize,
+    /// Spread the tables over the Citus cluster that the database is the coordinator of. A database
+    /// whose tables are spread is known by itself. Default false.
+    pub distributed: bool,
 }
 
 impl Default for PostgresOptions {
     fn default() -> PostgresOptions {
-        PostgresOptions { queue_requests: 4096, group_requests: 512, readers: 4, writers: 2 }
+        PostgresOptions {
+            queue_requests: 4096,
+            group_requests: 512,
+            readers: 4,
+            writers: 2,
+            distributed: false,
+        }
     }
 }
 
@@ -109,7 +124,12 @@ impl PostgresStore {
     pub async fn open(url: &str, options: PostgresOptions) -> Result<PostgresStore, OpenError> {
         let server = server(url)?;
         let open = async {
-            schema::migrate(&server.connect().await?).await?;
+            let conn = server.connect().await?;
+            schema::migrate(&conn).await?;
+            if options.distributed {
+                cluster::distribute(&conn).await?;
+            }
+            server.look(conn).await?;
             Bell::new()
         };
         let bell = open.await.map_err(|trouble| OpenError::of(server.place(), trouble))?;
@@ -130,15 +150,24 @@ impl PostgresStore {
         look.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))
     }
 
-    /// Brings a database up to date, as opening it does; what was applied.
-    pub async fn migrate(url: &str) -> Result<&'static [Migration], OpenError> {
+    /// Brings a database up to date, as opening it does; what was applied. Spreads its tables over a
+    /// cluster if that is asked for.
+    pub async fn migrate(url: &str, distributed: bool) -> Result<&'static [Migration], OpenError> {
         let server = server(url)?;
-        let migrate = async { schema::migrate(&server.connect().await?).await };
+        let migrate = async {
+            let conn = server.connect().await?;
+            let applied = schema::migrate(&conn).await?;
+            if distributed {
+                cluster::distribute(&conn).await?;
+            }
+            Ok(applied)
+        };
         migrate.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))
     }
 
     /// Looks at a database beside whoever uses it, changing nothing, as of one moment: as
-    /// [`Store::check`], of the tenant of this name or of the whole database.
+    /// [`Store::check`], of the tenant of this name or of the whole database. On a cluster, who wants
+    /// to write waits until it is over.
     pub async fn check(
         url: &str,
         only: Option<&str>,
@@ -146,9 +175,9 @@ impl PostgresStore {
     ) -> Result<Report, OpenError> {
         let server = server(url)?;
         let look = async {
-            let conn = server.connect().await?;
-            conn.batch(connection::READ).await?;
+            let conn = server.look(server.connect().await?).await?;
             schema::check_current(&conn).await?;
+            cluster::begin_exact(&conn).await?;
             let only = policy::tenant_named(&conn, only).await?;
             check::check(&conn, only, progress).await
         };
@@ -165,7 +194,7 @@ impl PostgresStore {
     ) -> Result<Rebuilt, OpenError> {
         let server = server(url)?;
         let rebuild = async {
-            let conn = server.connect().await?;
+            let conn = server.look(server.connect().await?).await?;
             rebuild::rebuild(&conn, only, progress).await
         };
         rebuild.await.map_err(|trouble| OpenError::of(server.place(), trouble))
@@ -202,15 +231,29 @@ async fn on_trial(conn: &Connection, requests: &[Request]) -> Result<Vec<Outcome
     Ok(decide_on_trial(requests, facts))
 }
 
-/// Reads from one snapshot.
+/// How often a read is begun anew that has seen the halves of what was being committed on a cluster,
+/// and how long it waits for the other half.
+const READ_AGAIN: (u32, Duration) = (20, Duration::from_millis(25));
+
+/// Reads from one snapshot. Each node of a cluster has its own: what is there of one is, for some
+/// milliseconds, not there of another.
 macro_rules! read {
     ($store:ident, $conn:ident => $read:expr) => {{
-        let reading = $store.reading().await?;
-        let found = match reading.conn() {
-            Ok($conn) => $read.await,
-            Err(trouble) => Err(trouble),
-        };
-        reading.end(found).await.map_err(StoreError::from)
+        let mut again = READ_AGAIN.0;
+        loop {
+            let reading = $store.reading().await?;
+            let (found, is_distributed) = match reading.conn() {
+                Ok($conn) => ($read.await, $conn.is_distributed()),
+                Err(trouble) => (Err(trouble), false),
+            };
+            match reading.end(found).await {
+                Err(trouble) if is_distributed && trouble.is_corrupt() && again > 0 => {
+                    again -= 1;
+                    tokio::time::sleep(READ_AGAIN.1).await;
+                }
+                found => break found.map_err(StoreError::from),
+            }
+        }
     }};
 }
 
@@ -416,7 +459,12 @@ impl Store for PostgresStore {
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {
-        read!(self, conn => check::check(conn, only, &Silent))
+        let check = async {
+            let conn = self.server.connect().await?;
+            cluster::begin_exact(&conn).await?;
+            check::check(&conn, only, &Silent).await
+        };
+        Ok(check.await?)
     }
 
     async fn directory(&self) -> Result<Directory, StoreError> {

@@ -13,14 +13,12 @@ use kehub_core::identity::Quarantine;
 use kehub_core::journal::Entry;
 use kehub_core::merge::Merge;
 use kehub_core::{CustomerId, IdentityNumber, MergeId, Seq, TenantId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 const ENTRIES: &str = "SELECT key, entry FROM journal WHERE key = ANY($1) ORDER BY key";
-const ENTRIES_OF_TRAILS: &str = "
-    SELECT key, entry FROM journal WHERE key IN (
-        SELECT t.seq FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS w (customer, low, high)
-        JOIN trail AS t ON t.customer = w.customer AND t.seq BETWEEN w.low AND w.high)";
+const TRAILS: &str =
+    "SELECT customer, seq FROM trail WHERE customer = ANY($1) AND seq BETWEEN $2 AND $3";
 const CUSTOMERS: &str =
     concat!("SELECT ", customer_columns!(), " FROM customer WHERE key = ANY($1)");
 const IDENTITIES: &str =
@@ -47,7 +45,7 @@ const UNDECIDED_OF_CLAIMS: &str =
 #[cfg(test)]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("entries", ENTRIES),
-    ("entries of trails", ENTRIES_OF_TRAILS),
+    ("trails", TRAILS),
     ("customers", CUSTOMERS),
     ("identities", IDENTITIES),
     ("merges", MERGES),
@@ -92,14 +90,8 @@ async fn connected(
         if wanted.is_empty() {
             break;
         }
-        let (mut customers, mut lows, mut highs) = (Vec::new(), Vec::new(), Vec::new());
-        let (first, _) = codec::key_range(tenant);
-        for (customer, low, high) in wanted {
-            customers.push(codec::own_key(tenant, customer.0)?);
-            lows.push(first + low.0);
-            highs.push(codec::own_key(tenant, high.0)?);
-        }
-        let found = conn.all(ENTRIES_OF_TRAILS, &[&customers, &lows, &highs]).await?;
+        let places = places(conn, tenant, wanted).await?;
+        let found = conn.some(ENTRIES, places.len(), &[&places]).await?;
         search.read(rows::read(&found, rows::entry)?.into_iter().map(Arc::new));
     }
     let found = search.end();
@@ -109,6 +101,30 @@ async fn connected(
         }
     }
     Ok(found)
+}
+
+/// The keys of the entries that touched customers, of each within a range.
+async fn places(
+    conn: &Connection,
+    tenant: TenantId,
+    wanted: Vec<(CustomerId, Seq, Seq)>,
+) -> Result<Vec<i64>, Trouble> {
+    let mut ranges: HashMap<i64, Vec<(i64, i64)>> = HashMap::new();
+    let (mut lowest, mut highest) = (i64::MAX, i64::MIN);
+    let (first, _) = codec::key_range(tenant);
+    for (customer, low, high) in wanted {
+        let (low, high) = (first + low.0, codec::own_key(tenant, high.0)?);
+        (lowest, highest) = (lowest.min(low), highest.max(high));
+        ranges.entry(codec::own_key(tenant, customer.0)?).or_default().push((low, high));
+    }
+    let customers: Vec<i64> = ranges.keys().copied().collect();
+    let mut places = BTreeSet::new();
+    for row in conn.some(TRAILS, customers.len(), &[&customers, &lowest, &highest]).await? {
+        let (customer, place): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let theirs = ranges.get(&customer).into_iter().flatten();
+        places.extend(theirs.filter(|(low, high)| (*low..=*high).contains(&place)).map(|_| place));
+    }
+    Ok(places.into_iter().collect())
 }
 
 impl Loader<'_> {

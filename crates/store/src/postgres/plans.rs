@@ -4,7 +4,9 @@
 use super::connection::{Connection, Server};
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
-use super::{duplicates, load, past, policy, query, review, schema, webhooks, write, writer};
+use super::{
+    duplicates, load, lookup, past, policy, query, review, schema, webhooks, write, writer,
+};
 use crate::TestDatabase;
 use kehub_core::attribute::{Attribute, Value};
 use kehub_core::filter::{Condition, Filter, Order, Position, SortKey};
@@ -37,7 +39,8 @@ async fn every_look_up_goes_by_a_key_or_an_index() {
     let database = TestDatabase::new().await;
     let conn = empty_hub(&database).await;
     let reading = [load::STATEMENTS, past::STATEMENTS, policy::STATEMENTS, query::STATEMENTS];
-    let others = [review::STATEMENTS, duplicates::STATEMENTS];
+    let others =
+        [review::STATEMENTS, duplicates::STATEMENTS, lookup::STATEMENTS, lookup::OF_CLUSTERS];
     let writing = [write::STATEMENTS, webhooks::STATEMENTS, writer::STATEMENTS];
     for (name, sql) in reading.iter().chain(&others).chain(&writing).copied().flatten() {
         let plan = plan(&conn, sql).await;

@@ -24,15 +24,9 @@ const TOKEN_KEY: &str = "SELECT token_key FROM hub WHERE id = 1";
 const TYPES: &str = "
     SELECT key, name, settings FROM identity_type WHERE key BETWEEN $1 AND $2 ORDER BY key";
 const LIVE_AFTER: &str = "
-    SELECT key FROM customer WHERE live = $1 AND key > $2 AND key <= $3 ORDER BY key LIMIT $4";
-const HELD: &str = concat!(
-    "SELECT ",
-    identity_columns!(),
-    ", (SELECT coalesce(c.survivor, c.key) FROM customer AS c WHERE c.key = home) AS owner \
-     FROM identity WHERE home IN (\
-        SELECT unnest($1::bigint[]) UNION ALL \
-        SELECT c.key FROM customer AS c WHERE c.survivor = ANY($1)) ORDER BY key"
-);
+    SELECT key, homes FROM customer WHERE live = $1 AND key > $2 AND key <= $3 ORDER BY key LIMIT $4";
+const HELD: &str =
+    concat!("SELECT ", identity_columns!(), " FROM identity WHERE home = ANY($1) ORDER BY key");
 /// The value of an erased row begins with `U+0001`: it will never be sent again.
 const QUARANTINED: &str = concat!(
     "SELECT ",
@@ -136,17 +130,17 @@ pub(super) async fn policy(conn: &Connection, tenant: TenantId) -> Result<Option
     Ok(Some(policy))
 }
 
-/// The identities that live customers hold, by number; of many customers at once.
+/// The identities of these homes, by number and by who owns the home.
 pub(super) async fn held(
     conn: &Connection,
-    tenant: TenantId,
-    owners: &[CustomerId],
+    owners: &BTreeMap<i64, CustomerId>,
 ) -> Result<BTreeMap<CustomerId, Vec<Identity>>, Trouble> {
-    let keys: Vec<i64> = owners.iter().filter_map(|id| codec::key(tenant, id.0)).collect();
+    let homes: Vec<i64> = owners.keys().copied().collect();
     let mut held: BTreeMap<CustomerId, Vec<Identity>> = BTreeMap::new();
-    for row in conn.some(HELD, keys.len(), &[&keys]).await? {
-        let owner = CustomerId(number_of(row.try_get(11)?));
-        held.entry(owner).or_default().push(rows::identity(&row)?);
+    for row in conn.some(HELD, homes.len(), &[&homes]).await? {
+        if let Some(owner) = owners.get(&row.try_get(6)?) {
+            held.entry(*owner).or_default().push(rows::identity(&row)?);
+        }
     }
     Ok(held)
 }
@@ -162,9 +156,10 @@ pub(super) async fn holdings(
     let args: [i64; 4] = [i64::from(tenant.0), first, last, query::limit_of(limit)];
     let [live, first, last, limit] = &args;
     let found = conn.all(LIVE_AFTER, &[live, first, last, limit]).await?;
-    let customers = rows::read(&found, |row| Ok(CustomerId(number_of(rows::key(row)?))))?;
-    let mut held = held(conn, tenant, &customers).await?;
-    let holding = |customer| {
+    let customers = |row: &Row| Ok((CustomerId(number_of(rows::key(row)?)), rows::number(row, 1)?));
+    let customers: Vec<(CustomerId, u32)> = rows::read(&found, customers)?;
+    let mut held = held(conn, &query::homes_of(conn, tenant, &customers).await?).await?;
+    let holding = |(customer, _)| {
         let identities = held.remove(&customer).unwrap_or_default();
         Holding { customer, identities }
     };

@@ -1,12 +1,12 @@
 //! Reads: customers by id, by identity and by filter; identities; the journal.
 
 use super::connection::{Connection, LONG};
-use super::policy;
 use super::render::{Arg, Fragment, Part, condition, numbered, order_by, parts_behind};
 use super::rows::{
     self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
 };
 use super::trouble::Trouble;
+use super::{lookup, policy};
 use crate::tables::codec::{self, key_range, number_of};
 use crate::{FeedPage, OwnedIdentity, Page, PageRequest, Start, TypedIdentity, WholeCustomer};
 use kehub_core::customer::{Customer, State};
@@ -24,17 +24,12 @@ const COLUMNS: &str = customer_columns!();
 const LIVE_COUNT: &str = "SELECT customers_live FROM tenant WHERE id = $1";
 const CUSTOMERS: &str =
     concat!("SELECT ", customer_columns!(), " FROM customer WHERE key = ANY($1)");
-const MERGED_INTO: &str = "SELECT key FROM customer WHERE survivor = $1 ORDER BY key";
+const MERGED_INTO: &str = "SELECT key, survivor FROM customer WHERE survivor = ANY($1)";
 const JOURNAL: &str =
     "SELECT key, entry FROM journal WHERE key > $1 AND key <= $2 ORDER BY key LIMIT $3";
 const NEWEST: &str = "SELECT last_seq FROM tenant WHERE id = $1";
 const IDENTITIES: &str =
     concat!("SELECT ", identity_columns!(), " FROM identity WHERE key = ANY($1) ORDER BY key");
-const IDENTITIES_OF_VALUES: &str = "
-    SELECT i.key, i.type, i.value, i.raw, i.name, i.scope, i.home, i.quarantine, i.companions,
-           i.apps, i.pardoned
-    FROM unnest($1::bigint[], $2::text[]) AS w (type, value)
-    JOIN identity AS i ON i.type = w.type AND i.value = w.value";
 pub(super) const ALL_CUSTOMERS: &str = concat!(
     "SELECT ",
     customer_columns!(),
@@ -68,7 +63,6 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("journal", JOURNAL),
     ("newest", NEWEST),
     ("identities", IDENTITIES),
-    ("identities of values", IDENTITIES_OF_VALUES),
     ("all customers", ALL_CUSTOMERS),
     ("all homes", ALL_HOMES),
     ("all identities", ALL_IDENTITIES),
@@ -279,15 +273,35 @@ pub(super) async fn identities_of(
 ) -> Result<Vec<OwnedIdentity>, Trouble> {
     let types = types_of(conn, tenant).await?;
     let owners = survivors(conn, tenant, customers).await?;
-    let owners: BTreeSet<CustomerId> = owners.values().map(|customer| customer.id).collect();
-    let owners: Vec<CustomerId> = owners.into_iter().collect();
+    let owners: BTreeSet<(CustomerId, u32)> =
+        owners.values().map(|customer| (customer.id, customer.homes)).collect();
+    let owners: Vec<(CustomerId, u32)> = owners.into_iter().collect();
     let mut found = Vec::new();
-    for (owner, held) in policy::held(conn, tenant, &owners).await? {
+    for (owner, held) in policy::held(conn, &homes_of(conn, tenant, &owners).await?).await? {
         for identity in held {
             found.push(owned(owner, identity, &types)?);
         }
     }
     Ok(found)
+}
+
+/// The homes of customers that answer for themselves, by key, each with its owner. Beside a customer
+/// stands how many homes it has.
+pub(super) async fn homes_of(
+    conn: &Connection,
+    tenant: TenantId,
+    customers: &[(CustomerId, u32)],
+) -> Result<BTreeMap<i64, CustomerId>, Trouble> {
+    let (mut owners, mut merged) = (BTreeMap::new(), Vec::new());
+    for (customer, homes) in customers {
+        let key = codec::own_key(tenant, customer.0)?;
+        owners.insert(key, *customer);
+        merged.extend((*homes > 1).then_some(key));
+    }
+    for row in conn.some(MERGED_INTO, merged.len(), &[&merged]).await? {
+        owners.insert(rows::key(&row)?, CustomerId(number_of(row.try_get(1)?)));
+    }
+    Ok(owners)
 }
 
 /// A customer with what belongs to it.
@@ -297,12 +311,11 @@ pub(super) async fn whole(
     id: CustomerId,
 ) -> Result<Option<WholeCustomer>, Trouble> {
     let Some(customer) = survivor(conn, tenant, id).await? else { return Ok(None) };
-    let key = codec::own_key(tenant, customer.id.0)?;
-    let about = usize::from(customer.homes > 1);
-    let merged = conn.some(MERGED_INTO, about, &[&key]).await?;
-    let merged = rows::read(&merged, |row| Ok(CustomerId(number_of(rows::key(row)?))))?;
+    let homes = homes_of(conn, tenant, &[(customer.id, customer.homes)]).await?;
+    let merged = homes.keys().map(|key| CustomerId(number_of(*key)));
+    let merged = merged.filter(|id| *id != customer.id).collect();
     let types = types_of(conn, tenant).await?;
-    let held = policy::held(conn, tenant, &[customer.id]).await?.remove(&customer.id);
+    let held = policy::held(conn, &homes).await?.remove(&customer.id);
     let held = held.unwrap_or_default().into_iter();
     let identities = held.map(|identity| owned(customer.id, identity, &types));
     let identities = identities.collect::<Result<_, _>>()?;
@@ -318,8 +331,7 @@ async fn identities_of_values(
 ) -> Result<Vec<Identity>, Trouble> {
     let wanted = types.map(|kind| (codec::type_key(tenant, kind.number), kind.canonical(value)));
     let (types, values): (Vec<i64>, Vec<String>) = wanted.unzip();
-    let found = conn.some(IDENTITIES_OF_VALUES, types.len(), &[&types, &values]).await?;
-    rows::read(&found, rows::identity)
+    rows::read(&lookup::identities(conn, &types, &values).await?, rows::identity)
 }
 
 /// The owned identities of a value, of one type or of any.
@@ -414,7 +426,13 @@ pub(super) async fn feed(
 ) -> Result<FeedPage, Trouble> {
     let newest = conn.first(NEWEST, &[&i64::from(tenant.0)]).await?;
     let newest = newest.map_or(Ok(0), |row| row.try_get(0))?;
-    let entries = journal(conn, tenant, Seq(after), limit).await?;
+    let mut entries = journal(conn, tenant, Seq(after), limit).await?;
+    if conn.is_distributed() {
+        // Each node shows what it has committed: what follows a gap is told when that is filled.
+        let places = entries.iter().zip(after.max(0).saturating_add(1)..);
+        let whole = places.take_while(|(entry, place)| entry.seq.0 == *place).count();
+        entries.truncate(whole);
+    }
     let identities = identities_numbered(conn, tenant, &feed::identities(&entries)).await?;
     let named = feed::types(&entries);
     let types = if named.is_empty() { BTreeMap::new() } else { types_of(conn, tenant).await? };

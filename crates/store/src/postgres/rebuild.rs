@@ -1,11 +1,11 @@
 //! Makes the rows of a database anew from its journal, where they are not what it says. The texts of
 //! identities, the names of types, tenants, apps and webhooks stand in no journal, and stay.
 
-use super::check::{check, retold, trail_problems};
+use super::check::{LAST_IDENTITY, LIVE_COUNT, check, retold, trail_problems};
 use super::compare;
 use super::connection::{Connection, LONG};
 use super::trouble::Trouble;
-use super::{policy, rows, schema, write};
+use super::{cluster, policy, rows, schema, write};
 use crate::report::{Progress, Rebuilt};
 use crate::tables::codec::{self, key_range};
 use crate::tables::compare::{Difference, Kind, What};
@@ -26,9 +26,7 @@ const CANNOT_LINK_DELETE: &str = "DELETE FROM cannot_link WHERE low = $1 AND hig
 const UNDECIDED_DELETE: &str = "DELETE FROM undecided WHERE merge = $1 AND claim = $2";
 const KEPT_UPDATE: &str = "
     UPDATE tenant SET last_customer = $2, last_seq = $3, last_merge = $4, last_conflict = $5,
-        last_identity = greatest(last_identity, (
-            SELECT coalesce(max(key), $6) FROM identity WHERE key BETWEEN $6 AND $7) - $6),
-        customers_live = (SELECT count(*) FROM customer WHERE live = $1 AND key BETWEEN $6 AND $7),
+        last_identity = greatest(last_identity, $6), customers_live = $7,
         types_version = types_version + 1
     WHERE id = $1";
 const TRAIL_DELETE: &str = "DELETE FROM trail WHERE customer BETWEEN $1 AND $2";
@@ -36,6 +34,23 @@ const TRAIL_INSERT: &str =
     "INSERT INTO trail (customer, seq) SELECT DISTINCT * FROM unnest($1::bigint[], $2::bigint[])";
 const JOURNAL: &str =
     "SELECT key, entry FROM journal WHERE key > $1 AND key <= $2 ORDER BY key LIMIT 1000";
+
+/// The statements of this file, for tests that look at all of them.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("lock", LOCK),
+    ("lock of all tenants", LOCK_TENANTS),
+    ("delete of a customer", CUSTOMER_DELETE),
+    ("delete of a home", HOME_DELETE),
+    ("delete of a merge", MERGE_DELETE),
+    ("delete of a conflict", CONFLICT_DELETE),
+    ("delete of a cannot-link", CANNOT_LINK_DELETE),
+    ("delete of an undecided claim", UNDECIDED_DELETE),
+    ("update of what a tenant notes", KEPT_UPDATE),
+    ("delete of trails", TRAIL_DELETE),
+    ("insert of trails anew", TRAIL_INSERT),
+    ("parts of the journal", JOURNAL),
+];
 
 /// Rebuilds all tenants, or one, in one transaction.
 pub(super) async fn rebuild(
@@ -50,6 +65,7 @@ pub(super) async fn rebuild(
     progress.at("the database", 0, 0);
     conn.all(LOCK, &[]).await?;
     conn.all(LOCK_TENANTS, &[]).await?;
+    cluster::settled(conn).await?;
     let mut rebuilt = Rebuilt::default();
     let tenants = policy::directory(conn).await?.tenants.into_iter();
     for tenant in tenants.filter(|tenant| only.is_none_or(|only| tenant.id == only)) {
@@ -92,21 +108,23 @@ async fn rebuild_tenant(
         dirty.types = facts.policy().types().map(|kind| kind.number).collect();
     }
     write::anew(conn, &facts, &dirty).await?;
-    if !trail_problems(conn, tenant, steps).await?.is_empty() {
+    if !trail_problems(conn, tenant, facts.counters().seq, steps).await?.is_empty() {
         trail(conn, tenant).await?;
     }
     let counters = facts.counters();
-    let (first, last) = key_range(tenant);
+    let (own, (first, last)) = (i64::from(tenant.0), key_range(tenant));
+    let identity = rows::key(&conn.one(LAST_IDENTITY, &[&first, &last]).await?)?;
+    let live: i64 = conn.one(LIVE_COUNT, &[&own, &first, &last]).await?.try_get(0)?;
     conn.run(
         KEPT_UPDATE,
         &[
-            &i64::from(tenant.0),
+            &own,
             &counters.customer.0,
             &counters.seq.0,
             &counters.merge.0,
             &counters.conflict.0,
-            &first,
-            &last,
+            &codec::number_of(identity),
+            &live,
         ],
     )
     .await?;

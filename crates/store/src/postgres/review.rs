@@ -25,12 +25,10 @@ const CONFLICTS: &str = concat!(
     conflict_columns!(),
     " FROM conflict WHERE key > $1 AND key <= $2 ORDER BY key LIMIT $3"
 );
-/// Those that name a home of a customer.
-const CONFLICTS_OF: &str = concat!(
-    "WITH homes AS MATERIALIZED (SELECT key FROM customer WHERE key = $1 OR survivor = $1) SELECT ",
+const CONFLICTS_OF_HOMES: &str = concat!(
+    "SELECT ",
     conflict_columns!(),
-    " FROM conflict WHERE left_home = ANY(ARRAY(SELECT key FROM homes)) \
-         OR right_home = ANY(ARRAY(SELECT key FROM homes)) ORDER BY key"
+    " FROM conflict WHERE left_home = ANY($1) OR right_home = ANY($1) ORDER BY key"
 );
 const HOMES_OF_IDENTITIES: &str =
     "SELECT key, home FROM identity WHERE key = ANY($1) AND home IS NOT NULL";
@@ -47,7 +45,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("merges", MERGES),
     ("conflict", CONFLICT),
     ("conflicts", CONFLICTS),
-    ("conflicts of a customer", CONFLICTS_OF),
+    ("conflicts of homes", CONFLICTS_OF_HOMES),
     ("homes of identities", HOMES_OF_IDENTITIES),
     ("cannot-links", CANNOT_LINKS),
     ("undecided claims", UNDECIDED),
@@ -145,12 +143,16 @@ async fn of_customer(
 ) -> Result<Vec<Conflict>, Trouble> {
     let Some(row) = customer_row(conn, tenant, customer).await? else { return Ok(Vec::new()) };
     let root = match row.state {
-        State::Live | State::Deleted => row.id,
-        State::MergedInto(root) => root,
+        State::Live | State::Deleted => row,
+        State::MergedInto(root) => match customer_row(conn, tenant, root).await? {
+            Some(root) => root,
+            None => return Ok(Vec::new()),
+        },
         State::Erased => return Ok(Vec::new()),
     };
-    let key = codec::own_key(tenant, root.0)?;
-    rows::read(&conn.all(CONFLICTS_OF, &[&key]).await?, rows::conflict)
+    let homes = query::homes_of(conn, tenant, &[(root.id, root.homes)]).await?;
+    let homes: Vec<i64> = homes.into_keys().collect();
+    rows::read(&conn.all(CONFLICTS_OF_HOMES, &[&homes]).await?, rows::conflict)
 }
 
 /// Cannot-links after one.

@@ -23,6 +23,8 @@ pub(super) enum Trouble {
     Postgres(Box<Error>),
     /// There is no connection to be had.
     Unreachable(Source),
+    /// A cluster does not show all that was committed on it.
+    Unsettled(String),
     /// What was read, or was about to be written, breaks a rule of ours.
     Broken(Source),
 }
@@ -35,7 +37,7 @@ impl Trouble {
     fn code(&self) -> Option<&str> {
         match self {
             Trouble::Postgres(error) => error.code().map(SqlState::code),
-            Trouble::Unreachable(_) | Trouble::Broken(_) => None,
+            Trouble::Unreachable(_) | Trouble::Unsettled(_) | Trouble::Broken(_) => None,
         }
     }
 
@@ -56,20 +58,21 @@ impl Trouble {
                 error.is_closed() || is_io || self.is_one_of(ENDED) || self.is_of(&["08"])
             }
             Trouble::Unreachable(_) => true,
-            Trouble::Broken(_) => false,
+            Trouble::Unsettled(_) | Trouble::Broken(_) => false,
         }
     }
 
     /// Whether the same transaction may succeed if it is tried again at once.
     pub(super) fn is_passing(&self) -> bool {
-        self.is_lost() || self.is_one_of(LOST_A_RACE)
+        let is_unsettled = matches!(self, Trouble::Unsettled(_));
+        is_unsettled || self.is_lost() || self.is_one_of(LOST_A_RACE)
     }
 
     /// Whether the cause lies in what was read or written, not in the machine.
     pub(super) fn is_corrupt(&self) -> bool {
         match self {
             Trouble::Broken(_) => true,
-            Trouble::Unreachable(_) => false,
+            Trouble::Unreachable(_) | Trouble::Unsettled(_) => false,
             // Without a code it is the driver that cannot read a column or write an argument.
             Trouble::Postgres(_) => {
                 !self.is_lost()
@@ -100,6 +103,7 @@ impl fmt::Display for Trouble {
                 None => error.fmt(f),
             },
             Trouble::Unreachable(cause) => write!(f, "cannot connect to the database: {cause}"),
+            Trouble::Unsettled(cause) => cause.fmt(f),
             Trouble::Broken(cause) => cause.fmt(f),
         }
     }

@@ -52,19 +52,14 @@ const TYPES_UPSERT: &str = "
     INSERT INTO identity_type (key, name, settings)
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])
     ON CONFLICT (key) DO UPDATE SET settings = excluded.settings";
-const IDENTITIES_ERASE: &str = "
-    UPDATE identity AS i SET value = u.value, raw = NULL, name = NULL, scope = NULL, home = NULL,
-        quarantine = u.quarantine, companions = u.companions, apps = u.apps, pardoned = u.pardoned
-    FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-                $7::bigint[], $8::boolean[], $9::bytea[], $10::bytea[], $11::bigint[])
-        AS u (key, type, value, raw, name, scope, home, quarantine, companions, apps, pardoned)
-    WHERE i.key = u.key";
+/// An erased identity takes another value, and with it another place: it is written anew.
+const IDENTITIES_ERASE: &str = "DELETE FROM identity WHERE key = ANY($1)";
 const IDENTITIES_UPSERT: &str = "
     INSERT INTO identity (key, type, value, raw, name, scope, home, quarantine, companions, apps,
                           pardoned)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
                          $7::bigint[], $8::boolean[], $9::bytea[], $10::bytea[], $11::bigint[])
-    ON CONFLICT (key) DO UPDATE SET name = excluded.name, scope = excluded.scope,
+    ON CONFLICT (type, value) DO UPDATE SET name = excluded.name, scope = excluded.scope,
         home = excluded.home, quarantine = excluded.quarantine, companions = excluded.companions,
         apps = excluded.apps, pardoned = excluded.pardoned";
 const CUSTOMERS_UPSERT: &str = "
@@ -129,9 +124,9 @@ const JOURNAL_INSERT: &str = "
     INSERT INTO journal (key, at, entry)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
 const JOURNAL_REWRITE: &str = "
-    UPDATE journal AS j SET entry = u.entry
-    FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS u (key, at, entry)
-    WHERE j.key = u.key";
+    INSERT INTO journal (key, at, entry)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])
+    ON CONFLICT (key) DO UPDATE SET entry = excluded.entry";
 const TRAIL_INSERT: &str = "
     INSERT INTO trail (customer, seq) SELECT * FROM unnest($1::bigint[], $2::bigint[])";
 
@@ -268,7 +263,7 @@ async fn policy(conn: &Connection, facts: &TenantFacts) -> Result<(), Trouble> {
 #[derive(Default)]
 struct Written {
     types: Types,
-    erased: Identities,
+    erased: Keys,
     identities: Identities,
     customers: Customers,
     homes: Homes,
@@ -288,8 +283,10 @@ struct Written {
 
 impl Written {
     async fn run(&self, conn: &Connection) -> Result<(), Trouble> {
-        let tables: [(&str, &dyn Columns); 17] = [
-            (IDENTITIES_ERASE, &self.erased),
+        if self.erased.count() > 0 {
+            conn.run(IDENTITIES_ERASE, &self.erased.args()).await?;
+        }
+        let tables: [(&str, &dyn Columns); 16] = [
             (TYPES_UPSERT, &self.types),
             (IDENTITIES_UPSERT, &self.identities),
             (CUSTOMERS_UPSERT, &self.customers),
@@ -375,9 +372,12 @@ impl Written {
         let value = identity.key.value.clone();
         let raw = (identity.raw != value).then(|| identity.raw.clone());
         let home = identity.home.map(|home| codec::own_key(tenant, home.0)).transpose()?;
-        let rows = if identity.is_erased() { &mut self.erased } else { &mut self.identities };
-        rows.push(IdentityRow {
-            key: codec::own_key(tenant, identity.number.0)?,
+        let key = codec::own_key(tenant, identity.number.0)?;
+        if identity.is_erased() {
+            self.erased.push(KeyRow { key });
+        }
+        self.identities.push(IdentityRow {
+            key,
             kind: codec::type_key(tenant, identity.key.kind),
             value,
             raw,

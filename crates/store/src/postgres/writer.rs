@@ -9,7 +9,7 @@ use super::connection::{Connection, Server};
 use super::load::{self, TypesCache};
 use super::queue::{Answer, Queue};
 use super::trouble::Trouble;
-use super::write;
+use super::{cluster, write};
 use crate::StoreError;
 use crate::tables::changes::Changes;
 use crate::tables::group::{Part, decide, stages};
@@ -180,6 +180,7 @@ impl Worker {
         getrandom::fill(&mut number).map_err(|error| Trouble::broken(error.to_string()))?;
         let number = i64::from_le_bytes(number);
         conn.run(REGISTER, &[&number]).await?;
+        cluster::keep_connections(&conn).await?;
         Ok(Session { conn, number, last_group: 0 })
     }
 
@@ -203,6 +204,9 @@ impl Worker {
                 // Its mark may be gone, too: the next try has a session of its own.
                 if !trouble.is_lost() {
                     self.roll_back(session).await;
+                }
+                if let (Trouble::Unsettled(_), Some(session)) = (&trouble, &self.session) {
+                    cluster::recover(&session.conn).await;
                 }
                 return Tried::NotApplied(trouble);
             }
@@ -279,6 +283,7 @@ impl Worker {
             futures_util::future::join(conn.batch(BEGIN), load::lock(conn, requests)).await;
         begun?;
         locked?;
+        cluster::settled(conn).await?;
         let mut outcomes = Vec::with_capacity(requests.len());
         let (mut is_written, mut tells) = (false, false);
         let mut rest = requests;

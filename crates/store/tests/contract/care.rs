@@ -63,8 +63,7 @@ async fn mended(damage: &str) -> (Vec<String>, Rebuilt) {
 }
 
 /// The same of a database: what is found after this damage, and what is left after a rebuild.
-async fn mended_on_postgres(damage: &str) -> (Vec<String>, Rebuilt) {
-    let rig = Rig::postgres().await;
+async fn mended_on_postgres(rig: Rig, damage: &str) -> (Vec<String>, Rebuilt) {
     fill(&rig).await;
     let before = rig.store.snapshot(TENANT).await.unwrap();
     let past = rig.store.past(TENANT, &[CustomerId(2)]).await.unwrap();
@@ -120,12 +119,23 @@ async fn a_damaged_database_is_made_anew_from_its_journal() {
             format!("DELETE FROM trail WHERE customer = {}", one(2)),
             vec!["tenant 1: the trails have "],
         ),
+        (
+            format!(
+                "UPDATE trail SET seq = {} WHERE customer = {} AND seq = {}",
+                one(1),
+                one(2),
+                one(2)
+            ),
+            vec!["tenant 1: the steps of the trails are not those that the journal says"],
+        ),
     ];
     for (damage, expected) in cases {
-        let (found, _) = mended_on_postgres(&damage).await;
-        assert_eq!(found.len(), expected.len(), "{damage}: {found:?}");
-        for (found, expected) in found.iter().zip(expected) {
-            assert!(found.starts_with(expected), "{damage}: {found}");
+        for rig in [Rig::postgres().await, Rig::cluster().await] {
+            let (found, _) = mended_on_postgres(rig, &damage).await;
+            assert_eq!(found.len(), expected.len(), "{damage}: {found:?}");
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!(found.starts_with(expected), "{damage}: {found}");
+            }
         }
     }
 }

@@ -149,7 +149,7 @@ type Ask = (Vec<Condition>, Order, u64, u32);
 
 async fn asked(customers: Vec<Upsert>, merged: Option<(usize, usize)>, asks: Vec<Ask>) {
     let model = Rig::memory().await;
-    let engines = [Rig::sqlite().await, Rig::postgres().await];
+    let engines = [Rig::sqlite().await, Rig::postgres().await, Rig::cluster().await];
     let mut commands = Vec::new();
     for (place, mut upsert) in customers.into_iter().enumerate() {
         upsert.identities.push(identity(&format!("o{place}")));

@@ -176,8 +176,8 @@ pub(crate) async fn a_batch_on_trial_keeps_nothing(rig: &Rig) {
 mod with_a_queue {
     use super::{PostgresOptions, Rig, SqliteOptions};
 
-    async fn rigs() -> [Rig; 2] {
-        [Rig::sqlite().await, Rig::postgres().await]
+    async fn rigs() -> [Rig; 3] {
+        [Rig::sqlite().await, Rig::postgres().await, Rig::cluster().await]
     }
 
     /// With a short one.

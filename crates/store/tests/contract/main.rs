@@ -39,6 +39,11 @@ macro_rules! contract {
             $($(#[tokio::test(flavor = "multi_thread")]
             async fn $promise() { $module::$promise(&support::Rig::postgres().await).await; })*)*
         }
+        mod on_cluster {
+            use crate::{support, $($module),*};
+            $($(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() { $module::$promise(&support::Rig::cluster().await).await; })*)*
+        }
     };
 }
 

@@ -283,3 +283,8 @@ fn any_sequence_comes_out_as_in_the_model() {
 fn any_sequence_comes_out_on_postgres_as_in_the_model() {
     told_of_any_sequence(Rig::postgres);
 }
+
+#[test]
+fn any_sequence_comes_out_on_a_cluster_as_in_the_model() {
+    told_of_any_sequence(Rig::cluster);
+}

@@ -49,8 +49,17 @@ impl Rig {
         Rig::postgres_with(PostgresOptions::default()).await
     }
 
+    /// A database whose tables are spread over a cluster.
+    pub(crate) async fn cluster() -> Rig {
+        let options = PostgresOptions { distributed: true, ..PostgresOptions::default() };
+        Rig::of_database(TestDatabase::on_cluster().await, options).await
+    }
+
     pub(crate) async fn postgres_with(options: PostgresOptions) -> Rig {
-        let database = TestDatabase::new().await;
+        Rig::of_database(TestDatabase::new().await, options).await
+    }
+
+    async fn of_database(database: TestDatabase, options: PostgresOptions) -> Rig {
         let store = PostgresStore::open(&database.url(), options).await.unwrap();
         let rig = Rig::with(Arc::new(store), None).await;
         Rig { database: Some(database), ..rig }

@@ -13,7 +13,8 @@ pub(crate) async fn end_sessions(database: &TestDatabase, times: usize) {
     for _ in 0..times {
         tokio::time::sleep(Duration::from_millis(120)).await;
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            WHERE application_name = current_setting('application_name')
+                AND pid <> pg_backend_pid()";
         database.run(sql).await;
     }
 }

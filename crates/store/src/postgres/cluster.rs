@@ -1,0 +1,171 @@
+//! A Citus cluster: which tables are spread over it and by what, and when all of its nodes show what
+//! was committed.
+//!
+//! Hubs connect to the coordinator. What grows with the customers is spread; what is small stays on
+//! the coordinator in plain tables, the rows of tenants among them, which a group locks first as it
+//! does everywhere.
+//!
+//! A transaction is committed on the coordinator before it is on the workers, where it was prepared.
+//! If the coordinator dies in between, or a worker, a part of it is not to be seen until somebody
+//! settles it. So a group that has locked its tenants waits until nothing is prepared that was
+//! prepared before: then it sees all that was committed before it.
+
+use super::connection::Connection;
+use super::trouble::Trouble;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// A table that is spread over the nodes.
+pub(super) struct Spread {
+    pub(super) table: &'static str,
+    /// The column whose hash says on which node a row is.
+    pub(super) column: &'static str,
+    /// The table whose rows of the same hash are on the same node.
+    beside: &'static str,
+}
+
+/// The tables that are spread. Identities are found by their values, everything else by keys.
+pub(super) const SPREAD: &[Spread] = &[
+    Spread { table: "customer", column: "key", beside: "none" },
+    Spread { table: "home", column: "key", beside: "customer" },
+    Spread { table: "journal", column: "key", beside: "customer" },
+    Spread { table: "trail", column: "customer", beside: "customer" },
+    Spread { table: "identity", column: "value", beside: "none" },
+];
+
+const IS_CITUS: &str = "SELECT to_regclass('pg_dist_partition') IS NOT NULL";
+const IS_SPREAD: &str = "
+    SELECT EXISTS (
+        SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass($1) AND partmethod = 'h')";
+const SPREAD_TABLE: &str = "
+    SELECT create_distributed_table(to_regclass($1), $2::text, colocate_with => $3::text)";
+/// A unique index has to hold the column that rows are spread by. That numbers differ is held by the
+/// lock of their tenant, and looked at by `kehub check`.
+const IDENTITY_NUMBERS: &str = "
+    BEGIN;
+    DROP INDEX identity_number;
+    CREATE INDEX identity_number ON identity (key);
+    COMMIT";
+/// Hubs that start at once take turns.
+const LOCK: &str = "SELECT pg_advisory_lock(1264937077, hashtext(current_schema()))";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(1264937077, hashtext(current_schema()))";
+/// What each worker holds prepared, and whether it answered.
+const PREPARED: &str = "
+    SELECT success, result FROM run_command_on_workers($command$
+        SELECT coalesce(string_agg(gid, ' '), '') FROM pg_prepared_xacts
+        WHERE gid LIKE 'citus\\_%' AND database = current_database()
+    $command$)";
+const RECOVER: &str = "SELECT recover_prepared_transactions()";
+/// Else a writer makes a connection for each shard of a worker, and drops all but one at the end of
+/// every group. Who has set another number knows why.
+const KEEP_CONNECTIONS: &str = "
+    SELECT set_config('citus.max_cached_conns_per_worker', '16', false)
+    WHERE coalesce(current_setting('citus.max_cached_conns_per_worker', true), '1') = '1'";
+/// Sees what is committed while it runs, but nobody commits to what it has locked.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '60s'";
+const LOCK_HUB: &str = "SELECT 1 FROM hub FOR UPDATE";
+const LOCK_TENANTS: &str = "SELECT 1 FROM tenant ORDER BY id FOR UPDATE";
+
+/// For how long a group waits for what others have prepared.
+const SETTLING: Duration = Duration::from_secs(2);
+/// How often it looks.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Whether the tables of a database are spread over a cluster.
+pub(super) async fn is_distributed(conn: &Connection) -> Result<bool, Trouble> {
+    Ok(is_citus(conn).await? && is_spread(conn, "customer").await?)
+}
+
+async fn is_citus(conn: &Connection) -> Result<bool, Trouble> {
+    Ok(conn.one(IS_CITUS, &[]).await?.try_get(0)?)
+}
+
+async fn is_spread(conn: &Connection, table: &str) -> Result<bool, Trouble> {
+    Ok(conn.one(IS_SPREAD, &[&table]).await?.try_get(0)?)
+}
+
+/// Spreads what is not spread yet, with the rows that are there. Nobody else may use the database
+/// meanwhile.
+pub(super) async fn distribute(conn: &Connection) -> Result<(), Trouble> {
+    if !is_citus(conn).await? {
+        return Err(Trouble::broken(
+            "it cannot be distributed: it has no extension `citus` (`CREATE EXTENSION citus` as a \
+             superuser, and add the nodes)",
+        ));
+    }
+    conn.batch("SET lock_timeout = 0; SET statement_timeout = 0").await?;
+    conn.all(LOCK, &[]).await?;
+    for Spread { table, column, beside } in SPREAD {
+        if is_spread(conn, table).await? {
+            continue;
+        }
+        if *table == "identity" {
+            conn.batch(IDENTITY_NUMBERS).await?;
+        }
+        conn.all(SPREAD_TABLE, &[table, column, beside]).await?;
+    }
+    conn.all(UNLOCK, &[]).await?;
+    conn.batch("RESET lock_timeout; RESET statement_timeout").await
+}
+
+/// Makes ready a connection that is going to write.
+pub(super) async fn keep_connections(conn: &Connection) -> Result<(), Trouble> {
+    if conn.is_distributed() {
+        conn.all(KEEP_CONNECTIONS, &[]).await?;
+    }
+    Ok(())
+}
+
+/// Waits until all nodes show what was committed before. To be called when the tenants are locked,
+/// before anything is read of them; on one server there is nothing to wait for.
+pub(super) async fn settled(conn: &Connection) -> Result<(), Trouble> {
+    if !conn.is_distributed() {
+        return Ok(());
+    }
+    let until = Instant::now() + SETTLING;
+    let mut open = prepared(conn).await?;
+    while !open.is_empty() {
+        if Instant::now() > until {
+            let count = open.len();
+            return Err(Trouble::Unsettled(format!(
+                "{count} transactions are prepared on workers of the cluster, and not settled"
+            )));
+        }
+        tokio::time::sleep(PAUSE).await;
+        // What others have begun since is not about what is locked.
+        let still = prepared(conn).await?;
+        open.retain(|transaction| still.contains(transaction));
+    }
+    Ok(())
+}
+
+async fn prepared(conn: &Connection) -> Result<BTreeSet<String>, Trouble> {
+    let mut found = BTreeSet::new();
+    for row in conn.all(PREPARED, &[]).await? {
+        if !row.try_get::<_, bool>(0)? {
+            return Err(Trouble::Unsettled("a worker of the cluster does not answer".to_owned()));
+        }
+        let names: &str = row.try_get(1)?;
+        found.extend(names.split_whitespace().map(str::to_owned));
+    }
+    Ok(found)
+}
+
+/// Asks the cluster to settle now what it would settle some time later by itself. Not everybody may.
+pub(super) async fn recover(conn: &Connection) {
+    if let Err(trouble) = conn.all(RECOVER, &[]).await {
+        tracing::debug!(%trouble, "the cluster settles prepared transactions in its own time");
+    }
+}
+
+/// Begins a transaction that sees one moment of all tables. On a cluster there is no snapshot of all
+/// nodes: there, who wants to write waits until it is over.
+pub(super) async fn begin_exact(conn: &Connection) -> Result<(), Trouble> {
+    if !conn.is_distributed() {
+        return conn.batch(super::connection::READ).await;
+    }
+    conn.batch(BEGIN).await?;
+    conn.all(LOCK_HUB, &[]).await?;
+    conn.all(LOCK_TENANTS, &[]).await?;
+    settled(conn).await
+}

@@ -1,0 +1,46 @@
+CREATE SCHEMA stand_in;
+DO $$ BEGIN
+    EXECUTE format('ALTER DATABASE %I SET search_path = public, stand_in', current_database());
+END $$;
+
+CREATE TABLE stand_in.pg_dist_partition (
+    logicalrelid regclass PRIMARY KEY,
+    partmethod   "char"   NOT NULL,
+    partkey      text     NOT NULL
+);
+
+CREATE FUNCTION stand_in.create_distributed_table(
+    table_name regclass, distribution_column text, colocate_with text DEFAULT 'default'
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    without text;
+BEGIN
+    SELECT indexrelid::regclass::text INTO without FROM pg_index
+    WHERE indrelid = table_name AND indisunique AND NOT EXISTS (
+        SELECT 1 FROM pg_attribute
+        WHERE attrelid = table_name AND attname = distribution_column AND attnum = ANY(indkey));
+    IF without IS NOT NULL THEN
+        RAISE feature_not_supported
+            USING MESSAGE = format('%s is unique without %s', without, distribution_column);
+    END IF;
+    IF EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = table_name)
+        OR EXISTS (SELECT 1 FROM pg_constraint WHERE conrelid = table_name AND contype IN ('f', 'x')) THEN
+        RAISE feature_not_supported
+            USING MESSAGE = format('%s has triggers or foreign keys', table_name);
+    END IF;
+    IF colocate_with <> 'none' AND NOT EXISTS (
+        SELECT 1 FROM stand_in.pg_dist_partition WHERE logicalrelid = colocate_with::regclass) THEN
+        RAISE undefined_table USING MESSAGE = format('%s is not distributed', colocate_with);
+    END IF;
+    INSERT INTO stand_in.pg_dist_partition VALUES (table_name, 'h', distribution_column);
+END $$;
+
+CREATE FUNCTION stand_in.run_command_on_workers(command text)
+RETURNS TABLE (nodename text, nodeport int, success boolean, result text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE command INTO result;
+    RETURN QUERY SELECT worker, 5432, true, run_command_on_workers.result
+        FROM unnest(ARRAY['worker-1', 'worker-2']) AS worker;
+END $$;
+
+CREATE FUNCTION stand_in.recover_prepared_transactions() RETURNS int LANGUAGE sql AS 'SELECT 0';

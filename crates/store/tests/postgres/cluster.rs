@@ -1,0 +1,136 @@
+//! What a cluster does that one server does not: what was committed is seen on one node before it is
+//! on another, and nodes are away. A stand-in does it on demand.
+
+use super::{TENANT, first, open, request, resolution, run, upsert};
+use kehub_core::CustomerId;
+use kehub_store::{PostgresOptions, PostgresStore, Silent, Store, TestDatabase};
+use std::time::Duration;
+
+async fn distributed(database: &TestDatabase) -> PostgresStore {
+    let options = PostgresOptions { distributed: true, ..PostgresOptions::default() };
+    PostgresStore::open(&database.url(), options).await.unwrap()
+}
+
+/// A hub with one tenant whose first customer has the identity `o1`.
+async fn hub(database: &TestDatabase) -> PostgresStore {
+    first(&database.url()).await.close().await.unwrap();
+    let store = distributed(database).await;
+    run(&store, request(TENANT, upsert(&["o1"]))).await.unwrap();
+    store
+}
+
+/// Long enough for a write to begin, if it does not wait for anything.
+async fn meanwhile() {
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_sees_what_a_worker_has_prepared_and_not_committed_yet() {
+    let database = TestDatabase::on_stand_in().await;
+    let store = hub(&database).await;
+    // Half of another group: the coordinator has committed it, a worker has not.
+    let half = format!(
+        "BEGIN;
+         INSERT INTO identity (key, type, value, home, quarantine, pardoned)
+         SELECT ({0} | 77), type, replace(value, 'o1', 'o2'), home, false, 0
+         FROM identity WHERE key = ({0} | 1);
+         PREPARE TRANSACTION 'citus_0_1_1_1'",
+        1_i64 << 40
+    );
+    database.run(&half).await;
+    let writing = run(&store, request(TENANT, upsert(&["o2"])));
+    let settling = async {
+        meanwhile().await;
+        database.run("COMMIT PREPARED 'citus_0_1_1_1'").await;
+    };
+    let (outcome, ()) = tokio::join!(writing, settling);
+    assert_eq!(resolution(outcome.unwrap()).customer.id, CustomerId(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_prepared_by_others_than_a_cluster_holds_nobody_up() {
+    let database = TestDatabase::on_stand_in().await;
+    let store = hub(&database).await;
+    database.run("BEGIN; CREATE TABLE aside (x int); PREPARE TRANSACTION 'somebody_else'").await;
+    let outcome = run(&store, request(TENANT, upsert(&["o1", "m1"]))).await.unwrap();
+    assert_eq!(resolution(outcome).customer.id, CustomerId(1));
+    database.run("ROLLBACK PREPARED 'somebody_else'").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_waits_for_a_worker_that_comes_back() {
+    let database = TestDatabase::on_stand_in().await;
+    let store = hub(&database).await;
+    let answers = |does: bool| {
+        format!(
+            "CREATE OR REPLACE FUNCTION stand_in.run_command_on_workers(command text)
+             RETURNS TABLE (nodename text, nodeport int, success boolean, result text)
+             LANGUAGE sql AS $$ SELECT 'worker-1', 5432, {does}, '' $$"
+        )
+    };
+    database.run(&answers(false)).await;
+    let writing = run(&store, request(TENANT, upsert(&["o1", "m1"])));
+    let coming_back = async {
+        meanwhile().await;
+        let seen = store.snapshot(TENANT).await.unwrap();
+        database.run(&answers(true)).await;
+        seen
+    };
+    let (outcome, seen) = tokio::join!(writing, coming_back);
+    assert_eq!(seen.identities.len(), 1);
+    assert_eq!(resolution(outcome.unwrap()).customer.id, CustomerId(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_tells_nothing_that_follows_a_gap() {
+    let database = TestDatabase::on_stand_in().await;
+    let store = hub(&database).await;
+    for word in ["o2", "o3"] {
+        run(&store, request(TENANT, upsert(&[word]))).await.unwrap();
+    }
+    let told = async |after| {
+        let page = store.feed(TENANT, after, 10).await.unwrap();
+        let places: Vec<i64> = page.entries.iter().map(|entry| entry.seq.0).collect();
+        (places, page.newest)
+    };
+    assert_eq!(told(0).await, (vec![1, 2, 3], 3));
+    // One node shows the third entry, another one not yet the second.
+    database.run("CREATE TABLE aside AS SELECT * FROM journal").await;
+    let second = (1_i64 << 40) | 2;
+    database.run(&format!("DELETE FROM journal WHERE key = {second}")).await;
+    assert_eq!(told(0).await, (vec![1], 3));
+    assert_eq!(told(1).await, (vec![], 3));
+    database.run(&format!("INSERT INTO journal SELECT * FROM aside WHERE key = {second}")).await;
+    assert_eq!(told(1).await, (vec![2, 3], 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_in_use_is_distributed_with_all_that_it_holds() {
+    let database = TestDatabase::on_cluster().await;
+    let store = first(&database.url()).await;
+    for words in [&["o1"][..], &["m1"], &["o1", "m1"], &["o2"]] {
+        run(&store, request(TENANT, upsert(words))).await.unwrap();
+    }
+    let before = store.snapshot(TENANT).await.unwrap();
+    store.close().await.unwrap();
+    let store = distributed(&database).await;
+    assert_eq!(store.snapshot(TENANT).await.unwrap(), before);
+    store.close().await.unwrap();
+    // It is known from then on, and distributing it again changes nothing.
+    let store = open(&database.url()).await;
+    let outcome = run(&store, request(TENANT, upsert(&["o2", "m9"]))).await.unwrap();
+    assert_eq!(resolution(outcome).customer.id, CustomerId(3));
+    store.close().await.unwrap();
+    let store = distributed(&database).await;
+    assert_eq!(store.check(None).await.unwrap().findings, []);
+    let report = PostgresStore::check(&database.url(), None, &Silent).await.unwrap();
+    assert_eq!(report.findings, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_cluster_is_not_distributed() {
+    let database = TestDatabase::new().await;
+    first(&database.url()).await.close().await.unwrap();
+    let told = PostgresStore::migrate(&database.url(), true).await.unwrap_err().to_string();
+    assert!(told.contains("CREATE EXTENSION citus"), "{told}");
+}
