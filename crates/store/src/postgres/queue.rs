@@ -7,15 +7,22 @@ use kehub_core::command::Request;
 use kehub_core::outcome::Outcome;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 /// How many groups are remembered between two looks at the gauges.
 const RECENT_GROUPS_MAX: usize = 1024;
 
+/// For how long a batch waits to be taken by a writer at most: while the server is away, callers are
+/// told that nothing was applied before they give up.
+const WAITING: Duration = Duration::from_secs(10);
+
 pub(super) type Answer = Result<Vec<Outcome>, StoreError>;
 
 /// A batch that waits, and who waits for it.
 pub(super) struct Job {
+    /// Tells it from others that wait.
+    number: u64,
     pub(super) requests: Vec<Request>,
     pub(super) kept: Kept,
     pub(super) reply: oneshot::Sender<Answer>,
@@ -31,6 +38,8 @@ impl Job {
 struct Waiting {
     interactive: VecDeque<Job>,
     bulk: VecDeque<Job>,
+    /// The number of the newest job.
+    last: u64,
     /// Requests that wait, in all and by tenant.
     count: usize,
     by_tenant: HashMap<TenantId, usize>,
@@ -86,15 +95,23 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a batch into the queue and waits for its answer.
+    /// Puts a batch into the queue and waits for its answer. One that no writer takes in time is
+    /// taken back.
     pub(super) async fn apply(&self, batch: Batch) -> Answer {
-        let (reply, answer) = oneshot::channel();
-        self.enqueue(batch, reply)?;
-        let gone = |_| StoreError::Unknown("the writer ended before it answered".into());
-        answer.await.map_err(gone)?
+        let (reply, mut answer) = oneshot::channel();
+        let number = self.enqueue(batch, reply)?;
+        let answered = match tokio::time::timeout(WAITING, &mut answer).await {
+            Ok(answered) => answered,
+            Err(_) if self.waiting().take_back(number) => {
+                return Err(StoreError::NotApplied("no writer had time for it".into()));
+            }
+            Err(_) => answer.await,
+        };
+        answered.map_err(|_| StoreError::Unknown("the writer ended before it answered".into()))?
     }
 
-    fn enqueue(&self, batch: Batch, reply: oneshot::Sender<Answer>) -> Result<(), StoreError> {
+    /// Puts a batch into the queue; the number of its job.
+    fn enqueue(&self, batch: Batch, reply: oneshot::Sender<Answer>) -> Result<u64, StoreError> {
         let (lane, kept) = (batch.lane(), batch.kept());
         let requests = batch.into_requests();
         let count = requests.len();
@@ -118,14 +135,16 @@ impl Queue {
             *waiting.by_tenant.entry(request.tenant).or_default() += 1;
         }
         waiting.count += count;
-        let job = Job { requests, kept, reply };
+        waiting.last += 1;
+        let number = waiting.last;
+        let job = Job { number, requests, kept, reply };
         match lane {
             Lane::Interactive => waiting.interactive.push_back(job),
             Lane::Bulk => waiting.bulk.push_back(job),
         }
         drop(waiting);
         self.arrived.notify_waiters();
-        Ok(())
+        Ok(number)
     }
 
     /// Waits for a group: what is there, interactive first, up to the limit but at least one batch;
@@ -207,8 +226,30 @@ impl Waiting {
             rest.append(lane);
             *lane = rest;
         }
-        self.count -= count;
-        for request in jobs.iter().flat_map(|job| &job.requests) {
+        for job in &jobs {
+            self.discount(job);
+        }
+        self.busy.extend(&tenants);
+        (!jobs.is_empty()).then_some((jobs, tenants))
+    }
+
+    /// Takes a job out again; whether it still waited.
+    fn take_back(&mut self, number: u64) -> bool {
+        let lanes = [&mut self.interactive, &mut self.bulk];
+        let job = lanes.into_iter().find_map(|lane| {
+            let place = lane.iter().position(|job| job.number == number)?;
+            lane.remove(place)
+        });
+        if let Some(job) = &job {
+            self.discount(job);
+        }
+        job.is_some()
+    }
+
+    /// Counts a job no longer.
+    fn discount(&mut self, job: &Job) {
+        self.count -= job.requests.len();
+        for request in &job.requests {
             if let Some(theirs) = self.by_tenant.get_mut(&request.tenant) {
                 *theirs -= 1;
                 if *theirs == 0 {
@@ -216,7 +257,5 @@ impl Waiting {
                 }
             }
         }
-        self.busy.extend(&tenants);
-        (!jobs.is_empty()).then_some((jobs, tenants))
     }
 }
