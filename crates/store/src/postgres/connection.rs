@@ -17,8 +17,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 const STATEMENTS_MAX: usize = 256;
 /// How long a connection may take to be made, unless the address says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a read waits for one of the connections that read.
+const READER_WAIT: Duration = Duration::from_secs(10);
 /// After how long without an acknowledgement from the other side a connection is lost.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// How often the other side is asked once it is silent.
+const SILENCE_PAUSE: Duration = Duration::from_secs(5);
 
 /// A statement that takes longer than this is given up, and so is a wait for a lock. A session that
 /// was left in the middle of a transaction, by a hub that is gone, holds its locks no longer.
@@ -39,43 +43,28 @@ pub(super) type Hear = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A server, and how to reach it.
 pub(super) struct Server {
-    config: Config,
+    /// One for each host of the address, in its order.
+    configs: Vec<Config>,
     tls: MakeRustlsConnect,
     /// Whether the tables are spread over a cluster; known once the schema has been looked at.
     distributed: OnceLock<bool>,
 }
 
 impl Server {
-    /// The server of an address such as `postgres://user:password@host/database`.
+    /// The server of an address such as `postgres://user:password@host/database`, which may name
+    /// several hosts: `host,other:5433`.
     pub(super) fn of(url: &str) -> Result<Server, Trouble> {
         let (url, trust) = tls::Trust::of(url)?;
-        let mut config: Config = url.parse()?;
-        if config.get_application_name().is_none() {
-            config.application_name("kehub");
-        }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIMEOUT);
-        }
-        config.tcp_user_timeout(SILENCE_MAX).keepalives_idle(SILENCE_MAX);
-        // What the address says comes last, and thus counts.
-        let options = config.get_options().unwrap_or_default();
-        let options = format!("{LIMITS} {options}");
-        config.options(options.trim());
+        let configs = each_host(&url).iter().map(|url| config(url)).collect::<Result<_, _>>()?;
         let tls = MakeRustlsConnect::new(tls::client(&trust)?);
-        Ok(Server { config, tls, distributed: OnceLock::new() })
+        Ok(Server { configs, tls, distributed: OnceLock::new() })
     }
 
     /// Which server it is, for people: without the password.
     pub(super) fn place(&self) -> String {
-        let host = match self.config.get_hosts().first() {
-            Some(Host::Tcp(name)) => name.clone(),
-            #[cfg(unix)]
-            Some(Host::Unix(path)) => path.display().to_string(),
-            None => "localhost".to_owned(),
-        };
-        let port = self.config.get_ports().first().map_or(5432, |port| *port);
-        let database = self.config.get_dbname().unwrap_or_default();
-        format!("postgres://{host}:{port}/{database}")
+        let hosts: Vec<String> = self.configs.iter().map(host).collect();
+        let database = self.configs.first().and_then(Config::get_dbname).unwrap_or_default();
+        format!("postgres://{}/{database}", hosts.join(","))
     }
 
     /// A new connection.
@@ -93,6 +82,27 @@ impl Server {
 
     /// A new connection that hears notifications.
     pub(super) async fn listen(&self, hear: Hear) -> Result<Connection, Trouble> {
+        let mut troubles = Vec::new();
+        for config in &self.configs {
+            match self.connected(config, &hear).await {
+                Ok(connection) => return Ok(connection),
+                Err(trouble) => troubles.push((host(config), trouble)),
+            }
+        }
+        // Of several hosts, each tells why it is none.
+        match troubles.pop() {
+            Some((_, trouble)) if troubles.is_empty() => Err(trouble),
+            Some(last) => {
+                troubles.push(last);
+                let told = |(host, trouble): &(String, Trouble)| format!("{host}: {trouble}");
+                let told: Vec<String> = troubles.iter().map(told).collect();
+                Err(Trouble::Unreachable(told.join("; ").into()))
+            }
+            None => Err(Trouble::broken("the address names no host")),
+        }
+    }
+
+    async fn connected(&self, config: &Config, hear: &Hear) -> Result<Connection, Trouble> {
         let unreachable = |error: tokio_postgres::Error| {
             let code = error.code().map(SqlState::code);
             if code.is_none_or(|code| ["57P01", "57P02", "57P03", "53300"].contains(&code)) {
@@ -101,7 +111,12 @@ impl Server {
                 Trouble::from(error)
             }
         };
-        let connected = self.config.connect(self.tls.clone()).await.map_err(unreachable)?;
+        // The driver bounds only the first step: who took the call may never say a word.
+        let patience = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+        let connected = tokio::time::timeout(patience, config.connect(self.tls.clone())).await;
+        let silent = |_| Trouble::Unreachable("it does not answer".into());
+        let connected = connected.map_err(silent)?.map_err(unreachable)?;
+        let hear = Arc::clone(hear);
         let (client, mut connection) = connected;
         tokio::spawn(async move {
             let mut messages =
@@ -118,6 +133,46 @@ impl Server {
         let is_distributed = self.distributed.get().copied().unwrap_or_default();
         Ok(Connection { client, statements: Mutex::default(), is_distributed })
     }
+}
+
+/// How to reach the server of an address of one host.
+fn config(url: &str) -> Result<Config, Trouble> {
+    let mut config: Config = url.parse()?;
+    if config.get_application_name().is_none() {
+        config.application_name("kehub");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
+    config.tcp_user_timeout(SILENCE_MAX).keepalives_idle(SILENCE_MAX);
+    config.keepalives_interval(SILENCE_PAUSE);
+    // What the address says comes last, and thus counts.
+    let options = config.get_options().unwrap_or_default();
+    let options = format!("{LIMITS} {options}");
+    config.options(options.trim());
+    Ok(config)
+}
+
+/// An address for each host of one, so that one which is silent does not keep us from the others.
+fn each_host(url: &str) -> Vec<String> {
+    let Some((scheme, rest)) = url.split_once("://") else { return vec![url.to_owned()] };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let at = if user.is_empty() { "" } else { "@" };
+    hosts.split(',').map(|host| format!("{scheme}://{user}{at}{host}{rest}")).collect()
+}
+
+/// The host of an address of one, for people.
+fn host(config: &Config) -> String {
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name.clone(),
+        #[cfg(unix)]
+        Some(Host::Unix(path)) => path.display().to_string(),
+        None => "localhost".to_owned(),
+    };
+    let port = config.get_ports().first().map_or(5432, |port| *port);
+    format!("{host}:{port}")
 }
 
 /// An error of the driver with its causes; it holds no values.
@@ -237,9 +292,12 @@ impl Readers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a free connection and begins a snapshot with it; `None` if the store is closed.
+    /// Waits for a free connection, not for ever, and begins a snapshot with it; `None` if the store
+    /// is closed.
     pub(super) async fn begin(self: &Arc<Self>) -> Result<Option<Snapshot>, Trouble> {
-        let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return Ok(None) };
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        let permit = tokio::time::timeout(READER_WAIT, permit).await;
+        let Ok(permit) = permit.map_err(|_| Trouble::Busy)? else { return Ok(None) };
         loop {
             let idle = self.idle().pop();
             let is_new = idle.is_none();
@@ -275,6 +333,9 @@ impl Snapshot {
     /// Gives the connection back.
     pub(super) async fn end<T>(mut self, found: Result<T, Trouble>) -> Result<T, Trouble> {
         let Some(conn) = self.conn.take() else { return found };
+        if found.as_ref().is_err_and(|trouble| !trouble.spares_the_session()) {
+            return found;
+        }
         let is_over = conn.batch(if found.is_ok() { "COMMIT" } else { "ROLLBACK" }).await.is_ok();
         if is_over && !self.readers.permits.is_closed() {
             self.readers.idle().push(conn);

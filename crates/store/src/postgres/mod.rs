@@ -107,6 +107,8 @@ pub struct PostgresStore {
     queue: Arc<Queue>,
     bell: Arc<Bell>,
     readers: Arc<Readers>,
+    /// One that reads who may ask, whatever the others are busy with: a revocation must not wait.
+    access: Arc<Readers>,
     workers: Mutex<Vec<JoinHandle<()>>>,
     listener: AbortHandle,
 }
@@ -139,8 +141,9 @@ impl PostgresStore {
         let workers = (0..options.writers.max(1)).map(|_| tokio::spawn(worker().run())).collect();
         let listener = tokio::spawn(Arc::clone(&bell).run(Arc::clone(&server))).abort_handle();
         let readers = Readers::new(Arc::clone(&server), options.readers);
+        let access = Readers::new(Arc::clone(&server), 1);
         let workers = Mutex::new(workers);
-        Ok(PostgresStore { server, queue, bell, readers, workers, listener })
+        Ok(PostgresStore { server, queue, bell, readers, access, workers, listener })
     }
 
     /// What would be applied to a database when it is opened. Changes nothing.
@@ -203,12 +206,6 @@ impl PostgresStore {
     fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Begins a read beside the writers.
-    async fn reading(&self) -> Result<Reading, StoreError> {
-        let begun = self.readers.begin().await?;
-        begun.ok_or_else(|| StoreError::NotApplied("the store is closed".into()))
-    }
 }
 
 impl Drop for PostgresStore {
@@ -217,6 +214,7 @@ impl Drop for PostgresStore {
         self.queue.close();
         self.listener.abort();
         self.readers.close();
+        self.access.close();
     }
 }
 
@@ -235,13 +233,22 @@ async fn on_trial(conn: &Connection, requests: &[Request]) -> Result<Vec<Outcome
 /// and how long it waits for the other half.
 const READ_AGAIN: (u32, Duration) = (20, Duration::from_millis(25));
 
+/// Begins a read beside the writers.
+async fn reading(readers: &Arc<Readers>) -> Result<Reading, StoreError> {
+    let begun = readers.begin().await?;
+    begun.ok_or_else(|| StoreError::NotApplied("the store is closed".into()))
+}
+
 /// Reads from one snapshot. Each node of a cluster has its own: what is there of one is, for some
 /// milliseconds, not there of another.
 macro_rules! read {
-    ($store:ident, $conn:ident => $read:expr) => {{
+    ($store:ident, $conn:ident => $read:expr) => {
+        read!($store.readers, $conn => $read)
+    };
+    ($store:ident.$readers:ident, $conn:ident => $read:expr) => {{
         let mut again = READ_AGAIN.0;
         loop {
-            let reading = $store.reading().await?;
+            let reading = reading(&$store.$readers).await?;
             let (found, is_distributed) = match reading.conn() {
                 Ok($conn) => ($read.await, $conn.is_distributed()),
                 Err(trouble) => (Err(trouble), false),
@@ -468,7 +475,7 @@ impl Store for PostgresStore {
     }
 
     async fn directory(&self) -> Result<Directory, StoreError> {
-        read!(self, conn => policy::directory(conn))
+        read!(self.access, conn => policy::directory(conn))
     }
 
     fn gauges(&self) -> Gauges {
@@ -485,6 +492,7 @@ impl Store for PostgresStore {
         }
         self.listener.abort();
         self.readers.close();
+        self.access.close();
         Ok(())
     }
 }

@@ -5,16 +5,25 @@ use crate::{Source, StoreError};
 use std::error::Error as _;
 use std::fmt;
 use tokio_postgres::Error;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 /// Classes of SQLSTATE whose texts may hold values that somebody sent.
 const ABOUT_VALUES: &[&str] = &["22", "23"];
 /// Classes after which the same statement fails the same way.
 const OURS: &[&str] = &["22", "23", "42", "0A"];
-/// The server ends the session, or does not take a new one yet.
-const ENDED: &[&str] = &["57P01", "57P02", "57P03", "57P05", "25P03"];
-/// Somebody else was faster, and nothing was done.
-const LOST_A_RACE: &[&str] = &["40001", "40P01"];
+/// What our classes hold and is not ours: somebody took a permission away.
+const NOT_OURS: &[&str] = &["42501"];
+/// Somebody else was faster or in the way, and the session is as good as before.
+const IN_THE_WAY: &[&str] = &["40001", "40P01", "55P03", "57014"];
+/// The session can do nothing more, and a new one may: a standby, too many sessions, statements that
+/// a pooler forgot, and what comes after an error that was told elsewhere.
+const OF_THE_SESSION: &[&str] = &[READ_ONLY, "25P02", "26000", "53300"];
+/// A server is ending, crashed, or not there yet.
+const AWAY: &[&str] = &["57P01", "57P02", "57P03"];
+/// What a standby says to who wants to write.
+const READ_ONLY: &str = "25006";
+/// Where the server says that a prepared statement would answer in another form than before.
+const STALE_PLAN: &str = "RevalidateCachedQuery";
 
 /// What went wrong inside a transaction that was, or is going to be, rolled back.
 #[derive(Debug)]
@@ -25,6 +34,8 @@ pub(super) enum Trouble {
     Unreachable(Source),
     /// A cluster does not show all that was committed on it.
     Unsettled(String),
+    /// All connections that read were busy for too long.
+    Busy,
     /// What was read, or was about to be written, breaks a rule of ours.
     Broken(Source),
 }
@@ -37,7 +48,10 @@ impl Trouble {
     fn code(&self) -> Option<&str> {
         match self {
             Trouble::Postgres(error) => error.code().map(SqlState::code),
-            Trouble::Unreachable(_) | Trouble::Unsettled(_) | Trouble::Broken(_) => None,
+            Trouble::Unreachable(_)
+            | Trouble::Unsettled(_)
+            | Trouble::Busy
+            | Trouble::Broken(_) => None,
         }
     }
 
@@ -49,38 +63,82 @@ impl Trouble {
         self.code().is_some_and(|code| classes.iter().any(|class| code.starts_with(class)))
     }
 
-    /// Whether the session is over: what it had sent may or may not have been done.
+    /// Whether the session is over: what it had sent may or may not have been done. An error that is
+    /// told on a session which goes on is none of these, whatever it is about.
     pub(super) fn is_lost(&self) -> bool {
         match self {
             Trouble::Postgres(error) => {
                 let is_io =
                     error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
-                error.is_closed() || is_io || self.is_one_of(ENDED) || self.is_of(&["08"])
+                error.is_closed() || is_io || error.as_db_error().is_some_and(is_last_word)
             }
             Trouble::Unreachable(_) => true,
-            Trouble::Unsettled(_) | Trouble::Broken(_) => false,
+            Trouble::Unsettled(_) | Trouble::Busy | Trouble::Broken(_) => false,
         }
+    }
+
+    /// Whether a server that the server works with is gone, as it tells of on a session that goes on.
+    pub(super) fn is_of_another_server(&self) -> bool {
+        !self.is_lost() && (self.is_one_of(AWAY) || self.is_of(&["08"]))
     }
 
     /// Whether the same transaction may succeed if it is tried again at once.
     pub(super) fn is_passing(&self) -> bool {
-        let is_unsettled = matches!(self, Trouble::Unsettled(_));
-        is_unsettled || self.is_lost() || self.is_one_of(LOST_A_RACE)
+        matches!(self, Trouble::Unsettled(_))
+            || self.is_lost()
+            || self.is_of_another_server()
+            || self.is_one_of(IN_THE_WAY)
+            || self.is_one_of(OF_THE_SESSION)
+            || self.is_stale_plan()
+    }
+
+    /// Whether the session may be used on, once it is rolled back. After anything that is not known
+    /// to leave it alone, a new one is better.
+    pub(super) fn spares_the_session(&self) -> bool {
+        match self {
+            Trouble::Postgres(_) => {
+                !self.is_lost() && (self.is_one_of(IN_THE_WAY) || self.is_of(ABOUT_VALUES))
+            }
+            Trouble::Unsettled(_) | Trouble::Broken(_) => true,
+            Trouble::Unreachable(_) | Trouble::Busy => false,
+        }
+    }
+
+    /// Somebody changed a table beside running hubs.
+    fn is_stale_plan(&self) -> bool {
+        match self {
+            Trouble::Postgres(error) => {
+                let routine = error.as_db_error().and_then(DbError::routine);
+                self.is_one_of(&["0A000"]) && routine == Some(STALE_PLAN)
+            }
+            Trouble::Unreachable(_)
+            | Trouble::Unsettled(_)
+            | Trouble::Busy
+            | Trouble::Broken(_) => false,
+        }
     }
 
     /// Whether the cause lies in what was read or written, not in the machine.
     pub(super) fn is_corrupt(&self) -> bool {
         match self {
             Trouble::Broken(_) => true,
-            Trouble::Unreachable(_) | Trouble::Unsettled(_) => false,
+            Trouble::Unreachable(_) | Trouble::Unsettled(_) | Trouble::Busy => false,
             // Without a code it is the driver that cannot read a column or write an argument.
             Trouble::Postgres(_) => {
+                let is_ours =
+                    self.is_of(OURS) && !self.is_one_of(NOT_OURS) && !self.is_stale_plan();
                 !self.is_lost()
-                    && (self.code().is_none()
-                        || self.is_of(OURS)
-                        || self.is_one_of(&["XX001", "XX002"]))
+                    && (self.code().is_none() || is_ours || self.is_one_of(&["XX001", "XX002"]))
             }
         }
+    }
+}
+
+/// Whether the server ends the session with this error.
+fn is_last_word(error: &DbError) -> bool {
+    match error.parsed_severity() {
+        Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
+        None => ["FATAL", "PANIC"].contains(&error.severity()),
     }
 }
 
@@ -90,6 +148,12 @@ fn told(error: &DbError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if ABOUT_VALUES.iter().any(|class| code.starts_with(class)) {
         let place = error.constraint().or(error.table()).unwrap_or("a value");
         write!(f, "the database refused {place} ({code})")
+    } else if code == READ_ONLY {
+        write!(
+            f,
+            "the database is read-only, perhaps a standby: the hub needs the primary, which \
+             `target_session_attrs=read-write` finds among several hosts ({code})"
+        )
     } else {
         write!(f, "{} ({code})", error.message())
     }
@@ -104,6 +168,7 @@ impl fmt::Display for Trouble {
             },
             Trouble::Unreachable(cause) => write!(f, "cannot connect to the database: {cause}"),
             Trouble::Unsettled(cause) => cause.fmt(f),
+            Trouble::Busy => f.write_str("all connections that read are busy"),
             Trouble::Broken(cause) => cause.fmt(f),
         }
     }

@@ -28,7 +28,8 @@ const SETTLING: Duration = Duration::from_secs(20);
 /// The first pause between two tries, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
 
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// It does not ask for `READ WRITE`: a database that was made read-only is to stay so.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const REGISTER: &str = "INSERT INTO writer (number, last_group) VALUES ($1, 0)";
 /// The group before it must be the last one, and nobody may have given the session up.
 const MARK: &str = "
@@ -200,17 +201,11 @@ impl Worker {
                 self.roll_back(session).await;
                 return Tried::Panicked;
             }
-            Err(trouble) => {
-                // Its mark may be gone, too: the next try has a session of its own.
-                if !trouble.is_lost() {
-                    self.roll_back(session).await;
-                }
-                if let (Trouble::Unsettled(_), Some(session)) = (&trouble, &self.session) {
-                    cluster::recover(&session.conn).await;
-                }
-                return Tried::NotApplied(trouble);
-            }
+            Err(trouble) => return self.not_applied(session, trouble).await,
         };
+        if session.conn.is_closed() {
+            return Tried::NotApplied(Trouble::Unreachable("the session ended".into()));
+        }
         let started = Instant::now();
         let committed = session.conn.batch("COMMIT").await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -223,17 +218,28 @@ impl Worker {
                 self.session = Some(session);
                 Tried::Answered(outcomes, Some(micros))
             }
-            // The server lives, and says that it did not.
-            Err(trouble) if !trouble.is_lost() => {
-                self.roll_back(session).await;
-                Tried::NotApplied(trouble)
+            // The server lives, and says that it did not. If another server that it works with is gone,
+            // it is asked all the same.
+            Err(trouble) if !trouble.is_lost() && !trouble.is_of_another_server() => {
+                self.not_applied(session, trouble).await
             }
             Err(trouble) => match self.settle(&session).await {
                 Some(true) => Tried::Answered(outcomes, Some(micros)),
-                Some(false) => Tried::NotApplied(trouble),
-                None => Tried::Unknown(trouble),
+                None if trouble.is_lost() => Tried::Unknown(trouble),
+                Some(false) | None => Tried::NotApplied(trouble),
             },
         }
+    }
+
+    /// Rolls back what met trouble. A session that may be to blame is not used again.
+    async fn not_applied(&mut self, session: Session, trouble: Trouble) -> Tried {
+        if trouble.spares_the_session() {
+            self.roll_back(session).await;
+        }
+        if let (Trouble::Unsettled(_), Some(session)) = (&trouble, &self.session) {
+            cluster::recover(&session.conn).await;
+        }
+        Tried::NotApplied(trouble)
     }
 
     async fn roll_back(&mut self, session: Session) {
@@ -246,15 +252,15 @@ impl Worker {
     /// Whether the group is there whose COMMIT was not answered; `None` if that cannot be told.
     ///
     /// The mark is written before COMMIT is sent, so that a session which may still commit holds its
-    /// row, and this waits for it. Afterwards no such session can commit any more.
+    /// row, and this waits for it. Afterwards no such session can commit any more. Where there is no
+    /// row, no group was marked: it is gone only after a day without any, or with the server that had it.
     async fn settle(&self, session: &Session) -> Option<bool> {
         let until = Instant::now() + SETTLING;
         let mut pause = PAUSES.0;
         loop {
             match self.settled(session.number).await {
-                Ok(Some(last)) => return Some(last > session.last_group),
-                Ok(None) => return None,
-                Err(trouble) if trouble.is_passing() && Instant::now() < until => {
+                Ok(last) => return Some(last.is_some_and(|last| last > session.last_group)),
+                Err(trouble) if !trouble.is_corrupt() && Instant::now() < until => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSES.1);
                 }

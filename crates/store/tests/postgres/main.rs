@@ -8,6 +8,7 @@
 )]
 
 mod cluster;
+mod failures;
 mod hubs;
 mod losses;
 mod opening;

@@ -1,0 +1,255 @@
+//! What the database says instead of doing what it was asked, and what becomes of it. Triggers say it:
+//! at a statement, at the mark before a COMMIT, or at the COMMIT itself.
+
+use crate::{TENANT, first, request, resolution, run, upsert};
+use kehub_core::Seq;
+use kehub_core::filter::Filter;
+use kehub_store::{PostgresOptions, PostgresStore, Store, StoreError, TestDatabase};
+use std::time::Duration;
+use tokio_postgres::NoTls;
+
+/// What is over as soon as the group is applied again.
+const PASSING: &[&str] = &[
+    "40001", // serialization failure
+    "40P01", // deadlock
+    "55P03", // a wait for a lock was given up
+    "57014", // a statement was given up
+    "57P01", // a server is ending: told of another one, by a coordinator
+    "57P02", // a server crashed, likewise
+    "57P03", // a server cannot be connected to yet, likewise
+    "53300", // too many connections, likewise
+    "25006", // read-only
+    "08000", "08001", "08003", "08004", "08006", "08P01", // no connection to another server
+];
+/// What somebody has to mend first.
+const LASTING: &[&str] = &[
+    "53000", "53100", // a full disk
+    "53200", // out of memory
+    "53400", "58030", // a disk that cannot be read
+    "42501", // a permission was taken away
+    "XX000",
+];
+/// What is wrong with us, or with what is stored.
+const CORRUPT: &[&str] = &["22003", "23505", "42703", "0A000", "XX001", "XX002"];
+
+/// Where it goes wrong.
+const PLACES: &[&str] = &[
+    "AFTER INSERT ON journal FOR EACH STATEMENT",
+    "BEFORE UPDATE ON writer FOR EACH ROW WHEN (NOT NEW.given_up)",
+    "COMMIT",
+];
+
+/// Lets the next tries of a group go wrong in this place, so many times.
+async fn go_wrong(database: &TestDatabase, place: &str, what: &str, times: u32) {
+    let trigger = match place {
+        "COMMIT" => "CREATE CONSTRAINT TRIGGER trouble AFTER INSERT ON journal
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+            .to_owned(),
+        place => format!("CREATE TRIGGER trouble {place}"),
+    };
+    // A sequence is not rolled back with those who drew from it.
+    let sql = format!(
+        "CREATE SEQUENCE tried;
+         CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF nextval('tried') <= {times} THEN {what}; END IF;
+             RETURN NEW;
+         END $$;
+         {trigger} EXECUTE FUNCTION trouble()"
+    );
+    database.run(&sql).await;
+}
+
+fn raise(code: &str) -> String {
+    format!("RAISE EXCEPTION 'made up' USING ERRCODE = '{code}'")
+}
+
+/// Lets nothing go wrong any more.
+async fn go_well(database: &TestDatabase) {
+    database.run("DROP FUNCTION trouble CASCADE; DROP SEQUENCE tried").await;
+}
+
+/// Asserts that so many writes were tried, and goes on.
+async fn tried(database: &TestDatabase, times: u32) {
+    let sql = format!(
+        "DO $$ BEGIN ASSERT (SELECT last_value FROM tried) = {times},
+            (SELECT last_value FROM tried)::text; END $$"
+    );
+    database.run(&sql).await;
+    go_well(database).await;
+}
+
+/// That so many entries are there, and nothing is half there.
+async fn is_sound(store: &PostgresStore, entries: usize) {
+    assert_eq!(store.journal(TENANT, Seq(0), 99).await.unwrap().len(), entries);
+    assert_eq!(store.check(None).await.unwrap().findings, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_is_not_noticed() {
+    let database = TestDatabase::new().await;
+    let store = first(&database.url()).await;
+    let mut entries = 0;
+    for place in PLACES {
+        for (number, code) in PASSING.iter().enumerate() {
+            let times = if number % 2 == 0 { 1 } else { 3 };
+            go_wrong(&database, place, &raise(code), times).await;
+            let outcome = run(&store, request(TENANT, upsert(&[&format!("o{entries}")]))).await;
+            entries += 1;
+            let outcome = outcome.unwrap_or_else(|error| panic!("{code} at {place}: {error}"));
+            assert_eq!(resolution(outcome).seq, Some(Seq(entries)), "{code} at {place}");
+            tried(&database, times + 1).await;
+        }
+    }
+    is_sound(&store, usize::try_from(entries).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lasts_is_answered_at_once_as_not_applied() {
+    let database = TestDatabase::new().await;
+    let store = first(&database.url()).await;
+    for place in PLACES {
+        for code in LASTING {
+            go_wrong(&database, place, &raise(code), u32::MAX).await;
+            let answer = run(&store, request(TENANT, upsert(&["o1"]))).await;
+            assert!(matches!(answer, Err(StoreError::NotApplied(_))), "{code}: {answer:?}");
+            tried(&database, 1).await;
+        }
+    }
+    is_sound(&store, 0).await;
+    run(&store, request(TENANT, upsert(&["o1"]))).await.unwrap();
+    is_sound(&store, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_us_is_answered_as_that_and_rolled_back() {
+    let database = TestDatabase::new().await;
+    let store = first(&database.url()).await;
+    for place in PLACES {
+        for code in CORRUPT {
+            go_wrong(&database, place, &raise(code), u32::MAX).await;
+            let answer = run(&store, request(TENANT, upsert(&["o1"]))).await;
+            assert!(matches!(answer, Err(StoreError::Corrupt(_))), "{code}: {answer:?}");
+            tried(&database, 1).await;
+        }
+    }
+    is_sound(&store, 0).await;
+}
+
+/// Tried for some seconds, never answered as unknown: each COMMIT was answered, or none was sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_should_pass_and_does_not_is_answered_as_not_applied() {
+    let each = PASSING.iter().enumerate().map(|(number, code)| async move {
+        let database = TestDatabase::new().await;
+        let store = first(&database.url()).await;
+        let place = PLACES[number % PLACES.len()];
+        go_wrong(&database, place, &raise(code), u32::MAX).await;
+        let answer = run(&store, request(TENANT, upsert(&["o1"]))).await;
+        let told = format!("{code} at {place}: {answer:?}");
+        assert!(matches!(answer, Err(StoreError::NotApplied(_))), "{told}");
+        go_well(&database).await;
+        run(&store, request(TENANT, upsert(&["o1"]))).await.unwrap();
+        is_sound(&store, 1).await;
+        database
+    });
+    // None is removed while others are at work: that waits for all sessions of the server.
+    drop(futures_util::future::join_all(each).await);
+}
+
+/// The server ends the session with its answer: whether it committed is asked on another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_at_its_commit_is_asked_about() {
+    let database = TestDatabase::new().await;
+    let store = first(&database.url()).await;
+    for (number, place) in (1..).zip(PLACES) {
+        go_wrong(&database, place, "PERFORM pg_terminate_backend(pg_backend_pid())", 2).await;
+        let outcome = run(&store, request(TENANT, upsert(&[&format!("o{number}")]))).await.unwrap();
+        assert_eq!(resolution(outcome).seq, Some(Seq(number)), "{place}");
+        tried(&database, 3).await;
+    }
+    is_sound(&store, PLACES.len()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_made_read_only_is_left_alone_and_says_so() {
+    let database = TestDatabase::new().await;
+    let store = first(&database.url()).await;
+    run(&store, request(TENANT, upsert(&["o1"]))).await.unwrap();
+    let set = |value: &str| {
+        format!(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = {value}',
+                current_database()); END $$;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    };
+    database.run(&set("on")).await;
+    let answer = run(&store, request(TENANT, upsert(&["o2"]))).await;
+    let Err(StoreError::NotApplied(cause)) = answer else { panic!("{answer:?}") };
+    assert!(cause.to_string().contains("read-only"), "{cause}");
+    assert_eq!(store.customer_count(TENANT, &Filter::default()).await.unwrap(), 1);
+    let opened = PostgresStore::open(&database.url(), PostgresOptions::default()).await;
+    assert!(opened.unwrap_err().to_string().contains("read-only"));
+
+    database.run(&format!("BEGIN READ WRITE; {}; COMMIT", set("off"))).await;
+    run(&store, request(TENANT, upsert(&["o2"]))).await.unwrap();
+    is_sound(&store, 2).await;
+}
+
+/// A session of somebody else that holds a lock until this is dropped.
+async fn holding(database: &TestDatabase, sql: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute(&format!("BEGIN; {sql}")).await.unwrap();
+    client
+}
+
+/// Waits until so many sessions of a database wait for a lock.
+async fn until_waiting(database: &TestDatabase, sessions: i64) {
+    let (client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let sql = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) < sessions {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_writer_takes_in_time_is_taken_back() {
+    let database = TestDatabase::new().await;
+    let store = first(&database.url()).await;
+    let holder = holding(&database, "SELECT * FROM tenant FOR UPDATE").await;
+    let taken = run(&store, request(TENANT, upsert(&["o1"])));
+    let waiting = async {
+        until_waiting(&database, 1).await;
+        let answer = run(&store, request(TENANT, upsert(&["o2"]))).await;
+        assert!(matches!(answer, Err(StoreError::NotApplied(_))), "{answer:?}");
+        assert_eq!(store.gauges().queue_depth, 0);
+        drop(holder);
+    };
+    let (taken, ()) = tokio::join!(taken, waiting);
+    assert_eq!(resolution(taken.unwrap()).seq, Some(Seq(1)));
+    run(&store, request(TENANT, upsert(&["o3"]))).await.unwrap();
+    is_sound(&store, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_finds_all_readers_busy_is_answered_and_who_may_ask_is_read() {
+    let database = TestDatabase::new().await;
+    first(&database.url()).await.close().await.unwrap();
+    let options = PostgresOptions { readers: 2, ..PostgresOptions::default() };
+    let store = PostgresStore::open(&database.url(), options).await.unwrap();
+    let holder = holding(&database, "LOCK TABLE journal").await;
+    let read = || store.journal(TENANT, Seq(0), 1);
+    let busy = [read(), read()];
+    let late = async {
+        until_waiting(&database, 2).await;
+        assert_eq!(store.directory().await.unwrap().tenants.len(), 1);
+        let answer = read().await;
+        let Err(StoreError::NotApplied(cause)) = answer else { panic!("{answer:?}") };
+        assert!(cause.to_string().contains("busy"), "{cause}");
+        drop(holder);
+    };
+    let (found, ()) = tokio::join!(futures_util::future::join_all(busy), late);
+    assert_eq!(found.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [vec![], vec![]]);
+}
