@@ -1,6 +1,7 @@
 //! The project's tasks, all of them in Rust: `cargo xtask --help`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to people")]
 
+mod bench;
 mod client;
 mod generate;
 mod load;
@@ -16,6 +17,10 @@ use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+// As the server has it, whose engine is measured in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The project's tasks.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
@@ -28,6 +33,8 @@ enum Task {
     Generate,
     /// Send random writes of every kind to a real server, then check its store
     Soak(soak::Options),
+    /// Measure Kehub on PostgreSQL beside a hand-written upsert function, in turns
+    Bench(bench::Options),
     /// Drive upserts through a real server and print how fast they went
     Load(load::Options),
 }
@@ -37,6 +44,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Tidy => tidy::run(),
         Task::Generate => generate::run(),
+        Task::Bench(options) => bench::run(&options),
         Task::Load(options) => load::run(&options),
         Task::Soak(options) => soak::run(&options),
     };

@@ -29,18 +29,34 @@ const START_SECONDS_MAX: u64 = 60;
 /// Somebody may take the port between our look and the server's start.
 const STARTS_MAX: u32 = 3;
 
-/// Fast rather than durable, with connections for many hubs at once.
-const SETTINGS: [&str; 9] = [
+/// Connections for many hubs at once.
+const SETTINGS: [&str; 5] = [
     "listen_addresses=127.0.0.1",
     "max_connections=500",
     "max_prepared_transactions=50",
-    "fsync=off",
-    "full_page_writes=off",
-    "shared_buffers=256MB",
-    "max_wal_size=4GB",
     "timezone=UTC",
     "lc_messages=C",
 ];
+
+/// What a server is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose {
+    /// Fast rather than durable.
+    Testing,
+    /// As durable as it comes, with the memory that somebody would give it who looks after it.
+    Measuring,
+}
+
+impl Purpose {
+    fn settings(self) -> &'static [&'static str] {
+        match self {
+            Purpose::Testing => {
+                &["fsync=off", "full_page_writes=off", "shared_buffers=256MB", "max_wal_size=4GB"]
+            }
+            Purpose::Measuring => &["shared_buffers=2GB", "max_wal_size=8GB"],
+        }
+    }
+}
 
 /// Ends the server and removes its folder, `$0`, as soon as nobody holds the other end of standard
 /// input: also when the task was interrupted or killed.
@@ -65,17 +81,11 @@ pub(crate) struct Postgres {
 
 impl Postgres {
     /// Starts the newest server there is, which may have to be installed.
-    pub(crate) fn start() -> Result<Postgres> {
-        let mut found = programs()?;
-        if found.is_none() {
-            package::install("PostgreSQL", "postgresql")?;
-            found = programs()?;
-        }
-        let old = || format!("the package `postgresql` is older than {VERSION_MIN}");
-        let programs = found.with_context(old)?;
+    pub(crate) fn start(purpose: Purpose) -> Result<Postgres> {
+        let programs = installed()?;
         let mut starts = 1;
         loop {
-            match start(&programs) {
+            match start(&programs, purpose) {
                 Err(_) if starts < STARTS_MAX => starts += 1,
                 started => return started,
             }
@@ -93,6 +103,21 @@ impl Drop for Postgres {
         drop(self.keeper.stdin.take());
         self.keeper.wait().ok();
     }
+}
+
+/// The folder of the newest server, which is installed if there is none.
+fn installed() -> Result<PathBuf> {
+    if let Some(folder) = programs()? {
+        return Ok(folder);
+    }
+    package::install("PostgreSQL", "postgresql")?;
+    let old = || format!("the package `postgresql` is older than {VERSION_MIN}");
+    programs()?.with_context(old)
+}
+
+/// A program that comes with the server.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
+    Ok(installed()?.join(name))
 }
 
 /// The folder of the newest server that is new enough.
@@ -124,7 +149,7 @@ fn version(programs: &Path) -> Result<u32> {
     number.parse().with_context(|| format!("no version in {told:?}"))
 }
 
-fn start(programs: &Path) -> Result<Postgres> {
+fn start(programs: &Path, purpose: Purpose) -> Result<Postgres> {
     let folder = tempfile::Builder::new().prefix("kehub-postgres-").tempdir()?;
     let owner = match package::user_id(None)? {
         0 => Some((package::user_id(Some(OWNER))?, package::group_id(OWNER)?)),
@@ -141,7 +166,7 @@ fn start(programs: &Path) -> Result<Postgres> {
     let mut command = Command::new("sh");
     command.args(["-c", KEEPER]).arg(folder.path()).arg(programs.join("postgres"));
     command.arg("-D").arg(folder.path().join("data"));
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter().chain(purpose.settings()) {
         command.args(["-c", setting]);
     }
     command.args(["-c", &format!("port={port}"), "-c"]);
@@ -260,7 +285,10 @@ mod tests {
 
     #[test]
     fn two_servers_of_our_own_answer_and_leave_nothing_behind() {
-        let servers = [Postgres::start().unwrap(), Postgres::start().unwrap()];
+        let servers = [
+            Postgres::start(Purpose::Testing).unwrap(),
+            Postgres::start(Purpose::Testing).unwrap(),
+        ];
         assert_ne!(address(&servers[0]), address(&servers[1]));
         for server in servers {
             assert!(asked(&server, "SHOW server_version_num").parse::<u32>().unwrap() >= 150_000);
@@ -275,7 +303,7 @@ mod tests {
 
     #[test]
     fn who_does_not_know_the_password_is_refused() {
-        let server = Postgres::start().unwrap();
+        let server = Postgres::start(Purpose::Testing).unwrap();
         let (_, rest) = server.url().split_once('@').unwrap();
         let refused = psql(&format!("postgres://kehub:guess@{rest}"), "SELECT 1");
         let told = String::from_utf8(refused.stderr).unwrap();

@@ -106,13 +106,13 @@ async fn measure(options: &Options, server: &Server) -> Result<Report> {
 
 /// Where the requests go.
 #[derive(Clone, Debug)]
-struct Target {
+pub(crate) struct Target {
     address: SocketAddr,
     path: Rc<str>,
     token: Rc<str>,
 }
 
-async fn target_of(server: &Server) -> Result<Target> {
+pub(crate) async fn target_of(server: &Server) -> Result<Target> {
     let token = Connection::open(server.address()).await?.token().await?;
     let path = format!("/v1/customerandidentities?access_token={token}").into();
     Ok(Target { address: server.address(), path, token: token.into() })
@@ -120,19 +120,19 @@ async fn target_of(server: &Server) -> Result<Target> {
 
 /// A stretch of the run.
 #[derive(Clone, Copy, Debug)]
-struct Phase {
+pub(crate) struct Phase {
     only_new: bool,
     until: Until,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Until {
+pub(crate) enum Until {
     Time(Instant),
     Known(u64),
 }
 
 impl Phase {
-    fn seconds(seconds: u64) -> Phase {
+    pub(crate) fn seconds(seconds: u64) -> Phase {
         Phase { only_new: false, until: Until::Time(Instant::now() + Duration::from_secs(seconds)) }
     }
 
@@ -146,7 +146,7 @@ impl Phase {
 
 /// What the connections saw.
 #[derive(Debug)]
-struct Seen {
+pub(crate) struct Seen {
     /// Microseconds from the first byte sent to the last byte read, of accepted requests.
     latency: Histogram<u64>,
     created: u64,
@@ -162,6 +162,13 @@ impl Seen {
         Ok(Seen { latency, created: 0, updated: 0, turned_away: 0, took: Duration::ZERO })
     }
 
+    /// Accepted upserts per second.
+    pub(crate) fn per_second(&self) -> f64 {
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "far below 2^53")]
+        let accepted = (self.created + self.updated) as f64;
+        accepted / self.took.as_secs_f64()
+    }
+
     fn add(&mut self, other: &Seen) -> Result<()> {
         self.latency.add(&other.latency)?;
         self.created += other.created;
@@ -171,7 +178,7 @@ impl Seen {
     }
 }
 
-async fn drive(
+pub(crate) async fn drive(
     connections: usize,
     target: &Target,
     people: &Rc<RefCell<People>>,
@@ -193,7 +200,7 @@ async fn send(target: Target, people: Rc<RefCell<People>>, phase: Phase) -> Resu
     let mut connection = Connection::open(target.address).await?;
     let mut seen = Seen::new()?;
     while phase.goes_on(&people.borrow()) {
-        let body = people.borrow_mut().next_body(phase.only_new);
+        let body = people.borrow_mut().next(phase.only_new).body();
         let start = Instant::now();
         let answer = connection.post(&target.path, &body).await?;
         let micros = u64::try_from(start.elapsed().as_micros())?;

@@ -1,7 +1,8 @@
 //! Made-up people. Everything about a person follows from their number and the seed, so that a
 //! run can be repeated and nothing has to be remembered of who was sent.
 
-use std::fmt::Write as _;
+use kehub_core::attribute::{Attribute, FieldKey, Value};
+use kehub_core::command::{FieldsSent, IdentitySent, Upsert};
 
 const SURNAMES: [&str; 16] = [
     "王", "李", "张", "刘", "陈", "杨", "黄", "赵", "吴", "周", "徐", "孙", "马", "朱", "胡", "郭",
@@ -25,7 +26,7 @@ const SOURCES: [&str; 4] = ["官网", "门店", "公众号", "小程序"];
 
 /// Everybody who was sent so far, and the choice of who comes next.
 #[derive(Debug)]
-pub(super) struct People {
+pub(crate) struct People {
     seed: u64,
     chance: Chance,
     new_percent: u64,
@@ -34,66 +35,114 @@ pub(super) struct People {
 }
 
 impl People {
-    pub(super) fn new(seed: u64, new_percent: u64) -> People {
+    pub(crate) fn new(seed: u64, new_percent: u64) -> People {
         People { seed, chance: Chance(seed), new_percent, known: 0, sent: 0 }
     }
 
     /// How many were sent at least once.
-    pub(super) fn known(&self) -> u64 {
+    pub(crate) fn known(&self) -> u64 {
         self.known
     }
 
     /// The next request: somebody new, or somebody known with something changed.
-    pub(super) fn next_body(&mut self, only_new: bool) -> String {
+    pub(crate) fn next(&mut self, only_new: bool) -> Person {
         self.sent += 1;
         let new = only_new || self.known == 0 || self.chance.below(100) < self.new_percent;
         if new {
             self.known += 1;
-            return body(self.seed, self.known - 1, 0);
+            return Person::new(self.seed, self.known - 1, 0);
         }
         let number = self.chance.below(self.known);
-        body(self.seed, number, self.sent)
+        Person::new(self.seed, number, self.sent)
     }
 }
 
-/// The body of an upsert. `version` 0 is the first one; later ones move the person's company,
-/// remark and visits, and leave the rest as it was.
-fn body(seed: u64, number: u64, version: u64) -> String {
-    let mut chance = Chance(seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    let surname = chance.of(&SURNAMES);
-    let given = chance.of(&GIVEN_NAMES);
-    let (province, city, county) = chance.of(&PLACES);
-    let gender = chance.below(2) + 1;
-    let (year, month, day) = (1950 + chance.below(55), 1 + chance.below(12), 1 + chance.below(28));
-    let (road, house) = (chance.below(200) + 1, chance.below(999) + 1);
-    let source = chance.of(&SOURCES);
-    let identities_more = chance.below(3);
-    let mut later = Chance(chance.0 ^ version);
-    let company = later.of(&COMPANIES);
-    let mut body = format!(
-        "{{\"customer\":{{\"name\":\"{surname}{given}\",\"gender\":{gender},\
-         \"mobile\":\"{}\",\"email\":\"u{number}@example.com\",\
-         \"birthday\":\"{year}-{month:02}-{day:02}\",\"country\":\"中国\",\
-         \"province\":\"{province}\",\"city\":\"{city}\",\"county\":\"{county}\",\
-         \"homeAddress\":\"{city}{county}人民路{road}号{house}室\",\"company\":\"{company}\",\
-         \"source\":\"{source}\",\"remark\":\"第{version}次更新\"}},\
-         \"customerIdentities\":[{{\"identityType\":\"member-id\",\
-         \"identityValue\":\"M{number:010}\",\"identityName\":\"{surname}{given}\"}}",
-        mobile(number),
-    );
-    if identities_more >= 1 {
-        push_identity(&mut body, "wechat", &format!("oGzBk5{number:022}"));
-    }
-    if identities_more >= 2 {
-        push_identity(&mut body, "mobile", &mobile(number));
-    }
-    body.push_str("]}");
-    body
+/// What is sent of a person.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Person {
+    gender: i64,
+    /// The other fields, by their names on the wire.
+    texts: Vec<(&'static str, String)>,
+    /// Types and values.
+    identities: Vec<(&'static str, String)>,
+    /// The display name of the first identity.
+    identity_name: String,
 }
 
-fn push_identity(body: &mut String, kind: &str, value: &str) {
-    let item = format_args!(",{{\"identityType\":\"{kind}\",\"identityValue\":\"{value}\"}}");
-    body.write_fmt(item).ok();
+impl Person {
+    /// `version` 0 is the first one; later ones move the person's company and remark, and leave the
+    /// rest as it was.
+    fn new(seed: u64, number: u64, version: u64) -> Person {
+        let mut chance = Chance(seed ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let name = format!("{}{}", chance.of(&SURNAMES), chance.of(&GIVEN_NAMES));
+        let (province, city, county) = chance.of(&PLACES);
+        let gender = if chance.below(2) == 0 { 1 } else { 2 };
+        let (year, month, day) =
+            (1950 + chance.below(55), 1 + chance.below(12), 1 + chance.below(28));
+        let (road, house) = (chance.below(200) + 1, chance.below(999) + 1);
+        let source = chance.of(&SOURCES);
+        let identities_count = 1 + usize::try_from(chance.below(3)).unwrap_or(0);
+        let mut later = Chance(chance.0 ^ version);
+        let identities = [
+            ("member-id", format!("M{number:010}")),
+            ("wechat", format!("oGzBk5{number:022}")),
+            ("mobile", mobile(number)),
+        ];
+        let texts = vec![
+            ("name", name.clone()),
+            ("mobile", mobile(number)),
+            ("email", format!("u{number}@example.com")),
+            ("birthday", format!("{year}-{month:02}-{day:02}")),
+            ("country", "中国".to_owned()),
+            ("province", province.to_owned()),
+            ("city", city.to_owned()),
+            ("county", county.to_owned()),
+            ("homeAddress", format!("{city}{county}人民路{road}号{house}室")),
+            ("company", later.of(&COMPANIES).to_owned()),
+            ("source", source.to_owned()),
+            ("remark", format!("第{version}次更新")),
+        ];
+        let identities = identities.into_iter().take(identities_count).collect();
+        Person { gender, texts, identities, identity_name: name }
+    }
+
+    /// As the body of an upsert over v1. Nothing in it needs to be escaped.
+    pub(crate) fn body(&self) -> String {
+        let field = |(name, text): &(&str, String)| format!(",\"{name}\":\"{text}\"");
+        let fields: String = self.texts.iter().map(field).collect();
+        let name = std::iter::once(format!(",\"identityName\":\"{}\"", self.identity_name));
+        let names = name.chain(std::iter::repeat(String::new()));
+        let identity = |((kind, value), name): (&(&str, String), String)| {
+            format!("{{\"identityType\":\"{kind}\",\"identityValue\":\"{value}\"{name}}}")
+        };
+        let identities: Vec<String> = self.identities.iter().zip(names).map(identity).collect();
+        format!(
+            "{{\"customer\":{{\"gender\":{}{fields}}},\"customerIdentities\":[{}]}}",
+            self.gender,
+            identities.join(",")
+        )
+    }
+
+    /// As what the wire makes of that body.
+    pub(crate) fn upsert(self) -> Upsert {
+        let texts = self.texts.into_iter().filter_map(|(field, text)| {
+            Some((Attribute::named(field)?, Some(Value::Text(text.into()))))
+        });
+        let gender = (Attribute::Gender, Some(Value::Integer(self.gender)));
+        let values = texts.chain([gender]).map(|(field, value)| (FieldKey::Builtin(field), value));
+        let mut name = Some(self.identity_name);
+        let identity = |(kind, value): (&str, String)| IdentitySent {
+            kind: kind.to_owned(),
+            value,
+            name: name.take(),
+            scope: None,
+        };
+        Upsert {
+            identities: self.identities.into_iter().map(identity).collect(),
+            fields: FieldsSent { values: values.collect(), ..FieldsSent::default() },
+            ..Upsert::default()
+        }
+    }
 }
 
 /// A mainland number of one's own: the multiplier and the modulus share no factor.
@@ -130,14 +179,14 @@ impl Chance {
 
 #[cfg(test)]
 mod tests {
-    use super::{People, body, mobile};
+    use super::{People, Person, mobile};
     use std::collections::HashSet;
 
     #[test]
     fn a_seed_gives_the_same_requests_again() {
         let requests = |seed| {
             let mut people = People::new(seed, 50);
-            (0..100).map(|_| people.next_body(false)).collect::<Vec<_>>()
+            (0..100).map(|_| people.next(false)).collect::<Vec<_>>()
         };
         assert_eq!(requests(1), requests(1));
         assert_ne!(requests(1), requests(2));
@@ -147,7 +196,7 @@ mod tests {
     fn the_share_of_new_people_is_kept() {
         for (share, expected) in [(0, 1..=1), (50, 4_800..=5_200), (100, 10_000..=10_000)] {
             let mut people = People::new(7, share);
-            (0..10_000).for_each(|_| drop(people.next_body(false)));
+            (0..10_000).for_each(|_| drop(people.next(false)));
             assert!(expected.contains(&people.known()), "{share}: {}", people.known());
         }
     }
@@ -160,8 +209,20 @@ mod tests {
 
     #[test]
     fn a_later_version_keeps_the_identities() {
-        let identities = |body: String| body.split("customerIdentities").nth(1).unwrap().to_owned();
-        assert_eq!(identities(body(1, 5, 0)), identities(body(1, 5, 9)));
-        assert_ne!(body(1, 5, 0), body(1, 5, 9));
+        let [first, later] = [0, 9].map(|version| Person::new(1, 5, version));
+        assert_eq!(first.identities, later.identities);
+        assert_ne!(first, later);
+    }
+
+    #[test]
+    fn everything_that_is_sent_is_in_the_command() {
+        let person = Person::new(1, 5, 0);
+        let (texts, identities) = (person.texts.len(), person.identities.len());
+        let body: serde_json::Value = serde_json::from_str(&person.body()).unwrap();
+        let upsert = person.upsert();
+        assert_eq!(upsert.fields.values.len(), texts + 1);
+        assert_eq!(body["customer"].as_object().unwrap().len(), texts + 1);
+        assert_eq!(upsert.identities.len(), identities);
+        assert_eq!(body["customerIdentities"].as_array().unwrap().len(), identities);
     }
 }

@@ -1,0 +1,1 @@
+SELECT send_person(nextval('person'), 0);

@@ -1,0 +1,107 @@
+//! The engine in this process, without HTTP: groups of a fixed size, a few of them waiting so that no
+//! connection is ever idle.
+
+use crate::load::people::People;
+use anyhow::{Context as _, Result, bail};
+use kehub_core::command::{Command, Origin, Request};
+use kehub_core::directory::NewTenant;
+use kehub_core::limits::BATCH_MAX;
+use kehub_core::outcome::Outcome;
+use kehub_core::policy::Preset;
+use kehub_core::{AppNumber, Micros, TenantId};
+use kehub_store::{Batch, Lane, PostgresOptions, PostgresStore, Store as _};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+use tokio::runtime::{Builder, Runtime};
+
+/// Batches that wait or are written at the same time.
+const BATCHES: usize = 4;
+/// Upserts in a batch while preloading.
+const PRELOAD_BATCH: usize = 500;
+
+pub(super) struct Engine {
+    runtime: Runtime,
+    store: PostgresStore,
+    tenant: TenantId,
+}
+
+impl Engine {
+    pub(super) fn open(url: &str, writers: usize, group: usize) -> Result<Engine> {
+        let runtime = Builder::new_multi_thread().enable_all().build()?;
+        let group_requests = group.max(PRELOAD_BATCH);
+        let options = PostgresOptions { writers, group_requests, ..PostgresOptions::default() };
+        let store = runtime.block_on(PostgresStore::open(url, options))?;
+        let new = NewTenant { name: "default".into(), preset: Preset::Compat };
+        let request = request(TenantId(0), Command::CreateTenant(new));
+        let outcomes = runtime.block_on(store.apply(Batch::one(request)))?;
+        let Some(Outcome::Tenant(tenant)) = outcomes.first() else {
+            bail!("no tenant was made: {outcomes:?}");
+        };
+        let tenant = tenant.id;
+        Ok(Engine { runtime, store, tenant })
+    }
+
+    pub(super) fn preload(&self, people: &mut People, customers: u64) -> Result<()> {
+        let goes_on = |people: &People| people.known() < customers;
+        self.drive(people, true, PRELOAD_BATCH, &goes_on).map(drop)
+    }
+
+    pub(super) fn upserts_per_second(
+        &self,
+        people: &mut People,
+        group: usize,
+        time: Duration,
+    ) -> Result<f64> {
+        let start = Instant::now();
+        let count = self.drive(people, false, group, &|_| start.elapsed() < time)?;
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "far below 2^53")]
+        Ok(count as f64 / start.elapsed().as_secs_f64())
+    }
+
+    /// Sends batches for as long as it is to go on; how many upserts they held.
+    fn drive(
+        &self,
+        people: &mut People,
+        only_new: bool,
+        size: usize,
+        goes_on: &(dyn Fn(&People) -> bool + Sync),
+    ) -> Result<usize> {
+        let people = Mutex::new(people);
+        let next = || {
+            let mut people = people.lock().unwrap_or_else(PoisonError::into_inner);
+            goes_on(&people).then(|| {
+                let upserts = (0..size.min(BATCH_MAX)).map(|_| people.next(only_new).upsert());
+                upserts.map(Command::Upsert).collect::<Vec<_>>()
+            })
+        };
+        let send = || async {
+            let mut sent = 0;
+            while let Some(commands) = next() {
+                let requests = commands.into_iter().map(|command| request(self.tenant, command));
+                let batch = Batch::new(requests.collect(), Lane::Interactive);
+                let outcomes = self.store.apply(batch.context("an empty batch")?).await?;
+                let is_resolved = |outcome: &Outcome| matches!(outcome, Outcome::Resolved(_));
+                anyhow::ensure!(outcomes.iter().all(is_resolved), "an upsert was refused");
+                sent += outcomes.len();
+            }
+            anyhow::Ok(sent)
+        };
+        let all = futures_util::future::try_join_all((0..BATCHES).map(|_| send()));
+        Ok(self.runtime.block_on(all)?.iter().sum())
+    }
+
+    pub(super) fn close(self) -> Result<()> {
+        Ok(self.runtime.block_on(self.store.close())?)
+    }
+}
+
+fn request(tenant: TenantId, command: Command) -> Request {
+    let origin = Origin { app: AppNumber(1), actor: None, request: "bench".into(), at: now() };
+    Request { tenant, origin, dry_run: false, idempotency: None, command }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock of a measurement is the real one")]
+fn now() -> Micros {
+    let since = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX)
+}
