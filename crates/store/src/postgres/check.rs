@@ -47,6 +47,12 @@ const TRAIL_STEPS: &str = "
     SELECT count(*), coalesce(sum((customer & 1099511627775)::numeric * (seq & 1099511627775)), 0)::text
     FROM trail WHERE customer BETWEEN $1 AND $2";
 
+/// Customers whose time stands wrong in the table that lists go by, or not at all.
+pub(super) const UPDATED_WRONG: &str = "
+    SELECT coalesce(key, customer) FROM customer FULL JOIN updated ON updated.customer = customer.key
+    WHERE (key BETWEEN $1 AND $2 OR customer BETWEEN $1 AND $2)
+        AND (live IS DISTINCT FROM tenant OR live IS NOT NULL AND updated_at <> at) LIMIT $3";
+
 /// The statements of this file, for tests that look at all of them.
 #[cfg(test)]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
@@ -57,6 +63,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("what a tenant notes", KEPT),
     ("count of live customers", LIVE_COUNT),
     ("last identity", LAST_IDENTITY),
+    ("wrong times", UPDATED_WRONG),
     ("lost trails", TRAIL_LOST),
     ("steps of trails", TRAIL_STEPS),
 ];
@@ -112,6 +119,7 @@ pub(super) const OF_TENANTS: &[(&str, &str)] = &[
     ("undecided claims", "SELECT DISTINCT merge >> 40 FROM undecided"),
     ("journal entries", "SELECT DISTINCT key >> 40 FROM journal"),
     ("trails", "SELECT DISTINCT customer >> 40 FROM trail"),
+    ("times", "SELECT DISTINCT customer >> 40 FROM updated"),
     ("webhooks", "SELECT DISTINCT key >> 40 FROM webhook"),
     ("undelivered events", "SELECT DISTINCT webhook >> 40 FROM undelivered"),
     ("receipts", "SELECT DISTINCT tenant FROM receipt"),
@@ -201,6 +209,10 @@ async fn check_tenant(
     check_aside(conn, tenant.id, facts.counters().seq, report).await?;
     check_kept(conn, tenant.id, &facts, report).await?;
     for text in trail_problems(conn, tenant.id, facts.counters().seq, steps).await? {
+        report.find(Some(tenant.id), text);
+    }
+    for customer in updated_wrong(conn, tenant.id).await? {
+        let text = format!("customer {customer} is not listed by the time of its last update");
         report.find(Some(tenant.id), text);
     }
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -314,6 +326,16 @@ pub(super) async fn trail_problems(
         problems.push("the steps of the trails are not those that the journal says".to_owned());
     }
     Ok(problems)
+}
+
+/// Some of the customers that lists by time would not find in their place.
+pub(super) async fn updated_wrong(
+    conn: &Connection,
+    tenant: TenantId,
+) -> Result<Vec<i64>, Trouble> {
+    let (first, last) = key_range(tenant);
+    let found = conn.all(UPDATED_WRONG, &[&first, &last, &ROWS_MAX]).await?;
+    rows::read(&found, |row| Ok(codec::number_of(rows::key(row)?)))
 }
 
 /// What no journal tells has to be readable at least: a request is answered from its receipt, and a

@@ -30,6 +30,7 @@ pub(super) const SPREAD: &[Spread] = &[
     Spread { table: "home", column: "key", beside: "customer" },
     Spread { table: "journal", column: "key", beside: "customer" },
     Spread { table: "trail", column: "customer", beside: "customer" },
+    Spread { table: "updated", column: "customer", beside: "customer" },
     Spread { table: "identity", column: "value", beside: "none" },
 ];
 
@@ -84,10 +85,15 @@ async fn is_spread(conn: &Connection, table: &str) -> Result<bool, Trouble> {
     Ok(conn.one(IS_SPREAD, &[&table]).await?.try_get(0)?)
 }
 
-/// Spreads what is not spread yet, with the rows that are there. Nobody else may use the database
+/// Spreads what is not spread yet, with the rows that are there, if that is asked for, or if it was
+/// done before and a migration has made another table since. Nobody else may use the database
 /// meanwhile.
-pub(super) async fn distribute(conn: &Connection) -> Result<(), Trouble> {
-    if !is_citus(conn).await? {
+pub(super) async fn distribute(conn: &Connection, is_asked: bool) -> Result<(), Trouble> {
+    let is_citus = is_citus(conn).await?;
+    if !is_asked && !(is_citus && is_spread(conn, "customer").await?) {
+        return Ok(());
+    }
+    if !is_citus {
         return Err(Trouble::broken(
             "it cannot be distributed: it has no extension `citus` (`CREATE EXTENSION citus` as a \
              superuser, and add the nodes)",

@@ -74,6 +74,7 @@ columns! {
         fields: Option<String>,
         cells: Option<Vec<u8>>,
     }
+    Updated of UpdatedRow { customer: i64, tenant: i64, at: i64 }
     Homes of HomeRow {
         key: i64,
         source: Option<Box<str>>,

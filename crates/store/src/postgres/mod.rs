@@ -128,9 +128,7 @@ impl PostgresStore {
         let open = async {
             let conn = server.connect().await?;
             schema::migrate(&conn).await?;
-            if options.distributed {
-                cluster::distribute(&conn).await?;
-            }
+            cluster::distribute(&conn, options.distributed).await?;
             server.look(conn).await?;
             Bell::new()
         };
@@ -160,9 +158,7 @@ impl PostgresStore {
         let migrate = async {
             let conn = server.connect().await?;
             let applied = schema::migrate(&conn).await?;
-            if distributed {
-                cluster::distribute(&conn).await?;
-            }
+            cluster::distribute(&conn, distributed).await?;
             Ok(applied)
         };
         migrate.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))

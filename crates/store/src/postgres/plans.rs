@@ -57,7 +57,7 @@ async fn pages_are_read_in_order_from_an_index() {
     let (text, moment) = (Value::Text("x".into()), Value::Integer(1));
     let cases = [
         (Attribute::Id, None, "customer_live"),
-        (Attribute::LastUpdated, Some(moment.clone()), "customer_updated"),
+        (Attribute::LastUpdated, Some(moment.clone()), "updated_when"),
         (Attribute::DateCreated, Some(moment), "customer_created"),
         (Attribute::Source, Some(text.clone()), "customer_source"),
         (Attribute::Stage, Some(text), "customer_stage"),

@@ -1,7 +1,9 @@
 //! Reads: customers by id, by identity and by filter; identities; the journal.
 
 use super::connection::{Connection, LONG};
-use super::render::{Arg, Fragment, Part, condition, numbered, order_by, parts_behind};
+use super::render::{
+    Arg, Fragment, Part, condition, goes_by_time, numbered, order_by, parts_behind,
+};
 use super::rows::{
     self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
 };
@@ -182,8 +184,7 @@ async fn matching(conn: &Connection, tenant: TenantId, filter: &Filter) -> Resul
     let found = if filter.conditions.is_empty() {
         conn.first(LIVE_COUNT, &[&i64::from(tenant.0)]).await?
     } else {
-        let query = Query::of("count(*)", tenant, filter, Part::all(tenant));
-        query.rows(conn).await?.into_iter().next()
+        Query::count(tenant, filter).rows(conn).await?.into_iter().next()
     };
     found.map_or(Ok(0), |row| rows::number(&row, 0))
 }
@@ -204,9 +205,35 @@ impl Query {
         order: &Order,
         part: Part,
     ) -> Query {
-        let mut query = Query::of(what, tenant, filter, part);
+        let from = Query::from(tenant, goes_by_time(filter, Some(order)));
+        let mut query = from.selecting(what, tenant, filter, part);
         query.sql.push_str(&order_by(order));
         query
+    }
+
+    /// How many customers match.
+    pub(super) fn count(tenant: TenantId, filter: &Filter) -> Query {
+        let is_time = |wanted: &Condition| matches!(wanted, Condition::Updated(_));
+        let from = if filter.conditions.iter().all(is_time) {
+            let own = Arg::Integer(i64::from(tenant.0));
+            Query { sql: " FROM updated WHERE tenant = ?".to_owned(), args: vec![own] }
+        } else {
+            Query::from(tenant, goes_by_time(filter, None))
+        };
+        from.selecting("count(*)", tenant, filter, Part::all(tenant))
+    }
+
+    /// The beginning of a statement about live customers, and about when they were last updated if it
+    /// goes by that.
+    fn from(tenant: TenantId, by_time: bool) -> Query {
+        let own = Arg::Integer(i64::from(tenant.0));
+        if by_time {
+            let sql = " FROM customer JOIN updated ON updated.customer = customer.key \
+                       WHERE live = ? AND updated.tenant = ?";
+            Query { sql: sql.to_owned(), args: vec![own.clone(), own] }
+        } else {
+            Query { sql: " FROM customer WHERE live = ?".to_owned(), args: vec![own] }
+        }
     }
 
     #[cfg(test)]
@@ -221,9 +248,8 @@ impl Query {
         self
     }
 
-    fn of(what: &str, tenant: TenantId, filter: &Filter, part: Part) -> Query {
-        let sql = format!("SELECT {what} FROM customer WHERE live = ?");
-        let mut query = Query { sql, args: vec![Arg::Integer(i64::from(tenant.0))] };
+    fn selecting(self, what: &str, tenant: TenantId, filter: &Filter, part: Part) -> Query {
+        let mut query = Query { sql: format!("SELECT {what}{}", self.sql), args: self.args };
         let (first, last) = part.keys;
         if part.keys != key_range(tenant) {
             query.sql.push_str(" AND key BETWEEN ? AND ?");

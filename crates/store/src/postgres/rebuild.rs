@@ -1,7 +1,7 @@
 //! Makes the rows of a database anew from its journal, where they are not what it says. The texts of
 //! identities, the names of types, tenants, apps and webhooks stand in no journal, and stay.
 
-use super::check::{LAST_IDENTITY, LIVE_COUNT, check, retold, trail_problems};
+use super::check::{LAST_IDENTITY, LIVE_COUNT, check, retold, trail_problems, updated_wrong};
 use super::compare;
 use super::connection::{Connection, LONG};
 use super::trouble::Trouble;
@@ -32,6 +32,10 @@ const KEPT_UPDATE: &str = "
 const TRAIL_DELETE: &str = "DELETE FROM trail WHERE customer BETWEEN $1 AND $2";
 const TRAIL_INSERT: &str =
     "INSERT INTO trail (customer, seq) SELECT DISTINCT * FROM unnest($1::bigint[], $2::bigint[])";
+const UPDATED_DELETE: &str = "DELETE FROM updated WHERE customer BETWEEN $1 AND $2";
+const UPDATED_INSERT: &str = "
+    INSERT INTO updated (customer, tenant, at)
+    SELECT key, live, updated_at FROM customer WHERE live IS NOT NULL AND key BETWEEN $1 AND $2";
 const JOURNAL: &str =
     "SELECT key, entry FROM journal WHERE key > $1 AND key <= $2 ORDER BY key LIMIT 1000";
 
@@ -49,6 +53,8 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("update of what a tenant notes", KEPT_UPDATE),
     ("delete of trails", TRAIL_DELETE),
     ("insert of trails anew", TRAIL_INSERT),
+    ("delete of all times", UPDATED_DELETE),
+    ("insert of all times", UPDATED_INSERT),
     ("parts of the journal", JOURNAL),
 ];
 
@@ -113,6 +119,10 @@ async fn rebuild_tenant(
     }
     let counters = facts.counters();
     let (own, (first, last)) = (i64::from(tenant.0), key_range(tenant));
+    if !updated_wrong(conn, tenant).await?.is_empty() {
+        conn.run(UPDATED_DELETE, &[&first, &last]).await?;
+        conn.run(UPDATED_INSERT, &[&first, &last]).await?;
+    }
     let identity = rows::key(&conn.one(LAST_IDENTITY, &[&first, &last]).await?)?;
     let live: i64 = conn.one(LIVE_COUNT, &[&own, &first, &last]).await?.try_get(0)?;
     conn.run(

@@ -8,9 +8,29 @@ use crate::tables::codec;
 use kehub_core::TenantId;
 use kehub_core::attribute::{Attribute, Kind, Value};
 use kehub_core::filter::{
-    Comparison, Condition, Order, Period, Position, SortKey, Test, behind_prefix,
+    Comparison, Condition, Filter, Order, Period, Position, SortKey, Test, behind_prefix,
 };
 use tokio_postgres::types::ToSql;
+
+/// When a customer was last updated, where a list goes by that: it stands in a table of its own.
+pub(super) const UPDATED_AT: &str = "updated.at";
+
+/// Whether a list goes by when customers were last updated.
+pub(super) fn goes_by_time(filter: &Filter, order: Option<&Order>) -> bool {
+    let is_time = |by: &SortKey| *by == SortKey::Attribute(Attribute::LastUpdated);
+    let names_time = |wanted: &Condition| match wanted {
+        Condition::Updated(_) => true,
+        Condition::Field(by, _) => is_time(by),
+        Condition::TextIs(..)
+        | Condition::Empty(_)
+        | Condition::MobileIs(_)
+        | Condition::EmailIs(_)
+        | Condition::GenderIs(_)
+        | Condition::IdIn(_)
+        | Condition::Created(_) => false,
+    };
+    order.is_some_and(|order| is_time(&order.by)) || filter.conditions.iter().any(names_time)
+}
 
 /// What is bound in a statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,7 +132,7 @@ pub(super) fn condition(tenant: TenantId, wanted: &Condition) -> Fragment {
             Fragment::new("key = ANY(?)", vec![Arg::Keys(keys)])
         }
         Condition::Created(period) => within("created_at", *period),
-        Condition::Updated(period) => within("updated_at", *period),
+        Condition::Updated(period) => within(UPDATED_AT, *period),
         Condition::Field(SortKey::Attribute(attribute), test) => {
             attribute_test(tenant, *attribute, test)
         }
@@ -341,7 +361,7 @@ pub(super) fn order_by(order: &Order) -> String {
     let direction = if order.descending { "DESC" } else { "ASC" };
     let nulls = if order.descending { "NULLS LAST" } else { "NULLS FIRST" };
     // An index of what is always set serves no order that says where the unset stands.
-    let is_set = |key: &str| key == "created_at" || key == "updated_at";
+    let is_set = |key: &str| key == "created_at" || key == UPDATED_AT;
     let mut sql = String::from(" ORDER BY ");
     for key in keys {
         sql.push_str(&key);
@@ -414,7 +434,7 @@ fn column(attribute: Attribute) -> String {
         Attribute::Source => "source".to_owned(),
         Attribute::Stage => "stage".to_owned(),
         Attribute::DateCreated => "created_at".to_owned(),
-        Attribute::LastUpdated => "updated_at".to_owned(),
+        Attribute::LastUpdated => UPDATED_AT.to_owned(),
         Attribute::DisplayName => {
             let (name, nick) = (text(Attribute::Name), text(Attribute::NickName));
             format!("(coalesce({name}, {nick}) COLLATE \"C\")")

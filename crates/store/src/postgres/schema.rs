@@ -5,8 +5,11 @@ use super::trouble::Trouble;
 use crate::migration::{self, Migration, migration};
 
 /// The migrations, oldest first.
-const MIGRATIONS: &[Migration] =
-    &[migration!("postgres", 1, "0001_start"), migration!("postgres", 2, "0002_distribution")];
+const MIGRATIONS: &[Migration] = &[
+    migration!("postgres", 1, "0001_start"),
+    migration!("postgres", 2, "0002_distribution"),
+    migration!("postgres", 3, "0003_updated"),
+];
 
 /// Hubs that start at once take turns: they hold this lock while they look. `Kehu`.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1264937077, hashtext(current_schema()))";

@@ -3,14 +3,14 @@
 use super::columns::{
     Columns, ConflictRow, Conflicts, CustomerRow, Customers, Entries, EntryRow, HomeRow, Homes,
     Identities, IdentityRow, KeyRow, Keys, LinkRow, Links, MergeRow, Merges, PairRow, Pairs,
-    ReceiptRow, Receipts, TenantRow, Tenants, TypeRow, Types,
+    ReceiptRow, Receipts, TenantRow, Tenants, TypeRow, Types, Updated, UpdatedRow,
 };
 use super::connection::Connection;
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
 use super::webhooks;
 use crate::tables::changes::Changes;
-use crate::tables::codec::{self, indexed};
+use crate::tables::codec::{self, Indexed, indexed};
 use futures_util::future::try_join_all;
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold};
@@ -77,6 +77,11 @@ const CUSTOMERS_UPSERT: &str = "
         updated_at = excluded.updated_at, seen_at = excluded.seen_at, source = excluded.source,
         stage = excluded.stage, mobile_key = excluded.mobile_key, email_key = excluded.email_key,
         fields = excluded.fields, cells = excluded.cells";
+const UPDATED_UPSERT: &str = "
+    INSERT INTO updated (customer, tenant, at)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
+    ON CONFLICT (customer) DO UPDATE SET tenant = excluded.tenant, at = excluded.at";
+const UPDATED_DELETE: &str = "DELETE FROM updated WHERE customer = ANY($1)";
 const HOMES_UPSERT: &str = "
     INSERT INTO home (key, source, stage, fields, cells)
     SELECT u.key, u.source, u.stage, u.fields::json, u.cells
@@ -141,6 +146,8 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("erasure of identities", IDENTITIES_ERASE),
     ("upsert of identities", IDENTITIES_UPSERT),
     ("upsert of customers", CUSTOMERS_UPSERT),
+    ("upsert of times", UPDATED_UPSERT),
+    ("delete of times", UPDATED_DELETE),
     ("upsert of homes", HOMES_UPSERT),
     ("delete of homes", HOMES_DELETE),
     ("upsert of merges", MERGES_UPSERT),
@@ -266,6 +273,8 @@ struct Written {
     erased: Keys,
     identities: Identities,
     customers: Customers,
+    updated: Updated,
+    updated_gone: Keys,
     homes: Homes,
     homes_gone: Keys,
     merges: Merges,
@@ -286,10 +295,12 @@ impl Written {
         if self.erased.count() > 0 {
             conn.run(IDENTITIES_ERASE, &self.erased.args()).await?;
         }
-        let tables: [(&str, &dyn Columns); 16] = [
+        let tables: [(&str, &dyn Columns); 18] = [
             (TYPES_UPSERT, &self.types),
             (IDENTITIES_UPSERT, &self.identities),
             (CUSTOMERS_UPSERT, &self.customers),
+            (UPDATED_UPSERT, &self.updated),
+            (UPDATED_DELETE, &self.updated_gone),
             (HOMES_UPSERT, &self.homes),
             (HOMES_DELETE, &self.homes_gone),
             (MERGES_UPSERT, &self.merges),
@@ -332,8 +343,9 @@ impl Written {
         }
         let mut live = 0;
         for id in &dirty.customers {
-            let known = before.customers.get(id).is_some_and(|before| before.live.is_some());
-            live += self.customer(tenant, loaded(facts.customer(*id))?)? - i64::from(known);
+            let before = before.customers.get(id);
+            let known = before.is_some_and(|before| before.live.is_some());
+            live += self.customer(tenant, loaded(facts.customer(*id))?, before)? - i64::from(known);
         }
         for home in &dirty.homes {
             self.home(own(home.0)?, facts.home(*home))?;
@@ -393,11 +405,25 @@ impl Written {
     }
 
     /// Adds a customer row; how many customers are live by it: 0 or 1.
-    fn customer(&mut self, tenant: TenantId, customer: &Customer) -> Result<i64, Trouble> {
+    fn customer(
+        &mut self,
+        tenant: TenantId,
+        customer: &Customer,
+        before: Option<&Indexed>,
+    ) -> Result<i64, Trouble> {
+        let key = codec::own_key(tenant, customer.id.0)?;
         let columns = codec::fold_columns(&customer.fold)?;
         let now = indexed(tenant, customer)?;
+        let time = |row: &Indexed| (row.live, row.updated_at);
+        match now.live {
+            Some(_) if before.map(time) == Some(time(&now)) => (),
+            Some(tenant) => {
+                self.updated.push(UpdatedRow { customer: key, tenant, at: now.updated_at });
+            }
+            None => self.updated_gone.push(KeyRow { key }),
+        }
         self.customers.push(CustomerRow {
-            key: codec::own_key(tenant, customer.id.0)?,
+            key,
             live: now.live,
             survivor: now.survivor,
             homes: i64::from(customer.homes),

@@ -128,6 +128,14 @@ async fn a_damaged_database_is_made_anew_from_its_journal() {
             ),
             vec!["tenant 1: the steps of the trails are not those that the journal says"],
         ),
+        (
+            format!("DELETE FROM updated WHERE customer = {}", one(2)),
+            vec!["tenant 1: customer 2 is not listed by the time of its last update"],
+        ),
+        (
+            format!("UPDATE updated SET at = at - 1 WHERE customer = {}", one(2)),
+            vec!["tenant 1: customer 2 is not listed by the time of its last update"],
+        ),
     ];
     for (damage, expected) in cases {
         for rig in [Rig::postgres().await, Rig::cluster().await] {
