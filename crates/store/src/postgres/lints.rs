@@ -218,7 +218,8 @@ fn offences_of_insert(insert: &Insert, column: &str) -> Vec<String> {
 
 /// Whether rows are made of rows of the same node.
 fn stays_on_its_node(insert: &Insert, select: &Select) -> bool {
-    let into = format!("{} {}", insert.table, insert.columns.first().map_or("", |it| &it.value));
+    let column = insert.columns.first().map(ToString::to_string).unwrap_or_default();
+    let into = format!("{} {column}", insert.table);
     let from = select.from.first().map(ToString::to_string).unwrap_or_default();
     let first = select.projection.first().map(ToString::to_string).unwrap_or_default();
     (&*into, &*from, &*first) == ("updated customer", "customer", "key")

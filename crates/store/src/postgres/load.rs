@@ -19,6 +19,7 @@ use kehub_core::history::identities_named;
 use kehub_core::identity::Identity;
 use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::policy::Policy;
+use kehub_core::receipt::Receipt;
 use kehub_core::webhook::Webhooks;
 use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -31,7 +32,8 @@ macro_rules! tenant_columns {
          last_customer, last_identity, last_seq, last_merge, last_conflict"
     };
 }
-const LOCK: &str = "SELECT 1 FROM tenant WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+const LOCK: &str =
+    concat!("SELECT ", tenant_columns!(), " FROM tenant WHERE id = ANY($1) ORDER BY id FOR UPDATE");
 const LOCK_HUB: &str = "SELECT 1 FROM hub WHERE id = 1 FOR UPDATE";
 const TENANTS: &str = concat!("SELECT ", tenant_columns!(), " FROM tenant WHERE id = ANY($1)");
 const RECEIPTS: &str = "
@@ -99,15 +101,35 @@ pub(super) struct TenantBefore {
 /// The types of tenants and what is set for them, with the version that they are of.
 pub(super) type TypesCache = HashMap<TenantId, (i64, Policy)>;
 
-/// Locks what the requests of a group may change, in the order that every hub keeps. To be called
-/// before anything is read.
-pub(super) async fn lock(conn: &Connection, requests: &[Request]) -> Result<(), Trouble> {
+/// Whether requests look at what all tenants share.
+pub(super) fn are_about_hub(requests: &[Request]) -> bool {
     let about_hub = |command| Needs::directory(command) || Needs::webhooks(command).is_some();
-    if requests.iter().any(|request| about_hub(&request.command)) {
+    requests.iter().any(|request| about_hub(&request.command))
+}
+
+/// Locks what the requests of a group may change, in the order that every hub keeps, and reads the
+/// rows of the tenants. To be called before anything else is read.
+pub(super) async fn lock(conn: &Connection, requests: &[Request]) -> Result<Vec<Row>, Trouble> {
+    if are_about_hub(requests) {
         conn.all(LOCK_HUB, &[]).await?;
     }
-    conn.all(LOCK, &[&tenants_of(requests)]).await?;
-    Ok(())
+    conn.all(LOCK, &[&tenants_of(requests)]).await
+}
+
+/// The rows of the tenants that the requests are of.
+pub(super) async fn tenants(conn: &Connection, requests: &[Request]) -> Result<Vec<Row>, Trouble> {
+    conn.all(TENANTS, &[&tenants_of(requests)]).await
+}
+
+/// What is remembered of the requests of a tenant.
+pub(super) async fn receipts(
+    conn: &Connection,
+    tenant: TenantId,
+    needs: &Needs,
+) -> Result<Vec<Receipt>, Trouble> {
+    let mut keys = ReceiptKeys::default();
+    keys.push(tenant, needs);
+    rows::read(&keys.read(conn).await?, rows::receipt)
 }
 
 fn tenants_of(requests: &[Request]) -> Vec<i64> {
@@ -115,10 +137,12 @@ fn tenants_of(requests: &[Request]) -> Vec<i64> {
     tenants.into_iter().collect()
 }
 
-/// Everything that the requests will look at. A tenant without a row is not in the facts.
+/// Everything that the requests will look at, beside the rows of their tenants. A tenant without a
+/// row is not in the facts.
 pub(super) async fn facts(
     conn: &Connection,
     requests: &[Request],
+    tenants: &[Row],
     cache: &mut TypesCache,
 ) -> Result<(Facts, Before), Trouble> {
     let mut facts = Facts::default();
@@ -132,10 +156,10 @@ pub(super) async fn facts(
         facts.webhooks = webhooks;
     }
     let mut loader = Loader { conn, parts: BTreeMap::new(), looked_at: HashSet::new() };
-    for row in conn.all(TENANTS, &[&tenants_of(requests)]).await? {
-        let tenant = TenantId(rows::number(&row, 0)?);
-        let policy = policy_of(conn, tenant, &row, cache).await?;
-        let facts = TenantFacts::new(tenant, policy, counters(&row)?);
+    for row in tenants {
+        let tenant = TenantId(rows::number(row, 0)?);
+        let policy = policy_of(conn, tenant, row, cache).await?;
+        let facts = TenantFacts::new(tenant, policy, counters(row)?);
         loader.parts.insert(tenant, Part { facts, before: TenantBefore::default() });
     }
     loader.load(requests).await?;
@@ -167,7 +191,8 @@ async fn policy_of(
     Ok(policy)
 }
 
-fn counters(row: &Row) -> Result<Counters, Trouble> {
+/// The last numbers that a tenant has given out, as its row notes them.
+pub(super) fn counters(row: &Row) -> Result<Counters, Trouble> {
     Ok(Counters {
         customer: CustomerId(row.try_get(5)?),
         identity: IdentityNumber(row.try_get(6)?),
@@ -177,7 +202,7 @@ fn counters(row: &Row) -> Result<Counters, Trouble> {
     })
 }
 
-/// The last numbers that a tenant has given out, as its row notes them.
+/// The last numbers that a tenant has given out, if it is there.
 pub(super) async fn noted(conn: &Connection, tenant: TenantId) -> Result<Counters, Trouble> {
     let found = conn.first(TENANTS, &[&vec![i64::from(tenant.0)]]).await?;
     found.as_ref().map_or_else(|| Ok(Counters::default()), counters)
@@ -198,10 +223,28 @@ pub(super) struct Loader<'c> {
     looked_at: HashSet<i64>,
 }
 
+/// Keys under which requests may have been answered before: tenants, apps, keys.
+#[derive(Default)]
+struct ReceiptKeys(Vec<i64>, Vec<i64>, Vec<Vec<u8>>);
+
+impl ReceiptKeys {
+    fn push(&mut self, tenant: TenantId, needs: &Needs) {
+        for key in &needs.receipts {
+            self.0.push(i64::from(tenant.0));
+            self.1.push(i64::from(key.app.0));
+            self.2.push(key.key.to_vec());
+        }
+    }
+
+    async fn read(&self, conn: &Connection) -> Result<Vec<Row>, Trouble> {
+        conn.some(RECEIPTS, self.0.len(), &[&self.0, &self.1, &self.2]).await
+    }
+}
+
 /// What the requests name, as arguments of statements.
 #[derive(Default)]
 struct Named {
-    receipts: (Vec<i64>, Vec<i64>, Vec<Vec<u8>>),
+    receipts: ReceiptKeys,
     values: (Vec<i64>, Vec<String>),
     numbers: Vec<i64>,
     types: Vec<i64>,
@@ -213,11 +256,7 @@ struct Named {
 impl Named {
     fn add(&mut self, tenant: TenantId, needs: &Needs, window: i64) {
         let own = i64::from(tenant.0);
-        for key in &needs.receipts {
-            self.receipts.0.push(own);
-            self.receipts.1.push(i64::from(key.app.0));
-            self.receipts.2.push(key.key.to_vec());
-        }
+        self.receipts.push(tenant, needs);
         for key in &needs.identities {
             self.values.0.push(codec::type_key(tenant, key.kind));
             self.values.1.push(key.value.to_string());
@@ -267,7 +306,7 @@ impl Loader<'_> {
                 ),
             ),
             try_join3(
-                conn.some(RECEIPTS, receipts.0.len(), &[&receipts.0, &receipts.1, &receipts.2]),
+                receipts.read(conn),
                 mobiles.carriers(conn, Attribute::Mobile),
                 emails.carriers(conn, Attribute::Email),
             ),

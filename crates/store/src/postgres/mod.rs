@@ -10,6 +10,7 @@
 //! how what is kept looks in columns, [`schema`] makes the tables, [`connection`] and [`tls`] reach the
 //! server.
 
+mod ahead;
 mod bell;
 mod check;
 mod cluster;
@@ -221,7 +222,8 @@ fn server(url: &str) -> Result<Arc<Server>, OpenError> {
 
 /// What would come of requests, as of one snapshot.
 async fn on_trial(conn: &Connection, requests: &[Request]) -> Result<Vec<Outcome>, Trouble> {
-    let (facts, _) = load::facts(conn, requests, &mut TypesCache::default()).await?;
+    let tenants = load::tenants(conn, requests).await?;
+    let (facts, _) = load::facts(conn, requests, &tenants, &mut TypesCache::default()).await?;
     Ok(decide_on_trial(requests, facts))
 }
 

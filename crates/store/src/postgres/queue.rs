@@ -1,6 +1,8 @@
-//! What waits to be written. Several writers take groups from it, and no two of them hold the same
-//! tenant at a time: the second one would only wait for the row that the first one has locked.
+//! What waits to be written. Several writers take groups from it, and no two of them write the same
+//! tenant at a time: the second one would only wait for the row that the first one has locked. But it
+//! may read ahead for a group that follows, and write that when it is its turn.
 
+use super::ahead::Wrote;
 use crate::{Batch, Gauges, Kept, Lane, StoreError};
 use kehub_core::TenantId;
 use kehub_core::command::Request;
@@ -17,6 +19,10 @@ const RECENT_GROUPS_MAX: usize = 1024;
 /// told that nothing was applied before they give up.
 const WAITING: Duration = Duration::from_secs(10);
 
+/// How many requests of a tenant have to wait for a writer to read ahead for them: a smaller group is
+/// read so fast that it gains more from those who may still join it.
+const FOLLOWERS_MIN: usize = 64;
+
 pub(super) type Answer = Result<Vec<Outcome>, StoreError>;
 
 /// A batch that waits, and who waits for it.
@@ -29,7 +35,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    fn tenants(&self) -> BTreeSet<TenantId> {
+    fn tenants(&self) -> HashSet<TenantId> {
         self.requests.iter().map(|request| request.tenant).collect()
     }
 }
@@ -43,8 +49,11 @@ struct Waiting {
     /// Requests that wait, in all and by tenant.
     count: usize,
     by_tenant: HashMap<TenantId, usize>,
-    /// Tenants that a writer holds.
-    busy: HashSet<TenantId>,
+    /// Tenants that a writer holds, with how many requests.
+    busy: HashMap<TenantId, usize>,
+    /// Tenants that are held and for which the next group has been taken, and what the one before it
+    /// has left.
+    followed: HashMap<TenantId, Option<Wrote>>,
     closed: bool,
     gauges: Gauges,
 }
@@ -61,7 +70,38 @@ pub(super) struct Queue {
 pub(super) struct Group<'q> {
     pub(super) jobs: Vec<Job>,
     tenants: BTreeSet<TenantId>,
+    size: usize,
+    /// The tenant, while a group before this one is being written.
+    follows: Option<TenantId>,
+    wrote: Option<Wrote>,
     queue: &'q Queue,
+}
+
+impl Group<'_> {
+    /// Whether there is time to read ahead.
+    pub(super) fn follows(&self) -> bool {
+        self.follows.is_some()
+    }
+
+    /// Waits until this is the group to be written; what the one before it has changed, if there was
+    /// one and it told.
+    pub(super) async fn turn(&mut self) -> Option<Wrote> {
+        let tenant = self.follows?;
+        loop {
+            let mut arrived = std::pin::pin!(self.queue.arrived.notified());
+            arrived.as_mut().enable();
+            if let Some(wrote) = self.queue.waiting().begin_turn(tenant, self.size) {
+                self.follows = None;
+                return wrote;
+            }
+            arrived.await;
+        }
+    }
+
+    /// Says what it has changed.
+    pub(super) fn leave(&mut self, wrote: Option<Wrote>) {
+        self.wrote = wrote;
+    }
 }
 
 /// What a look into the queue finds.
@@ -75,8 +115,15 @@ enum Look<'q> {
 impl Drop for Group<'_> {
     fn drop(&mut self) {
         let mut waiting = self.queue.waiting();
-        for tenant in &self.tenants {
-            waiting.busy.remove(tenant);
+        if let Some(tenant) = self.follows {
+            waiting.followed.remove(&tenant);
+        } else {
+            for tenant in &self.tenants {
+                waiting.busy.remove(tenant);
+                if let Some(left) = waiting.followed.get_mut(tenant) {
+                    *left = self.wrote.take();
+                }
+            }
         }
         drop(waiting);
         self.queue.arrived.notify_waiters();
@@ -162,10 +209,23 @@ impl Queue {
         }
     }
 
+    /// Whether another group of this tenant waits for its turn, and wants to know what changes.
+    pub(super) fn is_followed(&self, tenant: TenantId) -> bool {
+        self.waiting().followed.contains_key(&tenant)
+    }
+
     fn look(&self) -> Look<'_> {
         let mut waiting = self.waiting();
-        match waiting.group(self.group_max) {
-            Some((jobs, tenants)) => Look::Group(Group { jobs, tenants, queue: self }),
+        let found = waiting.group(self.group_max);
+        let found = found.map(|(jobs, tenants)| (jobs, tenants, None)).or_else(|| {
+            let (jobs, tenant) = waiting.follower(self.group_max)?;
+            Some((jobs, BTreeSet::from([tenant]), Some(tenant)))
+        });
+        match found {
+            Some((jobs, tenants, follows)) => {
+                let size = jobs.iter().map(|job| job.requests.len()).sum();
+                Look::Group(Group { jobs, tenants, size, follows, wrote: None, queue: self })
+            }
             None if waiting.closed && waiting.count == 0 => Look::Over,
             None => Look::Nothing,
         }
@@ -200,18 +260,60 @@ impl Queue {
 }
 
 impl Waiting {
-    /// Takes out a group of those whose tenants nobody holds. A tenant's batches keep their order.
+    /// Takes out a group of those whose tenants nobody holds.
     fn group(&mut self, group_requests: usize) -> Option<(Vec<Job>, BTreeSet<TenantId>)> {
+        let held: HashSet<TenantId> =
+            self.busy.keys().chain(self.followed.keys()).copied().collect();
+        let jobs = self.take(group_requests, |theirs| theirs.is_disjoint(&held));
+        let tenants: BTreeSet<TenantId> = jobs.iter().flat_map(Job::tenants).collect();
+        let size = jobs.iter().map(|job| job.requests.len()).sum();
+        self.busy.extend(tenants.iter().map(|tenant| (*tenant, size)));
+        (!jobs.is_empty()).then_some((jobs, tenants))
+    }
+
+    /// Takes out a group of one tenant that somebody holds, if enough of it waits to be worth a group
+    /// of its own, which what comes later cannot join any more.
+    fn follower(&mut self, group_requests: usize) -> Option<(Vec<Job>, TenantId)> {
+        let is_worth = |(tenant, size): &(&TenantId, &usize)| {
+            let theirs = self.by_tenant.get(tenant).copied().unwrap_or_default();
+            !self.followed.contains_key(tenant) && theirs >= FOLLOWERS_MIN.max(*size / 2)
+        };
+        let tenant = *self.busy.iter().find(is_worth)?.0;
+        let only = HashSet::from([tenant]);
+        let jobs = self.take(group_requests, |theirs| *theirs == only);
+        if jobs.is_empty() {
+            return None;
+        }
+        self.followed.insert(tenant, None);
+        Some((jobs, tenant))
+    }
+
+    /// Lets the group that follows hold its tenant, and gives what the one before it has left; `None`
+    /// while that is not over.
+    fn begin_turn(&mut self, tenant: TenantId, size: usize) -> Option<Option<Wrote>> {
+        if self.busy.contains_key(&tenant) {
+            return None;
+        }
+        self.busy.insert(tenant, size);
+        Some(self.followed.remove(&tenant).flatten())
+    }
+
+    /// Takes jobs out, interactive ones first, whose tenants may be taken together. A tenant's batches
+    /// keep their order.
+    fn take(
+        &mut self,
+        group_requests: usize,
+        may_be_taken: impl Fn(&HashSet<TenantId>) -> bool,
+    ) -> Vec<Job> {
         let mut jobs = Vec::new();
-        let mut tenants = BTreeSet::new();
-        let mut passed = self.busy.clone();
+        let mut passed = HashSet::new();
         let mut count = 0;
         for lane in [&mut self.interactive, &mut self.bulk] {
             let mut rest = VecDeque::with_capacity(lane.len());
             while let Some(job) = lane.pop_front() {
                 let theirs = job.tenants();
                 let fits = count == 0 || count + job.requests.len() <= group_requests;
-                if !fits || theirs.iter().any(|tenant| passed.contains(tenant)) {
+                if !fits || !may_be_taken(&theirs) || !theirs.is_disjoint(&passed) {
                     passed.extend(theirs);
                     rest.push_back(job);
                     if !fits {
@@ -220,7 +322,6 @@ impl Waiting {
                     continue;
                 }
                 count += job.requests.len();
-                tenants.extend(theirs);
                 jobs.push(job);
             }
             rest.append(lane);
@@ -229,8 +330,7 @@ impl Waiting {
         for job in &jobs {
             self.discount(job);
         }
-        self.busy.extend(&tenants);
-        (!jobs.is_empty()).then_some((jobs, tenants))
+        jobs
     }
 
     /// Takes a job out again; whether it still waited.

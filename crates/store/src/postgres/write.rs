@@ -11,7 +11,7 @@ use super::trouble::Trouble;
 use super::webhooks;
 use crate::tables::changes::Changes;
 use crate::tables::codec::{self, Indexed, indexed};
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold};
 use kehub_core::directory::{App, Directory};
@@ -22,6 +22,7 @@ use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::receipt::{Receipt, expired_at};
 use kehub_core::{CustomerId, Micros, TenantId};
 use std::collections::BTreeSet;
+use tokio_postgres::types::ToSql;
 
 const TENANT_INSERT: &str = "
     INSERT INTO tenant (id, name, preset, on_conflict, policy_version, types_version, created_at,
@@ -191,14 +192,14 @@ pub(super) async fn changes(
         written.add(facts, dirty, before)?;
         policies.extend(dirty.policy.then_some(facts));
     }
-    written.run(conn).await?;
-    for facts in policies {
-        policy(conn, facts).await?;
-    }
     let tenants: Vec<i64> = facts.tenants.keys().map(|tenant| i64::from(tenant.0)).collect();
     let removed = 2 * written.receipts.count() + RECEIPTS_REMOVED;
     let removed = i64::try_from(removed).map_err(Trouble::broken)?;
-    conn.run(RECEIPTS_DELETE, &[&tenants, &expired_at(now), &removed]).await?;
+    let expired: [&(dyn ToSql + Sync); 3] = [&tenants, &expired_at(now), &removed];
+    try_join(written.run(conn), conn.run(RECEIPTS_DELETE, &expired)).await?;
+    for facts in policies {
+        policy(conn, facts).await?;
+    }
     Ok(())
 }
 

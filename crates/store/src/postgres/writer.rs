@@ -4,21 +4,26 @@
 //! locks its tenants first, so that across all hubs one group at a time decides about a tenant, and
 //! the order of a journal is the order of commits.
 
+use super::ahead::{Ahead, Wrote};
 use super::bell::Bell;
 use super::connection::{Connection, Server};
-use super::load::{self, TypesCache};
+use super::load::{self, Before, TypesCache};
 use super::queue::{Answer, Queue};
 use super::trouble::Trouble;
 use super::{cluster, write};
 use crate::StoreError;
 use crate::tables::changes::Changes;
 use crate::tables::group::{Part, decide, stages};
+use futures_util::future::join3;
 use kehub_core::command::{Command, Request};
+use kehub_core::facts::Facts;
 use kehub_core::outcome::Outcome;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 /// For how long a group that was certainly not applied is tried again, if the reason may pass: a
 /// restart of the server takes some seconds.
@@ -51,6 +56,10 @@ pub(super) struct Worker {
     pub(super) bell: Arc<Bell>,
     session: Option<Session>,
     cache: TypesCache,
+    /// What was read for the next group, and what the group before it changed.
+    ahead: Option<(Ahead, Option<Wrote>)>,
+    /// What the group that is being written changes, if another one has been read ahead.
+    wrote: Option<Wrote>,
 }
 
 /// A connection, and what marks the groups that it commits.
@@ -87,7 +96,8 @@ type Member = (Part, oneshot::Sender<Answer>);
 
 impl Worker {
     pub(super) fn new(server: Arc<Server>, queue: Arc<Queue>, bell: Arc<Bell>) -> Worker {
-        Worker { server, queue, bell, session: None, cache: TypesCache::default() }
+        let (session, cache) = (None, TypesCache::default());
+        Worker { server, queue, bell, session, cache, ahead: None, wrote: None }
     }
 
     /// Works until the queue is closed and empty.
@@ -101,8 +111,22 @@ impl Worker {
                 requests.extend(job.requests);
                 members.push((part, job.reply));
             }
+            let ahead = if group.follows() { self.read_ahead(&requests).await } else { None };
+            let wrote = group.turn().await;
+            self.ahead = ahead.map(|ahead| (ahead, wrote));
             self.serve(&requests, members).await;
+            group.leave(self.wrote.take());
         }
+    }
+
+    /// Reads for requests whose turn has not come. If that fails, they are read for when it has.
+    async fn read_ahead(&mut self, requests: &[Request]) -> Option<Ahead> {
+        let session = self.session().await.ok()?;
+        let ahead = Ahead::read(&session.conn, requests, &mut self.cache).await;
+        if ahead.is_ok() {
+            self.session = Some(session);
+        }
+        ahead.ok().flatten()
     }
 
     /// Applies requests that members of a group brought, a part each, and answers them.
@@ -161,10 +185,11 @@ impl Worker {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSES.1);
                 }
-                tried @ (Tried::Answered(..)
-                | Tried::NotApplied(_)
-                | Tried::Panicked
-                | Tried::Unknown(_)) => return tried,
+                tried @ Tried::Answered(..) => return tried,
+                tried @ (Tried::NotApplied(_) | Tried::Panicked | Tried::Unknown(_)) => {
+                    self.wrote = None;
+                    return tried;
+                }
             }
         }
     }
@@ -285,10 +310,15 @@ impl Worker {
         parts: &[Part],
     ) -> Result<Prepared, Trouble> {
         let conn = &session.conn;
-        let (begun, locked) =
-            futures_util::future::join(conn.batch(BEGIN), load::lock(conn, requests)).await;
+        let mark: [&(dyn ToSql + Sync); 2] = [&session.number, &(session.last_group + 1)];
+        // Sent in this order, without waiting for one another.
+        let (begun, locked, marked) =
+            join3(conn.batch(BEGIN), load::lock(conn, requests), conn.run(MARK, &mark)).await;
         begun?;
-        locked?;
+        let mut locked = Some(locked?);
+        if marked? != 1 {
+            return Err(Trouble::Unreachable("the session was given up".into()));
+        }
         cluster::settled(conn).await?;
         let mut outcomes = Vec::with_capacity(requests.len());
         let (mut is_written, mut tells) = (false, false);
@@ -297,7 +327,12 @@ impl Worker {
             let size: usize = stage.iter().map(|part| part.size).sum();
             let (theirs, others) = rest.split_at(size.min(rest.len()));
             rest = others;
-            let Some(changes) = self.decide(conn, theirs, &stage, &mut outcomes).await? else {
+            let tenants = match locked.take() {
+                Some(tenants) => tenants,
+                None => load::tenants(conn, theirs).await?,
+            };
+            let decided = self.decide(conn, theirs, &stage, &tenants, &mut outcomes).await?;
+            let Some(changes) = decided else {
                 return Ok(Prepared::Panicked);
             };
             is_written |= !changes.is_empty();
@@ -311,9 +346,6 @@ impl Worker {
             conn.batch("ROLLBACK").await?;
             return Ok(Prepared::Unchanged(outcomes));
         }
-        if conn.run(MARK, &[&session.number, &(session.last_group + 1)]).await? != 1 {
-            return Err(Trouble::Unreachable("the session was given up".into()));
-        }
         Ok(Prepared::Written { outcomes, tells })
     }
 
@@ -324,9 +356,10 @@ impl Worker {
         conn: &Connection,
         requests: &[Request],
         parts: &[Part],
+        tenants: &[Row],
         outcomes: &mut Vec<Outcome>,
     ) -> Result<Option<Changes>, Trouble> {
-        let (mut facts, before) = load::facts(conn, requests, &mut self.cache).await?;
+        let (mut facts, before) = self.facts(conn, requests, tenants).await?;
         let decided = catch_unwind(AssertUnwindSafe(|| decide(requests, parts, &mut facts)));
         let Ok(decided) = decided else { return Ok(None) };
         outcomes.extend(decided);
@@ -334,11 +367,44 @@ impl Worker {
         for tenant in changes.tenants_with_types() {
             self.cache.remove(&tenant);
         }
+        self.wrote = self.wrote(&facts, &changes, &before, tenants)?;
         let now = requests.iter().map(|request| request.origin.at).max().unwrap_or_default();
         if !changes.is_empty() {
             write::changes(conn, &facts, &changes, &before, now).await?;
         }
         Ok(Some(changes))
+    }
+}
+
+impl Worker {
+    /// What the requests will look at: as it was read ahead, if that holds.
+    async fn facts(
+        &mut self,
+        conn: &Connection,
+        requests: &[Request],
+        tenants: &[Row],
+    ) -> Result<(Facts, Before), Trouble> {
+        if let (Some((ahead, wrote)), [row]) = (self.ahead.take(), tenants) {
+            let now = load::counters(row)?;
+            if ahead.holds(now, wrote.as_ref()) {
+                return ahead.facts(conn, now).await;
+            }
+        }
+        load::facts(conn, requests, tenants, &mut self.cache).await
+    }
+
+    /// What a group of one tenant changes, if somebody wants to know.
+    fn wrote(
+        &self,
+        facts: &Facts,
+        changes: &Changes,
+        before: &Before,
+        tenants: &[Row],
+    ) -> Result<Option<Wrote>, Trouble> {
+        let ([(tenant, dirty)], [row]) = (&changes.tenants[..], tenants) else { return Ok(None) };
+        let facts = facts.tenants.get(tenant).filter(|_| self.queue.is_followed(*tenant));
+        let from = load::counters(row)?.seq;
+        Ok(facts.map(|facts| Wrote::of(from, facts, dirty, before.tenants.get(tenant))))
     }
 }
 

@@ -89,6 +89,7 @@ async fn a_damaged_database_is_made_anew_from_its_journal() {
             vec![
                 "tenant 1: customer 2 has no row",
                 "tenant 1: there are 2 live customers, and noted as 3",
+                "tenant 1: customer 2 is not listed by the time of its last update",
             ],
         ),
         (
