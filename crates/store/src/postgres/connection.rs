@@ -25,9 +25,11 @@ const SILENCE_MAX: Duration = Duration::from_secs(20);
 const SILENCE_PAUSE: Duration = Duration::from_secs(5);
 
 /// A statement that takes longer than this is given up, and so is a wait for a lock. A session that
-/// was left in the middle of a transaction, by a hub that is gone, holds its locks no longer.
-const LIMITS: &str = "-c statement_timeout=60s -c lock_timeout=15s \
-    -c idle_in_transaction_session_timeout=20s -c timezone=UTC";
+/// was left in the middle of a transaction, by a hub that is gone, holds its locks no longer. Tables are
+/// read by an index wherever there is one: plans are kept, also those that were made when the tables
+/// were small.
+const SETTINGS: &str = "-c statement_timeout=60s -c lock_timeout=15s \
+    -c idle_in_transaction_session_timeout=20s -c timezone=UTC -c enable_seqscan=off";
 /// Begins a transaction that sees one moment.
 pub(super) const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -148,7 +150,7 @@ fn config(url: &str) -> Result<Config, Trouble> {
     config.keepalives_interval(SILENCE_PAUSE);
     // What the address says comes last, and thus counts.
     let options = config.get_options().unwrap_or_default();
-    let options = format!("{LIMITS} {options}");
+    let options = format!("{SETTINGS} {options}");
     config.options(options.trim());
     Ok(config)
 }

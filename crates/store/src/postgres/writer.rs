@@ -35,6 +35,10 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_m
 
 /// It does not ask for `READ WRITE`: a database that was made read-only is to stay so.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/// A group looks up what it names, row by row, whatever the server believes of the sizes of tables: it
+/// has counted those of a new database after minutes only.
+const BY_INDEX: &str = "
+    SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan";
 const REGISTER: &str = "INSERT INTO writer (number, last_group) VALUES ($1, 0)";
 /// The group before it must be the last one, and nobody may have given the session up.
 const MARK: &str = "
@@ -205,6 +209,7 @@ impl Worker {
         let mut number = [0_u8; 8];
         getrandom::fill(&mut number).map_err(|error| Trouble::broken(error.to_string()))?;
         let number = i64::from_le_bytes(number);
+        conn.batch(BY_INDEX).await?;
         conn.run(REGISTER, &[&number]).await?;
         cluster::keep_connections(&conn).await?;
         Ok(Session { conn, number, last_group: 0 })
