@@ -66,9 +66,10 @@ use queue::Queue;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::AbortHandle;
 use trouble::Trouble;
 use writer::Worker;
 
@@ -133,11 +134,13 @@ impl PostgresStore {
             server.look(conn).await?;
             Bell::new()
         };
-        let bell = open.await.map_err(|trouble| OpenError::of(server.place(), trouble))?;
+        let cannot = |trouble: Trouble| OpenError::of(server.place(), trouble);
+        let bell = open.await.map_err(cannot)?;
         let bell = Arc::new(bell);
         let queue = Arc::new(Queue::new(options.queue_requests, options.group_requests));
         let worker = || Worker::new(Arc::clone(&server), Arc::clone(&queue), Arc::clone(&bell));
-        let workers = (0..options.writers.max(1)).map(|_| tokio::spawn(worker().run())).collect();
+        let start = |number| worker().start(number).map_err(cannot);
+        let workers = (1..=options.writers.max(1)).map(start).collect::<Result<_, _>>()?;
         let listener = tokio::spawn(Arc::clone(&bell).run(Arc::clone(&server))).abort_handle();
         let readers = Readers::new(Arc::clone(&server), options.readers);
         let access = Readers::new(Arc::clone(&server), 1);
@@ -483,10 +486,9 @@ impl Store for PostgresStore {
     async fn close(&self) -> Result<(), StoreError> {
         self.queue.close();
         let workers = std::mem::take(&mut *self.tasks());
-        for worker in workers {
-            if worker.await.is_err_and(|error| error.is_panic()) {
-                tracing::error!("a writer ended in a panic");
-            }
+        let join = || workers.into_iter().map(JoinHandle::join).all(|joined| joined.is_ok());
+        if !tokio::task::spawn_blocking(join).await.unwrap_or(false) {
+            tracing::error!("a writer ended in a panic");
         }
         self.listener.abort();
         self.readers.close();

@@ -185,12 +185,17 @@ impl Queue {
         waiting.last += 1;
         let number = waiting.last;
         let job = Job { number, requests, kept, reply };
+        let tenants = job.tenants();
         match lane {
             Lane::Interactive => waiting.interactive.push_back(job),
             Lane::Bulk => waiting.bulk.push_back(job),
         }
+        // A writer that can do nothing with it yet is not woken: the end of a group does.
+        let is_for_somebody = waiting.is_for_somebody(&tenants);
         drop(waiting);
-        self.arrived.notify_waiters();
+        if is_for_somebody {
+            self.arrived.notify_waiters();
+        }
         Ok(number)
     }
 
@@ -271,14 +276,25 @@ impl Waiting {
         (!jobs.is_empty()).then_some((jobs, tenants))
     }
 
-    /// Takes out a group of one tenant that somebody holds, if enough of it waits to be worth a group
-    /// of its own, which what comes later cannot join any more.
+    /// Whether a writer could take something of these tenants.
+    fn is_for_somebody(&self, tenants: &HashSet<TenantId>) -> bool {
+        tenants.iter().any(|it| self.may_be_followed(*it))
+            || !tenants
+                .iter()
+                .any(|it| self.busy.contains_key(it) || self.followed.contains_key(it))
+    }
+
+    /// Whether somebody holds a tenant, and enough of it waits to be worth a group of its own, which
+    /// what comes later cannot join any more.
+    fn may_be_followed(&self, tenant: TenantId) -> bool {
+        let Some(size) = self.busy.get(&tenant) else { return false };
+        let theirs = self.by_tenant.get(&tenant).copied().unwrap_or_default();
+        !self.followed.contains_key(&tenant) && theirs >= FOLLOWERS_MIN.max(size / 2)
+    }
+
+    /// Takes out a group of one tenant that somebody holds.
     fn follower(&mut self, group_requests: usize) -> Option<(Vec<Job>, TenantId)> {
-        let is_worth = |(tenant, size): &(&TenantId, &usize)| {
-            let theirs = self.by_tenant.get(tenant).copied().unwrap_or_default();
-            !self.followed.contains_key(tenant) && theirs >= FOLLOWERS_MIN.max(*size / 2)
-        };
-        let tenant = *self.busy.iter().find(is_worth)?.0;
+        let tenant = self.busy.keys().copied().find(|it| self.may_be_followed(*it))?;
         let only = HashSet::from([tenant]);
         let jobs = self.take(group_requests, |theirs| *theirs == only);
         if jobs.is_empty() {

@@ -20,6 +20,7 @@ use kehub_core::facts::Facts;
 use kehub_core::outcome::Outcome;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio_postgres::Row;
@@ -104,8 +105,17 @@ impl Worker {
         Worker { server, queue, bell, session, cache, ahead: None, wrote: None }
     }
 
+    /// Starts it on a thread of its own, where it and its connection do not wait for the tasks of those
+    /// who ask.
+    pub(super) fn start(self, number: usize) -> Result<JoinHandle<()>, Trouble> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(Trouble::broken)?;
+        let thread = std::thread::Builder::new().name(format!("postgres-writer-{number}"));
+        thread.spawn(move || runtime.block_on(self.run())).map_err(Trouble::broken)
+    }
+
     /// Works until the queue is closed and empty.
-    pub(super) async fn run(mut self) {
+    async fn run(mut self) {
         let queue = Arc::clone(&self.queue);
         while let Some(mut group) = queue.next().await {
             let mut requests = Vec::new();
