@@ -1,8 +1,9 @@
 //! As little of HTTP/1.1 as the tasks need, so that most of the machine is left to the server.
 
 use crate::server::{APP_ID, SECRET};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -14,6 +15,8 @@ pub(crate) struct Connection {
     address: SocketAddr,
     /// The header with the token, where one is shown.
     authorization: String,
+    /// The header with the idempotency key of the next request, where it has one.
+    key: String,
     request: String,
     answer: Vec<u8>,
 }
@@ -22,6 +25,8 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
+    /// Seconds after which the server wants to be asked again, if it says so.
+    pub(crate) retry_after: Option<u64>,
     pub(crate) body: &'a [u8],
 }
 
@@ -29,8 +34,9 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> Result<Connection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let (authorization, request, answer) = (String::new(), String::new(), Vec::new());
-        Ok(Connection { stream, address, authorization, request, answer })
+        let (authorization, key) = (String::new(), String::new());
+        let (request, answer) = (String::new(), Vec::new());
+        Ok(Connection { stream, address, authorization, key, request, answer })
     }
 
     /// A token of the server's own app.
@@ -45,6 +51,11 @@ impl Connection {
     /// Shows a token from now on.
     pub(crate) fn sign(&mut self, token: &str) {
         self.authorization = format!("authorization: Bearer {token}\r\n");
+    }
+
+    /// Gives the next request that is sent this idempotency key.
+    pub(crate) fn key(&mut self, key: &str) {
+        self.key = format!("idempotency-key: {key}\r\n");
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Result<Answer<'_>> {
@@ -65,13 +76,14 @@ impl Connection {
         body: &str,
     ) -> Result<Answer<'_>> {
         self.request.clear();
-        let Connection { address, authorization, .. } = self;
+        let Connection { address, authorization, key, .. } = self;
         write!(
             self.request,
             "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
-             {authorization}content-length: {}\r\n\r\n{body}",
+             {authorization}{key}content-length: {}\r\n\r\n{body}",
             body.len()
         )?;
+        self.key.clear();
         self.exchange().await
     }
 
@@ -84,42 +96,64 @@ impl Connection {
                 break place + 4;
             }
         };
-        let (status, length) = read_head(self.answer.get(..head).unwrap_or_default())?;
+        let Head { status, length, retry_after } =
+            read_head(self.answer.get(..head).unwrap_or_default())?;
         while self.answer.len() < head + length {
             self.read().await?;
         }
-        Ok(Answer { status, body: self.answer.get(head..head + length).unwrap_or_default() })
+        let body = self.answer.get(head..head + length).unwrap_or_default();
+        Ok(Answer { status, retry_after, body })
     }
 
     async fn read(&mut self) -> Result<()> {
         let read = self.stream.read_buf(&mut self.answer).await?;
-        ensure!(read > 0, "the server closed the connection");
-        Ok(())
+        if read > 0 {
+            return Ok(());
+        }
+        let closed = io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection");
+        Err(closed.into())
     }
 }
 
-/// The status and the length of the body.
-fn read_head(head: &[u8]) -> Result<(u16, usize)> {
+/// What matters of the head of an answer.
+#[derive(Debug, PartialEq, Eq)]
+struct Head {
+    status: u16,
+    /// Of the body, in bytes.
+    length: usize,
+    retry_after: Option<u64>,
+}
+
+fn read_head(head: &[u8]) -> Result<Head> {
     let head = std::str::from_utf8(head)?;
     let status = head.split(' ').nth(1).context("no status")?.parse()?;
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim())
-    });
-    if status == 204 {
-        return Ok((status, 0));
-    }
-    Ok((status, length.context("an answer without content-length")?.parse()?))
+    let header = |wanted: &str| {
+        head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case(wanted).then(|| value.trim())
+        })
+    };
+    let retry_after = header("retry-after").map(str::parse).transpose()?;
+    let length = match status {
+        204 => 0,
+        _ => header("content-length").context("an answer without content-length")?.parse()?,
+    };
+    Ok(Head { status, length, retry_after })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::read_head;
+    use super::{Head, read_head};
 
     #[test]
     fn a_head_gives_status_and_length() {
         let head = b"HTTP/1.1 201 Created\r\nContent-Length: 17\r\n\r\n";
-        assert_eq!(read_head(head).unwrap(), (201, 17));
+        let created = Head { status: 201, length: 17, retry_after: None };
+        assert_eq!(read_head(head).unwrap(), created);
+        let head =
+            b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 2\r\n\r\n";
+        let busy = Head { status: 503, length: 2, retry_after: Some(1) };
+        assert_eq!(read_head(head).unwrap(), busy);
         assert!(read_head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of our own for the time of a test run: in a temporary folder, on a free
+//! A PostgreSQL server of our own for the time of a task: in a temporary folder, on a free
 //! loopback port, beside whatever else runs on this machine.
 
 use crate::package::{self, find};
@@ -29,7 +29,7 @@ const START_SECONDS_MAX: u64 = 60;
 /// Somebody may take the port between our look and the server's start.
 const STARTS_MAX: u32 = 3;
 
-/// Connections for many hubs at once.
+/// With connections for many hubs at once.
 const SETTINGS: [&str; 5] = [
     "listen_addresses=127.0.0.1",
     "max_connections=500",
@@ -38,28 +38,28 @@ const SETTINGS: [&str; 5] = [
     "lc_messages=C",
 ];
 
-/// What a server is for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Purpose {
-    /// Fast rather than durable.
-    Testing,
-    /// As durable as it comes, with the memory that somebody would give it who looks after it.
-    Measuring,
+/// Whether what was committed outlives the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It does not: fast, for tests.
+    Fast,
+    /// As much as it does in production, where somebody has given it memory as well.
+    Full,
 }
 
-impl Purpose {
+impl Durability {
     fn settings(self) -> &'static [&'static str] {
         match self {
-            Purpose::Testing => {
+            Durability::Fast => {
                 &["fsync=off", "full_page_writes=off", "shared_buffers=256MB", "max_wal_size=4GB"]
             }
-            Purpose::Measuring => &["shared_buffers=2GB", "max_wal_size=8GB"],
+            Durability::Full => &["shared_buffers=2GB", "max_wal_size=8GB"],
         }
     }
 }
 
 /// Ends the server and removes its folder, `$0`, as soon as nobody holds the other end of standard
-/// input: also when the task was interrupted or killed.
+/// input: also when the task was interrupted or killed. The folder stays if it holds a file `kept`.
 const KEEPER: &str = r#"
     exec 3<&0
     "$@" </dev/null 3<&- &
@@ -68,7 +68,7 @@ const KEEPER: &str = r#"
     watch=$!
     wait "$server"
     kill "$watch" 2>/dev/null
-    cd / && rm -rf -- "$0"
+    [ -e "$0/kept" ] || { cd / && rm -rf -- "$0"; }
 "#;
 
 /// A running server. Dropping it ends it.
@@ -76,16 +76,26 @@ const KEEPER: &str = r#"
 pub(crate) struct Postgres {
     keeper: Child,
     url: String,
+    place: Place,
+}
+
+/// Where a server is, and what it is made of: all that it takes to start it again.
+#[derive(Debug)]
+struct Place {
+    programs: PathBuf,
     folder: TempDir,
+    owner: Option<(u32, u32)>,
+    port: u16,
+    durability: Durability,
 }
 
 impl Postgres {
     /// Starts the newest server there is, which may have to be installed.
-    pub(crate) fn start(purpose: Purpose) -> Result<Postgres> {
+    pub(crate) fn start(durability: Durability) -> Result<Postgres> {
         let programs = installed()?;
         let mut starts = 1;
         loop {
-            match start(&programs, purpose) {
+            match start(&programs, durability) {
                 Err(_) if starts < STARTS_MAX => starts += 1,
                 started => return started,
             }
@@ -96,13 +106,57 @@ impl Postgres {
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
+
+    /// Ends all processes of the server at once, as a power cut would; which one it was.
+    pub(crate) fn kill(&mut self) -> Result<u32> {
+        let process = self.place.process().context("the server keeps no file about itself")?;
+        File::create(self.kept())?;
+        let mut processes = children(process)?;
+        processes.insert(0, process);
+        let numbers: Vec<String> = processes.iter().map(u32::to_string).collect();
+        // A child may have ended by itself meanwhile, which `kill` calls a failure.
+        Command::new("kill").arg("-KILL").args(numbers).stderr(Stdio::null()).status()?;
+        self.keeper.wait()?;
+        Ok(process)
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.place.folder.path().join("kept")
+    }
+
+    /// Starts the server that was killed again, in the same place.
+    pub(crate) fn start_again(&mut self, killed: u32) -> Result<()> {
+        let mut starts = 1;
+        loop {
+            // A process that began while the others were killed ends by itself, a little later.
+            match self.place.start(Some(killed)) {
+                Err(_) if starts < STARTS_MAX => starts += 1,
+                started => {
+                    self.keeper = started?;
+                    return Ok(fs::remove_file(self.kept())?);
+                }
+            }
+        }
+    }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        self.keeper.wait().ok();
+        end(&mut self.keeper);
     }
+}
+
+/// The processes that a process has started.
+fn children(process: u32) -> Result<Vec<u32>> {
+    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output();
+    let output = output.context("cannot start `ps`")?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    let child = |line: &str| {
+        let mut numbers = line.split_whitespace().map(str::parse::<u32>);
+        let (child, parent) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        (parent == process).then_some(child)
+    };
+    Ok(told.lines().filter_map(child).collect())
 }
 
 /// The folder of the newest server, which is installed if there is none.
@@ -149,7 +203,7 @@ fn version(programs: &Path) -> Result<u32> {
     number.parse().with_context(|| format!("no version in {told:?}"))
 }
 
-fn start(programs: &Path, purpose: Purpose) -> Result<Postgres> {
+fn start(programs: &Path, durability: Durability) -> Result<Postgres> {
     let folder = tempfile::Builder::new().prefix("kehub-postgres-").tempdir()?;
     let owner = match package::user_id(None)? {
         0 => Some((package::user_id(Some(OWNER))?, package::group_id(OWNER)?)),
@@ -162,29 +216,70 @@ fn start(programs: &Path, purpose: Purpose) -> Result<Postgres> {
     make_cluster(programs, folder.path(), owner, &password)?;
 
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-    let mut log = tempfile::tempfile()?;
-    let mut command = Command::new("sh");
-    command.args(["-c", KEEPER]).arg(folder.path()).arg(programs.join("postgres"));
-    command.arg("-D").arg(folder.path().join("data"));
-    for setting in SETTINGS.iter().chain(purpose.settings()) {
-        command.args(["-c", setting]);
-    }
-    command.args(["-c", &format!("port={port}"), "-c"]);
-    command.arg(format!("unix_socket_directories={}", folder.path().display()));
-    // In a group of its own, so that Ctrl-C leaves it to tests that are about to end.
-    ours(&mut command, folder.path(), owner).process_group(0);
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log.try_clone()?);
-    let keeper = command.spawn().context("cannot start `sh`")?;
+    let place = Place { programs: programs.to_owned(), folder, owner, port, durability };
+    let keeper = place.start(None)?;
     let url = format!("postgres://kehub:{password}@127.0.0.1:{port}/postgres");
-    let mut server = Postgres { keeper, url, folder };
-    if let Err(error) = server.wait_until_ready() {
-        drop(server);
-        let mut told = String::new();
-        log.rewind()?;
-        log.read_to_string(&mut told)?;
-        return Err(error.context(format!("PostgreSQL did not start:\n{told}")));
+    Ok(Postgres { keeper, url, place })
+}
+
+impl Place {
+    /// Starts the server here and waits until it is ready; `before` is the one that was here and is
+    /// gone.
+    fn start(&self, before: Option<u32>) -> Result<Child> {
+        let folder = self.folder.path();
+        let mut log = tempfile::tempfile()?;
+        let mut command = Command::new("sh");
+        command.args(["-c", KEEPER]).arg(folder).arg(self.programs.join("postgres"));
+        command.arg("-D").arg(folder.join("data"));
+        for setting in SETTINGS.iter().chain(self.durability.settings()) {
+            command.args(["-c", setting]);
+        }
+        command.args(["-c", &format!("port={}", self.port), "-c"]);
+        command.arg(format!("unix_socket_directories={}", folder.display()));
+        // In a group of its own, so that Ctrl-C leaves it to tests that are about to end.
+        ours(&mut command, folder, self.owner).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log.try_clone()?);
+        let mut keeper = command.spawn().context("cannot start `sh`")?;
+        if let Err(error) = self.wait_until_ready(&mut keeper, before) {
+            end(&mut keeper);
+            let mut told = String::new();
+            log.rewind()?;
+            log.read_to_string(&mut told)?;
+            return Err(error.context(format!("PostgreSQL did not start:\n{told}")));
+        }
+        Ok(keeper)
     }
-    Ok(server)
+
+    /// A file that the server keeps says who it is, and in the last line when it is ready.
+    fn state(&self) -> Vec<String> {
+        let file = self.folder.path().join("data").join("postmaster.pid");
+        let told = fs::read_to_string(file).unwrap_or_default();
+        told.lines().map(|line| line.trim().to_owned()).collect()
+    }
+
+    /// The number of the server's process.
+    fn process(&self) -> Option<u32> {
+        self.state().first()?.parse().ok()
+    }
+
+    fn wait_until_ready(&self, keeper: &mut Child, before: Option<u32>) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+        let is_ready = || self.state().get(7).is_some_and(|line| line == "ready");
+        while self.process() == before || !is_ready() {
+            if let Some(status) = keeper.try_wait()? {
+                bail!("it ended with {status}");
+            }
+            ensure!(Instant::now() < deadline, "it is not ready after {START_SECONDS_MAX} s");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+/// Lets a keeper end its server, and waits for both.
+fn end(keeper: &mut Child) {
+    drop(keeper.stdin.take());
+    keeper.wait().ok();
 }
 
 /// Texts sort by the rules of a language there, as they may in any database, and not by bytes: what
@@ -242,26 +337,6 @@ fn password() -> Result<String> {
     Ok(text)
 }
 
-impl Postgres {
-    /// The last line of a file that the server keeps says when it is ready.
-    fn wait_until_ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
-        let state = self.folder.path().join("data").join("postmaster.pid");
-        let is_ready = || {
-            let told = fs::read_to_string(&state).unwrap_or_default();
-            told.lines().nth(7).is_some_and(|line| line.trim() == "ready")
-        };
-        while !is_ready() {
-            if let Some(status) = self.keeper.try_wait()? {
-                bail!("it ended with {status}");
-            }
-            ensure!(Instant::now() < deadline, "it is not ready after {START_SECONDS_MAX} s");
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,6 +353,10 @@ mod tests {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    fn fast() -> Postgres {
+        Postgres::start(Durability::Fast).unwrap()
+    }
+
     fn address(server: &Postgres) -> SocketAddr {
         let (_, rest) = server.url().split_once('@').unwrap();
         rest.split_once('/').unwrap().0.parse().unwrap()
@@ -285,15 +364,12 @@ mod tests {
 
     #[test]
     fn two_servers_of_our_own_answer_and_leave_nothing_behind() {
-        let servers = [
-            Postgres::start(Purpose::Testing).unwrap(),
-            Postgres::start(Purpose::Testing).unwrap(),
-        ];
+        let servers = [fast(), fast()];
         assert_ne!(address(&servers[0]), address(&servers[1]));
         for server in servers {
             assert!(asked(&server, "SHOW server_version_num").parse::<u32>().unwrap() >= 150_000);
             assert_eq!(asked(&server, "SELECT 'a' < 'B'"), "t");
-            let (address, folder) = (address(&server), server.folder.path().to_owned());
+            let (address, folder) = (address(&server), server.place.folder.path().to_owned());
             assert!(TcpStream::connect(address).is_ok());
             drop(server);
             assert!(TcpStream::connect(address).is_err());
@@ -302,8 +378,21 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_was_killed_is_started_again_with_what_it_had() {
+        let mut server = Postgres::start(Durability::Full).unwrap();
+        asked(&server, "CREATE TABLE kept AS SELECT 7 AS number");
+        let killed = server.kill().unwrap();
+        assert!(TcpStream::connect(address(&server)).is_err());
+        server.start_again(killed).unwrap();
+        assert_eq!(asked(&server, "SELECT number FROM kept"), "7");
+        let folder = server.place.folder.path().to_owned();
+        drop(server);
+        assert!(!folder.exists(), "{}", folder.display());
+    }
+
+    #[test]
     fn who_does_not_know_the_password_is_refused() {
-        let server = Postgres::start(Purpose::Testing).unwrap();
+        let server = fast();
         let (_, rest) = server.url().split_once('@').unwrap();
         let refused = psql(&format!("postgres://kehub:guess@{rest}"), "SELECT 1");
         let told = String::from_utf8(refused.stderr).unwrap();

@@ -1,6 +1,7 @@
 //! A `kehub serve` of our own: on a free loopback port, ended by its process number.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -24,15 +25,29 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the binary on the store and waits until it is ready to write.
+    /// Starts the binary on the store and waits until it is ready to write. What goes wrong there is
+    /// printed.
     pub(crate) fn start(binary: &Path, store: &str) -> Result<Server> {
+        Server::start_with(binary, store, &[], None)
+    }
+
+    /// Starts it with more arguments, and writes what goes wrong there to the end of a file.
+    pub(crate) fn start_with(
+        binary: &Path,
+        store: &str,
+        arguments: &[&str],
+        log: Option<&File>,
+    ) -> Result<Server> {
+        let log = log.map(File::try_clone).transpose()?;
         let mut child = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn"])
+            .args(arguments)
             // It may hold a password: others see the command line of a process.
             .env("KEHUB_STORE", store)
             .env("KEHUB_BOOTSTRAP_APP", format!("{APP_ID}:{SECRET}"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log.map_or_else(Stdio::inherit, Stdio::from))
             .spawn()
             .with_context(|| format!("cannot start {}", binary.display()))?;
         let mut output = BufReader::new(child.stdout.take().context("no output to read")?);
@@ -65,6 +80,15 @@ impl Server {
             head.lines().next().unwrap_or("")
         );
         Ok(body.to_owned())
+    }
+
+    /// Ends the server as a power cut would; an error if it had ended by itself.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("the server ended by itself with {status}");
+        }
+        drop(self);
+        Ok(())
     }
 
     /// Asks the server to end, as an operator would, and waits for it.

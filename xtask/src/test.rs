@@ -1,7 +1,7 @@
 //! `cargo xtask test`: installs what the tests need, then runs every test.
 
 use crate::package::{find, install};
-use crate::postgres::{self, Postgres, Purpose};
+use crate::postgres::{self, Durability, Postgres};
 use crate::{cargo, succeed};
 use anyhow::Result;
 use std::env;
@@ -51,5 +51,5 @@ fn start_postgres() -> Result<Option<Postgres>> {
     if env::var_os(postgres::URL).is_some() {
         return Ok(None);
     }
-    Postgres::start(Purpose::Testing).map(Some)
+    Postgres::start(Durability::Fast).map(Some)
 }

@@ -8,7 +8,7 @@ mod report;
 
 use crate::load::people::People;
 use crate::load::{Phase, drive, target_of};
-use crate::postgres::{Postgres, Purpose};
+use crate::postgres::{Durability, Postgres};
 use crate::server::Server;
 use crate::{cargo, succeed, target};
 use anyhow::{Context as _, Result, ensure};
@@ -69,7 +69,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(address) = &options.server {
         return measure_at(options, address);
     }
-    let server = Postgres::start(Purpose::Measuring)?;
+    let server = Postgres::start(Durability::Full)?;
     measure_at(options, server.url())
 }
 

@@ -1,43 +1,16 @@
-//! `cargo xtask soak`: a long run of random writes of every kind, over HTTP and side by side, after
-//! which `kehub check` must find nothing.
+//! Random writes of every kind, about few people and things, so that they meet.
 
-use crate::client::Connection;
+use super::feed::{MARK, OWN};
 use crate::load::people::Chance;
-use crate::server::Server;
-use crate::{cargo, succeed, target};
-use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::Command;
-use std::rc::Rc;
-use tokio::task::LocalSet;
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// Writes in all
-    #[arg(long, default_value_t = 20_000)]
-    writes: u64,
-    /// Connections that write side by side
-    #[arg(long, default_value_t = 16)]
-    connections: u64,
-    /// Makes the same writes again, though not in the same order
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// An empty folder for the store, which stays there; one in the system's temporary folder by default
-    #[arg(long, conflicts_with = "store")]
-    folder: Option<PathBuf>,
-    /// Another store instead, such as an empty database at `postgres://…`
-    #[arg(long)]
-    store: Option<String>,
-}
 
 /// Few values, so that requests overlap and bridge.
 const VALUES: u64 = 400;
 /// How many of the newest customers, merges and conflicts are written to: older ones tend to be gone.
 const RECENT: u64 = 200;
+const BATCH_ROWS: usize = 5;
+/// One of so many upserts has an identity of its own: customers hold a hundred.
+const OWN_SHARE: u64 = 40;
 
 /// The place of one of the newest of a list.
 fn one_of_last(chance: &mut Chance, length: usize) -> usize {
@@ -46,8 +19,8 @@ fn one_of_last(chance: &mut Chance, length: usize) -> usize {
 }
 
 /// What the answers told so far.
-#[derive(Default)]
-struct Known {
+#[derive(Debug, Default)]
+pub(super) struct Known {
     customers: u64,
     merges: u64,
     conflicts: u64,
@@ -59,7 +32,7 @@ struct Known {
 
 impl Known {
     /// Learns from the answer to a write.
-    fn learn(&mut self, answer: &Value) {
+    pub(super) fn learn(&mut self, answer: &Value) {
         let number = |pointer: &str| answer.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
         let created = number("/customer/id").max(number("/extractedId"));
         self.customers = self.customers.max(created);
@@ -87,83 +60,46 @@ fn recent(chance: &mut Chance, last: u64) -> u64 {
     last.saturating_sub(chance.below(RECENT)).max(1)
 }
 
-pub(crate) fn run(options: &Options) -> Result<()> {
-    ensure!(options.connections > 0, "--connections must be at least 1");
-    succeed(cargo().args(["build", "--release", "--locked", "--package", "kehub"]))?;
-    let binary = target().join("release").join("kehub");
-    let temporary = tempfile::tempdir()?;
-    let folder = options.folder.as_deref().unwrap_or(temporary.path());
-    let file = || format!("sqlite:{}", folder.join("kehub.db").display());
-    let store = options.store.clone().unwrap_or_else(file);
-    let server = Server::start(&binary, &store)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answers = LocalSet::new().block_on(&runtime, write(options, server.address()))?;
-    // Beside the running server first, then alone.
-    let check = || succeed(Command::new(&binary).arg("check").env("KEHUB_STORE", &store));
-    check()?;
-    server.stop()?;
-    check()?;
-    for ((write, status), count) in answers {
-        println!("{write:12} {status} {count:>8}");
-    }
-    Ok(())
+/// A write as it is sent, perhaps more than once.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// Its kind.
+    pub(super) what: &'static str,
+    pub(super) method: &'static str,
+    pub(super) path: String,
+    pub(super) body: String,
+    pub(super) key: String,
+    /// Of its upserts, one for each.
+    pub(super) marks: Vec<u64>,
+    pub(super) is_batch: bool,
 }
 
-/// How many writes of a kind were answered with a status.
-type Answers = BTreeMap<(&'static str, u16), u64>;
-
-async fn write(options: &Options, address: SocketAddr) -> Result<Answers> {
-    let token: Rc<str> = Connection::open(address).await?.token().await?.into();
-    let known = Rc::new(RefCell::new(Known::default()));
-    let one = |connection: u64| {
-        let (token, known) = (Rc::clone(&token), Rc::clone(&known));
-        let writes = options.writes / options.connections;
-        let chance = Chance::new(options.seed ^ (connection << 32));
-        tokio::task::spawn_local(async move { some(address, &token, &known, writes, chance).await })
+/// Any write. Marks are counted from this one.
+pub(super) fn any(chance: &mut Chance, known: &Known, mark: u64) -> Sent {
+    let (what, method, path, body) = some(chance, known, mark);
+    let is_batch = what == "batch";
+    let marks = match what {
+        "upsert" => vec![mark],
+        "batch" => (mark..).take(BATCH_ROWS).collect(),
+        _ => Vec::new(),
     };
-    let tasks: Vec<_> = (0..options.connections).map(one).collect();
-    let mut all = Answers::new();
-    for task in tasks {
-        for (what, count) in task.await?? {
-            *all.entry(what).or_default() += count;
-        }
-    }
-    Ok(all)
+    Sent { what, method, path, body, key: format!("soak-{mark}"), marks, is_batch }
 }
 
-async fn some(
-    address: SocketAddr,
-    token: &str,
-    known: &RefCell<Known>,
-    writes: u64,
-    mut chance: Chance,
-) -> Result<Answers> {
-    let mut connection = Connection::open(address).await?;
-    connection.sign(token);
-    let mut answers = Answers::new();
-    for _ in 0..writes {
-        let (what, method, path, body) = any(&mut chance, &known.borrow());
-        let answer = connection.send(method, &path, &body).await?;
-        if answer.status >= 500 && answer.status != 503 || answer.status == 400 {
-            bail!("{method} {path} {body}: {}", String::from_utf8_lossy(answer.body));
-        }
-        if answer.status < 300 && !answer.body.is_empty() {
-            known.borrow_mut().learn(&serde_json::from_slice(answer.body)?);
-        }
-        *answers.entry((what, answer.status)).or_default() += 1;
-    }
-    Ok(answers)
-}
-
-/// Any write: its kind, method, path and body.
-fn any(chance: &mut Chance, known: &Known) -> (&'static str, &'static str, String, String) {
+/// Its kind, method, path and body.
+fn some(
+    chance: &mut Chance,
+    known: &Known,
+    mark: u64,
+) -> (&'static str, &'static str, String, String) {
     let id = recent(chance, known.customers);
     let pair = format!("{{\"customerIds\":[{id},{}]}}", recent(chance, known.customers));
     let (merge, conflict) = (recent(chance, known.merges), recent(chance, known.conflicts));
     match chance.below(100) {
-        0..62 => ("upsert", "POST", "/api/customers".to_owned(), upsert(chance)),
+        0..62 => ("upsert", "POST", "/api/customers".to_owned(), upsert(chance, mark)),
         62..66 => {
-            let rows: Vec<String> = (0..5).map(|_| upsert(chance)).collect();
+            let rows = (mark..).take(BATCH_ROWS);
+            let rows: Vec<String> = rows.map(|mark| upsert(chance, mark)).collect();
             let path = chance.of(&["/api/customers/batch", "/api/customers/batch?atomic=1"]);
             ("batch", "POST", path.to_owned(), format!("[{}]", rows.join(",")))
         }
@@ -206,23 +142,28 @@ fn any(chance: &mut Chance, known: &Known) -> (&'static str, &'static str, Strin
     }
 }
 
-fn upsert(chance: &mut Chance) -> String {
+/// An upsert with its mark; one of some has an identity that nobody else sends.
+fn upsert(chance: &mut Chance, mark: u64) -> String {
     let name = chance.of(&["Wang", "Li", "Zhang", "null"]);
     let mobile = chance.below(VALUES);
     let choice = chance.of(&["merge", "keep", "reject"]);
+    let mut sent = identities(chance);
+    if chance.below(OWN_SHARE) == 0 {
+        sent.push(format!("{{\"type\":\"cookie\",\"value\":\"{OWN}{mark}\"}}"));
+    }
     format!(
-        "{{\"customer\":{{\"name\":\"{name}\",\"mobile\":\"138{mobile:08}\",\"attr\":{{\"n\":{}}}}},\
-         \"identities\":{},\"onConflict\":\"{choice}\"}}",
+        "{{\"customer\":{{\"name\":\"{name}\",\"mobile\":\"138{mobile:08}\",\
+         \"attr\":{{\"n\":{},\"{MARK}\":\"{mark}\"}}}},\
+         \"identities\":[{}],\"onConflict\":\"{choice}\"}}",
         chance.below(9),
-        identities(chance)
+        sent.join(",")
     )
 }
 
 /// One to three identities.
-fn identities(chance: &mut Chance) -> String {
+fn identities(chance: &mut Chance) -> Vec<String> {
     let count = 1 + chance.below(3);
-    let items: Vec<String> = (0..count).map(|_| identity(chance)).collect();
-    format!("[{}]", items.join(","))
+    (0..count).map(|_| identity(chance)).collect()
 }
 
 /// An account, unionid, openid, mobile or device, or a blocked value.
