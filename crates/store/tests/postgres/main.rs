@@ -13,6 +13,7 @@ mod hubs;
 mod losses;
 mod opening;
 mod proxy;
+mod tls;
 
 use kehub_core::command::{Command, Idempotency, IdentitySent, Origin, Request, Upsert};
 use kehub_core::directory::NewTenant;
