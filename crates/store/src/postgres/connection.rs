@@ -96,7 +96,13 @@ impl Server {
             Some((_, trouble)) if troubles.is_empty() => Err(trouble),
             Some(last) => {
                 troubles.push(last);
-                let told = |(host, trouble): &(String, Trouble)| format!("{host}: {trouble}");
+                let told = |(host, trouble): &(String, Trouble)| match trouble {
+                    Trouble::Unreachable(cause) => format!("{host}: {cause}"),
+                    Trouble::Postgres(_)
+                    | Trouble::Unsettled(_)
+                    | Trouble::Busy
+                    | Trouble::Broken(_) => format!("{host}: {trouble}"),
+                };
                 let told: Vec<String> = troubles.iter().map(told).collect();
                 Err(Trouble::Unreachable(told.join("; ").into()))
             }
