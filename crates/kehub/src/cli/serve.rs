@@ -3,7 +3,7 @@
 use super::store::{change_app, default_tenant, open};
 use super::welcome;
 use crate::clock::SystemClock;
-use crate::config::{ServeOptions, StoreLocation};
+use crate::config::{ServeOptions, StoreLocation, StoreOptions};
 use crate::credentials::{Credentials, secret_hash};
 use crate::server::{self, App, Hub};
 use crate::telemetry;
@@ -11,26 +11,58 @@ use crate::webhooks::Deliverer;
 use anyhow::{Context as _, Result};
 use kehub_core::TenantId;
 use kehub_core::directory::{AppChange, Permission};
-use kehub_store::Store;
+use kehub_store::{OpenError, Store};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 /// How often a hub looks who may ask: an app that somebody revoked is refused after this time.
 const REFRESH_PERIOD: Duration = Duration::from_secs(2);
+/// How long the start waits for a store whose server is away, and how often it looks.
+const START_PATIENCE: Duration = Duration::from_mins(1);
+const START_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(location: &StoreLocation, options: &ServeOptions) -> Result<()> {
     telemetry::start(options.log_format, options.log_level).context("cannot log")?;
     // Before anything else: a signal during the start ends it as properly as one later.
-    let end = end_signal().context("cannot listen for signals")?;
-    let store = open(location, options.store()).await?;
+    let mut end = pin!(end_signal().context("cannot listen for signals")?);
+    let Some(store) = open_in_time(location, options.store(), &mut end).await? else {
+        return Ok(());
+    };
     let result = serve(store.clone(), options, end).await;
     store.close().await.context("cannot close the store")?;
     result?;
     info!("the hub has ended");
     Ok(())
+}
+
+/// Opens the store; `None` if the end came first. A server that is away may be starting, as hubs and
+/// servers do together.
+async fn open_in_time(
+    location: &StoreLocation,
+    options: StoreOptions,
+    mut end: impl Future<Output = ()> + Unpin,
+) -> Result<Option<Arc<dyn Store>>> {
+    let until = Instant::now() + START_PATIENCE;
+    loop {
+        match open(location, options).await {
+            Err(error) if may_pass(&error) && Instant::now() < until => {
+                warn!(%error, "the store cannot be opened yet");
+            }
+            opened => return opened.map(Some),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(START_PAUSE) => (),
+            () = &mut end => return Ok(None),
+        }
+    }
+}
+
+fn may_pass(error: &anyhow::Error) -> bool {
+    error.downcast_ref().is_some_and(OpenError::may_pass)
 }
 
 async fn serve(

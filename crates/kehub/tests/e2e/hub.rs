@@ -14,9 +14,13 @@ pub(crate) const SECRET: &str = "00000000000000000000000000000000000e2e00";
 /// Longer than anything here should ever take: a test that reaches it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A folder in which hubs may be started, one after the other.
+/// A folder in which hubs may be started, one after the other, and where their store is, unless it is
+/// in the folder.
 #[derive(Debug)]
-pub(crate) struct Folder(TempDir);
+pub(crate) struct Folder {
+    folder: TempDir,
+    store: Option<String>,
+}
 
 /// A running server. Dropped, it is killed.
 #[derive(Debug)]
@@ -28,11 +32,16 @@ pub(crate) struct Hub {
 
 impl Folder {
     pub(crate) fn new() -> Folder {
-        Folder(tempfile::tempdir().unwrap())
+        Folder { folder: tempfile::tempdir().unwrap(), store: None }
+    }
+
+    /// One for hubs on this store.
+    pub(crate) fn on(store: &str) -> Folder {
+        Folder { store: Some(store.to_owned()), ..Folder::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     /// Starts a hub that knows [`APP`], and waits until it can write.
@@ -42,16 +51,7 @@ impl Folder {
 
     /// Starts a hub with these variables in its environment, and waits until it can write.
     pub(crate) async fn start_with(&self, variables: &[(&str, &str)]) -> Hub {
-        let child = self
-            .kehub(&["serve", "--listen", "127.0.0.1:0"])
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(File::create(self.path().join("stdout")).unwrap())
-            .stderr(File::create(self.path().join("stderr")).unwrap())
-            .spawn()
-            .unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut hub = Hub { child, address, client: client() };
+        let mut hub = self.launch(variables);
         eventually("the hub listens", async || {
             if let Some(status) = hub.child.try_wait().unwrap() {
                 panic!("the hub ended with {status}: {}", self.read("stderr"));
@@ -61,6 +61,20 @@ impl Folder {
         .await;
         eventually("the hub is ready", async || hub.status("/readyz").await == Some(200)).await;
         hub
+    }
+
+    /// Starts a hub with these variables in its environment. It does not listen yet.
+    pub(crate) fn launch(&self, variables: &[(&str, &str)]) -> Hub {
+        let child = self
+            .kehub(&["serve", "--listen", "127.0.0.1:0"])
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(File::create(self.path().join("stdout")).unwrap())
+            .stderr(File::create(self.path().join("stderr")).unwrap())
+            .spawn()
+            .unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        Hub { child, address, client: client() }
     }
 
     /// Where the last hub listens, once it has said so: the port was its own choice.
@@ -82,6 +96,7 @@ impl Folder {
         for name in ours.filter(|name| name.to_string_lossy().starts_with("KEHUB_")) {
             command.env_remove(name);
         }
+        command.envs(self.store.iter().map(|store| ("KEHUB_STORE", store)));
         command.args(arguments).current_dir(self.path());
         command
     }

@@ -7,6 +7,7 @@
 
 mod administration;
 mod api_page;
+mod away;
 mod care;
 mod crash;
 mod first_run;

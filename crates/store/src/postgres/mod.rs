@@ -134,7 +134,10 @@ impl PostgresStore {
             server.look(conn).await?;
             Bell::new()
         };
-        let cannot = |trouble: Trouble| OpenError::of(server.place(), trouble);
+        let cannot = |trouble: Trouble| {
+            let may_pass = trouble.is_passing();
+            OpenError::of(server.place(), trouble).passing(may_pass)
+        };
         let bell = open.await.map_err(cannot)?;
         let bell = Arc::new(bell);
         let queue = Arc::new(Queue::new(options.queue_requests, options.group_requests));
