@@ -13,6 +13,7 @@ mod paths;
 pub(crate) mod problem;
 mod recall;
 mod router;
+mod seldom;
 mod status;
 pub(crate) mod tokens;
 

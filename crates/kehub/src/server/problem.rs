@@ -1,6 +1,7 @@
 //! What goes wrong around a call, as status and body. The only place that knows which trouble of
 //! the store is which status (wire W21 to W23, W34, W40).
 
+use super::seldom::Seldom;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
@@ -8,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use kehub_core::CustomerId;
 use kehub_store::StoreError;
 use serde::Serialize;
+use std::time::Instant;
 use tracing::error;
 
 /// The content type of every JSON answer, as clients of the v1 wire know it.
@@ -150,22 +152,33 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Trouble of the store, logged here and nowhere else.
+/// Trouble of the store, logged here and nowhere else: while a database is away, every request meets it.
 impl From<StoreError> for Problem {
     fn from(trouble: StoreError) -> Problem {
+        static NOT_APPLIED: Seldom = Seldom::new();
+        static UNKNOWN: Seldom = Seldom::new();
+        static CORRUPT: Seldom = Seldom::new();
+        let now = Instant::now();
         match trouble {
             // Says nothing about a fault: metrics count it.
             StoreError::QueueFull => Problem::NotApplied,
             StoreError::NotApplied(source) => {
-                error!(error = %source, "the store did not apply a request");
+                if let Some(more) = NOT_APPLIED.turn(now) {
+                    error!(error = %source, more, "the store did not apply a request");
+                }
                 Problem::NotApplied
             }
             StoreError::Unknown(source) => {
-                error!(error = %source, "it is not known whether the store applied a request");
+                if let Some(more) = UNKNOWN.turn(now) {
+                    let told = "it is not known whether the store applied a request";
+                    error!(error = %source, more, "{told}");
+                }
                 Problem::OutcomeUnknown
             }
             StoreError::Corrupt(source) => {
-                error!(error = %source, "the store is corrupt");
+                if let Some(more) = CORRUPT.turn(now) {
+                    error!(error = %source, more, "the store is corrupt");
+                }
                 Problem::Internal
             }
         }
