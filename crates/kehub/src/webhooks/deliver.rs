@@ -146,10 +146,14 @@ struct Worker {
 impl Worker {
     async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         loop {
-            if let Err(error) = self.round().await {
-                warn!(%error, "webhooks have to wait for the store");
-            }
-            let pause = self.pause();
+            let pause = match self.round().await {
+                Ok(()) => self.pause(),
+                Err(error) => {
+                    warn!(%error, "webhooks have to wait for the store");
+                    // It may be away for long, and what waits to be saved would ask again at once.
+                    self.options.look_period
+                }
+            };
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
                 Some(called) = self.calls.join_next() => self.heard(called),
