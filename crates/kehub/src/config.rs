@@ -219,8 +219,11 @@ impl ServeOptions {
     }
 
     pub(crate) fn delivery(&self) -> DeliveryOptions {
+        let time_limit = Duration::from_secs(self.webhooks_timeout);
         DeliveryOptions {
-            time_limit: Duration::from_secs(self.webhooks_timeout),
+            time_limit,
+            // Renewed when a third of it is over, it leaves time for a call.
+            lease: time_limit * 3,
             pauses: self.webhooks_retries.iter().copied().map(Duration::from_secs).collect(),
             ..DeliveryOptions::default()
         }

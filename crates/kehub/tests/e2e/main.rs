@@ -12,5 +12,6 @@ mod care;
 mod crash;
 mod first_run;
 mod hub;
+mod hubs;
 mod shutdown;
 mod webhooks;

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
-type Told = Arc<Mutex<Vec<(String, Value)>>>;
+pub(crate) type Told = Arc<Mutex<Vec<(String, Value)>>>;
 
 async fn hear(State(told): State<Told>, headers: HeaderMap, body: String) {
     let id = headers["webhook-id"].to_str().unwrap().to_owned();
     told.lock().unwrap().push((id, serde_json::from_str(&body).unwrap()));
 }
 
-async fn receiver() -> (String, Told) {
+pub(crate) async fn receiver() -> (String, Told) {
     let told = Told::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
