@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The field that carries the mark of an upsert.
 pub(super) const MARK: &str = "mark";
@@ -20,6 +20,8 @@ pub(super) const OWN: &str = "own-";
 const PATIENCE: Duration = Duration::from_secs(40);
 /// How long a hub is left alone that does not answer.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long a hub may be unable to read at the end: what it reads from may be coming back.
+const END_PATIENCE: Duration = Duration::from_mins(2);
 
 /// What matters of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub(super) struct Event {
 }
 
 impl Event {
-    fn read(item: &Value) -> Result<Event> {
+    pub(super) fn read(item: &Value) -> Result<Event> {
         let number = |name: &str| item.get(name).and_then(Value::as_i64);
         let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str);
         let mark = text(&format!("/fields/attr/{MARK}")).map(str::parse).transpose()?;
@@ -88,11 +90,16 @@ async fn page(
 
 /// The whole feed, as a hub tells it; an error unless it is in order.
 pub(super) async fn read(address: SocketAddr, token: &str) -> Result<Vec<Event>> {
+    let until = Instant::now() + END_PATIENCE;
     let mut connection = Connection::open(address).await?;
     connection.sign(token);
     let (mut all, mut cursor): (Vec<Event>, String) = (Vec::new(), String::new());
     loop {
-        let (events, next) = page(&mut connection, &cursor, 0).await?.context("a hub is busy")?;
+        let Some((events, next)) = page(&mut connection, &cursor, 0).await? else {
+            ensure!(Instant::now() < until, "a hub cannot read for {END_PATIENCE:?}");
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
         if events.is_empty() {
             break;
         }

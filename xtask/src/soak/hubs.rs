@@ -16,6 +16,8 @@ const START_SECONDS_MAX: u64 = 120;
 /// Between two kills, and between a kill and the start that follows, in milliseconds.
 const PAUSE_MILLIS_MAX: u64 = 3_000;
 const AWAY_MILLIS_MAX: u64 = 2_000;
+/// One of three times the database is away for longer than hubs wait for it.
+const AWAY_LONG: Duration = Duration::from_secs(12);
 
 /// Where the hubs are. One that was killed is listed until it is somewhere else, as behind a balancer
 /// that knows nothing.
@@ -153,7 +155,8 @@ pub(super) fn kill_until(
         if let Some(postgres) = database {
             let process = postgres.kill()?;
             kills.databases += 1;
-            thread::sleep(away);
+            let is_long = chance.below(3) == 0;
+            thread::sleep(if is_long { AWAY_LONG } else { away });
             postgres.start_again(process)?;
         } else {
             thread::sleep(away);

@@ -190,3 +190,68 @@ impl Told {
         Ok(told)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// An entry that wrote the fields of an upsert.
+    fn written(seq: i64, mark: u64) -> Event {
+        let fields = json!({ "attr": { "mark": mark.to_string() } });
+        let item = json!({ "seq": seq, "index": 0, "kind": "updated", "fields": fields });
+        Event::read(&item).unwrap()
+    }
+
+    /// An entry that attached the identity of an upsert's own.
+    fn attached(seq: i64, mark: u64) -> Event {
+        let identity = json!({ "type": "cookie", "value": format!("own-{mark}") });
+        let item =
+            json!({ "seq": seq, "index": 1, "kind": "identityAttached", "identity": identity });
+        Event::read(&item).unwrap()
+    }
+
+    fn erased(seq: i64) -> Event {
+        let item = json!({ "seq": seq, "index": 0, "kind": "updated", "fields": {} });
+        Event::read(&item).unwrap()
+    }
+
+    fn ledger(fates: &[(u64, Fate)]) -> Ledger {
+        Ledger { fates: fates.iter().copied().collect(), open: Vec::new() }
+    }
+
+    #[test]
+    fn a_feed_that_tells_what_senders_were_told_agrees() {
+        let fates = [
+            (1, Fate::Applied(1)),
+            (2, Fate::NotApplied),
+            (3, Fate::Open),
+            (4, Fate::Open),
+            (5, Fate::Applied(3)),
+            (6, Fate::Noted(2)),
+        ];
+        let events = [written(1, 1), written(2, 3), attached(2, 3), erased(3)];
+        let told = ledger(&fates).compare(&events).unwrap();
+        assert_eq!((told.applied, told.erased, told.not_applied), (3, 1, 1));
+        assert_eq!((told.open_applied, told.open_not_applied), (1, 1));
+    }
+
+    #[test]
+    fn what_is_lost_repeated_half_there_or_made_up_is_found() {
+        let acknowledged = (1, Fate::Applied(1));
+        for (fates, events, expected) in [
+            (vec![acknowledged], vec![], "was acknowledged in 1"),
+            (vec![acknowledged], vec![written(2, 1)], "1 was told, not Some(2)"),
+            (vec![acknowledged], vec![written(1, 1), written(2, 1)], "applied twice"),
+            (vec![(1, Fate::NotApplied)], vec![written(1, 1)], "was not applied, but"),
+            (vec![(1, Fate::Noted(1))], vec![], "not 1 alone"),
+            (vec![], vec![written(1, 1)], "nobody sent upsert"),
+            (vec![(1, Fate::Open)], vec![attached(1, 1)], "its fields in None"),
+            (vec![(1, Fate::Open)], vec![written(1, 1), attached(2, 1)], "in 2, its fields in"),
+            (vec![acknowledged, (2, Fate::Noted(1))], vec![written(1, 1)], "entry 1 was told to"),
+        ] {
+            let error = ledger(&fates).compare(&events).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -134,9 +134,18 @@ impl Writer {
 
     /// Sends a write that was left once more, at last; the status and the answer.
     pub(super) async fn ask_again(&mut self, sent: &Sent) -> Result<(u16, Value)> {
-        match self.attempt(sent).await? {
-            Tried::Answered(status, answer) => Ok((status, answer)),
-            Tried::NotApplied(_) | Tried::Unknown(_) => bail!("all hubs live, but not: {sent:?}"),
+        let until = Instant::now() + WRITE_PATIENCE;
+        loop {
+            match self.attempt(sent).await? {
+                Tried::Answered(status, answer) => return Ok((status, answer)),
+                Tried::NotApplied(pause) | Tried::Unknown(pause) => {
+                    ensure!(
+                        Instant::now() < until,
+                        "not answered for {WRITE_PATIENCE:?}: {sent:?}"
+                    );
+                    tokio::time::sleep(pause).await;
+                }
+            }
         }
     }
 
