@@ -1,7 +1,7 @@
 //! `kehub app`.
 
-use super::DEFAULT_TENANT;
 use super::store::{change_app, default_tenant, tenant, with_store};
+use super::{DEFAULT_TENANT, say};
 use crate::config::StoreLocation;
 use crate::credentials::{Credentials, draw_secret, secret_hash};
 use anyhow::{Context as _, Result};
@@ -60,15 +60,13 @@ pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()
         Command::Revoke { app } => {
             let tenant = known(&*store, &app).await?.tenant;
             change_app(&*store, tenant, AppChange::Revoke { id: app.as_str().into() }).await?;
-            println!("{app} is revoked; running hubs know it within seconds");
-            Ok(())
+            say!("{app} is revoked; running hubs know it within seconds")
         }
         Command::Permissions { app, permissions } => {
             let tenant = known(&*store, &app).await?.tenant;
             let change = AppChange::Permit { id: app.into(), permissions };
             let (app, _) = change_app(&*store, tenant, change).await?;
-            println!("{} may do: {}", app.id, permitted(&app));
-            Ok(())
+            say!("{} may do: {}", app.id, permitted(&app))
         }
     })
     .await
@@ -92,10 +90,9 @@ async fn create(
     let secret_hash = secret_hash(&secret);
     let change = AppChange::Create { id, name: name.into(), secret_hash, permissions };
     let (app, _) = change_app(store, tenant.id, change).await?;
-    println!("app id  {}\nsecret  {secret}", app.id);
-    println!("tenant  {tenant_name}\nmay do  {}", permitted(&app));
-    println!("The secret is kept nowhere: note it now.");
-    Ok(())
+    say!("app id  {}\nsecret  {secret}", app.id)?;
+    say!("tenant  {tenant_name}\nmay do  {}", permitted(&app))?;
+    say!("The secret is kept nowhere: note it now.")
 }
 
 async fn rotate(store: &dyn Store, app: String) -> Result<()> {
@@ -103,9 +100,8 @@ async fn rotate(store: &dyn Store, app: String) -> Result<()> {
     let secret = draw_secret().context("cannot draw a secret")?;
     let secret_hash = secret_hash(&secret);
     change_app(store, tenant, AppChange::Rotate { id: app.into(), secret_hash }).await?;
-    println!("secret  {secret}");
-    println!("The old secret and its tokens end within seconds. The new one is kept nowhere.");
-    Ok(())
+    say!("secret  {secret}")?;
+    say!("The old secret and its tokens end within seconds. The new one is kept nowhere.")
 }
 
 async fn list(store: &dyn Store) -> Result<()> {
@@ -114,7 +110,7 @@ async fn list(store: &dyn Store) -> Result<()> {
         let tenant = directory.tenants.iter().find(|tenant| tenant.id == app.tenant);
         let tenant = tenant.map_or("?", |tenant| &*tenant.name);
         let state = if app.revoked_at.is_some() { "revoked" } else { "live" };
-        println!("{}  {state:7}  {tenant}  {}  {}", app.id, permitted(app), app.name);
+        say!("{}  {state:7}  {tenant}  {}  {}", app.id, permitted(app), app.name)?;
     }
     Ok(())
 }

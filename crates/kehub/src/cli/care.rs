@@ -1,5 +1,6 @@
 //! `kehub check`, `kehub rebuild`, `kehub backup`, `kehub restore` and `kehub migrate`.
 
+use super::say;
 use super::store::NOT_DISTRIBUTED;
 use crate::config::StoreLocation;
 use anyhow::{Result, bail};
@@ -63,7 +64,7 @@ pub(super) fn backup(location: &StoreLocation, options: &BackupOptions) -> Resul
     let terminal = Terminal::default();
     let copied = SqliteStore::back_up(file(location)?, &options.to, &terminal);
     terminal.clear();
-    println!("copied {location} to {}: {} bytes", options.to.display(), copied?);
+    say!("copied {location} to {}: {} bytes", options.to.display(), copied?)?;
     Ok(())
 }
 
@@ -74,11 +75,11 @@ pub(super) fn restore(location: &StoreLocation, options: &RestoreOptions) -> Res
     let report = SqliteStore::restore(file(location)?, from, *replace, &terminal);
     terminal.clear();
     let report = report?;
-    tell(&report);
+    tell(&report)?;
     if !report.is_sound() {
         bail!("{} is not as a store must be; nothing was restored", from.display());
     }
-    println!("sound\nrestored {location} from {}", from.display());
+    say!("sound\nrestored {location} from {}", from.display())?;
     Ok(())
 }
 
@@ -99,13 +100,13 @@ pub(super) async fn migrate(location: &StoreLocation, options: &MigrateOptions) 
         (applied?, "is applied")
     };
     for migration in migrations {
-        println!("-- {} {becomes}", migration.name);
+        say!("-- {} {becomes}", migration.name)?;
         if options.dry_run {
-            println!("{}", migration.sql);
+            say!("{}", migration.sql)?;
         }
     }
     if migrations.is_empty() {
-        println!("-- {location} is up to date");
+        say!("-- {location} is up to date")?;
     }
     Ok(())
 }
@@ -120,12 +121,11 @@ pub(super) async fn check(location: &StoreLocation, options: &Options) -> Result
     };
     terminal.clear();
     let report = report?;
-    tell(&report);
+    tell(&report)?;
     if !report.is_sound() {
         bail!("the store is not as it must be; `kehub rebuild` mends what its journal knows");
     }
-    println!("sound");
-    Ok(())
+    say!("sound")
 }
 
 /// Makes the rows of the store anew from its journal.
@@ -138,41 +138,44 @@ pub(super) async fn rebuild(location: &StoreLocation, options: &Options) -> Resu
     };
     terminal.clear();
     let rebuilt = rebuilt?;
-    tell_changes(&rebuilt);
-    tell(&rebuilt.after);
+    tell_changes(&rebuilt)?;
+    tell(&rebuilt.after)?;
     if !rebuilt.after.is_sound() {
         bail!("the journal does not know how to mend the rest");
     }
-    println!("sound");
-    Ok(())
+    say!("sound")
 }
 
-fn tell(report: &Report) {
+fn tell(report: &Report) -> Result<()> {
     for finding in &report.findings {
-        println!("{finding}");
+        say!("{finding}")?;
     }
     if report.left_out > 0 {
-        println!("and {} more", report.left_out);
+        say!("and {} more", report.left_out)?;
     }
-    println!(
+    say!(
         "looked at {} tenants, {} customers, {} identities, {} journal entries",
-        report.tenants, report.customers, report.identities, report.entries
-    );
+        report.tenants,
+        report.customers,
+        report.identities,
+        report.entries
+    )
 }
 
-fn tell_changes(rebuilt: &Rebuilt) {
+fn tell_changes(rebuilt: &Rebuilt) -> Result<()> {
     let Rebuilt { added, replaced, removed, reindexed, .. } = rebuilt;
     if *reindexed {
-        println!("made the indexes anew");
+        say!("made the indexes anew")?;
     }
     for (done, counts) in [("added", added), ("replaced", replaced), ("removed", removed)] {
         for (what, count) in counts {
-            println!("{done} {count} {what}");
+            say!("{done} {count} {what}")?;
         }
     }
     if added.is_empty() && replaced.is_empty() && removed.is_empty() {
-        println!("all rows were what the journal says");
+        say!("all rows were what the journal says")?;
     }
+    Ok(())
 }
 
 /// Tells progress on one line of the terminal that errors go to; nobody, if that is a file.

@@ -1,5 +1,5 @@
 //! What operators type.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to people")]
+#![expect(clippy::print_stderr, reason = "the command line talks to people")]
 
 mod app;
 mod care;
@@ -11,6 +11,8 @@ mod welcome;
 use crate::config::{ServeOptions, StoreLocation};
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
+use std::fmt;
+use std::io::{ErrorKind, Write as _, stdout};
 use std::process::ExitCode;
 use tokio::runtime::{Builder, Runtime};
 
@@ -73,6 +75,22 @@ enum Command {
     Openapi,
 }
 
+/// Prints a line; an error if that is not possible.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::cli::print_line(format_args!($($text)*))
+    };
+}
+pub(crate) use say;
+
+/// Whoever reads may have read enough and gone away, which is no error.
+fn print_line(line: fmt::Arguments<'_>) -> Result<()> {
+    match writeln!(stdout().lock(), "{line}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context("cannot print"),
+    }
+}
+
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -98,8 +116,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Restore(options) => care::restore(&cli.store, &options),
         Command::Migrate(options) => single()?.block_on(care::migrate(&cli.store, &options)),
         Command::Openapi => {
-            println!("{}", serde_json::to_string_pretty(crate::server::openapi())?);
-            Ok(())
+            say!("{}", serde_json::to_string_pretty(crate::server::openapi())?)
         }
     }
 }

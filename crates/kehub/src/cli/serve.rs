@@ -1,7 +1,7 @@
 //! `kehub serve`.
 
 use super::store::{change_app, default_tenant, open};
-use super::welcome;
+use super::{say, welcome};
 use crate::clock::SystemClock;
 use crate::config::{ServeOptions, StoreLocation, StoreOptions};
 use crate::credentials::{Credentials, secret_hash};
@@ -82,8 +82,8 @@ async fn serve(
 
     info!(%address, version = env!("CARGO_PKG_VERSION"), "the hub listens");
     match first {
-        Some(credentials) => print!("{}", welcome::first_start(address, &credentials)),
-        None => print!("{}", welcome::later_start(address)),
+        Some(credentials) => say!("{}", welcome::first_start(address, &credentials).trim_end())?,
+        None => say!("{}", welcome::later_start(address).trim_end())?,
     }
     let refreshing = tokio::spawn(keep_fresh(hub.clone()));
     let ending = hub.clone();

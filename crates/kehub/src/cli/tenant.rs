@@ -1,5 +1,6 @@
 //! `kehub tenant`.
 
+use super::say;
 use super::store::{apply, tenant, with_store};
 use crate::config::StoreLocation;
 use anyhow::{Result, bail};
@@ -51,7 +52,7 @@ pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()
         Command::Create { name, preset } => create(&*store, &name, preset).await,
         Command::List => {
             for tenant in store.directory().await?.tenants {
-                print(&tenant);
+                print(&tenant)?;
             }
             Ok(())
         }
@@ -62,8 +63,7 @@ pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()
             let Outcome::Policy(set) = outcome else {
                 bail!("the store gave an outcome of another kind");
             };
-            print(&set.tenant);
-            Ok(())
+            print(&set.tenant)
         }
     })
     .await
@@ -73,11 +73,10 @@ async fn create(store: &dyn Store, name: &str, preset: Preset) -> Result<()> {
     let new = NewTenant { name: name.into(), preset };
     let outcome = apply(store, TenantId(0), command::Command::CreateTenant(new)).await?;
     let Outcome::Tenant(tenant) = outcome else { bail!("there is a tenant `{name}` already") };
-    print(&tenant);
-    Ok(())
+    print(&tenant)
 }
 
-fn print(tenant: &Tenant) {
+fn print(tenant: &Tenant) -> Result<()> {
     let (preset, on_conflict) = (tenant.preset.name(), tenant.on_conflict.name());
-    println!("{:4}  {}  {preset}  on conflict: {on_conflict}", tenant.id, tenant.name);
+    say!("{:4}  {}  {preset}  on conflict: {on_conflict}", tenant.id, tenant.name)
 }

@@ -2,6 +2,7 @@
 
 use crate::crash::{Acknowledged, everything_is_there, start_writers};
 use crate::hub::{Folder, eventually, said};
+use std::process::Stdio;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_is_checked_beside_a_running_hub_and_rebuilt_without_one() {
@@ -97,4 +98,15 @@ fn migrations_are_shown_before_they_run() {
     for command in [&["migrate"][..], &["migrate", "--dry-run"]] {
         assert_eq!(folder.run(command), "-- sqlite:kehub-data/kehub.db is up to date\n");
     }
+}
+
+/// As `kehub openapi | head` does.
+#[test]
+fn who_has_read_enough_may_go() {
+    let folder = Folder::new();
+    let mut command = folder.kehub(&["openapi"]);
+    let mut telling = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(telling.stdout.take());
+    let told = telling.wait_with_output().unwrap();
+    assert!(told.status.success() && told.stderr.is_empty(), "{}", said(&told));
 }
