@@ -1,12 +1,12 @@
 //! `kehub check`, `kehub rebuild`, `kehub backup`, `kehub restore` and `kehub migrate`.
 
+use super::progress::Terminal;
 use super::say;
 use super::store::NOT_DISTRIBUTED;
 use crate::config::StoreLocation;
 use anyhow::{Result, bail};
 use clap::builder::BoolishValueParser;
-use kehub_store::{PostgresStore, Progress, Rebuilt, Report, SqliteStore};
-use std::io::{IsTerminal as _, Write as _, stderr};
+use kehub_store::{PostgresStore, Rebuilt, Report, SqliteStore};
 use std::path::{Path, PathBuf};
 
 /// Which tenants are looked at.
@@ -176,41 +176,4 @@ fn tell_changes(rebuilt: &Rebuilt) -> Result<()> {
         say!("all rows were what the journal says")?;
     }
     Ok(())
-}
-
-/// Tells progress on one line of the terminal that errors go to; nobody, if that is a file.
-struct Terminal {
-    is_terminal: bool,
-}
-
-impl Default for Terminal {
-    fn default() -> Terminal {
-        Terminal { is_terminal: stderr().is_terminal() }
-    }
-}
-
-impl Terminal {
-    /// A terminal that cannot be written to has nobody in front of it.
-    fn show(&self, line: &str) {
-        if self.is_terminal {
-            eprint!("\r{line:60}");
-            drop(stderr().flush());
-        }
-    }
-
-    fn clear(&self) {
-        if self.is_terminal {
-            eprint!("\r{:60}\r", "");
-            drop(stderr().flush());
-        }
-    }
-}
-
-impl Progress for Terminal {
-    fn at(&self, step: &str, done: u64, total: u64) {
-        match done.saturating_mul(100).checked_div(total) {
-            Some(percent) => self.show(&format!("{step}: {percent} %")),
-            None => self.show(step),
-        }
-    }
 }

@@ -3,6 +3,7 @@
 
 mod app;
 mod care;
+mod progress;
 mod serve;
 mod store;
 mod tenant;
