@@ -8,6 +8,7 @@
 //! [`PostgresStore`] the one for several hubs. [`UnreliableStore`] stands before any of them and
 //! fails on demand, for tests of those who use the port.
 
+mod copy;
 mod impact;
 mod memory;
 mod migration;
@@ -20,12 +21,13 @@ mod tables;
 mod testing;
 mod unreliable;
 
+pub use copy::{CopyOptions, Place, copy};
 pub use impact::impact;
 pub use memory::MemoryStore;
 pub use migration::Migration;
 pub use open_error::OpenError;
 pub use postgres::{PostgresOptions, PostgresStore};
-pub use report::{Finding, Progress, Rebuilt, Report, Silent};
+pub use report::{Checksum, Copied, CopiedTable, Finding, Progress, Rebuilt, Report, Silent};
 pub use sqlite::{SqliteOptions, SqliteStore};
 #[cfg(any(test, feature = "testing"))]
 pub use testing::TestDatabase;

@@ -71,6 +71,53 @@ pub struct Rebuilt {
     pub after: Report,
 }
 
+/// How many rows a table has, and a hash of all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    /// The rows.
+    pub rows: u64,
+    /// SHA-256 of all columns of all rows, in the order of their keys.
+    pub hash: [u8; 32],
+}
+
+impl fmt::Display for Checksum {
+    /// Enough of the hash for people to compare.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.hash.first_chunk::<8>().unwrap_or(&[0; 8])))
+    }
+}
+
+/// A table that was copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopiedTable {
+    /// What it is called.
+    pub name: &'static str,
+    /// What was read from the source.
+    pub source: Checksum,
+    /// What was read back from the target.
+    pub target: Checksum,
+}
+
+/// What a copy has carried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// The tables, in the order in which they were copied.
+    pub tables: Vec<CopiedTable>,
+    /// Rows that an earlier run, which did not come to its end, had brought along.
+    pub resumed: u64,
+    /// What else the target has not right: what it derives from these tables, or its key of tokens.
+    pub problems: Vec<String>,
+    /// Journal entries that came to the source since, and are not in the copy.
+    pub since: u64,
+}
+
+impl Copied {
+    /// Whether the target holds exactly what was read. Only then may it be used.
+    pub fn is_verified(&self) -> bool {
+        self.problems.is_empty() && self.tables.iter().all(|table| table.source == table.target)
+    }
+}
+
 /// How far a long piece of work has come.
 pub trait Progress: Sync {
     /// A step goes on: `done` of `total`, both 0 where nobody can tell.

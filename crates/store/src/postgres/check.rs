@@ -231,7 +231,7 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    fn add(&mut self, entry: &Entry) {
+    pub(super) fn add(&mut self, entry: &Entry) {
         let touched: BTreeSet<_> = entry.touched.iter().map(|touched| touched.customer).collect();
         for customer in touched {
             self.count += 1;

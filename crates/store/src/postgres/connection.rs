@@ -2,14 +2,17 @@
 
 use super::trouble::Trouble;
 use super::{cluster, tls};
+use crate::tables::copy;
 use futures_util::StreamExt as _;
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Config, Row, RowStream, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -265,6 +268,23 @@ impl Connection {
     /// Runs statements without arguments.
     pub(super) async fn batch(&self, sql: &str) -> Result<(), Trouble> {
         Ok(self.client.batch_execute(sql).await?)
+    }
+
+    /// Fills a table by a COPY in the binary format.
+    pub(super) async fn fill(
+        &self,
+        sql: &str,
+        types: &[Type],
+        rows: &[copy::Row],
+    ) -> Result<(), Trouble> {
+        let statement = self.statement(sql).await?;
+        let sink = self.client.copy_in(&statement).await?;
+        let mut writer = pin!(BinaryCopyInWriter::new(sink, types));
+        for row in rows {
+            writer.as_mut().write_raw(row).await?;
+        }
+        writer.finish().await?;
+        Ok(())
     }
 
     /// Whether it leads to a cluster over which the tables are spread.

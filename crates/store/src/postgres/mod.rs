@@ -6,9 +6,9 @@
 //! commits. [`query`], [`review`], [`policy`] and [`duplicates`] read beside the writers, each read
 //! from one snapshot; [`render`] turns filters into SQL. [`bell`] tells the hubs of a database of each
 //! other's commits. [`cluster`] spreads the tables over the nodes of a Citus cluster, [`lookup`] holds
-//! the statements that differ there. [`check`], [`compare`] and [`rebuild`] hold rows against the journal. [`rows`] says
-//! how what is kept looks in columns, [`schema`] makes the tables, [`connection`] and [`tls`] reach the
-//! server.
+//! the statements that differ there. [`check`], [`compare`] and [`rebuild`] hold rows against the
+//! journal, [`copy`] is an end of a copy from one store to another. [`rows`] says how what is kept looks
+//! in columns, [`schema`] makes the tables, [`connection`] and [`tls`] reach the server.
 
 mod ahead;
 mod bell;
@@ -17,6 +17,7 @@ mod cluster;
 mod columns;
 mod compare;
 mod connection;
+mod copy;
 mod duplicates;
 #[cfg(test)]
 mod lints;
@@ -38,6 +39,8 @@ mod trouble;
 mod webhooks;
 mod write;
 mod writer;
+
+pub(crate) use copy::{CopySource, CopyTarget};
 
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration, OpenError, OwnedIdentity,
@@ -124,7 +127,8 @@ impl fmt::Debug for PostgresStore {
 
 impl PostgresStore {
     /// Opens a database by its address, such as `postgres://user:password@host/database`, and brings
-    /// its tables up to date. To be called within a runtime of tokio, which does the work.
+    /// its tables up to date. An unfinished copy of another store is refused, here and by everything else
+    /// that looks at one. To be called within a runtime of tokio, which does the work.
     pub async fn open(url: &str, options: PostgresOptions) -> Result<PostgresStore, OpenError> {
         let server = server(url)?;
         let open = async {

@@ -5,7 +5,7 @@ use super::connection::{Connection, Server};
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
 use super::{
-    duplicates, load, lookup, past, policy, query, review, schema, webhooks, write, writer,
+    copy, duplicates, load, lookup, past, policy, query, review, schema, webhooks, write, writer,
 };
 use crate::TestDatabase;
 use kehub_core::attribute::{Attribute, Value};
@@ -48,6 +48,13 @@ async fn every_look_up_goes_by_a_key_or_an_index() {
         let plan = plan(&conn, sql).await;
         let is_whole = WHOLE.contains(name);
         assert!(is_whole || !plan.contains("Seq Scan"), "{name}: {plan}");
+    }
+    for (name, sql, _) in copy::statements().iter().filter(|(_, _, reads)| *reads) {
+        let plan = plan(&conn, sql).await;
+        // A range is small enough to be sorted.
+        let is_in_order = !plan.contains("Sort") || name.starts_with("range of");
+        let is_whole = sql.contains("FROM copying");
+        assert!(is_whole || is_in_order && !plan.contains("Seq Scan"), "{name}: {plan}");
     }
 }
 

@@ -119,10 +119,7 @@ async fn rebuild_tenant(
     }
     let counters = facts.counters();
     let (own, (first, last)) = (i64::from(tenant.0), key_range(tenant));
-    if !updated_wrong(conn, tenant).await?.is_empty() {
-        conn.run(UPDATED_DELETE, &[&first, &last]).await?;
-        conn.run(UPDATED_INSERT, &[&first, &last]).await?;
-    }
+    list_by_time(conn, tenant).await?;
     let identity = rows::key(&conn.one(LAST_IDENTITY, &[&first, &last]).await?)?;
     let live: i64 = conn.one(LIVE_COUNT, &[&own, &first, &last]).await?.try_get(0)?;
     conn.run(
@@ -138,6 +135,17 @@ async fn rebuild_tenant(
         ],
     )
     .await?;
+    Ok(())
+}
+
+/// Makes anew what lists by time go by, if it is not what the customers of a tenant say.
+pub(super) async fn list_by_time(conn: &Connection, tenant: TenantId) -> Result<(), Trouble> {
+    if updated_wrong(conn, tenant).await?.is_empty() {
+        return Ok(());
+    }
+    let (first, last) = key_range(tenant);
+    conn.run(UPDATED_DELETE, &[&first, &last]).await?;
+    conn.run(UPDATED_INSERT, &[&first, &last]).await?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The tables: numbered migrations, each applied once, in order.
 
 use super::connection::Connection;
+use super::copy;
 use super::trouble::Trouble;
 use crate::migration::{self, Migration, migration};
 
@@ -9,6 +10,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("postgres", 1, "0001_start"),
     migration!("postgres", 2, "0002_distribution"),
     migration!("postgres", 3, "0003_updated"),
+    migration!("postgres", 4, "0004_copying"),
 ];
 
 /// Hubs that start at once take turns: they hold this lock while they look. `Kehu`.
@@ -32,8 +34,20 @@ const HUB_INSERT: &str = "
 const WRITERS_DELETE: &str = "DELETE FROM writer WHERE seen_at < now() - interval '1 day'";
 
 /// What a database lacks; refuses one of another program, of a later Kehub, or that cannot hold all
-/// text. Changes nothing.
+/// text, and an unfinished copy. Changes nothing.
 pub(super) async fn due(conn: &Connection) -> Result<&'static [Migration], Trouble> {
+    let due = lacking(conn).await?;
+    copy::refuse_unfinished(conn).await?;
+    Ok(due)
+}
+
+/// What a brand-new database lacks.
+pub(super) fn all() -> &'static [Migration] {
+    MIGRATIONS
+}
+
+/// The same as [`due`], also of an unfinished copy.
+pub(super) async fn lacking(conn: &Connection) -> Result<&'static [Migration], Trouble> {
     let encoding: String = conn.one(ENCODING, &[]).await?.try_get(0)?;
     if encoding != "UTF8" {
         return Err(Trouble::broken(format!("its encoding is {encoding}, and must be UTF8")));

@@ -41,6 +41,12 @@ const ALONE: &str = "
     PRAGMA locking_mode = EXCLUSIVE;
     BEGIN EXCLUSIVE;";
 
+/// For as much as a file can take at once.
+const FILLING: &str = "
+    COMMIT;
+    PRAGMA cache_size = -262144;
+    PRAGMA wal_autocheckpoint = 16000;";
+
 /// What is written there is synced by whoever makes it known.
 const UNSHARED: &str = "
     PRAGMA journal_mode = DELETE;
@@ -192,6 +198,13 @@ pub(super) fn alone(path: &Path) -> Result<Connection, Trouble> {
         Err(trouble) => Err(trouble),
         Ok(()) => Ok(conn),
     }
+}
+
+/// A connection that has the file to itself until it is closed, whatever it commits, to fill it.
+pub(super) fn filling(path: &Path) -> Result<Connection, Trouble> {
+    let conn = alone(path)?;
+    conn.execute_batch(FILLING)?;
+    Ok(conn)
 }
 
 /// Makes a file whole in itself that this connection has [`alone`].

@@ -6,15 +6,17 @@
 //! filters into SQL. [`duplicates`] looks at everybody once, to find who looks like one person;
 //! [`policy`] reads what people look at before they change a policy. [`checkpoint`] moves what was
 //! committed from the log into the file without keeping the writer waiting, and after an erasure
-//! [`sweep`] removes what is left of it. [`backup`] copies the file, and puts a copy in its place.
-//! [`webhooks`] reads and writes those. [`codec`] and [`rows`] say how what is kept looks in columns,
-//! [`schema`] makes the tables, [`connection`] opens the file.
+//! [`sweep`] removes what is left of it. [`backup`] copies the file, and puts a copy in its place;
+//! [`copy`] is an end of a copy from one store to another. [`webhooks`] reads and writes those.
+//! [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the tables,
+//! [`connection`] opens the file.
 
 mod backup;
 mod check;
 mod checkpoint;
 mod compare;
 mod connection;
+mod copy;
 mod duplicates;
 mod load;
 mod past;
@@ -32,6 +34,8 @@ mod trouble;
 mod webhooks;
 mod write;
 mod writer;
+
+pub(crate) use copy::{CopySource, CopyTarget, refuse_same};
 
 use crate::tables::{codec, group};
 use crate::{
@@ -106,7 +110,8 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens a file, creating it and the folder it is in if need be.
+    /// Opens a file, creating it and the folder it is in if need be. An unfinished copy of another store
+    /// is refused, here and by everything else that looks at one.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<SqliteStore, OpenError> {
         let path = path.as_ref();
         let open = || {

@@ -1,8 +1,8 @@
 //! The tables: numbered migrations, each applied once, in order, all that are due in one
 //! transaction.
 
-use super::rows;
 use super::trouble::Trouble;
+use super::{copy, rows};
 use crate::migration::{self, Migration, migration};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 
@@ -15,6 +15,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 5, "0005_webhooks"),
     migration!("sqlite", 6, "0006_erasures"),
     migration!("sqlite", 7, "0007_undecided_by_claim"),
+    migration!("sqlite", 8, "0008_copying"),
 ];
 
 /// `Kehu`: tells our files from those of other programs.
@@ -56,8 +57,16 @@ pub(super) fn check_current(conn: &Connection) -> Result<(), Trouble> {
     Err(Trouble::broken("it was written by an older Kehub: `kehub migrate` brings it up to date"))
 }
 
-/// What a file lacks; refuses one of another program or of a later Kehub. Changes nothing.
+/// What a file lacks; refuses one of another program or of a later Kehub, and an unfinished copy.
+/// Changes nothing.
 pub(super) fn due(conn: &Connection) -> Result<&'static [Migration], Trouble> {
+    let due = lacking(conn)?;
+    copy::refuse_unfinished(conn)?;
+    Ok(due)
+}
+
+/// The same, also of an unfinished copy.
+pub(super) fn lacking(conn: &Connection) -> Result<&'static [Migration], Trouble> {
     check_ours(conn)?;
     if !conn.query_row(MIGRATIONS_KEPT, (), |row| row.get(0))? {
         return Ok(MIGRATIONS);

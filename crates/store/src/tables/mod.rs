@@ -4,6 +4,7 @@
 pub(crate) mod changes;
 pub(crate) mod codec;
 pub(crate) mod compare;
+pub(crate) mod copy;
 #[cfg(test)]
 mod golden;
 pub(crate) mod group;

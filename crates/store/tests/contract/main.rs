@@ -8,10 +8,12 @@
 
 mod access;
 mod care;
+mod copy;
 mod duplicates;
 mod feed;
 mod filters;
 mod groups;
+mod interruptions;
 mod lists;
 mod model;
 mod parting;

@@ -71,6 +71,12 @@ impl Rig {
         rig
     }
 
+    /// Another store that goes on from where this one is.
+    pub(crate) fn over(&self, store: Arc<dyn Store>) -> Rig {
+        let clock = AtomicI64::new(self.clock.load(Ordering::Relaxed));
+        Rig { store, clock, folder: None, database: None }
+    }
+
     /// The file of an engine that has one.
     pub(crate) fn file(&self) -> PathBuf {
         self.folder.as_ref().unwrap().path().join("hub.db")

@@ -1,0 +1,6 @@
+-- A row while another store is being copied into this one. Until it is whole, nobody may use it.
+CREATE TABLE copying (
+    id     bigint PRIMARY KEY CHECK (id = 1),
+    source bytea  NOT NULL, -- a hash that tells the state of the other store from any other one
+    since  bigint NOT NULL
+);
