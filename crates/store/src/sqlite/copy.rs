@@ -141,24 +141,24 @@ impl CopyTarget {
     /// Takes a file that nobody else has open, and makes it if there is none.
     pub(crate) fn open(path: &Path) -> Result<CopyTarget, OpenError> {
         let open = || {
-            let is_there = path.try_exists().map_err(Trouble::broken)?;
-            let is_new = !is_there || lacks_everything(&connection::looking(path)?)?;
-            if is_new {
-                make_folder(path)?;
-                schema::migrate(&mut connection::writing(path)?)?;
+            // Who was killed while making it may have left something to be undone: only one that may
+            // write to a file can look at such a one.
+            if path.try_exists().map_err(Trouble::broken)? {
+                let conn = connection::filling(path)?;
+                let lacking = schema::lacking(&conn)?.len();
+                if lacking == 0 {
+                    return Ok(conn);
+                }
+                if lacking < schema::all().len() {
+                    return Err(Trouble::broken(Unusable::Older));
+                }
             }
-            let conn = connection::filling(path)?;
-            if !schema::lacking(&conn)?.is_empty() {
-                return Err(Trouble::broken(Unusable::Older));
-            }
-            Ok(conn)
+            make_folder(path)?;
+            schema::migrate(&mut connection::writing(path)?)?;
+            connection::filling(path)
         };
         Ok(CopyTarget(File::new(path, open())?))
     }
-}
-
-fn lacks_everything(conn: &Connection) -> Result<bool, Trouble> {
-    Ok(schema::lacking(conn)?.len() == schema::all().len())
 }
 
 #[async_trait]
