@@ -3,6 +3,7 @@
 
 mod app;
 mod care;
+mod copy;
 mod progress;
 mod serve;
 mod store;
@@ -70,6 +71,12 @@ enum Command {
     /// No hub may be running. A copy of an older Kehub is brought up to date; the file itself stays
     /// as it is. What was written, erased or revoked since is as it was before.
     Restore(care::RestoreOptions),
+    /// Copy a store to another place, of the same kind or another, and verify the copy
+    ///
+    /// Everything goes along, as of one moment, beside a running hub, which goes on with the old store:
+    /// end it first if you want to move. Killed, it goes on where it stopped if it is run again. Until
+    /// the copy is verified, nothing else opens it. Passwords are better given in the environment.
+    Copy(copy::Options),
     /// Bring the store up to date, as `serve` does when it starts
     Migrate(care::MigrateOptions),
     /// Print the description of the API
@@ -115,6 +122,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Rebuild(options) => single()?.block_on(care::rebuild(&cli.store, &options)),
         Command::Backup(options) => care::backup(&cli.store, &options),
         Command::Restore(options) => care::restore(&cli.store, &options),
+        Command::Copy(options) => single()?.block_on(copy::run(&options)),
         Command::Migrate(options) => single()?.block_on(care::migrate(&cli.store, &options)),
         Command::Openapi => {
             say!("{}", serde_json::to_string_pretty(crate::server::openapi())?)

@@ -1,36 +1,81 @@
 //! How far a long piece of work has come, for whoever waits in front of it.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use kehub_store::Progress;
+use std::fmt;
+use std::io::{IsTerminal as _, Write as _, stderr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often a line is printed where there is no terminal.
+const LINE_PERIOD: Duration = Duration::from_secs(10);
 
 const STEP: &str = "{spinner} {msg}";
 const SHARE: &str = "{spinner} {msg:24} [{bar:30}] {percent:>3} %, {eta} left";
+const COUNT: &str =
+    "{spinner} {msg:24} [{bar:30}] {human_pos}/{human_len} {prefix}, {rate}/s, {eta} left";
 
-/// Tells progress on one line of the terminal that errors go to; nobody, if that is a file.
+/// Tells progress on one line of the terminal that errors go to. If that is a file, nobody is told,
+/// except now and then of what is counted.
 pub(super) struct Terminal {
     bar: ProgressBar,
+    unit: Option<&'static str>,
+    /// When the last line was printed.
+    told: Mutex<Instant>,
 }
 
 impl Default for Terminal {
     fn default() -> Terminal {
-        // Hidden by itself where there is no terminal.
-        Terminal { bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()) }
+        Terminal::new(None)
     }
 }
 
 impl Terminal {
+    /// Tells also how many of these are done, and how fast.
+    pub(super) fn counting(unit: &'static str) -> Terminal {
+        Terminal::new(Some(unit))
+    }
+
+    fn new(unit: Option<&'static str>) -> Terminal {
+        // Hidden by itself where there is no terminal.
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_prefix(unit.unwrap_or_default());
+        Terminal { bar, unit, told: Mutex::new(Instant::now()) }
+    }
+
     /// Leaves nothing behind.
     pub(super) fn clear(&self) {
         self.bar.finish_and_clear();
+    }
+
+    fn style(&self, total: u64) -> &'static str {
+        match (total, self.unit) {
+            (0, _) => STEP,
+            (_, Some(_)) => COUNT,
+            (_, None) => SHARE,
+        }
+    }
+
+    fn print(&self, step: &str, done: u64, total: u64) {
+        let Some(unit) = self.unit else { return };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.elapsed() >= LINE_PERIOD {
+            *told = Instant::now();
+            // Where that cannot be written to, there is nobody to read it.
+            drop(writeln!(stderr(), "{step}: {done} of {total} {unit}"));
+        }
     }
 }
 
 impl Progress for Terminal {
     fn at(&self, step: &str, done: u64, total: u64) {
+        if !stderr().is_terminal() {
+            self.print(step, done, total);
+            return;
+        }
         if self.bar.message() != step {
-            let style = if total == 0 { STEP } else { SHARE };
-            if let Ok(style) = ProgressStyle::with_template(style) {
-                self.bar.set_style(style);
+            if let Ok(style) = ProgressStyle::with_template(self.style(total)) {
+                self.bar.set_style(style.with_key("rate", whole_rate));
             }
             self.bar.set_message(step.to_owned());
         }
@@ -41,4 +86,9 @@ impl Progress for Terminal {
         self.bar.set_position(done);
         self.bar.tick();
     }
+}
+
+fn whole_rate(state: &ProgressState, text: &mut dyn fmt::Write) {
+    // A text takes whatever is written.
+    write!(text, "{:.0}", state.per_sec()).ok();
 }

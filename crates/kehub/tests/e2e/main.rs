@@ -9,6 +9,7 @@ mod administration;
 mod api_page;
 mod away;
 mod care;
+mod copy;
 mod crash;
 mod first_run;
 mod hub;
