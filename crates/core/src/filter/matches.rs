@@ -1,5 +1,5 @@
 use super::{Comparison, Condition, Filter, Order, Position, SortKey, Test};
-use crate::attribute::{Attribute, Value};
+use crate::attribute::{Attribute, Real, Value};
 use crate::canonical;
 use crate::customer::{Customer, State};
 use std::cmp::Ordering;
@@ -54,6 +54,47 @@ impl Test {
             Test::NotEmpty => value.is_some(),
         }
     }
+}
+
+impl Test {
+    /// The test that passes the same whole numbers and names no others: for an engine that keeps whole
+    /// numbers as something else, such as ids within keys.
+    pub fn of_whole_numbers(&self) -> Test {
+        let whole = |values: &[Value]| values.iter().filter_map(as_whole).collect();
+        match self {
+            Test::Is(wanted) => Test::Is(whole(wanted)),
+            Test::IsNot(unwanted) => Test::IsNot(whole(unwanted)),
+            Test::Stands(comparison, Value::Decimal(limit)) => {
+                let below = Value::Integer(floor(*limit));
+                let comparison = match comparison {
+                    _ if as_whole(&Value::Decimal(*limit)).is_some() => *comparison,
+                    Comparison::Above | Comparison::AtLeast => Comparison::Above,
+                    Comparison::Below | Comparison::AtMost => Comparison::AtMost,
+                };
+                Test::Stands(comparison, below)
+            }
+            Test::Stands(..) | Test::Begins(_) | Test::Empty | Test::NotEmpty => self.clone(),
+        }
+    }
+}
+
+/// The whole number that a value is, if it is one.
+fn as_whole(value: &Value) -> Option<Value> {
+    match value {
+        Value::Decimal(number) => {
+            let whole = Value::Integer(floor(*number));
+            whole.compare(value).is_eq().then_some(whole)
+        }
+        Value::Integer(_) => Some(value.clone()),
+        Value::Text(_) | Value::Flag(_) => None,
+    }
+}
+
+/// The largest whole number that is not above a number; the nearest one, if it is out of range.
+fn floor(number: Real) -> i64 {
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "it saturates")]
+    let floor = number.get().floor() as i64;
+    floor
 }
 
 impl Comparison {

@@ -169,6 +169,7 @@ pub fn behind_prefix(prefix: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attribute::{Real, Value};
 
     #[test]
     fn what_is_behind_a_prefix_is_behind_all_that_begin_with_it() {
@@ -179,5 +180,24 @@ mod tests {
         assert_eq!(behind_prefix(""), None);
         let behind = behind_prefix("上").unwrap();
         assert!(behind.as_bytes() > "上\u{10FFFF}\u{10FFFF}".as_bytes());
+    }
+
+    #[test]
+    fn a_test_of_whole_numbers_passes_the_same_ones_and_names_no_others() {
+        let fraction = |number| Value::Decimal(Real::new(number).unwrap());
+        let limits = [-1e300, -1.5, -1.0, 0.0, 0.5, 1.0, 1.67, 2.0, 1e300].map(fraction);
+        let signs = [Comparison::Above, Comparison::AtLeast, Comparison::Below, Comparison::AtMost];
+        let stands = |limit: &Value| signs.map(|sign| Test::Stands(sign, limit.clone()));
+        let mut tests: Vec<Test> = limits.iter().flat_map(stands).collect();
+        tests.extend([Test::Is(limits.to_vec()), Test::IsNot(limits.to_vec())]);
+        for test in tests {
+            let whole = test.of_whole_numbers();
+            assert!(!format!("{whole:?}").contains("Decimal"), "{whole:?}");
+            for number in [i64::MIN, -2, -1, 0, 1, 2, 3, i64::MAX] {
+                let value = Some(Value::Integer(number));
+                let passes = test.passes(value.as_ref());
+                assert_eq!(whole.passes(value.as_ref()), passes, "{number}: {test:?}, {whole:?}");
+            }
+        }
     }
 }

@@ -160,6 +160,9 @@ pub(super) fn condition(tenant: TenantId, wanted: &Condition) -> Fragment {
         }
         Condition::Created(period) => within("created_at", *period),
         Condition::Updated(period) => within("updated_at", *period),
+        Condition::Field(SortKey::Attribute(Attribute::Id), test) => {
+            attribute_test(tenant, Attribute::Id, &test.of_whole_numbers())
+        }
         Condition::Field(SortKey::Attribute(attribute), test) => {
             attribute_test(tenant, *attribute, test)
         }

@@ -120,6 +120,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     prop_oneof![
         any_custom(),
         (0..14_i64).prop_map(|second| Value::Integer(second * 1_000_000)),
+        (0..28_i32).prop_map(|half| Value::Decimal(Real::new(f64::from(half) / 2.0).unwrap())),
         prop::sample::select(vec!["13800000001", "1380000000", "e2@example.com", "e"])
             .prop_map(|text| Value::Text(text.into())),
         any::<i64>().prop_map(Value::Integer),
