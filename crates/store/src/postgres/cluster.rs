@@ -90,7 +90,8 @@ async fn is_spread(conn: &Connection, table: &str) -> Result<bool, Trouble> {
 /// meanwhile.
 pub(super) async fn distribute(conn: &Connection, is_asked: bool) -> Result<(), Trouble> {
     let is_citus = is_citus(conn).await?;
-    if !is_asked && !(is_citus && is_spread(conn, "customer").await?) {
+    let is_begun = is_citus && is_spread(conn, "customer").await?;
+    if !is_asked && !is_begun {
         return Ok(());
     }
     if !is_citus {

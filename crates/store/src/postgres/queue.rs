@@ -53,7 +53,7 @@ struct Waiting {
     busy: HashMap<TenantId, usize>,
     /// Tenants that are held and for which the next group has been taken, and what the one before it
     /// has left.
-    followed: HashMap<TenantId, Option<Wrote>>,
+    followed: HashMap<TenantId, Option<Box<Wrote>>>,
     closed: bool,
     gauges: Gauges,
 }
@@ -73,7 +73,7 @@ pub(super) struct Group<'q> {
     size: usize,
     /// The tenant, while a group before this one is being written.
     follows: Option<TenantId>,
-    wrote: Option<Wrote>,
+    wrote: Option<Box<Wrote>>,
     queue: &'q Queue,
 }
 
@@ -85,12 +85,12 @@ impl Group<'_> {
 
     /// Waits until this is the group to be written; what the one before it has changed, if there was
     /// one and it told.
-    pub(super) async fn turn(&mut self) -> Option<Wrote> {
+    pub(super) async fn turn(&mut self) -> Option<Box<Wrote>> {
         let tenant = self.follows?;
         loop {
             let mut arrived = std::pin::pin!(self.queue.arrived.notified());
             arrived.as_mut().enable();
-            if let Some(wrote) = self.queue.waiting().begin_turn(tenant, self.size) {
+            if let Turn::Now(wrote) = self.queue.waiting().begin_turn(tenant, self.size) {
                 self.follows = None;
                 return wrote;
             }
@@ -99,9 +99,16 @@ impl Group<'_> {
     }
 
     /// Says what it has changed.
-    pub(super) fn leave(&mut self, wrote: Option<Wrote>) {
+    pub(super) fn leave(&mut self, wrote: Option<Box<Wrote>>) {
         self.wrote = wrote;
     }
+}
+
+/// Whose turn it is.
+enum Turn {
+    Later,
+    /// With what the group before has left.
+    Now(Option<Box<Wrote>>),
 }
 
 /// What a look into the queue finds.
@@ -304,14 +311,13 @@ impl Waiting {
         Some((jobs, tenant))
     }
 
-    /// Lets the group that follows hold its tenant, and gives what the one before it has left; `None`
-    /// while that is not over.
-    fn begin_turn(&mut self, tenant: TenantId, size: usize) -> Option<Option<Wrote>> {
+    /// Lets the group that follows hold its tenant, unless the one before it is not over.
+    fn begin_turn(&mut self, tenant: TenantId, size: usize) -> Turn {
         if self.busy.contains_key(&tenant) {
-            return None;
+            return Turn::Later;
         }
         self.busy.insert(tenant, size);
-        Some(self.followed.remove(&tenant).flatten())
+        Turn::Now(self.followed.remove(&tenant).flatten())
     }
 
     /// Takes jobs out, interactive ones first, whose tenants may be taken together. A tenant's batches

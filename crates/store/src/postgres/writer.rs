@@ -62,9 +62,9 @@ pub(super) struct Worker {
     session: Option<Session>,
     cache: TypesCache,
     /// What was read for the next group, and what the group before it changed.
-    ahead: Option<(Ahead, Option<Wrote>)>,
+    ahead: Option<(Ahead, Option<Box<Wrote>>)>,
     /// What the group that is being written changes, if another one has been read ahead.
-    wrote: Option<Wrote>,
+    wrote: Option<Box<Wrote>>,
 }
 
 /// A connection, and what marks the groups that it commits.
@@ -401,7 +401,7 @@ impl Worker {
     ) -> Result<(Facts, Before), Trouble> {
         if let (Some((ahead, wrote)), [row]) = (self.ahead.take(), tenants) {
             let now = load::counters(row)?;
-            if ahead.holds(now, wrote.as_ref()) {
+            if ahead.holds(now, wrote.as_deref()) {
                 return ahead.facts(conn, now).await;
             }
         }
@@ -415,11 +415,12 @@ impl Worker {
         changes: &Changes,
         before: &Before,
         tenants: &[Row],
-    ) -> Result<Option<Wrote>, Trouble> {
+    ) -> Result<Option<Box<Wrote>>, Trouble> {
         let ([(tenant, dirty)], [row]) = (&changes.tenants[..], tenants) else { return Ok(None) };
         let facts = facts.tenants.get(tenant).filter(|_| self.queue.is_followed(*tenant));
         let from = load::counters(row)?.seq;
-        Ok(facts.map(|facts| Wrote::of(from, facts, dirty, before.tenants.get(tenant))))
+        let wrote = |facts| Wrote::of(from, facts, dirty, before.tenants.get(tenant));
+        Ok(facts.map(wrote).map(Box::new))
     }
 }
 
