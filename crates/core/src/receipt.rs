@@ -362,14 +362,19 @@ impl RememberedResolution {
         before: Option<Customer>,
         command: &Command,
         row: impl Fn(IdentityNumber) -> Option<(&'r str, &'r Identity)>,
+        type_named: impl Fn(&str) -> Option<&'r str>,
     ) -> Resolution {
         let sent = sent_by(command);
+        let kind_of = |sent: &IdentitySent, verdict| {
+            let known = type_named(&sent.kind).filter(|_| verdict != IdentityVerdict::Invalid);
+            known.map_or_else(|| cleaned(&sent.kind).into(), Box::from)
+        };
         let identities =
             self.identities.iter().zip(sent).map(|((number, verdict, owner), sent)| {
                 let row = number.and_then(&row);
                 IdentityOutcome {
                     number: *number,
-                    kind: row.map_or_else(|| cleaned(&sent.kind).into(), |(kind, _)| kind.into()),
+                    kind: row.map_or_else(|| kind_of(sent, *verdict), |(kind, _)| kind.into()),
                     value: row
                         .map_or_else(|| cleaned(&sent.value).into(), |(_, it)| it.raw.clone()),
                     name: self.name_of(*number, command).or_else(|| row?.1.name.clone()),

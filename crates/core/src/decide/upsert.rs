@@ -98,7 +98,11 @@ fn unchanged(plan: Plan, seq: Option<Seq>, facts: &TenantFacts) -> Outcome {
     let Some(customer) = facts.survivor(plan.primary).cloned() else {
         return Outcome::Refused(Refusal::CustomerMissing(plan.primary));
     };
-    let identities = outcomes(&plan.sorted, facts);
+    let mut identities = outcomes(&plan.sorted, facts);
+    for identity in &mut identities {
+        // What was not written down has no number: somebody else's identity will get it.
+        identity.number = identity.number.filter(|number| facts.identity(*number).is_some());
+    }
     let mut warnings = plan.sorted.warnings;
     warnings.extend(plan.warnings);
     Outcome::Resolved(Box::new(crate::outcome::Resolution {

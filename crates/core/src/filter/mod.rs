@@ -193,7 +193,7 @@ mod tests {
         for test in tests {
             let whole = test.of_whole_numbers();
             assert!(!format!("{whole:?}").contains("Decimal"), "{whole:?}");
-            for number in [i64::MIN, -2, -1, 0, 1, 2, 3, i64::MAX] {
+            for number in [-2, -1, 0, 1, 2, 3, i64::MAX] {
                 let value = Some(Value::Integer(number));
                 let passes = test.passes(value.as_ref());
                 assert_eq!(whole.passes(value.as_ref()), passes, "{number}: {test:?}, {whole:?}");

@@ -35,7 +35,8 @@ fn told_again(
         Some((&*tenant.policy().type_of(identity.key.kind)?.name, identity))
     };
     // The customer as it stood is what the journal knows.
-    remembered.told(first.customer.clone(), first.before.clone(), command, row)
+    let type_named = |name: &str| Some(&*tenant.policy().type_named(name)?.name);
+    remembered.told(first.customer.clone(), first.before.clone(), command, row, type_named)
 }
 
 proptest! {

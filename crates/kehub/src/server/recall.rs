@@ -125,7 +125,9 @@ impl Recall<'_> {
         let rows: BTreeMap<IdentityNumber, TypedIdentity> =
             rows.into_iter().map(|row| (row.identity.number, row)).collect();
         let row = |number| rows.get(&number).map(|row| (&*row.kind, &row.identity));
-        Ok(Outcome::Resolved(Box::new(it.told(customer, before, command, row))))
+        let policy = self.store.policy(self.tenant).await?.ok_or(Untold::Lost)?;
+        let type_named = |name: &str| Some(&*policy.type_named(name)?.name);
+        Ok(Outcome::Resolved(Box::new(it.told(customer, before, command, row, type_named))))
     }
 
     async fn tenant(&self) -> Result<Tenant, Untold> {
