@@ -47,14 +47,32 @@ pub(crate) enum Durability {
     Full,
 }
 
+/// The memory of this machine; a little, where nobody tells.
+fn memory_kilobytes() -> u64 {
+    let told = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = told.lines().find_map(|line| line.strip_prefix("MemTotal:")?.strip_suffix("kB"));
+    total.and_then(|total| total.trim().parse().ok()).unwrap_or(2 << 20)
+}
+
 impl Durability {
-    fn settings(self) -> &'static [&'static str] {
-        match self {
+    fn settings(self) -> Vec<String> {
+        let own = match self {
             Durability::Fast => {
-                &["fsync=off", "full_page_writes=off", "shared_buffers=256MB", "max_wal_size=4GB"]
+                vec![
+                    "fsync=off",
+                    "full_page_writes=off",
+                    "shared_buffers=256MB",
+                    "max_wal_size=4GB",
+                ]
             }
-            Durability::Full => &["shared_buffers=2GB", "max_wal_size=8GB"],
-        }
+            Durability::Full => vec!["max_wal_size=8GB"],
+        };
+        let memory = match self {
+            Durability::Fast => None,
+            // As its manual advises.
+            Durability::Full => Some(format!("shared_buffers={}kB", memory_kilobytes() / 4)),
+        };
+        own.into_iter().map(str::to_owned).chain(memory).collect()
     }
 }
 
@@ -231,7 +249,8 @@ impl Place {
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER]).arg(folder).arg(self.programs.join("postgres"));
         command.arg("-D").arg(folder.join("data"));
-        for setting in SETTINGS.iter().chain(self.durability.settings()) {
+        let own = self.durability.settings();
+        for setting in SETTINGS.into_iter().chain(own.iter().map(String::as_str)) {
             command.args(["-c", setting]);
         }
         command.args(["-c", &format!("port={}", self.port), "-c"]);
