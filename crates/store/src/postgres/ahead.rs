@@ -76,6 +76,9 @@ impl Ahead {
     ) -> Result<(Facts, Before), Trouble> {
         if let Some(facts) = self.facts.tenants.get_mut(&self.tenant) {
             facts.set_counters(now);
+            if let Some(before) = self.before.tenants.get_mut(&self.tenant) {
+                before.counters = Some(now);
+            }
             for receipt in load::receipts(conn, self.tenant, &self.needs).await? {
                 facts.load_receipt(receipt);
             }

@@ -95,6 +95,9 @@ pub(super) struct Before {
 /// How the rows of one tenant stand in the tables.
 #[derive(Debug, Default)]
 pub(super) struct TenantBefore {
+    /// The last numbers that were given out: what has a larger one has no row. `None` where that is not
+    /// known.
+    pub(super) counters: Option<Counters>,
     pub(super) customers: HashMap<CustomerId, Indexed>,
 }
 
@@ -159,8 +162,10 @@ pub(super) async fn facts(
     for row in tenants {
         let tenant = TenantId(rows::number(row, 0)?);
         let policy = policy_of(conn, tenant, row, cache).await?;
-        let facts = TenantFacts::new(tenant, policy, counters(row)?);
-        loader.parts.insert(tenant, Part { facts, before: TenantBefore::default() });
+        let counters = counters(row)?;
+        let facts = TenantFacts::new(tenant, policy, counters);
+        let before = TenantBefore { counters: Some(counters), ..TenantBefore::default() };
+        loader.parts.insert(tenant, Part { facts, before });
     }
     loader.load(requests).await?;
     for (tenant, part) in loader.parts {

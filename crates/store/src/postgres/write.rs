@@ -55,33 +55,55 @@ const TYPES_UPSERT: &str = "
     ON CONFLICT (key) DO UPDATE SET settings = excluded.settings";
 /// An erased identity takes another value, and with it another place: it is written anew.
 const IDENTITIES_ERASE: &str = "DELETE FROM identity WHERE key = ANY($1)";
-const IDENTITIES_UPSERT: &str = "
-    INSERT INTO identity (key, type, value, raw, name, scope, home, quarantine, companions, apps,
-                          pardoned)
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-                         $7::bigint[], $8::boolean[], $9::bytea[], $10::bytea[], $11::bigint[])
-    ON CONFLICT (type, value) DO UPDATE SET name = excluded.name, scope = excluded.scope,
-        home = excluded.home, quarantine = excluded.quarantine, companions = excluded.companions,
-        apps = excluded.apps, pardoned = excluded.pardoned";
-const CUSTOMERS_UPSERT: &str = "
-    INSERT INTO customer (key, live, survivor, homes, rev, head, created_at, updated_at, seen_at,
-                          source, stage, mobile_key, email_key, fields, cells)
-    SELECT u.key, u.live, u.survivor, u.homes, u.rev, u.head, u.created_at, u.updated_at, u.seen_at,
-           u.source, u.stage, u.mobile_key, u.email_key, u.fields::json, u.cells
-    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-                $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[],
-                $13::text[], $14::text[], $15::bytea[])
-        AS u (key, live, survivor, homes, rev, head, created_at, updated_at, seen_at, source, stage,
-              mobile_key, email_key, fields, cells)
-    ON CONFLICT (key) DO UPDATE SET live = excluded.live, survivor = excluded.survivor,
-        homes = excluded.homes, rev = excluded.rev, head = excluded.head,
-        updated_at = excluded.updated_at, seen_at = excluded.seen_at, source = excluded.source,
-        stage = excluded.stage, mobile_key = excluded.mobile_key, email_key = excluded.email_key,
-        fields = excluded.fields, cells = excluded.cells";
-const UPDATED_UPSERT: &str = "
-    INSERT INTO updated (customer, tenant, at)
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
-    ON CONFLICT (customer) DO UPDATE SET tenant = excluded.tenant, at = excluded.at";
+macro_rules! identities_insert {
+    () => {
+        "INSERT INTO identity (key, type, value, raw, name, scope, home, quarantine, companions, \
+                               apps, pardoned) \
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], \
+                              $6::text[], $7::bigint[], $8::boolean[], $9::bytea[], $10::bytea[], \
+                              $11::bigint[])"
+    };
+}
+const IDENTITIES_INSERT: &str = identities_insert!();
+const IDENTITIES_UPSERT: &str = concat!(
+    identities_insert!(),
+    " ON CONFLICT (type, value) DO UPDATE SET name = excluded.name, scope = excluded.scope, \
+          home = excluded.home, quarantine = excluded.quarantine, \
+          companions = excluded.companions, apps = excluded.apps, pardoned = excluded.pardoned"
+);
+macro_rules! customers_insert {
+    () => {
+        "INSERT INTO customer (key, live, survivor, homes, rev, head, created_at, updated_at, \
+                               seen_at, source, stage, mobile_key, email_key, fields, cells) \
+         SELECT u.key, u.live, u.survivor, u.homes, u.rev, u.head, u.created_at, u.updated_at, \
+                u.seen_at, u.source, u.stage, u.mobile_key, u.email_key, u.fields::json, u.cells \
+         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
+                     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], \
+                     $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[]) \
+             AS u (key, live, survivor, homes, rev, head, created_at, updated_at, seen_at, source, \
+                   stage, mobile_key, email_key, fields, cells)"
+    };
+}
+const CUSTOMERS_INSERT: &str = customers_insert!();
+const CUSTOMERS_UPSERT: &str = concat!(
+    customers_insert!(),
+    " ON CONFLICT (key) DO UPDATE SET live = excluded.live, survivor = excluded.survivor, \
+          homes = excluded.homes, rev = excluded.rev, head = excluded.head, \
+          updated_at = excluded.updated_at, seen_at = excluded.seen_at, \
+          source = excluded.source, stage = excluded.stage, mobile_key = excluded.mobile_key, \
+          email_key = excluded.email_key, fields = excluded.fields, cells = excluded.cells"
+);
+macro_rules! updated_insert {
+    () => {
+        "INSERT INTO updated (customer, tenant, at) \
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])"
+    };
+}
+const UPDATED_INSERT: &str = updated_insert!();
+const UPDATED_UPSERT: &str = concat!(
+    updated_insert!(),
+    " ON CONFLICT (customer) DO UPDATE SET tenant = excluded.tenant, at = excluded.at"
+);
 const UPDATED_DELETE: &str = "DELETE FROM updated WHERE customer = ANY($1)";
 const HOMES_UPSERT: &str = "
     INSERT INTO home (key, source, stage, fields, cells)
@@ -145,8 +167,11 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("upsert of an app", APP_UPSERT),
     ("upsert of types", TYPES_UPSERT),
     ("erasure of identities", IDENTITIES_ERASE),
+    ("insert of identities", IDENTITIES_INSERT),
     ("upsert of identities", IDENTITIES_UPSERT),
+    ("insert of customers", CUSTOMERS_INSERT),
     ("upsert of customers", CUSTOMERS_UPSERT),
+    ("insert of times", UPDATED_INSERT),
     ("upsert of times", UPDATED_UPSERT),
     ("delete of times", UPDATED_DELETE),
     ("upsert of homes", HOMES_UPSERT),
@@ -272,8 +297,11 @@ async fn policy(conn: &Connection, facts: &TenantFacts) -> Result<(), Trouble> {
 struct Written {
     types: Types,
     erased: Keys,
+    identities_new: Identities,
     identities: Identities,
+    customers_new: Customers,
     customers: Customers,
+    updated_new: Updated,
     updated: Updated,
     updated_gone: Keys,
     homes: Homes,
@@ -296,10 +324,13 @@ impl Written {
         if self.erased.count() > 0 {
             conn.run(IDENTITIES_ERASE, &self.erased.args()).await?;
         }
-        let tables: [(&str, &dyn Columns); 18] = [
+        let tables: [(&str, &dyn Columns); 21] = [
             (TYPES_UPSERT, &self.types),
+            (IDENTITIES_INSERT, &self.identities_new),
             (IDENTITIES_UPSERT, &self.identities),
+            (CUSTOMERS_INSERT, &self.customers_new),
             (CUSTOMERS_UPSERT, &self.customers),
+            (UPDATED_INSERT, &self.updated_new),
             (UPDATED_UPSERT, &self.updated),
             (UPDATED_DELETE, &self.updated_gone),
             (HOMES_UPSERT, &self.homes),
@@ -340,13 +371,16 @@ impl Written {
             self.types.push(TypeRow { key, name: kind.name.clone(), settings });
         }
         for number in &dirty.identities {
-            self.identity(tenant, loaded(facts.identity(*number))?)?;
+            let is_new = before.counters.is_some_and(|it| *number > it.identity);
+            self.identity(tenant, loaded(facts.identity(*number))?, is_new)?;
         }
         let mut live = 0;
         for id in &dirty.customers {
+            let is_new = before.counters.is_some_and(|it| *id > it.customer);
             let before = before.customers.get(id);
             let known = before.is_some_and(|before| before.live.is_some());
-            live += self.customer(tenant, loaded(facts.customer(*id))?, before)? - i64::from(known);
+            let customer = loaded(facts.customer(*id))?;
+            live += self.customer(tenant, customer, before, is_new)? - i64::from(known);
         }
         for home in &dirty.homes {
             self.home(own(home.0)?, facts.home(*home))?;
@@ -381,7 +415,12 @@ impl Written {
         Ok(())
     }
 
-    fn identity(&mut self, tenant: TenantId, identity: &Identity) -> Result<(), Trouble> {
+    fn identity(
+        &mut self,
+        tenant: TenantId,
+        identity: &Identity,
+        is_new: bool,
+    ) -> Result<(), Trouble> {
         let value = identity.key.value.clone();
         let raw = (identity.raw != value).then(|| identity.raw.clone());
         let home = identity.home.map(|home| codec::own_key(tenant, home.0)).transpose()?;
@@ -389,7 +428,8 @@ impl Written {
         if identity.is_erased() {
             self.erased.push(KeyRow { key });
         }
-        self.identities.push(IdentityRow {
+        let rows = if is_new { &mut self.identities_new } else { &mut self.identities };
+        rows.push(IdentityRow {
             key,
             kind: codec::type_key(tenant, identity.key.kind),
             value,
@@ -411,6 +451,7 @@ impl Written {
         tenant: TenantId,
         customer: &Customer,
         before: Option<&Indexed>,
+        is_new: bool,
     ) -> Result<i64, Trouble> {
         let key = codec::own_key(tenant, customer.id.0)?;
         let columns = codec::fold_columns(&customer.fold)?;
@@ -419,11 +460,13 @@ impl Written {
         match now.live {
             Some(_) if before.map(time) == Some(time(&now)) => (),
             Some(tenant) => {
-                self.updated.push(UpdatedRow { customer: key, tenant, at: now.updated_at });
+                let rows = if is_new { &mut self.updated_new } else { &mut self.updated };
+                rows.push(UpdatedRow { customer: key, tenant, at: now.updated_at });
             }
             None => self.updated_gone.push(KeyRow { key }),
         }
-        self.customers.push(CustomerRow {
+        let rows = if is_new { &mut self.customers_new } else { &mut self.customers };
+        rows.push(CustomerRow {
             key,
             live: now.live,
             survivor: now.survivor,
