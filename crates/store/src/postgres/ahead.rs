@@ -15,12 +15,15 @@ use kehub_core::facts::{Counters, Dirty, Facts, Needs, TenantFacts};
 use kehub_core::identity::IdentityKey;
 use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId};
 use std::collections::HashSet;
+use tokio_postgres::Row;
 
 /// What was read for a group of one tenant.
 pub(super) struct Ahead {
     tenant: TenantId,
     /// The end of the journal before anything else was read.
     seq: Seq,
+    /// The version of its types likewise, which a rebuild raises as well.
+    types_version: i64,
     needs: Needs,
     facts: Facts,
     before: Before,
@@ -41,18 +44,24 @@ impl Ahead {
         }
         let tenants = load::tenants(conn, requests).await?;
         let [row] = &tenants[..] else { return Ok(None) };
-        let seq = load::counters(row)?.seq;
+        let (seq, types_version) = (load::counters(row)?.seq, load::types_version(row)?);
         let (facts, before) = load::facts(conn, requests, &tenants, cache).await?;
         let Some((tenant, of_tenant)) = facts.tenants.iter().next() else { return Ok(None) };
         let tenant = *tenant;
         let needs = Needs::of(tenant, requests, of_tenant.policy());
-        Ok(Some(Ahead { tenant, seq, needs, facts, before }))
+        Ok(Some(Ahead { tenant, seq, types_version, needs, facts, before }))
     }
 
-    /// Whether what was read is still so, now that the tenant is locked and its journal ends there.
-    pub(super) fn holds(&self, now: Counters, wrote: Option<&Wrote>) -> bool {
-        let is_all = |wrote: &Wrote| (wrote.from, wrote.to) == (self.seq, now.seq);
-        now.seq == self.seq || wrote.is_some_and(|wrote| is_all(wrote) && !self.looks_at(wrote))
+    /// Whether what was read is still so, now that the tenant is locked and this is its row.
+    pub(super) fn holds(&self, row: &Row, wrote: Option<&Wrote>) -> Result<bool, Trouble> {
+        let now = load::counters(row)?.seq;
+        if load::types_version(row)? != self.types_version {
+            return Ok(false);
+        }
+        let is_all =
+            |wrote: &Wrote| (wrote.tenant, wrote.from, wrote.to) == (self.tenant, self.seq, now);
+        let holds = wrote.is_some_and(|wrote| is_all(wrote) && !self.looks_at(wrote));
+        Ok(now == self.seq || holds)
     }
 
     fn looks_at(&self, wrote: &Wrote) -> bool {
@@ -90,6 +99,7 @@ impl Ahead {
 /// What a group has changed of one tenant.
 #[derive(Debug)]
 pub(super) struct Wrote {
+    pub(super) tenant: TenantId,
     /// The ends of the journal before and after it.
     from: Seq,
     to: Seq,
@@ -116,6 +126,7 @@ impl Wrote {
                 && dirty.undecided.is_empty()
                 && dirty.rewritten.is_empty());
         let mut wrote = Wrote {
+            tenant: facts.tenant(),
             from,
             to,
             customers: dirty.customers.union(&dirty.homes).copied().collect(),
@@ -195,13 +206,15 @@ mod tests {
             load::facts(&self.conn, requests, &tenants, &mut self.cache).await.unwrap()
         }
 
-        async fn counters(&self) -> Counters {
-            load::noted(&self.conn, TenantId(1)).await.unwrap()
+        /// The row of the tenant.
+        async fn row(&self) -> Row {
+            let requests = [request(1, Command::Probe)];
+            load::tenants(&self.conn, &requests).await.unwrap().remove(0)
         }
 
         /// What a group writes, and says that it has written.
         async fn write(&mut self, requests: &[Request]) -> Option<Wrote> {
-            let from = self.counters().await.seq;
+            let from = load::noted(&self.conn, TenantId(1)).await.unwrap().seq;
             let (mut facts, before) = self.load(requests).await;
             decide(requests, &[part(requests)], &mut facts);
             let changes = Changes::take(&mut facts);
@@ -270,13 +283,13 @@ mod tests {
                 [0, 1].map(|_| requests().new_tree(&mut runner).unwrap().current());
             let ahead = Ahead::read(&rig.conn, &second, &mut rig.cache).await.unwrap().unwrap();
             let wrote = rig.write(&first).await;
-            let now = rig.counters().await;
-            if !ahead.holds(now, wrote.as_ref()) {
+            let row = rig.row().await;
+            if !ahead.holds(&row, wrote.as_ref()).unwrap() {
                 fell += 1;
                 continue;
             }
             held += 1;
-            let (facts, _) = ahead.facts(&rig.conn, now).await.unwrap();
+            let (facts, _) = ahead.facts(&rig.conn, load::counters(&row).unwrap()).await.unwrap();
             let (expected, _) = rig.load(&second).await;
             let both = [facts, expected].map(|facts| decided(&second, facts));
             assert_eq!(both[0], both[1], "{first:?}, then {second:?}");
@@ -305,15 +318,48 @@ mod tests {
             Ahead::read(&rig.conn, &upsert("o2"), &mut rig.cache).await.unwrap().unwrap()
         };
         let ahead = read(&mut rig).await;
-        assert!(ahead.holds(rig.counters().await, None));
+        assert!(ahead.holds(&rig.row().await, None).unwrap());
         let wrote = rig.write(&upsert("o3")).await;
-        assert!(ahead.holds(rig.counters().await, wrote.as_ref()));
-        assert!(!ahead.holds(rig.counters().await, None));
+        assert!(ahead.holds(&rig.row().await, wrote.as_ref()).unwrap());
+        assert!(!ahead.holds(&rig.row().await, None).unwrap());
         rig.write(&upsert("o4")).await;
-        assert!(!ahead.holds(rig.counters().await, wrote.as_ref()));
+        assert!(!ahead.holds(&rig.row().await, wrote.as_ref()).unwrap());
         let ahead = read(&mut rig).await;
         rig.write(&upsert("o5")).await;
         let wrote = rig.write(&upsert("o6")).await;
-        assert!(!ahead.holds(rig.counters().await, wrote.as_ref()));
+        assert!(!ahead.holds(&rig.row().await, wrote.as_ref()).unwrap());
+        // A rebuild writes rows, and no entries.
+        let ahead = read(&mut rig).await;
+        rig.conn.batch("UPDATE tenant SET types_version = types_version + 1").await.unwrap();
+        assert!(!ahead.holds(&rig.row().await, None).unwrap());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_another_tenant_wrote_tells_nothing() {
+        let database = TestDatabase::new().await;
+        let mut rig = Rig::new(&database).await;
+        let new = NewTenant { name: "second".into(), preset: Preset::Compat };
+        rig.write(&[request(0, Command::CreateTenant(new))]).await;
+        let named = |tenant, value: &str| {
+            let identity = IdentitySent {
+                value: value.into(),
+                kind: "wechat".into(),
+                ..IdentitySent::default()
+            };
+            let command =
+                Command::Upsert(Upsert { identities: vec![identity], ..Upsert::default() });
+            vec![request(tenant, command)]
+        };
+        for tenant in [1, 2] {
+            rig.write(&named(tenant, "o1")).await;
+        }
+        let ahead = Ahead::read(&rig.conn, &named(1, "o2"), &mut rig.cache).await.unwrap().unwrap();
+        // The second tenant's journal has moved as far as the first one's.
+        let mut wrote = rig.write(&named(1, "o2")).await.unwrap();
+        wrote.tenant = TenantId(2);
+        wrote.values.clear();
+        wrote.customers.clear();
+        wrote.identities.clear();
+        assert!(!ahead.holds(&rig.row().await, Some(&wrote)).unwrap());
     }
 }

@@ -49,9 +49,11 @@ const TRAIL_STEPS: &str = "
 
 /// Customers whose time stands wrong in the table that lists go by, or not at all.
 pub(super) const UPDATED_WRONG: &str = "
-    SELECT coalesce(key, customer) FROM customer FULL JOIN updated ON updated.customer = customer.key
-    WHERE (key BETWEEN $1 AND $2 OR customer BETWEEN $1 AND $2)
-        AND (live IS DISTINCT FROM tenant OR live IS NOT NULL AND updated_at <> at) LIMIT $3";
+    SELECT coalesce(key, customer)
+    FROM (SELECT key, live, updated_at FROM customer WHERE key BETWEEN $1 AND $2) AS customer
+    FULL JOIN (SELECT customer, tenant, at FROM updated WHERE customer BETWEEN $1 AND $2) AS updated
+        ON updated.customer = customer.key
+    WHERE live IS DISTINCT FROM tenant OR live IS NOT NULL AND updated_at <> at LIMIT $3";
 
 /// The statements of this file, for tests that look at all of them.
 #[cfg(test)]

@@ -20,8 +20,8 @@ use kehub_core::filter::{Comparison, Condition, Filter, Order, Position, SortKey
 use kehub_core::{CustomerId, TenantId};
 use sqlparser::ast::{
     AssignmentTarget, BinaryOperator, ConflictTarget, CopySource, DoUpdate, Expr, FromTable,
-    FunctionArguments, Insert, OnConflictAction, OnInsert, Select, SetExpr, Statement, TableFactor,
-    visit_expressions, visit_relations,
+    FunctionArguments, Insert, OnConflictAction, OnInsert, Query as Ast, Select, SetExpr,
+    Statement, TableFactor, visit_expressions, visit_relations,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -155,15 +155,33 @@ fn offence_of(expression: &Expr) -> Option<String> {
     }
 }
 
+fn is_part_of_table(query: &Ast) -> bool {
+    let SetExpr::Select(select) = &*query.body else { return false };
+    let [from] = &select.from[..] else { return false };
+    let is_whole = query.limit_clause.is_none() && query.order_by.is_none();
+    is_whole && from.joins.is_empty() && matches!(&from.relation, TableFactor::Table { .. })
+}
+
 /// The one join of rows that are on one node.
 const JOIN: &str = "JOIN updated ON updated.customer = customer.key";
 
 fn offence_of_select(select: &Select) -> Option<String> {
     let [from] = &select.from[..] else { return Some("it joins".to_owned()) };
-    let is_table = matches!(&from.relation, TableFactor::Table { .. });
+    // What is read of one table is on its nodes, with whatever is left out of it.
+    let is_table = match &from.relation {
+        TableFactor::Table { .. } => true,
+        TableFactor::Derived { subquery, .. } => is_part_of_table(subquery),
+        _ => false,
+    };
     let is_local = match &from.joins[..] {
         [] => true,
-        [join] => [JOIN.to_owned(), format!("FULL {JOIN}")].contains(&join.to_string()),
+        [join] => match &join.relation {
+            TableFactor::Derived { subquery, .. } => {
+                let on = "ON updated.customer = customer.key";
+                is_part_of_table(subquery) && join.to_string().ends_with(on)
+            }
+            _ => join.to_string() == JOIN,
+        },
         _ => false,
     };
     (!is_table || !is_local).then(|| format!("it reads from {from}"))

@@ -181,7 +181,7 @@ async fn policy_of(
     row: &Row,
     cache: &mut TypesCache,
 ) -> Result<Policy, Trouble> {
-    let version: i64 = row.try_get(4)?;
+    let version = types_version(row)?;
     let known = cache.get(&tenant).filter(|(known, _)| *known == version);
     let mut policy = if let Some((_, policy)) = known {
         policy.clone()
@@ -205,6 +205,11 @@ pub(super) fn counters(row: &Row) -> Result<Counters, Trouble> {
         merge: MergeId(row.try_get(8)?),
         conflict: ConflictId(row.try_get(9)?),
     })
+}
+
+/// How often the types of a tenant have changed, as its row notes it.
+pub(super) fn types_version(row: &Row) -> Result<i64, Trouble> {
+    Ok(row.try_get(4)?)
 }
 
 /// The last numbers that a tenant has given out, if it is there.

@@ -15,7 +15,8 @@ const IDENTITIES: &str = "
     SELECT i.key, i.type, i.value, i.raw, i.name, i.scope, i.home, i.quarantine, i.companions,
            i.apps, i.pardoned
     FROM unnest($1::bigint[], $2::text[]) AS w (type, value)
-    JOIN identity AS i ON i.type = w.type AND i.value = w.value";
+    CROSS JOIN LATERAL (
+        SELECT * FROM identity WHERE type = w.type AND value = w.value LIMIT 1) AS i";
 const IDENTITIES_OF_TYPE: &str =
     concat!("SELECT ", identity_columns!(), " FROM identity WHERE type = $1 AND value = ANY($2)");
 

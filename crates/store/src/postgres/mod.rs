@@ -144,10 +144,12 @@ impl PostgresStore {
         };
         let bell = open.await.map_err(cannot)?;
         let bell = Arc::new(bell);
-        let queue = Arc::new(Queue::new(options.queue_requests, options.group_requests));
+        let writers = options.writers.max(1);
+        let queue = Queue::new(options.queue_requests, options.group_requests, writers);
+        let queue = Arc::new(queue);
         let worker = || Worker::new(Arc::clone(&server), Arc::clone(&queue), Arc::clone(&bell));
         let start = |number| worker().start(number).map_err(cannot);
-        let workers = (1..=options.writers.max(1)).map(start).collect::<Result<_, _>>()?;
+        let workers = (1..=writers).map(start).collect::<Result<_, _>>()?;
         let listener = tokio::spawn(Arc::clone(&bell).run(Arc::clone(&server))).abort_handle();
         let readers = Readers::new(Arc::clone(&server), options.readers);
         let access = Readers::new(Arc::clone(&server), 1);
@@ -493,8 +495,8 @@ impl Store for PostgresStore {
     async fn close(&self) -> Result<(), StoreError> {
         self.queue.close();
         let workers = std::mem::take(&mut *self.tasks());
-        let join = || workers.into_iter().map(JoinHandle::join).all(|joined| joined.is_ok());
-        if !tokio::task::spawn_blocking(join).await.unwrap_or(false) {
+        let panicked = || workers.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
+        if tokio::task::spawn_blocking(panicked).await.unwrap_or(1) > 0 {
             tracing::error!("a writer ended in a panic");
         }
         self.listener.abort();

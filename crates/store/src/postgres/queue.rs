@@ -54,6 +54,12 @@ struct Waiting {
     /// Tenants that are held and for which the next group has been taken, and what the one before it
     /// has left.
     followed: HashMap<TenantId, Option<Box<Wrote>>>,
+    /// How many groups writers hold, and how many they could.
+    groups: usize,
+    writers: usize,
+    /// The tenant that has asked so far, and whether any other one has.
+    only: Option<TenantId>,
+    is_shared: bool,
     closed: bool,
     gauges: Gauges,
 }
@@ -92,6 +98,8 @@ impl Group<'_> {
             arrived.as_mut().enable();
             if let Turn::Now(wrote) = self.queue.waiting().begin_turn(tenant, self.size) {
                 self.follows = None;
+                // It can be followed itself from now on.
+                self.queue.arrived.notify_waiters();
                 return wrote;
             }
             arrived.await;
@@ -122,14 +130,17 @@ enum Look<'q> {
 impl Drop for Group<'_> {
     fn drop(&mut self) {
         let mut waiting = self.queue.waiting();
+        waiting.groups -= 1;
         if let Some(tenant) = self.follows {
             waiting.followed.remove(&tenant);
         } else {
             for tenant in &self.tenants {
                 waiting.busy.remove(tenant);
-                if let Some(left) = waiting.followed.get_mut(tenant) {
-                    *left = self.wrote.take();
-                }
+            }
+            if let Some(wrote) = self.wrote.take()
+                && let Some(left) = waiting.followed.get_mut(&wrote.tenant)
+            {
+                *left = Some(wrote);
             }
         }
         drop(waiting);
@@ -138,8 +149,9 @@ impl Drop for Group<'_> {
 }
 
 impl Queue {
-    pub(super) fn new(queue_requests: usize, group_requests: usize) -> Queue {
-        let (waiting, arrived) = (Mutex::default(), Notify::new());
+    pub(super) fn new(queue_requests: usize, group_requests: usize, writers: usize) -> Queue {
+        let waiting = Mutex::new(Waiting { writers, ..Waiting::default() });
+        let arrived = Notify::new();
         let group_max = group_requests.max(1);
         Queue { waiting, arrived, waiting_max: queue_requests, group_max }
     }
@@ -185,6 +197,7 @@ impl Queue {
                 return Err(StoreError::QueueFull);
             }
         }
+        waiting.know(&requests);
         for request in &requests {
             *waiting.by_tenant.entry(request.tenant).or_default() += 1;
         }
@@ -221,11 +234,6 @@ impl Queue {
         }
     }
 
-    /// Whether another group of this tenant waits for its turn, and wants to know what changes.
-    pub(super) fn is_followed(&self, tenant: TenantId) -> bool {
-        self.waiting().followed.contains_key(&tenant)
-    }
-
     fn look(&self) -> Look<'_> {
         let mut waiting = self.waiting();
         let found = waiting.group(self.group_max);
@@ -235,6 +243,7 @@ impl Queue {
         });
         match found {
             Some((jobs, tenants, follows)) => {
+                waiting.groups += 1;
                 let size = jobs.iter().map(|job| job.requests.len()).sum();
                 Look::Group(Group { jobs, tenants, size, follows, wrote: None, queue: self })
             }
@@ -291,10 +300,21 @@ impl Waiting {
                 .any(|it| self.busy.contains_key(it) || self.followed.contains_key(it))
     }
 
+    /// Notes whose requests these are. What belongs to no tenant is a matter of a moment.
+    fn know(&mut self, requests: &[Request]) {
+        for tenant in requests.iter().map(|request| request.tenant).filter(|it| it.0 != 0) {
+            self.is_shared |= *self.only.get_or_insert(tenant) != tenant;
+        }
+    }
+
     /// Whether somebody holds a tenant, and enough of it waits to be worth a group of its own, which
-    /// what comes later cannot join any more.
+    /// what comes later cannot join any more. Whoever follows waits for its turn: where there are other
+    /// tenants, one more writer has to be there for them.
     fn may_be_followed(&self, tenant: TenantId) -> bool {
         let Some(size) = self.busy.get(&tenant) else { return false };
+        if self.is_shared && self.groups + 2 > self.writers {
+            return false;
+        }
         let theirs = self.by_tenant.get(&tenant).copied().unwrap_or_default();
         !self.followed.contains_key(&tenant) && theirs >= FOLLOWERS_MIN.max(size / 2)
     }

@@ -146,8 +146,10 @@ const RECEIPTS_UPSERT: &str = "
         seq = excluded.seq, outcome = excluded.outcome";
 /// Of the tenants of a group, whose rows it has locked: no other group removes the same.
 const RECEIPTS_DELETE: &str = "
-    DELETE FROM receipt WHERE (tenant, app, key) IN (
-        SELECT tenant, app, key FROM receipt WHERE tenant = ANY($1) AND at <= $2 LIMIT $3)";
+    DELETE FROM receipt WHERE ctid = ANY (ARRAY(
+        SELECT e.ctid FROM unnest($1::bigint[]) AS w (tenant) CROSS JOIN LATERAL (
+            SELECT ctid FROM receipt WHERE tenant = w.tenant AND at <= $2 ORDER BY at LIMIT $3
+        ) AS e LIMIT $3))";
 const JOURNAL_INSERT: &str = "
     INSERT INTO journal (key, at, entry)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";

@@ -31,6 +31,9 @@ use tokio_postgres::types::ToSql;
 const TRYING: Duration = Duration::from_secs(10);
 /// For how long it is asked what became of a COMMIT that was not answered.
 const SETTLING: Duration = Duration::from_secs(20);
+/// How long plans are kept. One that was made while a table was empty is bad once it is not.
+const PLANNING: Duration = Duration::from_secs(5);
+const FORGET_PLANS: &str = "DISCARD PLANS";
 /// The first pause between two tries, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
 
@@ -38,7 +41,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_m
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// A group looks up what it names, row by row, whatever the server believes of the sizes of tables: it
 /// has counted those of a new database after minutes only.
-const BY_INDEX: &str = "
+pub(super) const BY_INDEX: &str = "
     SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan";
 const REGISTER: &str = "INSERT INTO writer (number, last_group) VALUES ($1, 0)";
 /// The group before it must be the last one, and nobody may have given the session up.
@@ -63,7 +66,7 @@ pub(super) struct Worker {
     cache: TypesCache,
     /// What was read for the next group, and what the group before it changed.
     ahead: Option<(Ahead, Option<Box<Wrote>>)>,
-    /// What the group that is being written changes, if another one has been read ahead.
+    /// What the group that is being written changes.
     wrote: Option<Box<Wrote>>,
 }
 
@@ -72,6 +75,7 @@ struct Session {
     conn: Connection,
     number: i64,
     last_group: i64,
+    planned: Instant,
 }
 
 /// What came of a group that was tried.
@@ -125,10 +129,11 @@ impl Worker {
                 requests.extend(job.requests);
                 members.push((part, job.reply));
             }
+            let until = Instant::now() + TRYING;
             let ahead = if group.follows() { self.read_ahead(&requests).await } else { None };
             let wrote = group.turn().await;
             self.ahead = ahead.map(|ahead| (ahead, wrote));
-            self.serve(&requests, members).await;
+            self.serve(&requests, members, until).await;
             group.leave(self.wrote.take());
         }
     }
@@ -137,16 +142,16 @@ impl Worker {
     async fn read_ahead(&mut self, requests: &[Request]) -> Option<Ahead> {
         let session = self.session().await.ok()?;
         let ahead = Ahead::read(&session.conn, requests, &mut self.cache).await;
-        if ahead.is_ok() {
+        if ahead.as_ref().err().is_none_or(Trouble::spares_the_session) {
             self.session = Some(session);
         }
         ahead.ok().flatten()
     }
 
     /// Applies requests that members of a group brought, a part each, and answers them.
-    async fn serve(&mut self, requests: &[Request], members: Vec<Member>) {
+    async fn serve(&mut self, requests: &[Request], members: Vec<Member>, until: Instant) {
         let parts: Vec<Part> = members.iter().map(|(part, _)| *part).collect();
-        let tried = self.try_group(requests, &parts).await;
+        let tried = self.try_group(requests, &parts, until).await;
         if members.len() < 2 || !tried.blames_a_member() {
             self.answer(requests.len(), tried, members);
             return;
@@ -156,7 +161,7 @@ impl Worker {
         for (part, reply) in members {
             let (theirs, others) = part.split(rest);
             rest = others;
-            let tried = self.try_group(theirs, &[part]).await;
+            let tried = self.try_group(theirs, &[part], until).await;
             self.answer(theirs.len(), tried, vec![(part, reply)]);
         }
     }
@@ -188,9 +193,9 @@ impl Worker {
         }
     }
 
-    /// Load, decide, write, commit. What was certainly not applied is tried again, if that may help.
-    async fn try_group(&mut self, requests: &[Request], parts: &[Part]) -> Tried {
-        let until = Instant::now() + TRYING;
+    /// Load, decide, write, commit. What was certainly not applied is tried again, if that may help and
+    /// there is time.
+    async fn try_group(&mut self, requests: &[Request], parts: &[Part], until: Instant) -> Tried {
         let mut pause = PAUSES.0;
         loop {
             match self.transact(requests, parts).await {
@@ -210,7 +215,11 @@ impl Worker {
 
     /// The session of before, or a new one.
     async fn session(&mut self) -> Result<Session, Trouble> {
-        if let Some(session) = self.session.take().filter(|session| !session.conn.is_closed()) {
+        if let Some(mut session) = self.session.take().filter(|it| !it.conn.is_closed()) {
+            if session.planned.elapsed() > PLANNING {
+                session.conn.batch(FORGET_PLANS).await?;
+                session.planned = Instant::now();
+            }
             return Ok(session);
         }
         // What was read by one that is gone may be of a transaction that is gone.
@@ -222,7 +231,7 @@ impl Worker {
         conn.batch(BY_INDEX).await?;
         conn.run(REGISTER, &[&number]).await?;
         cluster::keep_connections(&conn).await?;
-        Ok(Session { conn, number, last_group: 0 })
+        Ok(Session { conn, number, last_group: 0, planned: Instant::now() })
     }
 
     async fn transact(&mut self, requests: &[Request], parts: &[Part]) -> Tried {
@@ -382,7 +391,7 @@ impl Worker {
         for tenant in changes.tenants_with_types() {
             self.cache.remove(&tenant);
         }
-        self.wrote = self.wrote(&facts, &changes, &before, tenants)?;
+        self.wrote = Worker::wrote(&facts, &changes, &before, tenants)?;
         let now = requests.iter().map(|request| request.origin.at).max().unwrap_or_default();
         if !changes.is_empty() {
             write::changes(conn, &facts, &changes, &before, now).await?;
@@ -399,25 +408,23 @@ impl Worker {
         requests: &[Request],
         tenants: &[Row],
     ) -> Result<(Facts, Before), Trouble> {
-        if let (Some((ahead, wrote)), [row]) = (self.ahead.take(), tenants) {
-            let now = load::counters(row)?;
-            if ahead.holds(now, wrote.as_deref()) {
-                return ahead.facts(conn, now).await;
-            }
+        if let (Some((ahead, wrote)), [row]) = (self.ahead.take(), tenants)
+            && ahead.holds(row, wrote.as_deref())?
+        {
+            return ahead.facts(conn, load::counters(row)?).await;
         }
         load::facts(conn, requests, tenants, &mut self.cache).await
     }
 
-    /// What a group of one tenant changes, if somebody wants to know.
+    /// What a group of one tenant changes, for the one that follows.
     fn wrote(
-        &self,
         facts: &Facts,
         changes: &Changes,
         before: &Before,
         tenants: &[Row],
     ) -> Result<Option<Box<Wrote>>, Trouble> {
         let ([(tenant, dirty)], [row]) = (&changes.tenants[..], tenants) else { return Ok(None) };
-        let facts = facts.tenants.get(tenant).filter(|_| self.queue.is_followed(*tenant));
+        let facts = facts.tenants.get(tenant);
         let from = load::counters(row)?.seq;
         let wrote = |facts| Wrote::of(from, facts, dirty, before.tenants.get(tenant));
         Ok(facts.map(wrote).map(Box::new))
