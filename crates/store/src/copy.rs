@@ -135,11 +135,13 @@ pub async fn copy(
     if target.state().await? != state {
         problems.push("the key of tokens and the counters are not those of the source".to_owned());
     }
-    let since = source.state().await?.entries().saturating_sub(state.entries());
-    let copied = Copied { tables, resumed, problems, since };
+    let mut copied = Copied { tables, resumed, problems, since: None };
     if copied.is_verified() {
         target.finish().await?;
     }
+    // That the source is away by now takes nothing from the copy.
+    let now = source.state().await.ok();
+    copied.since = now.map(|now| now.entries().saturating_sub(state.entries()));
     Ok(copied)
 }
 

@@ -107,8 +107,9 @@ pub struct Copied {
     pub resumed: u64,
     /// What else the target has not right: what it derives from these tables, or its key of tokens.
     pub problems: Vec<String>,
-    /// Journal entries that came to the source since, and are not in the copy.
-    pub since: u64,
+    /// Journal entries that came to the source since, and are not in the copy; `None` if the source
+    /// could not be asked any more.
+    pub since: Option<u64>,
 }
 
 impl Copied {

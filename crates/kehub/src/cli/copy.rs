@@ -50,11 +50,12 @@ pub(super) async fn run(options: &Options) -> Result<()> {
         bail!("the copy is not what was read, and stays unfinished: empty {to}, and copy again");
     }
     say!("copied {from} to {to}, and verified it")?;
-    if copied.since > 0 {
-        say!(
-            "since it was begun, {} journal entries came to the source that are not in it",
-            copied.since
-        )?;
+    match copied.since {
+        Some(0) => (),
+        Some(since) => say!(
+            "since it was begun, {since} journal entries came to the source that are not in it"
+        )?,
+        None => say!("whether the source was written to since it was begun is not known")?,
     }
     Ok(())
 }

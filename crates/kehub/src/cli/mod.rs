@@ -12,6 +12,7 @@ mod welcome;
 
 use crate::config::{ServeOptions, StoreLocation};
 use anyhow::{Context as _, Result};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 use std::fmt;
 use std::io::{ErrorKind, Write as _, stdout};
@@ -101,13 +102,23 @@ fn print_line(line: fmt::Arguments<'_>) -> Result<()> {
 
 /// Runs what the command line says.
 pub fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match run(Cli::try_parse().unwrap_or_else(|error| discreet(error).exit())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("kehub: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// What was mistyped, without the addresses in it: they may hold passwords.
+fn discreet(mut error: clap::Error) -> clap::Error {
+    let is_address = |value: &ContextValue| value.to_string().contains("://");
+    if error.get(ContextKind::InvalidValue).is_some_and(is_address) {
+        let hidden = ContextValue::String("…://…".to_owned());
+        error.insert(ContextKind::InvalidValue, hidden);
+    }
+    error
 }
 
 fn run(cli: Cli) -> Result<()> {

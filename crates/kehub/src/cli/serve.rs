@@ -48,7 +48,11 @@ async fn open_in_time(
 ) -> Result<Option<Arc<dyn Store>>> {
     let until = Instant::now() + START_PATIENCE;
     loop {
-        match open(location, options).await {
+        let opened = tokio::select! {
+            opened = open(location, options) => opened,
+            () = &mut end => return Ok(None),
+        };
+        match opened {
             Err(error) if may_pass(&error) && Instant::now() < until => {
                 warn!(%error, "the store cannot be opened yet");
             }

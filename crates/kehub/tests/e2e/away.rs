@@ -1,6 +1,6 @@
 //! The server of the store is away: at the start of a hub, and while it runs.
 
-use crate::hub::{Folder, client, eventually};
+use crate::hub::{Folder, client, eventually, said};
 use kehub_store::TestDatabase;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -102,4 +102,17 @@ fn a_hub_that_is_refused_does_not_wait() {
     assert_eq!(refused.status.code(), Some(1));
     let told = String::from_utf8_lossy(&refused.stderr);
     assert!(!told.contains("yet") && !told.contains("secret"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_does_not_exist_is_not_waited_for() {
+    let database = TestDatabase::new().await;
+    let folder = Folder::new();
+    let url = database.url().replace("kehub_test_", "kehub_missing_");
+    let mut command = folder.kehub(&["serve", "--listen", "127.0.0.1:0"]);
+    let output = command.env("KEHUB_STORE", url).output().unwrap();
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("does not exist"), "{said}");
+    assert!(!said.contains("cannot be opened yet"), "{said}");
 }

@@ -35,6 +35,22 @@ async fn a_store_is_checked_beside_a_running_hub_and_rebuilt_without_one() {
 }
 
 #[test]
+fn a_mistyped_address_is_not_shown() {
+    let folder = Folder::new();
+    for name in ["KEHUB_STORE", "KEHUB_COPY_TO"] {
+        let mut command = folder.kehub(&["copy", "--from", "sqlite:a.db", "--to", "sqlite:b.db"]);
+        if name == "KEHUB_COPY_TO" {
+            command = folder.kehub(&["copy", "--from", "sqlite:a.db"]);
+        }
+        let refused = command.env(name, "postgress://kehub:hunter2@host/db").output().unwrap();
+        assert_eq!(refused.status.code(), Some(2));
+        let said = said(&refused);
+        assert!(said.contains("postgres://USER:PASSWORD@HOST/DATABASE"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
 fn nothing_is_made_where_there_is_no_store() {
     let folder = Folder::new();
     for command in [&["check"][..], &["rebuild"], &["backup", "--to", "copy.db"]] {

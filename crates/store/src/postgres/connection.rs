@@ -30,10 +30,10 @@ const SILENCE_PAUSE: Duration = Duration::from_secs(5);
 /// A statement that takes longer than this is given up, and so is a wait for a lock. A session that
 /// was left in the middle of a transaction, by a hub that is gone, holds its locks no longer. Tables are
 /// read by an index wherever there is one: plans are kept, also those that were made when the tables
-/// were small; what that costs on paper is no reason to compile them.
+/// were small; what that costs on paper is no reason to compile them. A machine that vanished holds nothing for long.
 const SETTINGS: &str = "-c statement_timeout=60s -c lock_timeout=15s \
     -c idle_in_transaction_session_timeout=20s -c timezone=UTC -c enable_seqscan=off \
-    -c jit=off";
+    -c jit=off -c tcp_keepalives_idle=20 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
 /// Begins a transaction that sees one moment.
 pub(super) const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 

@@ -158,6 +158,10 @@ impl CopyTarget {
             } else if !lacking.is_empty() {
                 return Err(Trouble::broken(Unusable::Older));
             }
+            // Only what will be copied to is spread: somebody may be using anything else.
+            if distributed && mark(&conn).await?.is_none() {
+                refuse_rows(&conn).await?;
+            }
             cluster::distribute(&conn, distributed).await?;
             let conn = server.look(conn).await?;
             conn.batch(PATIENT).await?;
@@ -334,14 +338,19 @@ async fn begin(conn: &Connection, state: &State, at: Micros) -> Result<(), Troub
     if self::state(conn).await?.token_key == state.token_key {
         return Err(Trouble::broken(Unusable::Same));
     }
+    refuse_rows(conn).await?;
+    conn.run(TOKEN_KEY_UPDATE, &[&&state.token_key[..]]).await?;
+    conn.run(MARK_INSERT, &[&&state.fingerprint()[..], &at]).await?;
+    conn.batch("COMMIT").await
+}
+
+async fn refuse_rows(conn: &Connection) -> Result<(), Trouble> {
     for table in TABLES {
         if conn.first(&any_sql(table), &[]).await?.is_some() {
             return Err(Trouble::broken(Unusable::NotEmpty(table.name)));
         }
     }
-    conn.run(TOKEN_KEY_UPDATE, &[&&state.token_key[..]]).await?;
-    conn.run(MARK_INSERT, &[&&state.fingerprint()[..], &at]).await?;
-    conn.batch("COMMIT").await
+    Ok(())
 }
 
 /// Whether a table has rows.

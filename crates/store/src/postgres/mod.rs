@@ -139,7 +139,7 @@ impl PostgresStore {
             Bell::new()
         };
         let cannot = |trouble: Trouble| {
-            let may_pass = trouble.is_passing();
+            let may_pass = trouble.is_passing() && !trouble.is_about_the_address();
             OpenError::of(server.place(), trouble).passing(may_pass)
         };
         let bell = open.await.map_err(cannot)?;

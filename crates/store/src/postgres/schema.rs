@@ -1,6 +1,6 @@
 //! The tables: numbered migrations, each applied once, in order.
 
-use super::connection::Connection;
+use super::connection::{Connection, LONG};
 use super::copy;
 use super::trouble::Trouble;
 use crate::migration::{self, Migration, migration};
@@ -84,6 +84,7 @@ pub(super) async fn migrate(conn: &Connection) -> Result<&'static [Migration], T
     }
     conn.batch("BEGIN").await?;
     conn.all(LOCK, &[]).await?;
+    conn.batch(LONG).await?;
     let due = due(conn).await?;
     conn.batch(MIGRATIONS_TABLE).await?;
     for migration in due {

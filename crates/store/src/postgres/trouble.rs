@@ -92,6 +92,11 @@ impl Trouble {
             || self.is_stale_plan()
     }
 
+    /// Whether the server refuses who asks, or has no such database: somebody has to mend the address.
+    pub(super) fn is_about_the_address(&self) -> bool {
+        self.is_of(&["28", "3D"])
+    }
+
     /// Whether the session may be used on, once it is rolled back. After anything that is not known
     /// to leave it alone, a new one is better.
     pub(super) fn spares_the_session(&self) -> bool {

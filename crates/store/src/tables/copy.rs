@@ -436,7 +436,7 @@ pub(crate) enum Unusable {
     Same,
     #[error("there is something in its table `{0}`; the target has to be empty")]
     NotEmpty(&'static str),
-    #[error("it was made by an older Kehub: give it up, and begin with an empty store")]
+    #[error("it is a store of an older Kehub; the target has to be empty")]
     Older,
     #[error("its table `{table}` holds something else than is meant to be in `{column}`")]
     OfAnotherKind { table: &'static str, column: &'static str },

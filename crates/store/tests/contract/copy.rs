@@ -409,7 +409,7 @@ async fn a_rehearsal_beside_a_hub_tells_what_it_lacks() {
     let progress = Meanwhile(&rig, AtomicU64::new(0));
     let copied = to.fill_from(Place::Sqlite(&rig.file()), &progress).await.unwrap();
     assert!(copied.is_verified());
-    assert_eq!(copied.since, 1);
+    assert_eq!(copied.since, Some(1));
     let store = to.open().await;
     assert_eq!(store.snapshot(TENANT).await.unwrap(), before);
     assert_ne!(rig.store.snapshot(TENANT).await.unwrap(), before);

@@ -3,7 +3,10 @@
 
 use super::{TENANT, first, open, request, resolution, run, upsert};
 use kehub_core::CustomerId;
-use kehub_store::{PostgresOptions, PostgresStore, Silent, Store, TestDatabase};
+use kehub_store::{
+    CopyOptions, Place, PostgresOptions, PostgresStore, Silent, SqliteOptions, SqliteStore, Store,
+    TestDatabase,
+};
 use std::time::Duration;
 
 async fn distributed(database: &TestDatabase) -> PostgresStore {
@@ -37,6 +40,7 @@ async fn a_group_sees_what_a_worker_has_prepared_and_not_committed_yet() {
          PREPARE TRANSACTION 'citus_0_1_1_1'",
         1_i64 << 40
     );
+    database.run("UPDATE tenant SET last_identity = 77").await;
     database.run(&half).await;
     let writing = run(&store, request(TENANT, upsert(&["o2"])));
     let settling = async {
@@ -133,4 +137,20 @@ async fn what_is_no_cluster_is_not_distributed() {
     first(&database.url()).await.close().await.unwrap();
     let told = PostgresStore::migrate(&database.url(), true).await.unwrap_err().to_string();
     assert!(told.contains("CREATE EXTENSION citus"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_in_use_is_not_spread_to_be_copied_to() {
+    let database = TestDatabase::on_stand_in().await;
+    first(&database.url()).await.close().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kehub.db");
+    SqliteStore::open(&file, SqliteOptions::default()).unwrap().close().await.unwrap();
+    let options = CopyOptions { distributed: true, ..CopyOptions::at(1) };
+    let (from, url) = (Place::Sqlite(&file), database.url());
+    let copied = kehub_store::copy(from, Place::Postgres(&url), options, &Silent).await;
+    let refused = copied.unwrap_err().to_string();
+    assert!(refused.contains("has to be empty"), "{refused}");
+    let whole = "ASSERT (SELECT count(*) FROM stand_in.pg_dist_partition) = 0";
+    database.run(&format!("DO $$ BEGIN {whole}; END $$")).await;
 }
