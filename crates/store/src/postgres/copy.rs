@@ -159,7 +159,8 @@ impl CopyTarget {
                 return Err(Trouble::broken(Unusable::Older));
             }
             // Only what will be copied to is spread: somebody may be using anything else.
-            if distributed && mark(&conn).await?.is_none() {
+            let spreads = distributed && !cluster::is_distributed(&conn).await?;
+            if spreads && mark(&conn).await?.is_none() {
                 refuse_rows(&conn).await?;
             }
             cluster::distribute(&conn, distributed).await?;
