@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How soon a running hub must know what the command line changed.
-const NOTICED_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const NOTICED_WITHIN: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn a_created_app_may_call_and_a_revoked_one_is_refused() {
@@ -105,7 +105,7 @@ fn member(value: &str) -> Value {
 }
 
 /// A token, as soon as the hub knows these credentials.
-async fn token_in_time(hub: &Hub, app: &str, secret: &str) -> String {
+pub(crate) async fn token_in_time(hub: &Hub, app: &str, secret: &str) -> String {
     let mut token = String::new();
     within(NOTICED_WITHIN, "the app is known", async || {
         let answer = hub.token_answer(app, secret).await;

@@ -1,6 +1,6 @@
 //! Three hubs on one database: what one knows all know, and killing some of them loses nothing.
 
-use crate::administration::credentials;
+use crate::administration::{NOTICED_WITHIN, credentials, token_in_time};
 use crate::hub::{APP, Folder, Hub, SECRET, client, eventually, within};
 use crate::webhooks::{Told, receiver};
 use kehub_store::TestDatabase;
@@ -12,8 +12,6 @@ use std::time::Duration;
 
 const HUBS: usize = 3;
 const WRITERS: u64 = 8;
-/// How soon every hub must know what somebody changed.
-const NOTICED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Hubs on one database, each in a folder of its own.
 struct Hubs {
@@ -231,12 +229,7 @@ async fn what_one_hub_is_told_all_of_them_know() {
     let known_everywhere = async |app: &str, secret: &str| {
         let mut token = String::new();
         for hub in &hubs.running {
-            within(NOTICED_WITHIN, "the app is known", async || {
-                let answer = hub.token_answer(app, secret).await;
-                answer["access_token"].as_str().unwrap_or_default().clone_into(&mut token);
-                answer["error_code"] == 0
-            })
-            .await;
+            token = token_in_time(hub, app, secret).await;
         }
         token
     };
