@@ -57,8 +57,8 @@ impl Test {
 }
 
 impl Test {
-    /// The test that passes the same whole numbers, but for the smallest there is, and names no others: for an engine that keeps whole
-    /// numbers as something else, such as ids within keys.
+    /// The test that passes the same whole numbers, but for the smallest there is, and names no others:
+    /// for an engine that keeps whole numbers as something else, such as ids within keys.
     pub fn of_whole_numbers(&self) -> Test {
         let whole = |values: &[Value]| values.iter().filter_map(as_whole).collect();
         match self {
