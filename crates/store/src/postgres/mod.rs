@@ -135,17 +135,18 @@ impl PostgresStore {
             let conn = server.connect().await?;
             schema::migrate(&conn).await?;
             cluster::distribute(&conn, options.distributed).await?;
-            server.look(conn).await?;
-            Bell::new()
+            let conn = server.look(conn).await?;
+            Ok((Bell::new()?, conn.is_distributed()))
         };
         let cannot = |trouble: Trouble| {
             let may_pass = trouble.is_passing() && !trouble.is_about_the_address();
             OpenError::of(server.place(), trouble).passing(may_pass)
         };
-        let bell = open.await.map_err(cannot)?;
+        let (bell, is_distributed) = open.await.map_err(cannot)?;
         let bell = Arc::new(bell);
         let writers = options.writers.max(1);
-        let queue = Queue::new(options.queue_requests, options.group_requests, writers);
+        let PostgresOptions { queue_requests, group_requests, .. } = options;
+        let queue = Queue::new(queue_requests, group_requests, writers, !is_distributed);
         let queue = Arc::new(queue);
         let worker = || Worker::new(Arc::clone(&server), Arc::clone(&queue), Arc::clone(&bell));
         let start = |number| worker().start(number).map_err(cannot);

@@ -57,6 +57,8 @@ struct Waiting {
     /// How many groups writers hold, and how many they could.
     groups: usize,
     writers: usize,
+    /// Whether there is anything to gain by taking a group before its turn.
+    reads_ahead: bool,
     /// The tenant that has asked so far, and whether any other one has.
     only: Option<TenantId>,
     is_shared: bool,
@@ -149,8 +151,13 @@ impl Drop for Group<'_> {
 }
 
 impl Queue {
-    pub(super) fn new(queue_requests: usize, group_requests: usize, writers: usize) -> Queue {
-        let waiting = Mutex::new(Waiting { writers, ..Waiting::default() });
+    pub(super) fn new(
+        queue_requests: usize,
+        group_requests: usize,
+        writers: usize,
+        reads_ahead: bool,
+    ) -> Queue {
+        let waiting = Mutex::new(Waiting { writers, reads_ahead, ..Waiting::default() });
         let arrived = Notify::new();
         let group_max = group_requests.max(1);
         Queue { waiting, arrived, waiting_max: queue_requests, group_max }
@@ -312,7 +319,7 @@ impl Waiting {
     /// tenants, one more writer has to be there for them.
     fn may_be_followed(&self, tenant: TenantId) -> bool {
         let Some(size) = self.busy.get(&tenant) else { return false };
-        if self.is_shared && self.groups + 2 > self.writers {
+        if !self.reads_ahead || self.is_shared && self.groups + 2 > self.writers {
             return false;
         }
         let theirs = self.by_tenant.get(&tenant).copied().unwrap_or_default();

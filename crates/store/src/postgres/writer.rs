@@ -391,7 +391,9 @@ impl Worker {
         for tenant in changes.tenants_with_types() {
             self.cache.remove(&tenant);
         }
-        self.wrote = Worker::wrote(&facts, &changes, &before, tenants)?;
+        if !conn.is_distributed() {
+            self.wrote = Worker::wrote(&facts, &changes, &before, tenants)?;
+        }
         let now = requests.iter().map(|request| request.origin.at).max().unwrap_or_default();
         if !changes.is_empty() {
             write::changes(conn, &facts, &changes, &before, now).await?;
