@@ -1,27 +1,28 @@
-//! Reading for a group while the group before it is being written.
+//! Reading and deciding for a group while the group before it is being written.
 //!
 //! A tenant has one writer at a time. What the next one will look at can be read meanwhile, without a
-//! lock, and holds if nobody has changed any of it by the time it is that writer's turn. The group
-//! before it tells what it changed; that nobody else has written tells the journal, in which every
-//! change of what is read here has a place.
+//! lock. The group before it tells what it is about to change; if that is nothing of what was read, the
+//! next one is decided as well, with the numbers that it leaves, and made ready to be written. At its turn
+//! all that holds if the group before was written as it told, and nobody else has written: that tells the
+//! journal, in which every change of what is read here has a place.
 
 use super::connection::Connection;
-use super::load::{self, Before, TenantBefore, TypesCache};
+use super::decided::{Decided, Wrote};
+use super::load::{self, Before, TypesCache};
 use super::trouble::Trouble;
-use crate::tables::codec::indexed;
-use kehub_core::attribute::Attribute;
+use crate::tables::group::Part;
+use kehub_core::TenantId;
 use kehub_core::command::Request;
-use kehub_core::facts::{Counters, Dirty, Facts, Needs, TenantFacts};
-use kehub_core::identity::IdentityKey;
-use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId};
-use std::collections::HashSet;
+use kehub_core::facts::{Counters, Facts, Needs};
+use kehub_core::receipt::Receipt;
+use std::sync::Arc;
 use tokio_postgres::Row;
 
 /// What was read for a group of one tenant.
 pub(super) struct Ahead {
     tenant: TenantId,
-    /// The end of the journal before anything else was read.
-    seq: Seq,
+    /// The numbers of the tenant before anything else was read.
+    counters: Counters,
     /// The version of its types likewise, which a rebuild raises as well.
     types_version: i64,
     needs: Needs,
@@ -44,24 +45,38 @@ impl Ahead {
         }
         let tenants = load::tenants(conn, requests).await?;
         let [row] = &tenants[..] else { return Ok(None) };
-        let (seq, types_version) = (load::counters(row)?.seq, load::types_version(row)?);
+        let (counters, types_version) = (load::counters(row)?, load::types_version(row)?);
         let (facts, before) = load::facts(conn, requests, &tenants, cache).await?;
         let Some((tenant, of_tenant)) = facts.tenants.iter().next() else { return Ok(None) };
         let tenant = *tenant;
         let needs = Needs::of(tenant, requests, of_tenant.policy());
-        Ok(Some(Ahead { tenant, seq, types_version, needs, facts, before }))
+        Ok(Some(Ahead { tenant, counters, types_version, needs, facts, before }))
     }
 
-    /// Whether what was read is still so, now that the tenant is locked and this is its row.
-    pub(super) fn holds(&self, row: &Row, wrote: Option<&Wrote>) -> Result<bool, Trouble> {
-        let now = load::counters(row)?.seq;
-        if load::types_version(row)? != self.types_version {
-            return Ok(false);
-        }
-        let is_all =
-            |wrote: &Wrote| (wrote.tenant, wrote.from, wrote.to) == (self.tenant, self.seq, now);
-        let holds = wrote.is_some_and(|wrote| is_all(wrote) && !self.looks_at(wrote));
-        Ok(now == self.seq || holds)
+    /// Decides as if the group before it were written as it tells; `None` if it changes what was read,
+    /// or something else has.
+    pub(super) fn decide(
+        mut self,
+        requests: &[Request],
+        parts: &[Part],
+        told: Option<Arc<Wrote>>,
+    ) -> Option<Ready> {
+        let after = match told.filter(|wrote| wrote.to.seq != self.counters.seq) {
+            // Nothing is being written, or it was read already.
+            None => None,
+            Some(wrote) if wrote.from == self.counters && !self.looks_at(&wrote) => Some(wrote),
+            Some(_) => return None,
+        };
+        let from = after.as_ref().map_or(self.counters, |wrote| wrote.to);
+        let facts = self.facts.tenants.get_mut(&self.tenant)?;
+        facts.set_counters(from);
+        self.before.tenants.get_mut(&self.tenant)?.counters = Some(from);
+        let receipts = self.needs.receipts.iter().filter_map(|key| facts.receipt(*key));
+        let receipts = receipts.cloned().collect();
+        // What fails here is decided again at its turn, and answered for.
+        let decided = Decided::of(requests, parts, self.facts, self.before).ok().flatten()?;
+        let Ahead { tenant, types_version, needs, .. } = self;
+        Some(Ready { tenant, from, types_version, after, needs, receipts, decided })
     }
 
     fn looks_at(&self, wrote: &Wrote) -> bool {
@@ -75,112 +90,57 @@ impl Ahead {
             || needs.identities.iter().any(|key| wrote.values.contains(key))
             || needs.match_keys.iter().any(|contact| wrote.contacts.contains(contact))
     }
+}
 
-    /// What was read, with the numbers of now and what is remembered by now: a receipt has no place in
-    /// the journal.
-    pub(super) async fn facts(
-        mut self,
-        conn: &Connection,
-        now: Counters,
-    ) -> Result<(Facts, Before), Trouble> {
-        if let Some(facts) = self.facts.tenants.get_mut(&self.tenant) {
-            facts.set_counters(now);
-            if let Some(before) = self.before.tenants.get_mut(&self.tenant) {
-                before.counters = Some(now);
-            }
-            for receipt in load::receipts(conn, self.tenant, &self.needs).await? {
-                facts.load_receipt(receipt);
-            }
-        }
-        Ok((self.facts, self.before))
+/// A group that was decided before its turn.
+pub(super) struct Ready {
+    tenant: TenantId,
+    /// The numbers that it was decided with, and the version of the types.
+    from: Counters,
+    types_version: i64,
+    /// The group that has to be written before it, if there is one.
+    after: Option<Arc<Wrote>>,
+    needs: Needs,
+    /// What was remembered of its requests: that has no place in the journal.
+    receipts: Vec<Receipt>,
+    decided: Box<Decided>,
+}
+
+impl Ready {
+    /// What is remembered of its requests by now.
+    pub(super) async fn receipts(&self, conn: &Connection) -> Result<Vec<Receipt>, Trouble> {
+        load::receipts(conn, self.tenant, &self.needs).await
     }
-}
 
-/// What a group has changed of one tenant.
-#[derive(Debug)]
-pub(super) struct Wrote {
-    pub(super) tenant: TenantId,
-    /// The ends of the journal before and after it.
-    from: Seq,
-    to: Seq,
-    customers: HashSet<CustomerId>,
-    identities: HashSet<IdentityNumber>,
-    values: HashSet<IdentityKey>,
-    /// Of customers, as they were shown before and are now.
-    contacts: HashSet<(Attribute, String)>,
-    /// Whether it has changed something else, such as a policy.
-    is_more: bool,
-}
-
-impl Wrote {
-    /// To be called with the facts after the decision.
-    pub(super) fn of(
-        from: Seq,
-        facts: &TenantFacts,
-        dirty: &Dirty,
-        before: Option<&TenantBefore>,
-    ) -> Wrote {
-        let to = facts.counters().seq;
-        let is_more = dirty.policy
-            || !(dirty.types.is_empty()
-                && dirty.undecided.is_empty()
-                && dirty.rewritten.is_empty());
-        let mut wrote = Wrote {
-            tenant: facts.tenant(),
-            from,
-            to,
-            customers: dirty.customers.union(&dirty.homes).copied().collect(),
-            identities: HashSet::new(),
-            values: HashSet::new(),
-            contacts: HashSet::new(),
-            is_more,
-        };
-        for merge in dirty.merges.iter().filter_map(|id| facts.merge(*id)) {
-            wrote.customers.extend([merge.left, merge.right]);
-        }
-        for link in &dirty.links {
-            wrote.customers.extend([link.low, link.high]);
-        }
-        for conflict in dirty.conflicts.iter().filter_map(|id| facts.conflict(*id)) {
-            wrote.identities.insert(conflict.identity);
-            wrote.customers.insert(conflict.left);
-            wrote.customers.extend(conflict.right);
-        }
-        for identity in dirty.identities.iter().filter_map(|number| facts.identity(*number)) {
-            wrote.identities.insert(identity.number);
-            wrote.values.insert(identity.key.clone());
-            wrote.customers.extend(identity.home);
-        }
-        for id in &dirty.customers {
-            let now = facts.customer(*id).and_then(|it| indexed(facts.tenant(), it).ok());
-            let before = before.and_then(|before| before.customers.get(id));
-            for row in now.iter().chain(before) {
-                let contacts =
-                    [(Attribute::Mobile, &row.mobile_key), (Attribute::Email, &row.email_key)];
-                for (attribute, contact) in contacts {
-                    let contact = contact.as_ref().map(|contact| (attribute, contact.to_string()));
-                    wrote.contacts.extend(contact);
-                }
-            }
-        }
-        wrote
+    /// What was decided, if it would be decided so now that the tenant is locked, this is its row, this
+    /// is remembered, and the group before it has left this.
+    pub(super) fn holding(
+        self,
+        row: &Row,
+        receipts: &[Receipt],
+        left: Option<&Arc<Wrote>>,
+    ) -> Result<Option<Box<Decided>>, Trouble> {
+        let is_after = |after| left.is_some_and(|left| Arc::ptr_eq(left, after));
+        let holds = load::counters(row)? == self.from
+            && load::types_version(row)? == self.types_version
+            && self.after.as_ref().is_none_or(is_after)
+            && self.receipts.len() == receipts.len()
+            && self.receipts.iter().all(|receipt| receipts.contains(receipt));
+        Ok(holds.then_some(self.decided))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::connection::Server;
-    use super::super::{schema, write};
+    use super::super::{check, schema};
     use super::*;
-    use crate::tables::changes::Changes;
-    use crate::tables::group::{Part, decide};
-    use crate::{Kept, TestDatabase};
-    use kehub_core::AppNumber;
-    use kehub_core::attribute::{FieldKey, Value};
+    use crate::{Kept, Silent, TestDatabase};
+    use kehub_core::attribute::{Attribute, FieldKey, Value};
     use kehub_core::command::{Command, FieldsSent, Idempotency, IdentitySent, Origin, Upsert};
     use kehub_core::directory::NewTenant;
-    use kehub_core::outcome::Outcome;
     use kehub_core::policy::Preset;
+    use kehub_core::{AppNumber, CustomerId};
     use proptest::prelude::*;
     use proptest::strategy::ValueTree as _;
     use proptest::test_runner::TestRunner;
@@ -201,41 +161,39 @@ mod tests {
             rig
         }
 
-        async fn load(&mut self, requests: &[Request]) -> (Facts, Before) {
+        /// What comes of requests whose turn it is.
+        async fn decide(&mut self, requests: &[Request]) -> Box<Decided> {
             let tenants = load::tenants(&self.conn, requests).await.unwrap();
-            load::facts(&self.conn, requests, &tenants, &mut self.cache).await.unwrap()
+            let facts = load::facts(&self.conn, requests, &tenants, &mut self.cache).await;
+            let (facts, before) = facts.unwrap();
+            Decided::of(requests, &[part(requests)], facts, before).unwrap().unwrap()
         }
 
-        /// The row of the tenant.
-        async fn row(&self) -> Row {
-            let requests = [request(1, Command::Probe)];
-            load::tenants(&self.conn, &requests).await.unwrap().remove(0)
-        }
-
-        /// What a group writes, and says that it has written.
-        async fn write(&mut self, requests: &[Request]) -> Option<Wrote> {
-            let from = load::noted(&self.conn, TenantId(1)).await.unwrap().seq;
-            let (mut facts, before) = self.load(requests).await;
-            decide(requests, &[part(requests)], &mut facts);
-            let changes = Changes::take(&mut facts);
-            if changes.tenants_with_types().next().is_some() {
+        /// What a group writes, and tells that it writes.
+        async fn write(&mut self, requests: &[Request]) -> Option<Arc<Wrote>> {
+            let decided = self.decide(requests).await;
+            if decided.changes.tenants_with_types().next().is_some() {
                 self.cache.clear();
             }
-            write::changes(&self.conn, &facts, &changes, &before, 0).await.unwrap();
-            let [(tenant, dirty)] = &changes.tenants[..] else { return None };
-            Some(Wrote::of(from, &facts.tenants[tenant], dirty, before.tenants.get(tenant)))
+            decided.write(&self.conn, requests).await.unwrap();
+            decided.wrote
+        }
+
+        async fn read(&mut self, requests: &[Request]) -> Ahead {
+            Ahead::read(&self.conn, requests, &mut self.cache).await.unwrap().unwrap()
+        }
+
+        /// What was decided ahead, if it holds by now.
+        async fn holding(&self, ready: Ready, left: Option<&Arc<Wrote>>) -> Option<Box<Decided>> {
+            let requests = [request(1, Command::Probe)];
+            let row = load::tenants(&self.conn, &requests).await.unwrap().remove(0);
+            let receipts = ready.receipts(&self.conn).await.unwrap();
+            ready.holding(&row, &receipts, left).unwrap()
         }
     }
 
     fn part(requests: &[Request]) -> Part {
         Part { size: requests.len(), kept: Kept::Each }
-    }
-
-    /// What comes of requests, and what they would write.
-    fn decided(requests: &[Request], mut facts: Facts) -> (Vec<Outcome>, Vec<Dirty>) {
-        let outcomes = decide(requests, &[part(requests)], &mut facts);
-        let changes = Changes::take(&mut facts).tenants;
-        (outcomes, changes.into_iter().map(|(_, dirty)| dirty).collect())
     }
 
     fn request(tenant: u32, command: Command) -> Request {
@@ -273,7 +231,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn what_was_read_ahead_and_holds_is_what_would_be_read() {
+    async fn what_was_decided_ahead_and_holds_is_what_would_be_decided() {
         let database = TestDatabase::new().await;
         let mut rig = Rig::new(&database).await;
         let mut runner = TestRunner::deterministic();
@@ -281,85 +239,103 @@ mod tests {
         for _ in 0..400 {
             let [first, second] =
                 [0, 1].map(|_| requests().new_tree(&mut runner).unwrap().current());
-            let ahead = Ahead::read(&rig.conn, &second, &mut rig.cache).await.unwrap().unwrap();
+            let ahead = rig.read(&second).await;
             let wrote = rig.write(&first).await;
-            let row = rig.row().await;
-            if !ahead.holds(&row, wrote.as_ref()).unwrap() {
+            let ready = ahead.decide(&second, &[part(&second)], wrote.clone());
+            let found = match ready {
+                Some(ready) => rig.holding(ready, wrote.as_ref()).await,
+                None => None,
+            };
+            let Some(found) = found else {
                 fell += 1;
                 continue;
-            }
+            };
             held += 1;
-            let (facts, _) = ahead.facts(&rig.conn, load::counters(&row).unwrap()).await.unwrap();
-            let (expected, _) = rig.load(&second).await;
-            let both = [facts, expected].map(|facts| decided(&second, facts));
+            let expected = rig.decide(&second).await;
+            let both = [&found, &expected].map(|it| (&it.outcomes, &it.changes.tenants));
             assert_eq!(both[0], both[1], "{first:?}, then {second:?}");
+            if held % 2 == 0 {
+                // The numbers and rows are those of its turn.
+                found.write(&rig.conn, &second).await.unwrap();
+                rig.cache.clear();
+            }
         }
         assert!(held > 50 && fell > 50, "{held} held, {fell} did not");
+        let report = check::check(&rig.conn, None, &Silent).await.unwrap();
+        assert!(report.is_sound(), "{:?}", report.findings);
+    }
+
+    fn upsert(tenant: u32, value: &str) -> Vec<Request> {
+        let (kind, value) = ("wechat".into(), value.into());
+        let identity = IdentitySent { kind, value, ..IdentitySent::default() };
+        let upsert = Upsert { identities: vec![identity], ..Upsert::default() };
+        vec![request(tenant, Command::Upsert(upsert))]
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_somebody_else_wrote_in_between_lets_nothing_hold() {
         let database = TestDatabase::new().await;
         let mut rig = Rig::new(&database).await;
-        let upsert = |value: &str| {
-            let identity = IdentitySent {
-                kind: "wechat".into(),
-                value: value.into(),
-                name: None,
-                scope: None,
-            };
-            vec![request(
-                1,
-                Command::Upsert(Upsert { identities: vec![identity], ..Upsert::default() }),
-            )]
+        rig.write(&upsert(1, "o1")).await;
+        let next = upsert(1, "o2");
+        let decide = |ahead: Ahead, told: &Option<Arc<Wrote>>| {
+            ahead.decide(&next, &[part(&next)], told.clone())
         };
-        rig.write(&upsert("o1")).await;
-        let read = async |rig: &mut Rig| {
-            Ahead::read(&rig.conn, &upsert("o2"), &mut rig.cache).await.unwrap().unwrap()
-        };
-        let ahead = read(&mut rig).await;
-        assert!(ahead.holds(&rig.row().await, None).unwrap());
-        let wrote = rig.write(&upsert("o3")).await;
-        assert!(ahead.holds(&rig.row().await, wrote.as_ref()).unwrap());
-        assert!(!ahead.holds(&rig.row().await, None).unwrap());
-        rig.write(&upsert("o4")).await;
-        assert!(!ahead.holds(&rig.row().await, wrote.as_ref()).unwrap());
-        let ahead = read(&mut rig).await;
-        rig.write(&upsert("o5")).await;
-        let wrote = rig.write(&upsert("o6")).await;
-        assert!(!ahead.holds(&rig.row().await, wrote.as_ref()).unwrap());
+
+        let ready = decide(rig.read(&next).await, &None).unwrap();
+        assert!(rig.holding(ready, None).await.is_some());
+
+        let ahead = rig.read(&next).await;
+        let told = rig.write(&upsert(1, "o3")).await;
+        let ready = decide(ahead, &told).unwrap();
+        assert!(rig.holding(ready, told.as_ref()).await.is_some());
+
+        // It was told, and something else was written instead.
+        let ahead = rig.read(&next).await;
+        let told = rig.decide(&upsert(1, "o4")).await.wrote;
+        let ready = decide(ahead, &told).unwrap();
+        let wrote = rig.write(&upsert(1, "o5")).await;
+        assert!(rig.holding(ready, wrote.as_ref()).await.is_none());
+
+        // Nothing is known of who wrote.
+        let ahead = rig.read(&next).await;
+        let told = rig.write(&upsert(1, "o6")).await;
+        let ready = decide(ahead, &told).unwrap();
+        assert!(rig.holding(ready, None).await.is_none());
+
+        // Somebody wrote afterwards.
+        let ahead = rig.read(&next).await;
+        let told = rig.write(&upsert(1, "o7")).await;
+        let ready = decide(ahead, &told).unwrap();
+        rig.write(&upsert(1, "o8")).await;
+        assert!(rig.holding(ready, told.as_ref()).await.is_none());
+
+        // Somebody wrote before what is told.
+        let ahead = rig.read(&next).await;
+        rig.write(&upsert(1, "o9")).await;
+        let told = rig.write(&upsert(1, "o10")).await;
+        assert!(decide(ahead, &told).is_none());
+
         // A rebuild writes rows, and no entries.
-        let ahead = read(&mut rig).await;
+        let ready = decide(rig.read(&next).await, &None).unwrap();
         rig.conn.batch("UPDATE tenant SET types_version = types_version + 1").await.unwrap();
-        assert!(!ahead.holds(&rig.row().await, None).unwrap());
+        assert!(rig.holding(ready, None).await.is_none());
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn what_another_tenant_wrote_tells_nothing() {
+    async fn what_was_answered_meanwhile_under_the_same_key_lets_nothing_hold() {
         let database = TestDatabase::new().await;
         let mut rig = Rig::new(&database).await;
-        let new = NewTenant { name: "second".into(), preset: Preset::Compat };
-        rig.write(&[request(0, Command::CreateTenant(new))]).await;
-        let named = |tenant, value: &str| {
-            let identity = IdentitySent {
-                value: value.into(),
-                kind: "wechat".into(),
-                ..IdentitySent::default()
-            };
-            let command =
-                Command::Upsert(Upsert { identities: vec![identity], ..Upsert::default() });
-            vec![request(tenant, command)]
+        rig.write(&upsert(1, "o1")).await;
+        let key = Some(Idempotency { key: [1; 16], request: [1; 16] });
+        let with_key = |mut requests: Vec<Request>| {
+            requests[0].idempotency = key;
+            requests
         };
-        for tenant in [1, 2] {
-            rig.write(&named(tenant, "o1")).await;
-        }
-        let ahead = Ahead::read(&rig.conn, &named(1, "o2"), &mut rig.cache).await.unwrap().unwrap();
-        // The second tenant's journal has moved as far as the first one's.
-        let mut wrote = rig.write(&named(1, "o2")).await.unwrap();
-        wrote.tenant = TenantId(2);
-        wrote.values.clear();
-        wrote.customers.clear();
-        wrote.identities.clear();
-        assert!(!ahead.holds(&rig.row().await, Some(&wrote)).unwrap());
+        let next = with_key(upsert(1, "o1"));
+        let ahead = rig.read(&next).await;
+        let told = rig.write(&with_key(upsert(1, "o2"))).await;
+        let ready = ahead.decide(&next, &[part(&next)], told.clone()).unwrap();
+        assert!(rig.holding(ready, told.as_ref()).await.is_none());
     }
 }

@@ -125,6 +125,9 @@ columns! {
         merge: i64,
         conflict: i64,
         types: i64,
+        preset: &'static str,
+        on_conflict: &'static str,
+        policy: i64,
     }
     Keys of KeyRow { key: i64 }
 }

@@ -227,6 +227,11 @@ impl Connection {
         Ok(statement)
     }
 
+    /// Prepares a statement, so that its next use is sent at once.
+    pub(super) async fn prepare(&self, sql: &str) -> Result<(), Trouble> {
+        self.statement(sql).await.map(drop)
+    }
+
     /// All rows of a statement.
     pub(super) async fn all(&self, sql: &str, args: Args<'_>) -> Result<Vec<Row>, Trouble> {
         let statement = self.statement(sql).await?;

@@ -110,6 +110,11 @@ pub(super) fn are_about_hub(requests: &[Request]) -> bool {
     requests.iter().any(|request| about_hub(&request.command))
 }
 
+/// Makes sure that a lock which is sent before something else is taken before it.
+pub(super) async fn prepare_lock(conn: &Connection) -> Result<(), Trouble> {
+    conn.prepare(LOCK).await
+}
+
 /// Locks what the requests of a group may change, in the order that every hub keeps, and reads the
 /// rows of the tenants. To be called before anything else is read.
 pub(super) async fn lock(conn: &Connection, requests: &[Request]) -> Result<Vec<Row>, Trouble> {

@@ -18,6 +18,7 @@ mod columns;
 mod compare;
 mod connection;
 mod copy;
+mod decided;
 mod duplicates;
 #[cfg(test)]
 mod lints;

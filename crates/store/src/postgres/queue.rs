@@ -2,13 +2,14 @@
 //! tenant at a time: the second one would only wait for the row that the first one has locked. But it
 //! may read ahead for a group that follows, and write that when it is its turn.
 
-use super::ahead::Wrote;
+use super::decided::Wrote;
 use crate::{Batch, Gauges, Kept, Lane, StoreError};
 use kehub_core::TenantId;
 use kehub_core::command::Request;
 use kehub_core::outcome::Outcome;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
@@ -49,11 +50,11 @@ struct Waiting {
     /// Requests that wait, in all and by tenant.
     count: usize,
     by_tenant: HashMap<TenantId, usize>,
-    /// Tenants that a writer holds, with how many requests.
-    busy: HashMap<TenantId, usize>,
+    /// Tenants that a writer holds.
+    busy: HashMap<TenantId, Held>,
     /// Tenants that are held and for which the next group has been taken, and what the one before it
-    /// has left.
-    followed: HashMap<TenantId, Option<Box<Wrote>>>,
+    /// has written.
+    followed: HashMap<TenantId, Option<Arc<Wrote>>>,
     /// How many groups writers hold, and how many they could.
     groups: usize,
     writers: usize,
@@ -64,6 +65,14 @@ struct Waiting {
     is_shared: bool,
     closed: bool,
     gauges: Gauges,
+}
+
+/// A tenant that a writer holds.
+struct Held {
+    /// How many requests its group has.
+    size: usize,
+    /// What it has told that it will change.
+    told: Option<Arc<Wrote>>,
 }
 
 /// The queue.
@@ -81,7 +90,7 @@ pub(super) struct Group<'q> {
     size: usize,
     /// The tenant, while a group before this one is being written.
     follows: Option<TenantId>,
-    wrote: Option<Box<Wrote>>,
+    wrote: Option<Arc<Wrote>>,
     queue: &'q Queue,
 }
 
@@ -91,42 +100,35 @@ impl Group<'_> {
         self.follows.is_some()
     }
 
-    /// Waits until this is the group to be written; what the one before it has changed, if there was
-    /// one and it told.
-    pub(super) async fn turn(&mut self) -> Option<Box<Wrote>> {
-        let tenant = self.follows?;
-        loop {
-            let mut arrived = std::pin::pin!(self.queue.arrived.notified());
-            arrived.as_mut().enable();
-            if let Turn::Now(wrote) = self.queue.waiting().begin_turn(tenant, self.size) {
-                self.follows = None;
-                // It can be followed itself from now on.
-                self.queue.arrived.notify_waiters();
-                return wrote;
-            }
-            arrived.await;
+    /// Tells who follows what it is about to change.
+    pub(super) fn tell(&self, wrote: &Arc<Wrote>) {
+        if let Some(held) = self.queue.waiting().busy.get_mut(&wrote.tenant) {
+            held.told = Some(Arc::clone(wrote));
         }
+        self.queue.arrived.notify_waiters();
     }
 
-    /// Says what it has changed.
-    pub(super) fn leave(&mut self, wrote: Option<Box<Wrote>>) {
+    /// Waits for what the group before this one tells; `None` if it is over.
+    pub(super) async fn told(&self) -> Option<Arc<Wrote>> {
+        let tenant = self.follows?;
+        self.queue.found(|waiting| waiting.told(tenant)).await
+    }
+
+    /// Waits until this is the group to be written; what the one before it has written, if there was
+    /// one and it told.
+    pub(super) async fn turn(&mut self) -> Option<Arc<Wrote>> {
+        let tenant = self.follows?;
+        let wrote = self.queue.found(|waiting| waiting.begin_turn(tenant, self.size)).await;
+        self.follows = None;
+        // It can be followed itself from now on.
+        self.queue.arrived.notify_waiters();
+        wrote
+    }
+
+    /// Says what it has written.
+    pub(super) fn leave(&mut self, wrote: Option<Arc<Wrote>>) {
         self.wrote = wrote;
     }
-}
-
-/// Whose turn it is.
-enum Turn {
-    Later,
-    /// With what the group before has left.
-    Now(Option<Box<Wrote>>),
-}
-
-/// What a look into the queue finds.
-enum Look<'q> {
-    Group(Group<'q>),
-    Nothing,
-    /// And nothing will ever come.
-    Over,
 }
 
 impl Drop for Group<'_> {
@@ -229,33 +231,35 @@ impl Queue {
     /// Waits for a group: what is there, interactive first, up to the limit but at least one batch;
     /// `None` once the queue is closed and empty.
     pub(super) async fn next(&self) -> Option<Group<'_>> {
-        loop {
-            let mut arrived = std::pin::pin!(self.arrived.notified());
-            // From here on nothing is missed.
-            arrived.as_mut().enable();
-            match self.look() {
-                Look::Group(group) => return Some(group),
-                Look::Over => return None,
-                Look::Nothing => arrived.await,
-            }
-        }
+        self.found(|waiting| self.look(waiting)).await
     }
 
-    fn look(&self) -> Look<'_> {
-        let mut waiting = self.waiting();
+    /// A group, or that none will ever come.
+    fn look(&self, waiting: &mut Waiting) -> Poll<Option<Group<'_>>> {
         let found = waiting.group(self.group_max);
         let found = found.map(|(jobs, tenants)| (jobs, tenants, None)).or_else(|| {
             let (jobs, tenant) = waiting.follower(self.group_max)?;
             Some((jobs, BTreeSet::from([tenant]), Some(tenant)))
         });
-        match found {
-            Some((jobs, tenants, follows)) => {
-                waiting.groups += 1;
-                let size = jobs.iter().map(|job| job.requests.len()).sum();
-                Look::Group(Group { jobs, tenants, size, follows, wrote: None, queue: self })
+        let Some((jobs, tenants, follows)) = found else {
+            let is_over = waiting.closed && waiting.count == 0;
+            return if is_over { Poll::Ready(None) } else { Poll::Pending };
+        };
+        waiting.groups += 1;
+        let size = jobs.iter().map(|job| job.requests.len()).sum();
+        Poll::Ready(Some(Group { jobs, tenants, size, follows, wrote: None, queue: self }))
+    }
+
+    /// Waits until a look finds something.
+    async fn found<T>(&self, mut look: impl FnMut(&mut Waiting) -> Poll<T>) -> T {
+        loop {
+            let mut arrived = std::pin::pin!(self.arrived.notified());
+            // From here on nothing is missed.
+            arrived.as_mut().enable();
+            if let Poll::Ready(found) = look(&mut self.waiting()) {
+                return found;
             }
-            None if waiting.closed && waiting.count == 0 => Look::Over,
-            None => Look::Nothing,
+            arrived.await;
         }
     }
 
@@ -295,7 +299,7 @@ impl Waiting {
         let jobs = self.take(group_requests, |theirs| theirs.is_disjoint(&held));
         let tenants: BTreeSet<TenantId> = jobs.iter().flat_map(Job::tenants).collect();
         let size = jobs.iter().map(|job| job.requests.len()).sum();
-        self.busy.extend(tenants.iter().map(|tenant| (*tenant, size)));
+        self.busy.extend(tenants.iter().map(|tenant| (*tenant, Held { size, told: None })));
         (!jobs.is_empty()).then_some((jobs, tenants))
     }
 
@@ -318,12 +322,12 @@ impl Waiting {
     /// what comes later cannot join any more. Whoever follows waits for its turn: where there are other
     /// tenants, one more writer has to be there for them.
     fn may_be_followed(&self, tenant: TenantId) -> bool {
-        let Some(size) = self.busy.get(&tenant) else { return false };
+        let Some(held) = self.busy.get(&tenant) else { return false };
         if !self.reads_ahead || self.is_shared && self.groups + 2 > self.writers {
             return false;
         }
         let theirs = self.by_tenant.get(&tenant).copied().unwrap_or_default();
-        !self.followed.contains_key(&tenant) && theirs >= FOLLOWERS_MIN.max(size / 2)
+        !self.followed.contains_key(&tenant) && theirs >= FOLLOWERS_MIN.max(held.size / 2)
     }
 
     /// Takes out a group of one tenant that somebody holds.
@@ -338,13 +342,22 @@ impl Waiting {
         Some((jobs, tenant))
     }
 
-    /// Lets the group that follows hold its tenant, unless the one before it is not over.
-    fn begin_turn(&mut self, tenant: TenantId, size: usize) -> Turn {
-        if self.busy.contains_key(&tenant) {
-            return Turn::Later;
+    /// What the group that holds a tenant tells; nothing if there is none any more.
+    fn told(&self, tenant: TenantId) -> Poll<Option<Arc<Wrote>>> {
+        match self.busy.get(&tenant) {
+            Some(Held { told: None, .. }) => Poll::Pending,
+            held => Poll::Ready(held.and_then(|held| held.told.clone())),
         }
-        self.busy.insert(tenant, size);
-        Turn::Now(self.followed.remove(&tenant).flatten())
+    }
+
+    /// Lets the group that follows hold its tenant, unless the one before it is not over: what that has
+    /// written.
+    fn begin_turn(&mut self, tenant: TenantId, size: usize) -> Poll<Option<Arc<Wrote>>> {
+        if self.busy.contains_key(&tenant) {
+            return Poll::Pending;
+        }
+        self.busy.insert(tenant, Held { size, told: None });
+        Poll::Ready(self.followed.remove(&tenant).flatten())
     }
 
     /// Takes jobs out, interactive ones first, whose tenants may be taken together. A tenant's batches

@@ -8,7 +8,6 @@ use super::columns::{
 use super::connection::Connection;
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
-use super::webhooks;
 use crate::tables::changes::Changes;
 use crate::tables::codec::{self, Indexed, indexed};
 use futures_util::future::{try_join, try_join_all};
@@ -22,7 +21,6 @@ use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::receipt::{Receipt, expired_at};
 use kehub_core::{CustomerId, Micros, TenantId};
 use std::collections::BTreeSet;
-use tokio_postgres::types::ToSql;
 
 const TENANT_INSERT: &str = "
     INSERT INTO tenant (id, name, preset, on_conflict, policy_version, types_version, created_at,
@@ -34,13 +32,13 @@ const TENANT_INSERT: &str = "
 const TENANTS_UPDATE: &str = "
     UPDATE tenant AS t SET customers_live = t.customers_live + u.live,
         last_customer = u.customer, last_identity = u.identity, last_seq = u.seq,
-        last_merge = u.merge, last_conflict = u.conflict, types_version = t.types_version + u.types
+        last_merge = u.merge, last_conflict = u.conflict, types_version = t.types_version + u.types,
+        preset = u.preset, on_conflict = u.on_conflict, policy_version = u.policy
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-                $7::bigint[], $8::bigint[])
-        AS u (id, live, customer, identity, seq, merge, conflict, types)
+                $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::bigint[])
+        AS u (id, live, customer, identity, seq, merge, conflict, types, preset, on_conflict,
+              policy)
     WHERE t.id = u.id";
-const POLICY_UPDATE: &str = "
-    UPDATE tenant SET preset = $2, on_conflict = $3, policy_version = $4 WHERE id = $1";
 const APP_UPSERT: &str = "
     INSERT INTO app (number, tenant, id, name, secret_hash, key_version, permissions,
                      created_at, revoked_at)
@@ -165,7 +163,6 @@ const TRAIL_INSERT: &str = "
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("insert of a tenant", TENANT_INSERT),
     ("update of tenants", TENANTS_UPDATE),
-    ("update of a policy", POLICY_UPDATE),
     ("upsert of an app", APP_UPSERT),
     ("upsert of types", TYPES_UPSERT),
     ("erasure of identities", IDENTITIES_ERASE),
@@ -195,41 +192,6 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
 /// hours go faster than they came, and the last ones go too.
 const RECEIPTS_REMOVED: usize = 16;
 
-/// Writes the changes, and removes some of what has expired by now.
-pub(super) async fn changes(
-    conn: &Connection,
-    facts: &Facts,
-    changes: &Changes,
-    before: &Before,
-    now: Micros,
-) -> Result<(), Trouble> {
-    if changes.directory {
-        directory(conn, &facts.directory, &before.directory).await?;
-    }
-    if changes.webhooks {
-        webhooks::write(conn, &facts.webhooks, &before.webhooks).await?;
-    }
-    let nothing = TenantBefore::default();
-    let mut written = Written::default();
-    let mut policies = Vec::new();
-    for (tenant, dirty) in &changes.tenants {
-        let missing = || Trouble::broken(format!("tenant {tenant} is dirty and not there"));
-        let facts = facts.tenants.get(tenant).ok_or_else(missing)?;
-        let before = before.tenants.get(tenant).unwrap_or(&nothing);
-        written.add(facts, dirty, before)?;
-        policies.extend(dirty.policy.then_some(facts));
-    }
-    let tenants: Vec<i64> = facts.tenants.keys().map(|tenant| i64::from(tenant.0)).collect();
-    let removed = 2 * written.receipts.count() + RECEIPTS_REMOVED;
-    let removed = i64::try_from(removed).map_err(Trouble::broken)?;
-    let expired: [&(dyn ToSql + Sync); 3] = [&tenants, &expired_at(now), &removed];
-    try_join(written.run(conn), conn.run(RECEIPTS_DELETE, &expired)).await?;
-    for facts in policies {
-        policy(conn, facts).await?;
-    }
-    Ok(())
-}
-
 /// Writes rows of one tenant that were removed, or are not as the facts have them.
 pub(super) async fn anew(
     conn: &Connection,
@@ -238,15 +200,15 @@ pub(super) async fn anew(
 ) -> Result<(), Trouble> {
     let mut written = Written::default();
     written.add(facts, dirty, &TenantBefore::default())?;
-    written.run(conn).await?;
-    if dirty.policy {
-        policy(conn, facts).await?;
-    }
-    Ok(())
+    written.run(conn, None).await
 }
 
 /// Writes the tenants and apps that are new or different.
-async fn directory(conn: &Connection, now: &Directory, before: &Directory) -> Result<(), Trouble> {
+pub(super) async fn directory(
+    conn: &Connection,
+    now: &Directory,
+    before: &Directory,
+) -> Result<(), Trouble> {
     for tenant in now.tenants.iter().filter(|tenant| !before.tenants.contains(tenant)) {
         conn.run(
             TENANT_INSERT,
@@ -286,17 +248,9 @@ async fn write_app(conn: &Connection, app: &App) -> Result<(), Trouble> {
     Ok(())
 }
 
-async fn policy(conn: &Connection, facts: &TenantFacts) -> Result<(), Trouble> {
-    let policy = facts.policy();
-    let (preset, on_conflict) = (policy.preset.name(), policy.on_conflict.name());
-    let (tenant, version) = (i64::from(facts.tenant().0), i64::from(policy.version));
-    conn.run(POLICY_UPDATE, &[&tenant, &preset, &on_conflict, &version]).await?;
-    Ok(())
-}
-
 /// The rows to be written, of all tenants.
 #[derive(Default)]
-struct Written {
+pub(super) struct Written {
     types: Types,
     erased: Keys,
     identities_new: Identities,
@@ -319,10 +273,30 @@ struct Written {
     trail: Pairs,
     receipts: Receipts,
     tenants: Tenants,
+    /// The tenants of the group, whether anything of them is written or not.
+    locked: Vec<i64>,
 }
 
 impl Written {
-    async fn run(&self, conn: &Connection) -> Result<(), Trouble> {
+    /// What became dirty in the tenants.
+    pub(super) fn of(
+        facts: &Facts,
+        changes: &Changes,
+        before: &Before,
+    ) -> Result<Written, Trouble> {
+        let locked = facts.tenants.keys().map(|tenant| i64::from(tenant.0)).collect();
+        let mut written = Written { locked, ..Written::default() };
+        let nothing = TenantBefore::default();
+        for (tenant, dirty) in &changes.tenants {
+            let missing = || Trouble::broken(format!("tenant {tenant} is dirty and not there"));
+            let facts = facts.tenants.get(tenant).ok_or_else(missing)?;
+            written.add(facts, dirty, before.tenants.get(tenant).unwrap_or(&nothing))?;
+        }
+        Ok(written)
+    }
+
+    /// Writes the rows, and removes some of what has expired by now.
+    pub(super) async fn run(&self, conn: &Connection, now: Option<Micros>) -> Result<(), Trouble> {
         if self.erased.count() > 0 {
             conn.run(IDENTITIES_ERASE, &self.erased.args()).await?;
         }
@@ -354,7 +328,15 @@ impl Written {
             let args = rows.args();
             async move { conn.run(sql, &args).await }
         });
-        try_join_all(statements).await?;
+        try_join(try_join_all(statements), self.expire(conn, now)).await?;
+        Ok(())
+    }
+
+    async fn expire(&self, conn: &Connection, now: Option<Micros>) -> Result<(), Trouble> {
+        let Some(now) = now else { return Ok(()) };
+        let removed = 2 * self.receipts.count() + RECEIPTS_REMOVED;
+        let removed = i64::try_from(removed).map_err(Trouble::broken)?;
+        conn.run(RECEIPTS_DELETE, &[&self.locked, &expired_at(now), &removed]).await?;
         Ok(())
     }
 
@@ -568,7 +550,7 @@ impl Written {
     }
 
     fn counters(&mut self, facts: &TenantFacts, live: i64, types: bool) {
-        let counters = facts.counters();
+        let (counters, policy) = (facts.counters(), facts.policy());
         self.tenants.push(TenantRow {
             id: i64::from(facts.tenant().0),
             live,
@@ -578,6 +560,9 @@ impl Written {
             merge: counters.merge.0,
             conflict: counters.conflict.0,
             types: i64::from(types),
+            preset: policy.preset.name(),
+            on_conflict: policy.on_conflict.name(),
+            policy: i64::from(policy.version),
         });
     }
 }

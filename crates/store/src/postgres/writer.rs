@@ -4,21 +4,19 @@
 //! locks its tenants first, so that across all hubs one group at a time decides about a tenant, and
 //! the order of a journal is the order of commits.
 
-use super::ahead::{Ahead, Wrote};
+use super::ahead::{Ahead, Ready};
 use super::bell::Bell;
+use super::cluster;
 use super::connection::{Connection, Server};
-use super::load::{self, Before, TypesCache};
-use super::queue::{Answer, Queue};
+use super::decided::{Decided, Wrote};
+use super::load::{self, TypesCache};
+use super::queue::{Answer, Group, Queue};
 use super::trouble::Trouble;
-use super::{cluster, write};
 use crate::StoreError;
-use crate::tables::changes::Changes;
-use crate::tables::group::{Part, decide, stages};
-use futures_util::future::join3;
+use crate::tables::group::{Part, stages};
+use futures_util::future::join4;
 use kehub_core::command::{Command, Request};
-use kehub_core::facts::Facts;
 use kehub_core::outcome::Outcome;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -64,10 +62,10 @@ pub(super) struct Worker {
     pub(super) bell: Arc<Bell>,
     session: Option<Session>,
     cache: TypesCache,
-    /// What was read for the next group, and what the group before it changed.
-    ahead: Option<(Ahead, Option<Box<Wrote>>)>,
+    /// What was decided for the group before its turn, and what the one before it has written.
+    ready: Option<(Ready, Option<Arc<Wrote>>)>,
     /// What the group that is being written changes.
-    wrote: Option<Box<Wrote>>,
+    wrote: Option<Arc<Wrote>>,
 }
 
 /// A connection, and what marks the groups that it commits.
@@ -106,7 +104,7 @@ type Member = (Part, oneshot::Sender<Answer>);
 impl Worker {
     pub(super) fn new(server: Arc<Server>, queue: Arc<Queue>, bell: Arc<Bell>) -> Worker {
         let (session, cache) = (None, TypesCache::default());
-        Worker { server, queue, bell, session, cache, ahead: None, wrote: None }
+        Worker { server, queue, bell, session, cache, ready: None, wrote: None }
     }
 
     /// Starts it on a thread of its own, where it and its connection do not wait for the tasks of those
@@ -130,28 +128,44 @@ impl Worker {
                 members.push((part, job.reply));
             }
             let until = Instant::now() + TRYING;
-            let ahead = if group.follows() { self.read_ahead(&requests).await } else { None };
-            let wrote = group.turn().await;
-            self.ahead = ahead.map(|ahead| (ahead, wrote));
-            self.serve(&requests, members, until).await;
+            let ready = match &group {
+                group if group.follows() => self.decide_ahead(group, &requests, &members).await,
+                _ => None,
+            };
+            let left = group.turn().await;
+            self.ready = ready.map(|ready| (ready, left));
+            self.serve(&group, &requests, members, until).await;
             group.leave(self.wrote.take());
         }
     }
 
-    /// Reads for requests whose turn has not come. If that fails, they are read for when it has.
-    async fn read_ahead(&mut self, requests: &[Request]) -> Option<Ahead> {
+    /// Decides for requests whose turn has not come. If that fails, it is done when it has.
+    async fn decide_ahead(
+        &mut self,
+        group: &Group<'_>,
+        requests: &[Request],
+        members: &[Member],
+    ) -> Option<Ready> {
         let session = self.session().await.ok()?;
         let ahead = Ahead::read(&session.conn, requests, &mut self.cache).await;
         if ahead.as_ref().err().is_none_or(Trouble::spares_the_session) {
             self.session = Some(session);
         }
-        ahead.ok().flatten()
+        let ahead = ahead.ok().flatten()?;
+        let parts: Vec<Part> = members.iter().map(|(part, _)| *part).collect();
+        ahead.decide(requests, &parts, group.told().await)
     }
 
     /// Applies requests that members of a group brought, a part each, and answers them.
-    async fn serve(&mut self, requests: &[Request], members: Vec<Member>, until: Instant) {
+    async fn serve(
+        &mut self,
+        group: &Group<'_>,
+        requests: &[Request],
+        members: Vec<Member>,
+        until: Instant,
+    ) {
         let parts: Vec<Part> = members.iter().map(|(part, _)| *part).collect();
-        let tried = self.try_group(requests, &parts, until).await;
+        let tried = self.try_group(group, requests, &parts, until).await;
         if members.len() < 2 || !tried.blames_a_member() {
             self.answer(requests.len(), tried, members);
             return;
@@ -161,7 +175,7 @@ impl Worker {
         for (part, reply) in members {
             let (theirs, others) = part.split(rest);
             rest = others;
-            let tried = self.try_group(theirs, &[part], until).await;
+            let tried = self.try_group(group, theirs, &[part], until).await;
             self.answer(theirs.len(), tried, vec![(part, reply)]);
         }
     }
@@ -195,10 +209,16 @@ impl Worker {
 
     /// Load, decide, write, commit. What was certainly not applied is tried again, if that may help and
     /// there is time.
-    async fn try_group(&mut self, requests: &[Request], parts: &[Part], until: Instant) -> Tried {
+    async fn try_group(
+        &mut self,
+        group: &Group<'_>,
+        requests: &[Request],
+        parts: &[Part],
+        until: Instant,
+    ) -> Tried {
         let mut pause = PAUSES.0;
         loop {
-            match self.transact(requests, parts).await {
+            match self.transact(group, requests, parts).await {
                 Tried::NotApplied(trouble) if trouble.is_passing() && Instant::now() < until => {
                     tracing::warn!(%trouble, "a group of writes was not applied, trying it again");
                     tokio::time::sleep(pause).await;
@@ -234,12 +254,12 @@ impl Worker {
         Ok(Session { conn, number, last_group: 0, planned: Instant::now() })
     }
 
-    async fn transact(&mut self, requests: &[Request], parts: &[Part]) -> Tried {
+    async fn transact(&mut self, group: &Group<'_>, requests: &[Request], parts: &[Part]) -> Tried {
         let mut session = match self.session().await {
             Ok(session) => session,
             Err(trouble) => return Tried::NotApplied(trouble),
         };
-        let prepared = self.prepare(&session, requests, parts).await;
+        let prepared = self.prepare(group, &session, requests, parts).await;
         let (outcomes, tells) = match prepared {
             Ok(Prepared::Unchanged(outcomes)) => {
                 self.session = Some(session);
@@ -329,21 +349,13 @@ impl Worker {
 
     async fn prepare(
         &mut self,
+        group: &Group<'_>,
         session: &Session,
         requests: &[Request],
         parts: &[Part],
     ) -> Result<Prepared, Trouble> {
         let conn = &session.conn;
-        let mark: [&(dyn ToSql + Sync); 2] = [&session.number, &(session.last_group + 1)];
-        // Sent in this order, without waiting for one another.
-        let (begun, locked, marked) =
-            join3(conn.batch(BEGIN), load::lock(conn, requests), conn.run(MARK, &mark)).await;
-        begun?;
-        let mut locked = Some(locked?);
-        if marked? != 1 {
-            return Err(Trouble::Unreachable("the session was given up".into()));
-        }
-        cluster::settled(conn).await?;
+        let (mut tenants, mut ahead) = self.lock(session, requests).await?;
         let mut outcomes = Vec::with_capacity(requests.len());
         let (mut is_written, mut tells) = (false, false);
         let mut rest = requests;
@@ -351,16 +363,17 @@ impl Worker {
             let size: usize = stage.iter().map(|part| part.size).sum();
             let (theirs, others) = rest.split_at(size.min(rest.len()));
             rest = others;
-            let tenants = match locked.take() {
-                Some(tenants) => tenants,
-                None => load::tenants(conn, theirs).await?,
+            let decided = match ahead.take() {
+                Some(decided) => Some(decided),
+                None => self.decide(conn, theirs, &stage, tenants.take()).await?,
             };
-            let decided = self.decide(conn, theirs, &stage, &tenants, &mut outcomes).await?;
-            let Some(changes) = decided else {
+            let Some(decided) = decided else {
                 return Ok(Prepared::Panicked);
             };
-            is_written |= !changes.is_empty();
-            tells |= changes.has_entries();
+            self.write(group, conn, theirs, &decided).await?;
+            is_written |= !decided.changes.is_empty();
+            tells |= decided.changes.has_entries();
+            outcomes.extend(decided.outcomes);
         }
         if outcomes.len() != requests.len() {
             return Err(Trouble::broken("as many outcomes as requests were due"));
@@ -373,63 +386,71 @@ impl Worker {
         Ok(Prepared::Written { outcomes, tells })
     }
 
-    /// Loads, decides and writes a stage inside the transaction; what was written, `None` after a
-    /// panic.
+    /// Begins the transaction, and locks the tenants: their rows, and what was decided ahead, if that
+    /// holds.
+    async fn lock(
+        &mut self,
+        session: &Session,
+        requests: &[Request],
+    ) -> Result<(Option<Vec<Row>>, Option<Box<Decided>>), Trouble> {
+        let conn = &session.conn;
+        let mark: [&(dyn ToSql + Sync); 2] = [&session.number, &(session.last_group + 1)];
+        let ready = self.ready.take();
+        let remembered = async {
+            let Some((ready, _)) = &ready else { return Ok(Vec::new()) };
+            ready.receipts(conn).await
+        };
+        // Sent in this order, without waiting for one another.
+        load::prepare_lock(conn).await?;
+        let (begun, locked, marked, remembered) =
+            join4(conn.batch(BEGIN), load::lock(conn, requests), conn.run(MARK, &mark), remembered)
+                .await;
+        begun?;
+        let tenants = locked?;
+        if marked? != 1 {
+            return Err(Trouble::Unreachable("the session was given up".into()));
+        }
+        cluster::settled(conn).await?;
+        if let (Some((ready, left)), [row]) = (ready, &tenants[..])
+            && let Some(decided) = ready.holding(row, &remembered?, left.as_ref())?
+        {
+            return Ok((None, Some(decided)));
+        }
+        Ok((Some(tenants), None))
+    }
+
+    /// Loads and decides a stage inside the transaction; `None` after a panic.
     async fn decide(
         &mut self,
         conn: &Connection,
         requests: &[Request],
         parts: &[Part],
-        tenants: &[Row],
-        outcomes: &mut Vec<Outcome>,
-    ) -> Result<Option<Changes>, Trouble> {
-        let (mut facts, before) = self.facts(conn, requests, tenants).await?;
-        let decided = catch_unwind(AssertUnwindSafe(|| decide(requests, parts, &mut facts)));
-        let Ok(decided) = decided else { return Ok(None) };
-        outcomes.extend(decided);
-        let changes = Changes::take(&mut facts);
-        for tenant in changes.tenants_with_types() {
-            self.cache.remove(&tenant);
-        }
-        if !conn.is_distributed() {
-            self.wrote = Worker::wrote(&facts, &changes, &before, tenants)?;
-        }
-        let now = requests.iter().map(|request| request.origin.at).max().unwrap_or_default();
-        if !changes.is_empty() {
-            write::changes(conn, &facts, &changes, &before, now).await?;
-        }
-        Ok(Some(changes))
+        tenants: Option<Vec<Row>>,
+    ) -> Result<Option<Box<Decided>>, Trouble> {
+        let tenants = match tenants {
+            Some(tenants) => tenants,
+            None => load::tenants(conn, requests).await?,
+        };
+        let (facts, before) = load::facts(conn, requests, &tenants, &mut self.cache).await?;
+        Decided::of(requests, parts, facts, before)
     }
-}
 
-impl Worker {
-    /// What the requests will look at: as it was read ahead, if that holds.
-    async fn facts(
+    /// Writes a stage, and tells who follows.
+    async fn write(
         &mut self,
+        group: &Group<'_>,
         conn: &Connection,
         requests: &[Request],
-        tenants: &[Row],
-    ) -> Result<(Facts, Before), Trouble> {
-        if let (Some((ahead, wrote)), [row]) = (self.ahead.take(), tenants)
-            && ahead.holds(row, wrote.as_deref())?
-        {
-            return ahead.facts(conn, load::counters(row)?).await;
+        decided: &Decided,
+    ) -> Result<(), Trouble> {
+        for tenant in decided.changes.tenants_with_types() {
+            self.cache.remove(&tenant);
         }
-        load::facts(conn, requests, tenants, &mut self.cache).await
-    }
-
-    /// What a group of one tenant changes, for the one that follows.
-    fn wrote(
-        facts: &Facts,
-        changes: &Changes,
-        before: &Before,
-        tenants: &[Row],
-    ) -> Result<Option<Box<Wrote>>, Trouble> {
-        let ([(tenant, dirty)], [row]) = (&changes.tenants[..], tenants) else { return Ok(None) };
-        let facts = facts.tenants.get(tenant);
-        let from = load::counters(row)?.seq;
-        let wrote = |facts| Wrote::of(from, facts, dirty, before.tenants.get(tenant));
-        Ok(facts.map(wrote).map(Box::new))
+        self.wrote.clone_from(&decided.wrote);
+        if let Some(wrote) = &decided.wrote {
+            group.tell(wrote);
+        }
+        decided.write(conn, requests).await
     }
 }
 
