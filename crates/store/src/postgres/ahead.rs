@@ -46,7 +46,7 @@ impl Ahead {
         let tenants = load::tenants(conn, requests).await?;
         let [row] = &tenants[..] else { return Ok(None) };
         let (counters, types_version) = (load::counters(row)?, load::types_version(row)?);
-        let (facts, before) = load::facts(conn, requests, &tenants, cache).await?;
+        let (facts, before) = load::facts(conn, requests, &tenants, cache, None).await?;
         let Some((tenant, of_tenant)) = facts.tenants.iter().next() else { return Ok(None) };
         let tenant = *tenant;
         let needs = Needs::of(tenant, requests, of_tenant.policy());
@@ -164,7 +164,7 @@ mod tests {
         /// What comes of requests whose turn it is.
         async fn decide(&mut self, requests: &[Request]) -> Box<Decided> {
             let tenants = load::tenants(&self.conn, requests).await.unwrap();
-            let facts = load::facts(&self.conn, requests, &tenants, &mut self.cache).await;
+            let facts = load::facts(&self.conn, requests, &tenants, &mut self.cache, None).await;
             let (facts, before) = facts.unwrap();
             Decided::of(requests, &[part(requests)], facts, before).unwrap().unwrap()
         }

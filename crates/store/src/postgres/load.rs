@@ -1,7 +1,7 @@
 //! From tables to [`Facts`]: everything that the requests of a group will look at, read in a few
 //! round trips: the tenants, then what the requests name, then the customers that this leads to.
 
-use super::connection::Connection;
+use super::connection::{Args, Connection};
 use super::lookup::{self, MatchKeys};
 use super::rows::{
     self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
@@ -9,7 +9,7 @@ use super::rows::{
 use super::trouble::Trouble;
 use super::{policy, webhooks};
 use crate::tables::codec::{self, Indexed};
-use futures_util::future::{try_join, try_join_all, try_join3, try_join4};
+use futures_util::future::{try_join, try_join_all, try_join3};
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
 use kehub_core::customer::State;
@@ -146,12 +146,14 @@ fn tenants_of(requests: &[Request]) -> Vec<i64> {
 }
 
 /// Everything that the requests will look at, beside the rows of their tenants. A tenant without a
-/// row is not in the facts.
+/// row is not in the facts. What they name may have been looked up before the types were known: that is
+/// taken if they are what they were.
 pub(super) async fn facts(
     conn: &Connection,
     requests: &[Request],
     tenants: &[Row],
     cache: &mut TypesCache,
+    early: Option<(Named, Found)>,
 ) -> Result<(Facts, Before), Trouble> {
     let mut facts = Facts::default();
     let mut before = Before::default();
@@ -164,15 +166,27 @@ pub(super) async fn facts(
         facts.webhooks = webhooks;
     }
     let mut loader = Loader { conn, parts: BTreeMap::new(), looked_at: HashSet::new() };
+    let mut versions = Vec::new();
     for row in tenants {
         let tenant = TenantId(rows::number(row, 0)?);
         let policy = policy_of(conn, tenant, row, cache).await?;
+        versions.push((tenant, types_version(row)?));
         let counters = counters(row)?;
         let facts = TenantFacts::new(tenant, policy, counters);
         let before = TenantBefore { counters: Some(counters), ..TenantBefore::default() };
         loader.parts.insert(tenant, Part { facts, before });
     }
-    loader.load(requests).await?;
+    let (named, found) = match early {
+        Some((named, found)) if named.versions == versions => (named, found),
+        _ => {
+            let policy = |tenant| loader.parts.get(&tenant).map(|part| part.facts.policy());
+            let policies = versions.into_iter().filter_map(|of| Some((of, policy(of.0)?)));
+            let named = Named::of(requests, policies);
+            let found = named.read(conn).await?;
+            (named, found)
+        }
+    };
+    loader.load(&named, &found).await?;
     for (tenant, part) in loader.parts {
         facts.tenants.insert(tenant, part.facts);
         before.tenants.insert(tenant, part.before);
@@ -223,6 +237,13 @@ pub(super) async fn noted(conn: &Connection, tenant: TenantId) -> Result<Counter
     found.as_ref().map_or_else(|| Ok(Counters::default()), counters)
 }
 
+/// The identities of homes, and the cannot-links.
+async fn held(conn: &Connection, homes: &[i64]) -> Result<(Vec<Row>, Vec<Row>), Trouble> {
+    let (about, homes): (usize, Args<'_>) = (homes.len(), &[&homes]);
+    let identities = conn.some(IDENTITIES_OF_HOMES, about, homes);
+    try_join(identities, conn.some(CANNOT_LINKS_OF_HOMES, about, homes)).await
+}
+
 /// The part of one tenant.
 pub(super) struct Part {
     pub(super) facts: TenantFacts,
@@ -256,9 +277,12 @@ impl ReceiptKeys {
     }
 }
 
-/// What the requests name, as arguments of statements.
+/// What requests name, as arguments of statements.
 #[derive(Default)]
-struct Named {
+pub(super) struct Named {
+    /// The versions of the types with which they were understood.
+    versions: Vec<(TenantId, i64)>,
+    needed: Vec<(TenantId, Needs)>,
     receipts: ReceiptKeys,
     values: (Vec<i64>, Vec<String>),
     numbers: Vec<i64>,
@@ -268,7 +292,46 @@ struct Named {
     customers: Vec<i64>,
 }
 
+/// What was found of it.
+pub(super) struct Found {
+    identities: Vec<Row>,
+    used_types: Vec<Row>,
+    receipts: Vec<Row>,
+    carriers: Vec<i64>,
+}
+
 impl Named {
+    /// What requests name that need nothing of one another, understood with the types known so far;
+    /// `None` if some are not known.
+    pub(super) fn early(requests: &[Request], cache: &TypesCache) -> Option<Named> {
+        let is_alone = |request: &Request| request.command.stands_alone();
+        if are_about_hub(requests) || requests.iter().any(is_alone) {
+            return None;
+        }
+        let tenants: BTreeSet<TenantId> = requests.iter().map(|request| request.tenant).collect();
+        let known = |tenant| {
+            let (version, policy) = cache.get(&tenant)?;
+            Some(((tenant, *version), policy))
+        };
+        let policies: Option<Vec<_>> = tenants.into_iter().map(known).collect();
+        Some(Named::of(requests, policies?.into_iter()))
+    }
+
+    fn of<'p>(
+        requests: &[Request],
+        policies: impl Iterator<Item = ((TenantId, i64), &'p Policy)>,
+    ) -> Named {
+        let mut named = Named::default();
+        for ((tenant, version), policy) in policies {
+            let needs = Needs::of(tenant, requests, policy);
+            let window = CARRIERS_MAX + Needs::removable(tenant, requests);
+            named.add(tenant, &needs, i64::try_from(window).unwrap_or(i64::MAX));
+            named.versions.push((tenant, version));
+            named.needed.push((tenant, needs));
+        }
+        named
+    }
+
     fn add(&mut self, tenant: TenantId, needs: &Needs, window: i64) {
         let own = i64::from(tenant.0);
         self.receipts.push(tenant, needs);
@@ -287,38 +350,16 @@ impl Named {
         let named = needs.customers.iter().chain(&needs.reviews).chain(&needs.histories);
         self.customers.extend(named.filter_map(|id| codec::key(tenant, id.0)));
     }
-}
 
-impl Loader<'_> {
-    async fn load(&mut self, requests: &[Request]) -> Result<(), Trouble> {
-        let mut named = Named::default();
-        let mut needed = Vec::new();
-        for (tenant, part) in &self.parts {
-            let needs = Needs::of(*tenant, requests, part.facts.policy());
-            let window = CARRIERS_MAX + Needs::removable(*tenant, requests);
-            named.add(*tenant, &needs, i64::try_from(window).unwrap_or(i64::MAX));
-            needed.push((*tenant, needs));
-        }
-        let mut customers = std::mem::take(&mut named.customers);
-        customers.extend(self.named(&named).await?);
-        self.whole(customers).await?;
-        for (tenant, needs) in needed {
-            self.look_back(tenant, &needs).await?;
-        }
-        Ok(())
-    }
-
-    /// Loads what is named; the keys of the customers that it leads to.
-    async fn named(&mut self, named: &Named) -> Result<Vec<i64>, Trouble> {
-        let Named { receipts, values, numbers, types, mobiles, emails, .. } = named;
-        let conn = self.conn;
-        let ((of_values, of_numbers, used), (receipts, mobiles, emails)) = try_join(
+    /// Looks all of it up at once.
+    pub(super) async fn read(&self, conn: &Connection) -> Result<Found, Trouble> {
+        let Named { receipts, values, numbers, types, mobiles, emails, .. } = self;
+        let used = types.iter().map(|kind| async move { conn.first(TYPE_USED, &[kind]).await });
+        let ((mut identities, of_numbers, used), (receipts, mut carriers, by_email)) = try_join(
             try_join3(
                 lookup::identities(conn, &values.0, &values.1),
                 conn.some(IDENTITIES, numbers.len(), &[numbers]),
-                try_join_all(
-                    types.iter().map(|kind| async move { conn.first(TYPE_USED, &[kind]).await }),
-                ),
+                try_join_all(used),
             ),
             try_join3(
                 receipts.read(conn),
@@ -327,23 +368,42 @@ impl Loader<'_> {
             ),
         )
         .await?;
-        let mut customers = Vec::new();
+        identities.extend(of_numbers);
+        carriers.extend(by_email);
+        let used_types = used.into_iter().flatten().collect();
+        Ok(Found { identities, used_types, receipts, carriers })
+    }
+}
+
+impl Loader<'_> {
+    async fn load(&mut self, named: &Named, found: &Found) -> Result<(), Trouble> {
+        let mut customers = named.customers.clone();
+        customers.extend(self.found(found).await?);
+        self.whole(customers).await?;
+        for (tenant, needs) in &named.needed {
+            self.look_back(*tenant, needs).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads what was found of what is named; the keys of the customers that it leads to.
+    async fn found(&mut self, found: &Found) -> Result<Vec<i64>, Trouble> {
+        let mut customers = found.carriers.clone();
         let mut about = Vec::new();
-        for row in of_values.iter().chain(&of_numbers) {
+        for row in &found.identities {
             customers.extend(row.try_get::<_, Option<i64>>(6)?);
             about.push(rows::key(row)?);
             self.identity(row)?;
         }
-        for row in used.iter().flatten() {
+        for row in &found.used_types {
             let key = rows::key(row)?;
             let kind: TypeNumber = codec::type_of(key);
             self.of(codec::tenant_of_type(key)?)?.facts.load_used_type(kind);
         }
-        for row in &receipts {
+        for row in &found.receipts {
             let tenant = TenantId(rows::number(row, 0)?);
             self.of(tenant)?.facts.load_receipt(rows::receipt(row)?);
         }
-        customers.extend(mobiles.iter().chain(&emails));
         let has_conflicts = |part: &Part| part.facts.counters().conflict != ConflictId(0);
         if self.parts.values().any(has_conflicts) {
             for row in self.conn.some(CONFLICTS_OF_IDENTITIES, about.len(), &[&about]).await? {
@@ -393,20 +453,24 @@ impl Loader<'_> {
             if wanted.is_empty() {
                 return Ok(());
             }
-            let roots = self.roots(&wanted).await?;
+            // Most answer for themselves: what belongs to them is asked for without waiting.
+            let conn = self.conn;
+            let (found, held) =
+                try_join(conn.all(CUSTOMERS, &[&wanted]), held(conn, &wanted)).await?;
+            self.looked_at.extend(&wanted);
+            self.held(held)?;
+            let roots = self.roots(&found).await?;
             let homes = self.members(&roots).await?;
-            let deleted = self.belongings(&roots, &homes).await?;
+            let deleted = self.belongings(&roots, &homes, &wanted).await?;
             wanted = self.held_when_deleted(deleted).await?;
         }
     }
 
     /// The customers that answer for these keys: key, state and number of homes.
-    async fn roots(&mut self, wanted: &[i64]) -> Result<Vec<(i64, State, u32)>, Trouble> {
-        let found = self.conn.all(CUSTOMERS, &[&wanted]).await?;
-        self.looked_at.extend(wanted);
+    async fn roots(&mut self, found: &[Row]) -> Result<Vec<(i64, State, u32)>, Trouble> {
         let mut roots = Vec::new();
         let mut survivors = BTreeSet::new();
-        for row in &found {
+        for row in found {
             let survivor: Option<i64> = row.try_get(2)?;
             match survivor {
                 // The survivor brings this row along with its other homes.
@@ -441,29 +505,25 @@ impl Loader<'_> {
         Ok(homes)
     }
 
-    /// Loads what belongs to homes; the newest entries of the deleted customers.
+    /// Loads what belongs to homes, beside what these hold, which is loaded; the newest entries of the
+    /// deleted customers.
     async fn belongings(
         &mut self,
         roots: &[(i64, State, u32)],
         shared: &[i64],
+        held_by: &[i64],
     ) -> Result<Vec<i64>, Trouble> {
         let all: BTreeSet<i64> =
             roots.iter().map(|(key, _, _)| key).chain(shared).copied().collect();
-        let all: Vec<i64> = all.into_iter().collect();
-        let (identities, links, homes, merges) = try_join4(
-            self.conn.some(IDENTITIES_OF_HOMES, all.len(), &[&all]),
-            self.conn.some(CANNOT_LINKS_OF_HOMES, all.len(), &[&all]),
+        let all: Vec<i64> =
+            all.into_iter().filter(|key| held_by.binary_search(key).is_err()).collect();
+        let (belonging, homes, merges) = try_join3(
+            held(self.conn, &all),
             self.conn.some(HOMES, shared.len(), &[&shared]),
             self.conn.some(MERGES_OF_HOMES, shared.len(), &[&shared]),
         )
         .await?;
-        for row in &identities {
-            self.identity(row)?;
-        }
-        for row in &links {
-            let (link, seq) = rows::cannot_link(row)?;
-            self.part(rows::key(row)?)?.facts.load_cannot_link(link, seq);
-        }
+        self.held(belonging)?;
         for row in &homes {
             let (id, fold) = rows::home(row)?;
             self.part(rows::key(row)?)?.facts.load_home(id, fold);
@@ -479,6 +539,17 @@ impl Loader<'_> {
             heads.extend(head.map(|head| codec::own_key(tenant, head.0)).transpose()?);
         }
         Ok(heads)
+    }
+
+    fn held(&mut self, (identities, links): (Vec<Row>, Vec<Row>)) -> Result<(), Trouble> {
+        for row in &identities {
+            self.identity(row)?;
+        }
+        for row in &links {
+            let (link, seq) = rows::cannot_link(row)?;
+            self.part(rows::key(row)?)?.facts.load_cannot_link(link, seq);
+        }
+        Ok(())
     }
 
     /// What deleted customers held: their newest entries say so. The keys of who holds it today.

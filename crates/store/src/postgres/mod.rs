@@ -237,7 +237,8 @@ fn server(url: &str) -> Result<Arc<Server>, OpenError> {
 /// What would come of requests, as of one snapshot.
 async fn on_trial(conn: &Connection, requests: &[Request]) -> Result<Vec<Outcome>, Trouble> {
     let tenants = load::tenants(conn, requests).await?;
-    let (facts, _) = load::facts(conn, requests, &tenants, &mut TypesCache::default()).await?;
+    let (facts, _) =
+        load::facts(conn, requests, &tenants, &mut TypesCache::default(), None).await?;
     Ok(decide_on_trial(requests, facts))
 }
 

@@ -9,12 +9,12 @@ use super::bell::Bell;
 use super::cluster;
 use super::connection::{Connection, Server};
 use super::decided::{Decided, Wrote};
-use super::load::{self, TypesCache};
+use super::load::{self, Found, Named, TypesCache};
 use super::queue::{Answer, Group, Queue};
 use super::trouble::Trouble;
 use crate::StoreError;
 use crate::tables::group::{Part, stages};
-use futures_util::future::join4;
+use futures_util::future::join5;
 use kehub_core::command::{Command, Request};
 use kehub_core::outcome::Outcome;
 use std::sync::Arc;
@@ -355,7 +355,7 @@ impl Worker {
         parts: &[Part],
     ) -> Result<Prepared, Trouble> {
         let conn = &session.conn;
-        let (mut tenants, mut ahead) = self.lock(session, requests).await?;
+        let mut locked = Some(self.lock(session, requests).await?);
         let mut outcomes = Vec::with_capacity(requests.len());
         let (mut is_written, mut tells) = (false, false);
         let mut rest = requests;
@@ -363,9 +363,15 @@ impl Worker {
             let size: usize = stage.iter().map(|part| part.size).sum();
             let (theirs, others) = rest.split_at(size.min(rest.len()));
             rest = others;
-            let decided = match ahead.take() {
-                Some(decided) => Some(decided),
-                None => self.decide(conn, theirs, &stage, tenants.take()).await?,
+            let decided = match locked.take() {
+                Some(Locked { ahead: Some(decided), .. }) => Some(decided),
+                Some(Locked { tenants, early, .. }) => {
+                    self.decide(conn, theirs, &stage, &tenants, early).await?
+                }
+                None => {
+                    let tenants = load::tenants(conn, theirs).await?;
+                    self.decide(conn, theirs, &stage, &tenants, None).await?
+                }
             };
             let Some(decided) = decided else {
                 return Ok(Prepared::Panicked);
@@ -386,24 +392,28 @@ impl Worker {
         Ok(Prepared::Written { outcomes, tells })
     }
 
-    /// Begins the transaction, and locks the tenants: their rows, and what was decided ahead, if that
-    /// holds.
-    async fn lock(
-        &mut self,
-        session: &Session,
-        requests: &[Request],
-    ) -> Result<(Option<Vec<Row>>, Option<Box<Decided>>), Trouble> {
+    /// Begins the transaction, and locks the tenants.
+    async fn lock(&mut self, session: &Session, requests: &[Request]) -> Result<Locked, Trouble> {
         let conn = &session.conn;
         let mark: [&(dyn ToSql + Sync); 2] = [&session.number, &(session.last_group + 1)];
         let ready = self.ready.take();
+        // A cluster has to be settled before anything is read.
+        let is_early = ready.is_none() && !conn.is_distributed();
+        let named = is_early.then(|| Named::early(requests, &self.cache)).flatten();
         let remembered = async {
             let Some((ready, _)) = &ready else { return Ok(Vec::new()) };
             ready.receipts(conn).await
         };
+        let found = async {
+            let Some(named) = named else { return Ok(None) };
+            let found = named.read(conn).await?;
+            Ok::<_, Trouble>(Some((named, found)))
+        };
         // Sent in this order, without waiting for one another.
         load::prepare_lock(conn).await?;
-        let (begun, locked, marked, remembered) =
-            join4(conn.batch(BEGIN), load::lock(conn, requests), conn.run(MARK, &mark), remembered)
+        let begun = conn.batch(BEGIN);
+        let (begun, locked, marked, remembered, early) =
+            join5(begun, load::lock(conn, requests), conn.run(MARK, &mark), remembered, found)
                 .await;
         begun?;
         let tenants = locked?;
@@ -411,12 +421,11 @@ impl Worker {
             return Err(Trouble::Unreachable("the session was given up".into()));
         }
         cluster::settled(conn).await?;
-        if let (Some((ready, left)), [row]) = (ready, &tenants[..])
-            && let Some(decided) = ready.holding(row, &remembered?, left.as_ref())?
-        {
-            return Ok((None, Some(decided)));
-        }
-        Ok((Some(tenants), None))
+        let ahead = match (ready, &tenants[..]) {
+            (Some((ready, left)), [row]) => ready.holding(row, &remembered?, left.as_ref())?,
+            _ => None,
+        };
+        Ok(Locked { tenants, ahead, early: early? })
     }
 
     /// Loads and decides a stage inside the transaction; `None` after a panic.
@@ -425,13 +434,11 @@ impl Worker {
         conn: &Connection,
         requests: &[Request],
         parts: &[Part],
-        tenants: Option<Vec<Row>>,
+        tenants: &[Row],
+        early: Option<(Named, Found)>,
     ) -> Result<Option<Box<Decided>>, Trouble> {
-        let tenants = match tenants {
-            Some(tenants) => tenants,
-            None => load::tenants(conn, requests).await?,
-        };
-        let (facts, before) = load::facts(conn, requests, &tenants, &mut self.cache).await?;
+        let facts = load::facts(conn, requests, tenants, &mut self.cache, early);
+        let (facts, before) = facts.await?;
         Decided::of(requests, parts, facts, before)
     }
 
@@ -452,6 +459,16 @@ impl Worker {
         }
         decided.write(conn, requests).await
     }
+}
+
+/// What is known once the tenants of a group are locked.
+struct Locked {
+    /// Their rows.
+    tenants: Vec<Row>,
+    /// What was decided ahead, if that holds.
+    ahead: Option<Box<Decided>>,
+    /// What was looked up with the types known before.
+    early: Option<(Named, Found)>,
 }
 
 enum Prepared {
