@@ -110,18 +110,31 @@ pub(super) fn are_about_hub(requests: &[Request]) -> bool {
     requests.iter().any(|request| about_hub(&request.command))
 }
 
-/// Makes sure that a lock which is sent before something else is taken before it.
-pub(super) async fn prepare_lock(conn: &Connection) -> Result<(), Trouble> {
-    conn.prepare(LOCK).await
+/// What is locked for the requests of a group.
+pub(super) struct Lock {
+    tenants: Vec<i64>,
+    is_hub: bool,
 }
 
-/// Locks what the requests of a group may change, in the order that every hub keeps, and reads the
-/// rows of the tenants. To be called before anything else is read.
-pub(super) async fn lock(conn: &Connection, requests: &[Request]) -> Result<Vec<Row>, Trouble> {
-    if are_about_hub(requests) {
-        conn.all(LOCK_HUB, &[]).await?;
+impl Lock {
+    /// What they may change.
+    pub(super) fn of(requests: &[Request]) -> Lock {
+        Lock { tenants: tenants_of(requests), is_hub: are_about_hub(requests) }
     }
-    conn.all(LOCK, &[&tenants_of(requests)]).await
+
+    /// Makes sure that what is sent after it is done after it.
+    pub(super) async fn prepare(&self, conn: &Connection) -> Result<(), Trouble> {
+        conn.prepare(LOCK).await
+    }
+
+    /// Locks it, in the order that every hub keeps, and reads the rows of the tenants. To be called
+    /// before anything else is read.
+    pub(super) async fn take(&self, conn: &Connection) -> Result<Vec<Row>, Trouble> {
+        if self.is_hub {
+            conn.all(LOCK_HUB, &[]).await?;
+        }
+        conn.all(LOCK, &[&self.tenants]).await
+    }
 }
 
 /// The rows of the tenants that the requests are of.

@@ -11,6 +11,7 @@
 //! in columns, [`schema`] makes the tables, [`connection`] and [`tls`] reach the server.
 
 mod ahead;
+mod begin;
 mod bell;
 mod check;
 mod cluster;

@@ -5,7 +5,8 @@ use super::connection::{Connection, Server};
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
 use super::{
-    copy, duplicates, load, lookup, past, policy, query, review, schema, webhooks, write, writer,
+    begin, copy, duplicates, load, lookup, past, policy, query, review, schema, webhooks, write,
+    writer,
 };
 use crate::TestDatabase;
 use kehub_core::attribute::{Attribute, Value};
@@ -43,7 +44,7 @@ async fn every_look_up_goes_by_a_key_or_an_index() {
     let reading = [load::STATEMENTS, past::STATEMENTS, policy::STATEMENTS, query::STATEMENTS];
     let others =
         [review::STATEMENTS, duplicates::STATEMENTS, lookup::STATEMENTS, lookup::OF_CLUSTERS];
-    let writing = [write::STATEMENTS, webhooks::STATEMENTS, writer::STATEMENTS];
+    let writing = [write::STATEMENTS, webhooks::STATEMENTS, begin::STATEMENTS, writer::STATEMENTS];
     for (name, sql) in reading.iter().chain(&others).chain(&writing).copied().flatten() {
         let plan = plan(&conn, sql).await;
         let is_whole = WHOLE.contains(name);

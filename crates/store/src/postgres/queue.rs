@@ -84,17 +84,17 @@ pub(super) struct Queue {
 }
 
 /// Jobs that are written together. Their tenants are free again when it is dropped.
-pub(super) struct Group<'q> {
+pub(super) struct Group {
     pub(super) jobs: Vec<Job>,
     tenants: BTreeSet<TenantId>,
-    size: usize,
+    pub(super) size: usize,
     /// The tenant, while a group before this one is being written.
     follows: Option<TenantId>,
     wrote: Option<Arc<Wrote>>,
-    queue: &'q Queue,
+    queue: Arc<Queue>,
 }
 
-impl Group<'_> {
+impl Group {
     /// Whether there is time to read ahead.
     pub(super) fn follows(&self) -> bool {
         self.follows.is_some()
@@ -125,13 +125,25 @@ impl Group<'_> {
         wrote
     }
 
+    /// Takes what waits for the tenant of this group, to be begun right behind it; nothing if somebody
+    /// else has, or others wait for a writer.
+    pub(super) fn next(&self) -> Option<Group> {
+        let mut waiting = self.queue.waiting();
+        let tenant = self.tenants.first().filter(|_| self.tenants.len() == 1)?;
+        if waiting.followed.contains_key(tenant) || waiting.is_anybody_left_alone() {
+            return None;
+        }
+        let jobs = waiting.behind(self.queue.group_max, *tenant)?;
+        Some(self.queue.taken(&mut waiting, jobs, self.tenants.clone(), Some(*tenant)))
+    }
+
     /// Says what it has written.
     pub(super) fn leave(&mut self, wrote: Option<Arc<Wrote>>) {
         self.wrote = wrote;
     }
 }
 
-impl Drop for Group<'_> {
+impl Drop for Group {
     fn drop(&mut self) {
         let mut waiting = self.queue.waiting();
         waiting.groups -= 1;
@@ -230,12 +242,12 @@ impl Queue {
 
     /// Waits for a group: what is there, interactive first, up to the limit but at least one batch;
     /// `None` once the queue is closed and empty.
-    pub(super) async fn next(&self) -> Option<Group<'_>> {
+    pub(super) async fn next(self: &Arc<Self>) -> Option<Group> {
         self.found(|waiting| self.look(waiting)).await
     }
 
     /// A group, or that none will ever come.
-    fn look(&self, waiting: &mut Waiting) -> Poll<Option<Group<'_>>> {
+    fn look(self: &Arc<Self>, waiting: &mut Waiting) -> Poll<Option<Group>> {
         let found = waiting.group(self.group_max);
         let found = found.map(|(jobs, tenants)| (jobs, tenants, None)).or_else(|| {
             let (jobs, tenant) = waiting.follower(self.group_max)?;
@@ -245,9 +257,19 @@ impl Queue {
             let is_over = waiting.closed && waiting.count == 0;
             return if is_over { Poll::Ready(None) } else { Poll::Pending };
         };
+        Poll::Ready(Some(self.taken(waiting, jobs, tenants, follows)))
+    }
+
+    fn taken(
+        self: &Arc<Self>,
+        waiting: &mut Waiting,
+        jobs: Vec<Job>,
+        tenants: BTreeSet<TenantId>,
+        follows: Option<TenantId>,
+    ) -> Group {
         waiting.groups += 1;
         let size = jobs.iter().map(|job| job.requests.len()).sum();
-        Poll::Ready(Some(Group { jobs, tenants, size, follows, wrote: None, queue: self }))
+        Group { jobs, tenants, size, follows, wrote: None, queue: Arc::clone(self) }
     }
 
     /// Waits until a look finds something.
@@ -306,9 +328,7 @@ impl Waiting {
     /// Whether a writer could take something of these tenants.
     fn is_for_somebody(&self, tenants: &HashSet<TenantId>) -> bool {
         tenants.iter().any(|it| self.may_be_followed(*it))
-            || !tenants
-                .iter()
-                .any(|it| self.busy.contains_key(it) || self.followed.contains_key(it))
+            || !tenants.iter().any(|it| self.is_held(*it))
     }
 
     /// Notes whose requests these are. What belongs to no tenant is a matter of a moment.
@@ -333,13 +353,28 @@ impl Waiting {
     /// Takes out a group of one tenant that somebody holds.
     fn follower(&mut self, group_requests: usize) -> Option<(Vec<Job>, TenantId)> {
         let tenant = self.busy.keys().copied().find(|it| self.may_be_followed(*it))?;
+        Some((self.behind(group_requests, tenant)?, tenant))
+    }
+
+    /// Takes out a group of a tenant that somebody holds.
+    fn behind(&mut self, group_requests: usize, tenant: TenantId) -> Option<Vec<Job>> {
         let only = HashSet::from([tenant]);
         let jobs = self.take(group_requests, |theirs| *theirs == only);
         if jobs.is_empty() {
             return None;
         }
         self.followed.insert(tenant, None);
-        Some((jobs, tenant))
+        Some(jobs)
+    }
+
+    /// Whether there is something of tenants that no writer holds.
+    fn is_anybody_left_alone(&self) -> bool {
+        let mut jobs = self.interactive.iter().chain(&self.bulk);
+        self.is_shared && jobs.any(|job| !job.tenants().iter().any(|it| self.is_held(*it)))
+    }
+
+    fn is_held(&self, tenant: TenantId) -> bool {
+        self.busy.contains_key(&tenant) || self.followed.contains_key(&tenant)
     }
 
     /// What the group that holds a tenant tells; nothing if there is none any more.

@@ -5,24 +5,24 @@
 //! the order of a journal is the order of commits.
 
 use super::ahead::{Ahead, Ready};
+use super::begin::{Begin, Locked};
 use super::bell::Bell;
 use super::cluster;
 use super::connection::{Connection, Server};
 use super::decided::{Decided, Wrote};
-use super::load::{self, Found, Named, TypesCache};
+use super::load::{self, Found, Lock, Named, TypesCache};
 use super::queue::{Answer, Group, Queue};
 use super::trouble::Trouble;
 use crate::StoreError;
 use crate::tables::group::{Part, stages};
-use futures_util::future::join5;
+use futures_util::future::join;
 use kehub_core::command::{Command, Request};
 use kehub_core::outcome::Outcome;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 /// For how long a group that was certainly not applied is tried again, if the reason may pass: a
 /// restart of the server takes some seconds.
@@ -35,25 +35,18 @@ const FORGET_PLANS: &str = "DISCARD PLANS";
 /// The first pause between two tries, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
 
-/// It does not ask for `READ WRITE`: a database that was made read-only is to stay so.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// A group looks up what it names, row by row, whatever the server believes of the sizes of tables: it
 /// has counted those of a new database after minutes only.
 pub(super) const BY_INDEX: &str = "
     SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan";
 const REGISTER: &str = "INSERT INTO writer (number, last_group) VALUES ($1, 0)";
-/// The group before it must be the last one, and nobody may have given the session up.
-const MARK: &str = "
-    UPDATE writer SET last_group = $2, seen_at = now()
-    WHERE number = $1 AND last_group = $2::bigint - 1 AND NOT given_up";
 /// Waits for a session that still holds the mark. Asked again, it says the same.
 const SETTLE: &str =
     "UPDATE writer SET given_up = true, seen_at = now() WHERE number = $1 RETURNING last_group";
 
 /// The statements of this file, for tests that look at all of them.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] =
-    &[("register", REGISTER), ("mark", MARK), ("settle", SETTLE)];
+pub(super) const STATEMENTS: &[(&str, &str)] = &[("register", REGISTER), ("settle", SETTLE)];
 
 /// One writer.
 pub(super) struct Worker {
@@ -66,14 +59,18 @@ pub(super) struct Worker {
     ready: Option<(Ready, Option<Arc<Wrote>>)>,
     /// What the group that is being written changes.
     wrote: Option<Arc<Wrote>>,
+    /// The group that comes right behind it.
+    next: Option<Taken>,
 }
 
 /// A connection, and what marks the groups that it commits.
 struct Session {
-    conn: Connection,
+    conn: Arc<Connection>,
     number: i64,
     last_group: i64,
     planned: Instant,
+    /// The transaction of the next group, which was begun right behind the one before it.
+    begun: Option<JoinHandle<Result<Locked, Trouble>>>,
 }
 
 /// What came of a group that was tried.
@@ -101,15 +98,40 @@ impl Tried {
 /// Somebody's requests in a group, and who waits for the answer.
 type Member = (Part, oneshot::Sender<Answer>);
 
+/// What came of the requests of members.
+type Served = (Tried, Vec<Member>);
+
+/// A group that was taken out of the queue.
+struct Taken {
+    group: Group,
+    requests: Vec<Request>,
+    members: Vec<Member>,
+    /// Until when it is tried.
+    until: Instant,
+}
+
+impl Taken {
+    fn of(mut group: Group) -> Taken {
+        let mut requests = Vec::new();
+        let mut members = Vec::with_capacity(group.jobs.len());
+        for job in group.jobs.drain(..) {
+            let part = Part { size: job.requests.len(), kept: job.kept };
+            requests.extend(job.requests);
+            members.push((part, job.reply));
+        }
+        Taken { group, requests, members, until: Instant::now() + TRYING }
+    }
+}
+
 impl Worker {
     pub(super) fn new(server: Arc<Server>, queue: Arc<Queue>, bell: Arc<Bell>) -> Worker {
         let (session, cache) = (None, TypesCache::default());
-        Worker { server, queue, bell, session, cache, ready: None, wrote: None }
+        Worker { server, queue, bell, session, cache, ready: None, wrote: None, next: None }
     }
 
     /// Starts it on a thread of its own, where it and its connection do not wait for the tasks of those
     /// who ask.
-    pub(super) fn start(self, number: usize) -> Result<JoinHandle<()>, Trouble> {
+    pub(super) fn start(self, number: usize) -> Result<std::thread::JoinHandle<()>, Trouble> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Trouble::broken)?;
         let thread = std::thread::Builder::new().name(format!("postgres-writer-{number}"));
@@ -118,31 +140,38 @@ impl Worker {
 
     /// Works until the queue is closed and empty.
     async fn run(mut self) {
-        let queue = Arc::clone(&self.queue);
-        while let Some(mut group) = queue.next().await {
-            let mut requests = Vec::new();
-            let mut members = Vec::with_capacity(group.jobs.len());
-            for job in group.jobs.drain(..) {
-                let part = Part { size: job.requests.len(), kept: job.kept };
-                requests.extend(job.requests);
-                members.push((part, job.reply));
-            }
-            let until = Instant::now() + TRYING;
+        while let Some(taken) = self.taken().await {
+            let Taken { mut group, requests, members, until } = taken;
+            let is_begun = self.session.as_ref().is_some_and(|session| session.begun.is_some());
             let ready = match &group {
-                group if group.follows() => self.decide_ahead(group, &requests, &members).await,
+                group if group.follows() && !is_begun => {
+                    self.decide_ahead(group, &requests, &members).await
+                }
                 _ => None,
             };
             let left = group.turn().await;
             self.ready = ready.map(|ready| (ready, left));
-            self.serve(&group, &requests, members, until).await;
+            let served = self.serve(&group, &requests, members, until).await;
             group.leave(self.wrote.take());
+            // Who follows need not wait until everybody is told.
+            drop(group);
+            for (tried, members) in served {
+                self.answer(tried, members);
+            }
+        }
+    }
+
+    async fn taken(&mut self) -> Option<Taken> {
+        match self.next.take() {
+            Some(next) => Some(next),
+            None => self.queue.next().await.map(Taken::of),
         }
     }
 
     /// Decides for requests whose turn has not come. If that fails, it is done when it has.
     async fn decide_ahead(
         &mut self,
-        group: &Group<'_>,
+        group: &Group,
         requests: &[Request],
         members: &[Member],
     ) -> Option<Ready> {
@@ -156,34 +185,35 @@ impl Worker {
         ahead.decide(requests, &parts, group.told().await)
     }
 
-    /// Applies requests that members of a group brought, a part each, and answers them.
+    /// Applies requests that members of a group brought, a part each.
     async fn serve(
         &mut self,
-        group: &Group<'_>,
+        group: &Group,
         requests: &[Request],
         members: Vec<Member>,
         until: Instant,
-    ) {
+    ) -> Vec<Served> {
         let parts: Vec<Part> = members.iter().map(|(part, _)| *part).collect();
         let tried = self.try_group(group, requests, &parts, until).await;
         if members.len() < 2 || !tried.blames_a_member() {
-            self.answer(requests.len(), tried, members);
-            return;
+            return vec![(tried, members)];
         }
         // One member may be the reason: each is tried on its own, so that it fails alone.
+        let mut served = Vec::with_capacity(members.len());
         let mut rest = requests;
         for (part, reply) in members {
             let (theirs, others) = part.split(rest);
             rest = others;
             let tried = self.try_group(group, theirs, &[part], until).await;
-            self.answer(theirs.len(), tried, vec![(part, reply)]);
+            served.push((tried, vec![(part, reply)]));
         }
+        served
     }
 
-    fn answer(&self, requests: usize, tried: Tried, members: Vec<Member>) {
+    fn answer(&self, tried: Tried, members: Vec<Member>) {
         let (cause, is_known) = match tried {
             Tried::Answered(outcomes, commit_micros) => {
-                self.queue.count(requests, commit_micros);
+                self.queue.count(outcomes.len(), commit_micros);
                 let mut outcomes = outcomes.into_iter();
                 for (part, reply) in members {
                     send(reply, Ok(outcomes.by_ref().take(part.size).collect()));
@@ -211,7 +241,7 @@ impl Worker {
     /// there is time.
     async fn try_group(
         &mut self,
-        group: &Group<'_>,
+        group: &Group,
         requests: &[Request],
         parts: &[Part],
         until: Instant,
@@ -251,21 +281,22 @@ impl Worker {
         conn.batch(BY_INDEX).await?;
         conn.run(REGISTER, &[&number]).await?;
         cluster::keep_connections(&conn).await?;
-        Ok(Session { conn, number, last_group: 0, planned: Instant::now() })
+        let (conn, planned) = (Arc::new(conn), Instant::now());
+        Ok(Session { conn, number, last_group: 0, planned, begun: None })
     }
 
-    async fn transact(&mut self, group: &Group<'_>, requests: &[Request], parts: &[Part]) -> Tried {
+    async fn transact(&mut self, group: &Group, requests: &[Request], parts: &[Part]) -> Tried {
         let mut session = match self.session().await {
             Ok(session) => session,
             Err(trouble) => return Tried::NotApplied(trouble),
         };
-        let prepared = self.prepare(group, &session, requests, parts).await;
-        let (outcomes, tells) = match prepared {
+        let prepared = self.prepare(group, &mut session, requests, parts).await;
+        let (outcomes, tells, spent) = match prepared {
             Ok(Prepared::Unchanged(outcomes)) => {
                 self.session = Some(session);
                 return Tried::Answered(outcomes, None);
             }
-            Ok(Prepared::Written { outcomes, tells }) => (outcomes, tells),
+            Ok(Prepared::Written { outcomes, tells, spent }) => (outcomes, tells, spent),
             Ok(Prepared::Panicked) => {
                 self.roll_back(session).await;
                 return Tried::Panicked;
@@ -276,23 +307,38 @@ impl Worker {
             return Tried::NotApplied(Trouble::Unreachable("the session ended".into()));
         }
         let started = Instant::now();
-        let committed = session.conn.batch("COMMIT").await;
+        // Whoever waits by now is begun right behind it; that is sent after it.
+        let next = async {
+            let begun = self.begin_next(group, &session, requests.len());
+            drop(spent);
+            begun
+        };
+        let (committed, begun) = join(session.conn.batch("COMMIT"), next).await;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         if tells {
             self.bell.ring();
         }
-        match committed {
+        let trouble = match committed {
             Ok(()) => {
                 session.last_group += 1;
+                session.begun = begun;
                 self.session = Some(session);
-                Tried::Answered(outcomes, Some(micros))
+                return Tried::Answered(outcomes, Some(micros));
             }
+            Err(trouble) => trouble,
+        };
+        if let Some(begun) = begun {
+            // It sends nothing any more.
+            begun.abort();
+            drop(begun.await);
+        }
+        match trouble {
             // The server lives, and says that it did not. If another server that it works with is gone,
             // it is asked all the same.
-            Err(trouble) if !trouble.is_lost() && !trouble.is_of_another_server() => {
+            trouble if !trouble.is_lost() && !trouble.is_of_another_server() => {
                 self.not_applied(session, trouble).await
             }
-            Err(trouble) => match self.settle(&session).await {
+            trouble => match self.settle(&session).await {
                 Some(true) => Tried::Answered(outcomes, Some(micros)),
                 None if trouble.is_lost() => Tried::Unknown(trouble),
                 Some(false) | None => Tried::NotApplied(trouble),
@@ -349,37 +395,38 @@ impl Worker {
 
     async fn prepare(
         &mut self,
-        group: &Group<'_>,
-        session: &Session,
+        group: &Group,
+        session: &mut Session,
         requests: &[Request],
         parts: &[Part],
     ) -> Result<Prepared, Trouble> {
-        let conn = &session.conn;
-        let mut locked = Some(self.lock(session, requests).await?);
+        let (locked, mut ahead) = self.locked(session, requests).await?;
+        let (conn, mut locked) = (&session.conn, Some(locked));
         let mut outcomes = Vec::with_capacity(requests.len());
-        let (mut is_written, mut tells) = (false, false);
+        let (mut is_written, mut tells, mut spent) = (false, false, Vec::new());
         let mut rest = requests;
         for stage in stages(requests, parts) {
             let size: usize = stage.iter().map(|part| part.size).sum();
             let (theirs, others) = rest.split_at(size.min(rest.len()));
             rest = others;
-            let decided = match locked.take() {
-                Some(Locked { ahead: Some(decided), .. }) => Some(decided),
-                Some(Locked { tenants, early, .. }) => {
+            let decided = match (ahead.take(), locked.take()) {
+                (Some(decided), _) => Some(decided),
+                (None, Some(Locked { tenants, early })) => {
                     self.decide(conn, theirs, &stage, &tenants, early).await?
                 }
-                None => {
+                (None, None) => {
                     let tenants = load::tenants(conn, theirs).await?;
                     self.decide(conn, theirs, &stage, &tenants, None).await?
                 }
             };
-            let Some(decided) = decided else {
+            let Some(mut decided) = decided else {
                 return Ok(Prepared::Panicked);
             };
             self.write(group, conn, theirs, &decided).await?;
             is_written |= !decided.changes.is_empty();
             tells |= decided.changes.has_entries();
-            outcomes.extend(decided.outcomes);
+            outcomes.append(&mut decided.outcomes);
+            spent.push(*decided);
         }
         if outcomes.len() != requests.len() {
             return Err(Trouble::broken("as many outcomes as requests were due"));
@@ -389,43 +436,65 @@ impl Worker {
             conn.batch("ROLLBACK").await?;
             return Ok(Prepared::Unchanged(outcomes));
         }
-        Ok(Prepared::Written { outcomes, tells })
+        Ok(Prepared::Written { outcomes, tells, spent })
     }
 
-    /// Begins the transaction, and locks the tenants.
-    async fn lock(&mut self, session: &Session, requests: &[Request]) -> Result<Locked, Trouble> {
-        let conn = &session.conn;
-        let mark: [&(dyn ToSql + Sync); 2] = [&session.number, &(session.last_group + 1)];
+    /// Begins the transaction, and locks the tenants, unless that is done: what was decided ahead, if
+    /// it holds.
+    async fn locked(
+        &mut self,
+        session: &mut Session,
+        requests: &[Request],
+    ) -> Result<(Locked, Option<Box<Decided>>), Trouble> {
+        if let Some(begun) = session.begun.take() {
+            return Ok((begun.await.map_err(Trouble::broken)??, None));
+        }
         let ready = self.ready.take();
-        // A cluster has to be settled before anything is read.
-        let is_early = ready.is_none() && !conn.is_distributed();
-        let named = is_early.then(|| Named::early(requests, &self.cache)).flatten();
+        let begin = self.begin(session, requests, ready.is_none());
         let remembered = async {
             let Some((ready, _)) = &ready else { return Ok(Vec::new()) };
-            ready.receipts(conn).await
+            ready.receipts(&session.conn).await
         };
-        let found = async {
-            let Some(named) = named else { return Ok(None) };
-            let found = named.read(conn).await?;
-            Ok::<_, Trouble>(Some((named, found)))
-        };
-        // Sent in this order, without waiting for one another.
-        load::prepare_lock(conn).await?;
-        let begun = conn.batch(BEGIN);
-        let (begun, locked, marked, remembered, early) =
-            join5(begun, load::lock(conn, requests), conn.run(MARK, &mark), remembered, found)
-                .await;
-        begun?;
-        let tenants = locked?;
-        if marked? != 1 {
-            return Err(Trouble::Unreachable("the session was given up".into()));
-        }
-        cluster::settled(conn).await?;
-        let ahead = match (ready, &tenants[..]) {
-            (Some((ready, left)), [row]) => ready.holding(row, &remembered?, left.as_ref())?,
+        begin.lock.prepare(&session.conn).await?;
+        let (locked, remembered) = join(begin.run(), remembered).await;
+        let (locked, remembered) = (locked?, remembered?);
+        let ahead = match (ready, &locked.tenants[..]) {
+            (Some((ready, left)), [row]) => ready.holding(row, &remembered, left.as_ref())?,
             _ => None,
         };
-        Ok(Locked { tenants, ahead, early: early? })
+        Ok((locked, ahead))
+    }
+
+    /// How the transaction of the next group of a session begins.
+    fn begin(&self, session: &Session, requests: &[Request], is_early: bool) -> Begin {
+        // A cluster has to be settled before anything is read.
+        let is_early = is_early && !session.conn.is_distributed();
+        Begin {
+            conn: Arc::clone(&session.conn),
+            number: session.number,
+            group: session.last_group + 1,
+            lock: Lock::of(requests),
+            named: is_early.then(|| Named::early(requests, &self.cache)).flatten(),
+        }
+    }
+
+    /// Takes what waits for the same tenant, and begins it right behind the group of so many requests
+    /// that is being committed. Not on a cluster, where a COMMIT may have to be settled first.
+    fn begin_next(
+        &mut self,
+        group: &Group,
+        session: &Session,
+        requests: usize,
+    ) -> Option<JoinHandle<Result<Locked, Trouble>>> {
+        // Of a group that is tried member by member, others have to come first.
+        if session.conn.is_distributed() || requests < group.size || self.next.is_some() {
+            return None;
+        }
+        let next = Taken::of(group.next()?);
+        let mut begin = self.begin(session, &next.requests, true);
+        begin.group += 1;
+        self.next = Some(next);
+        Some(tokio::spawn(async move { begin.run().await }))
     }
 
     /// Loads and decides a stage inside the transaction; `None` after a panic.
@@ -445,7 +514,7 @@ impl Worker {
     /// Writes a stage, and tells who follows.
     async fn write(
         &mut self,
-        group: &Group<'_>,
+        group: &Group,
         conn: &Connection,
         requests: &[Request],
         decided: &Decided,
@@ -461,16 +530,6 @@ impl Worker {
     }
 }
 
-/// What is known once the tenants of a group are locked.
-struct Locked {
-    /// Their rows.
-    tenants: Vec<Row>,
-    /// What was decided ahead, if that holds.
-    ahead: Option<Box<Decided>>,
-    /// What was looked up with the types known before.
-    early: Option<(Named, Found)>,
-}
-
 enum Prepared {
     /// Nothing to write: the transaction is over.
     Unchanged(Vec<Outcome>),
@@ -479,6 +538,8 @@ enum Prepared {
         outcomes: Vec<Outcome>,
         /// Whether there are entries, which others wait for.
         tells: bool,
+        /// What is of no use any more, to be dropped while the server commits.
+        spent: Vec<Decided>,
     },
     /// A decision panicked.
     Panicked,

@@ -169,6 +169,42 @@ async fn a_session_that_ends_at_its_commit_is_asked_about() {
     is_sound(&store, PLACES.len()).await;
 }
 
+/// Who waits while a group is committed is begun right behind it, on the same session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_goes_wrong_takes_nobody_with_it_who_comes_behind_it() {
+    let terminate = "PERFORM pg_terminate_backend(pg_backend_pid())";
+    for (what, passes) in [(&*raise("40001"), true), (&raise("53100"), false), (terminate, true)] {
+        let database = TestDatabase::new().await;
+        first(&database.url()).await.close().await.unwrap();
+        let options = PostgresOptions { group_requests: 4, ..PostgresOptions::default() };
+        let store = PostgresStore::open(&database.url(), options).await.unwrap();
+        // A group writes one row of it.
+        let sql = format!(
+            "CREATE SEQUENCE tried;
+             CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF nextval('tried') % 3 = 0 THEN {what}; END IF;
+                 RETURN NEW;
+             END $$;
+             CREATE CONSTRAINT TRIGGER trouble AFTER UPDATE ON tenant
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trouble()"
+        );
+        database.run(&sql).await;
+        let sent = (0..90).map(|number| {
+            // Some of them know one another.
+            let (one, other) = (format!("o{}", number % 50), format!("a{number}"));
+            let upsert = upsert(&[&one, &other]);
+            run(&store, request(TENANT, upsert))
+        });
+        let answers = futures_util::future::join_all(sent).await;
+        go_well(&database).await;
+        let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
+        let refused: Vec<&StoreError> = refused.collect();
+        assert_eq!(refused.is_empty(), passes, "{what}: {refused:?}");
+        assert!(refused.iter().all(|error| matches!(error, StoreError::NotApplied(_))));
+        is_sound(&store, answers.len() - refused.len()).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_was_made_read_only_is_left_alone_and_says_so() {
     let database = TestDatabase::new().await;
