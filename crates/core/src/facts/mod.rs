@@ -29,8 +29,9 @@ use crate::policy::Policy;
 use crate::receipt::{Receipt, ReceiptKey, expired_at};
 use crate::webhook::Webhooks;
 use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId, TypeNumber};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The last numbers given out in a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,9 @@ pub struct TenantFacts {
     /// Merges by their left homes.
     edges: HashMap<CustomerId, BTreeSet<MergeId>>,
     carriers: HashMap<(Attribute, String), BTreeSet<CustomerId>>,
+    left_out: HashSet<(Attribute, String)>,
+    /// Whether the carriers of what was left out were asked for, here or in a copy.
+    missed: Arc<AtomicBool>,
     links: BTreeMap<CannotLink, Seq>,
     conflicts: BTreeMap<ConflictId, Conflict>,
     about: HashMap<IdentityNumber, Vec<ConflictId>>,
@@ -154,6 +158,8 @@ impl TenantFacts {
             merges: BTreeMap::new(),
             edges: HashMap::new(),
             carriers: HashMap::new(),
+            left_out: HashSet::new(),
+            missed: Arc::default(),
             links: BTreeMap::new(),
             conflicts: BTreeMap::new(),
             about: HashMap::new(),
@@ -163,6 +169,17 @@ impl TenantFacts {
             entries: BTreeMap::new(),
             dirty: Dirty::default(),
         }
+    }
+
+    /// Tells that the carriers of a match key are not loaded, because nobody is expected to ask for them.
+    /// What is decided counts only if nobody did: see [`TenantFacts::has_missed`].
+    pub fn leave_out(&mut self, match_key: (Attribute, String)) {
+        self.left_out.insert(match_key);
+    }
+
+    /// Whether a decision has asked for what was left out. It has to be made again, with everything.
+    pub fn has_missed(&self) -> bool {
+        self.missed.load(Ordering::Relaxed)
     }
 
     /// A new tenant of the directory.
@@ -359,7 +376,11 @@ impl TenantFacts {
         attribute: Attribute,
         canonical: &str,
     ) -> impl Iterator<Item = CustomerId> {
-        self.carriers.get(&(attribute, canonical.to_owned())).into_iter().flatten().copied()
+        let key = (attribute, canonical.to_owned());
+        if self.left_out.contains(&key) {
+            self.missed.store(true, Ordering::Relaxed);
+        }
+        self.carriers.get(&key).into_iter().flatten().copied()
     }
 
     /// Whether somebody said that a home of the one and a home of the other are different people.

@@ -1,7 +1,8 @@
 use crate::attribute::{Attribute, FieldKey};
 use crate::canonical;
 use crate::command::{Command, FieldsSent, IdentitySent, Request, SetPolicy};
-use crate::identity::IdentityKey;
+use crate::facts::TenantFacts;
+use crate::identity::{IdentityKey, Quarantine};
 use crate::limits::IDENTITIES_MAX;
 use crate::policy::{Policy, Setting};
 use crate::receipt::ReceiptKey;
@@ -9,7 +10,7 @@ use crate::webhook::{Delivery, WebhookChange};
 use crate::{
     ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber, WebhookId,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a command looks at of the webhooks of its tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +53,9 @@ pub struct Needs {
     /// Conflicts and review entries that are to be settled. The customers of both sides whole, with
     /// the conflicts and review entries of both.
     pub conflicts: BTreeSet<ConflictId>,
-    /// Attributes by which a customer may be found, in canonical form.
-    pub match_keys: BTreeSet<(Attribute, String)>,
+    /// Attributes by which a customer may be found, in canonical form, with the identities that each of
+    /// the requests with it brings.
+    pub match_keys: BTreeMap<(Attribute, String), Vec<Vec<IdentityKey>>>,
     /// Keys under which a request may have been answered before.
     pub receipts: BTreeSet<ReceiptKey>,
     /// Types of which it is asked whether they have identities.
@@ -68,17 +70,17 @@ impl Needs {
             needs.receipts.extend(ReceiptKey::of(request).map(|(key, _)| key));
             match &request.command {
                 Command::Upsert(upsert) => {
-                    for identity in &upsert.identities {
-                        needs.identity(identity, policy);
-                    }
-                    needs.fields(&upsert.fields, policy);
+                    let keys = upsert.identities.iter();
+                    let keys: Vec<_> = keys.filter_map(|it| identity_key(it, policy)).collect();
+                    needs.fields(&upsert.fields, &keys, policy);
+                    needs.identities.extend(keys);
                 }
                 Command::Put(put) => {
                     needs.customers.insert(put.customer);
                 }
                 Command::Attach(attach) => {
                     needs.customers.insert(attach.customer);
-                    needs.identity(&attach.identity, policy);
+                    needs.identities.extend(identity_key(&attach.identity, policy));
                 }
                 Command::Delete(customer) | Command::Restore(customer) => {
                     needs.customers.insert(*customer);
@@ -203,20 +205,13 @@ impl Needs {
             .sum()
     }
 
-    fn identity(&mut self, sent: &IdentitySent, policy: &Policy) {
-        if let Some(kind) = policy.type_named(&sent.kind) {
-            let value = kind.canonical(&sent.value).into();
-            self.identities.insert(IdentityKey { kind: kind.number, value });
-        }
-    }
-
     fn policy(&mut self, wanted: &SetPolicy, policy: &Policy) {
         let with_case = wanted.types.iter().filter(|(_, change)| change.case != Setting::Keep);
         let known = with_case.filter_map(|(name, _)| policy.type_named(name));
         self.types.extend(known.map(|kind| kind.number));
     }
 
-    fn fields(&mut self, fields: &FieldsSent, policy: &Policy) {
+    fn fields(&mut self, fields: &FieldsSent, beside: &[IdentityKey], policy: &Policy) {
         for attribute in [Attribute::Mobile, Attribute::Email] {
             let sent = fields.values.get(&FieldKey::Builtin(attribute));
             let Some(text) = sent.and_then(|value| value.as_ref()?.text()) else { continue };
@@ -226,7 +221,28 @@ impl Needs {
                 let value = value.clone().into();
                 self.identities.insert(IdentityKey { kind: kind.number, value });
             }
-            self.match_keys.insert((attribute, value));
+            self.match_keys.entry((attribute, value)).or_default().push(beside.to_vec());
         }
     }
+
+    /// The match keys whose carriers will be asked for, unless the commands themselves change that: some
+    /// request has one and no identity that finds a customer, now that the identities are loaded. The
+    /// others may be left out, see [`TenantFacts::leave_out`].
+    pub fn open_match_keys<'n>(
+        &'n self,
+        facts: &'n TenantFacts,
+    ) -> impl Iterator<Item = &'n (Attribute, String)> {
+        let finds = |key: &IdentityKey| {
+            let known = facts.identity_of(key);
+            known.is_some_and(|it| it.home.is_some() && it.quarantine == Quarantine::No)
+        };
+        let is_open =
+            move |beside: &Vec<Vec<IdentityKey>>| beside.iter().any(|keys| !keys.iter().any(finds));
+        self.match_keys.iter().filter(move |(_, beside)| is_open(beside)).map(|(key, _)| key)
+    }
+}
+
+fn identity_key(sent: &IdentitySent, policy: &Policy) -> Option<IdentityKey> {
+    let kind = policy.type_named(&sent.kind)?;
+    Some(IdentityKey { kind: kind.number, value: kind.canonical(&sent.value).into() })
 }

@@ -8,7 +8,7 @@
 
 use super::connection::Connection;
 use super::decided::{Decided, Wrote};
-use super::load::{self, Before, TypesCache};
+use super::load::{self, Before, Reading, TypesCache};
 use super::trouble::Trouble;
 use crate::tables::group::Part;
 use kehub_core::TenantId;
@@ -46,7 +46,8 @@ impl Ahead {
         let tenants = load::tenants(conn, requests).await?;
         let [row] = &tenants[..] else { return Ok(None) };
         let (counters, types_version) = (load::counters(row)?, load::types_version(row)?);
-        let (facts, before) = load::facts(conn, requests, &tenants, cache, None).await?;
+        let (facts, before) =
+            load::facts(conn, requests, &tenants, cache, Reading::likely(None)).await?;
         let Some((tenant, of_tenant)) = facts.tenants.iter().next() else { return Ok(None) };
         let tenant = *tenant;
         let needs = Needs::of(tenant, requests, of_tenant.policy());
@@ -75,6 +76,9 @@ impl Ahead {
         let receipts = receipts.cloned().collect();
         // What fails here is decided again at its turn, and answered for.
         let decided = Decided::of(requests, parts, self.facts, self.before).ok().flatten()?;
+        if decided.has_missed {
+            return None;
+        }
         let Ahead { tenant, types_version, needs, .. } = self;
         Some(Ready { tenant, from, types_version, after, needs, receipts, decided })
     }
@@ -88,7 +92,7 @@ impl Ahead {
             || needs.numbers.iter().any(|number| wrote.identities.contains(number))
             || facts.identities().any(|identity| wrote.identities.contains(&identity.number))
             || needs.identities.iter().any(|key| wrote.values.contains(key))
-            || needs.match_keys.iter().any(|contact| wrote.contacts.contains(contact))
+            || needs.match_keys.keys().any(|contact| wrote.contacts.contains(contact))
     }
 }
 
@@ -164,7 +168,9 @@ mod tests {
         /// What comes of requests whose turn it is.
         async fn decide(&mut self, requests: &[Request]) -> Box<Decided> {
             let tenants = load::tenants(&self.conn, requests).await.unwrap();
-            let facts = load::facts(&self.conn, requests, &tenants, &mut self.cache, None).await;
+            let facts =
+                load::facts(&self.conn, requests, &tenants, &mut self.cache, Reading::whole())
+                    .await;
             let (facts, before) = facts.unwrap();
             Decided::of(requests, &[part(requests)], facts, before).unwrap().unwrap()
         }

@@ -3,7 +3,8 @@
 
 use super::cluster;
 use super::connection::Connection;
-use super::load::{Found, Lock, Named};
+use super::load::Lock;
+use super::named::{Found, Named};
 use super::trouble::Trouble;
 use futures_util::future::join4;
 use std::sync::Arc;

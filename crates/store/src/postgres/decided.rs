@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub(super) struct Decided {
     pub(super) outcomes: Vec<Outcome>,
     pub(super) changes: Changes,
+    /// Whether it was in want of something that was not loaded: it has to be decided again.
+    pub(super) has_missed: bool,
     /// What that changes, if it is a matter of one tenant alone.
     pub(super) wrote: Option<Arc<Wrote>>,
     written: Written,
@@ -39,10 +41,11 @@ impl Decided {
     ) -> Result<Option<Box<Decided>>, Trouble> {
         let decided = catch_unwind(AssertUnwindSafe(|| decide(requests, parts, &mut facts)));
         let Ok(outcomes) = decided else { return Ok(None) };
+        let has_missed = facts.tenants.values().any(TenantFacts::has_missed);
         let changes = Changes::take(&mut facts);
         let written = Written::of(&facts, &changes, &before)?;
         let wrote = Wrote::of(&facts, &changes, &before).map(Arc::new);
-        Ok(Some(Box::new(Decided { outcomes, changes, wrote, written, facts, before })))
+        Ok(Some(Box::new(Decided { outcomes, changes, has_missed, wrote, written, facts, before })))
     }
 
     /// Writes what has changed, and removes some of what has expired by now.

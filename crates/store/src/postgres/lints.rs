@@ -12,8 +12,8 @@ use super::cluster::SPREAD;
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
 use super::{
-    begin, check, copy, duplicates, load, lookup, past, policy, query, rebuild, review, webhooks,
-    write, writer,
+    begin, check, copy, duplicates, load, lookup, named, past, policy, query, rebuild, review,
+    webhooks, write, writer,
 };
 use kehub_core::attribute::{Attribute, Value};
 use kehub_core::filter::{Comparison, Condition, Filter, Order, Position, SortKey, Test};
@@ -66,6 +66,7 @@ const SAME_EVERYWHERE: &[&str] =
 fn registered() -> impl Iterator<Item = (&'static str, &'static str)> {
     let reading = [
         load::STATEMENTS,
+        named::STATEMENTS,
         lookup::OF_CLUSTERS,
         past::STATEMENTS,
         policy::STATEMENTS,

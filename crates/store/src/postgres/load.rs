@@ -2,14 +2,15 @@
 //! round trips: the tenants, then what the requests name, then the customers that this leads to.
 
 use super::connection::{Args, Connection};
-use super::lookup::{self, MatchKeys};
+use super::lookup::MatchKeys;
+use super::named::{Found, Named, ReceiptKeys};
 use super::rows::{
     self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
 };
 use super::trouble::Trouble;
 use super::{policy, webhooks};
 use crate::tables::codec::{self, Indexed};
-use futures_util::future::{try_join, try_join_all, try_join3};
+use futures_util::future::{try_join, try_join3};
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
 use kehub_core::customer::State;
@@ -17,7 +18,6 @@ use kehub_core::directory::Directory;
 use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
 use kehub_core::history::identities_named;
 use kehub_core::identity::Identity;
-use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::policy::Policy;
 use kehub_core::receipt::Receipt;
 use kehub_core::webhook::Webhooks;
@@ -36,13 +36,8 @@ const LOCK: &str =
     concat!("SELECT ", tenant_columns!(), " FROM tenant WHERE id = ANY($1) ORDER BY id FOR UPDATE");
 const LOCK_HUB: &str = "SELECT 1 FROM hub WHERE id = 1 FOR UPDATE";
 const TENANTS: &str = concat!("SELECT ", tenant_columns!(), " FROM tenant WHERE id = ANY($1)");
-const RECEIPTS: &str = "
-    SELECT r.tenant, r.app, r.key, r.request, r.at, r.seq, r.outcome
-    FROM unnest($1::bigint[], $2::bigint[], $3::bytea[]) AS w (tenant, app, key)
-    JOIN receipt AS r ON r.tenant = w.tenant AND r.app = w.app AND r.key = w.key";
-const IDENTITIES: &str =
+pub(super) const IDENTITIES: &str =
     concat!("SELECT ", identity_columns!(), " FROM identity WHERE key = ANY($1) ORDER BY key");
-const TYPE_USED: &str = "SELECT type FROM identity WHERE type = $1 LIMIT 1";
 const CUSTOMERS: &str =
     concat!("SELECT ", customer_columns!(), " FROM customer WHERE key = ANY($1) ORDER BY key");
 const CUSTOMERS_MERGED_INTO: &str =
@@ -69,9 +64,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("lock of tenants", LOCK),
     ("lock of the hub", LOCK_HUB),
     ("tenants", TENANTS),
-    ("receipts", RECEIPTS),
     ("identities", IDENTITIES),
-    ("type that is used", TYPE_USED),
     ("customers", CUSTOMERS),
     ("customers merged into", CUSTOMERS_MERGED_INTO),
     ("homes", HOMES),
@@ -108,6 +101,24 @@ pub(super) type TypesCache = HashMap<TenantId, (i64, Policy)>;
 pub(super) fn are_about_hub(requests: &[Request]) -> bool {
     let about_hub = |command| Needs::directory(command) || Needs::webhooks(command).is_some();
     requests.iter().any(|request| about_hub(&request.command))
+}
+
+/// How facts are read.
+pub(super) struct Reading {
+    /// What was looked up before the types were known: it is taken if they are what they were.
+    early: Option<(Named, Found)>,
+    /// Whether everything is read that may be asked for, rather than what is likely to be.
+    is_whole: bool,
+}
+
+impl Reading {
+    pub(super) fn likely(early: Option<(Named, Found)>) -> Reading {
+        Reading { early, is_whole: false }
+    }
+
+    pub(super) fn whole() -> Reading {
+        Reading { early: None, is_whole: true }
+    }
 }
 
 /// What is locked for the requests of a group.
@@ -159,14 +170,13 @@ fn tenants_of(requests: &[Request]) -> Vec<i64> {
 }
 
 /// Everything that the requests will look at, beside the rows of their tenants. A tenant without a
-/// row is not in the facts. What they name may have been looked up before the types were known: that is
-/// taken if they are what they were.
+/// row is not in the facts.
 pub(super) async fn facts(
     conn: &Connection,
     requests: &[Request],
     tenants: &[Row],
     cache: &mut TypesCache,
-    early: Option<(Named, Found)>,
+    reading: Reading,
 ) -> Result<(Facts, Before), Trouble> {
     let mut facts = Facts::default();
     let mut before = Before::default();
@@ -189,7 +199,7 @@ pub(super) async fn facts(
         let before = TenantBefore { counters: Some(counters), ..TenantBefore::default() };
         loader.parts.insert(tenant, Part { facts, before });
     }
-    let (named, found) = match early {
+    let (named, found) = match reading.early {
         Some((named, found)) if named.versions == versions => (named, found),
         _ => {
             let policy = |tenant| loader.parts.get(&tenant).map(|part| part.facts.policy());
@@ -199,7 +209,7 @@ pub(super) async fn facts(
             (named, found)
         }
     };
-    loader.load(&named, &found).await?;
+    loader.load(&named, &found, reading.is_whole).await?;
     for (tenant, part) in loader.parts {
         facts.tenants.insert(tenant, part.facts);
         before.tenants.insert(tenant, part.before);
@@ -272,128 +282,33 @@ pub(super) struct Loader<'c> {
     looked_at: HashSet<i64>,
 }
 
-/// Keys under which requests may have been answered before: tenants, apps, keys.
-#[derive(Default)]
-struct ReceiptKeys(Vec<i64>, Vec<i64>, Vec<Vec<u8>>);
-
-impl ReceiptKeys {
-    fn push(&mut self, tenant: TenantId, needs: &Needs) {
-        for key in &needs.receipts {
-            self.0.push(i64::from(tenant.0));
-            self.1.push(i64::from(key.app.0));
-            self.2.push(key.key.to_vec());
-        }
-    }
-
-    async fn read(&self, conn: &Connection) -> Result<Vec<Row>, Trouble> {
-        conn.some(RECEIPTS, self.0.len(), &[&self.0, &self.1, &self.2]).await
-    }
-}
-
-/// What requests name, as arguments of statements.
-#[derive(Default)]
-pub(super) struct Named {
-    /// The versions of the types with which they were understood.
-    versions: Vec<(TenantId, i64)>,
-    needed: Vec<(TenantId, Needs)>,
-    receipts: ReceiptKeys,
-    values: (Vec<i64>, Vec<String>),
-    numbers: Vec<i64>,
-    types: Vec<i64>,
-    mobiles: MatchKeys,
-    emails: MatchKeys,
-    customers: Vec<i64>,
-}
-
-/// What was found of it.
-pub(super) struct Found {
-    identities: Vec<Row>,
-    used_types: Vec<Row>,
-    receipts: Vec<Row>,
-    carriers: Vec<i64>,
-}
-
-impl Named {
-    /// What requests name that need nothing of one another, understood with the types known so far;
-    /// `None` if some are not known.
-    pub(super) fn early(requests: &[Request], cache: &TypesCache) -> Option<Named> {
-        let is_alone = |request: &Request| request.command.stands_alone();
-        if are_about_hub(requests) || requests.iter().any(is_alone) {
-            return None;
-        }
-        let tenants: BTreeSet<TenantId> = requests.iter().map(|request| request.tenant).collect();
-        let known = |tenant| {
-            let (version, policy) = cache.get(&tenant)?;
-            Some(((tenant, *version), policy))
-        };
-        let policies: Option<Vec<_>> = tenants.into_iter().map(known).collect();
-        Some(Named::of(requests, policies?.into_iter()))
-    }
-
-    fn of<'p>(
-        requests: &[Request],
-        policies: impl Iterator<Item = ((TenantId, i64), &'p Policy)>,
-    ) -> Named {
-        let mut named = Named::default();
-        for ((tenant, version), policy) in policies {
-            let needs = Needs::of(tenant, requests, policy);
-            let window = CARRIERS_MAX + Needs::removable(tenant, requests);
-            named.add(tenant, &needs, i64::try_from(window).unwrap_or(i64::MAX));
-            named.versions.push((tenant, version));
-            named.needed.push((tenant, needs));
-        }
-        named
-    }
-
-    fn add(&mut self, tenant: TenantId, needs: &Needs, window: i64) {
-        let own = i64::from(tenant.0);
-        self.receipts.push(tenant, needs);
-        for key in &needs.identities {
-            self.values.0.push(codec::type_key(tenant, key.kind));
-            self.values.1.push(key.value.to_string());
-        }
-        let numbers = needs.numbers.iter().filter_map(|it| codec::key(tenant, it.0));
-        self.numbers.extend(numbers);
-        self.types.extend(needs.types.iter().map(|kind| codec::type_key(tenant, *kind)));
-        for (attribute, value) in &needs.match_keys {
-            let keys =
-                if *attribute == Attribute::Mobile { &mut self.mobiles } else { &mut self.emails };
-            keys.push(own, value.clone(), window);
-        }
-        let named = needs.customers.iter().chain(&needs.reviews).chain(&needs.histories);
-        self.customers.extend(named.filter_map(|id| codec::key(tenant, id.0)));
-    }
-
-    /// Looks all of it up at once.
-    pub(super) async fn read(&self, conn: &Connection) -> Result<Found, Trouble> {
-        let Named { receipts, values, numbers, types, mobiles, emails, .. } = self;
-        let used = types.iter().map(|kind| async move { conn.first(TYPE_USED, &[kind]).await });
-        let ((mut identities, of_numbers, used), (receipts, mut carriers, by_email)) = try_join(
-            try_join3(
-                lookup::identities(conn, &values.0, &values.1),
-                conn.some(IDENTITIES, numbers.len(), &[numbers]),
-                try_join_all(used),
-            ),
-            try_join3(
-                receipts.read(conn),
-                mobiles.carriers(conn, Attribute::Mobile),
-                emails.carriers(conn, Attribute::Email),
-            ),
-        )
-        .await?;
-        identities.extend(of_numbers);
-        carriers.extend(by_email);
-        let used_types = used.into_iter().flatten().collect();
-        Ok(Found { identities, used_types, receipts, carriers })
-    }
-}
-
 impl Loader<'_> {
-    async fn load(&mut self, named: &Named, found: &Found) -> Result<(), Trouble> {
+    async fn load(&mut self, named: &Named, found: &Found, all: bool) -> Result<(), Trouble> {
         let mut customers = named.customers.clone();
         customers.extend(self.found(found).await?);
-        self.whole(customers).await?;
-        for (tenant, needs) in &named.needed {
+        let (mut mobiles, mut emails) = (MatchKeys::default(), MatchKeys::default());
+        for (tenant, needs, most) in &named.needed {
+            let facts = &mut self.of(*tenant)?.facts;
+            let open: HashSet<_> = needs.open_match_keys(facts).cloned().collect();
+            for key in needs.match_keys.keys() {
+                if !all && !open.contains(key) {
+                    facts.leave_out(key.clone());
+                    continue;
+                }
+                let is_mobile = key.0 == Attribute::Mobile;
+                let keys = if is_mobile { &mut mobiles } else { &mut emails };
+                keys.push(i64::from(tenant.0), key.1.clone(), *most);
+            }
+        }
+        let conn = self.conn;
+        let (by_mobile, by_email, ()) = try_join3(
+            mobiles.carriers(conn, Attribute::Mobile),
+            emails.carriers(conn, Attribute::Email),
+            self.whole(customers),
+        )
+        .await?;
+        self.whole([by_mobile, by_email].concat()).await?;
+        for (tenant, needs, _) in &named.needed {
             self.look_back(*tenant, needs).await?;
         }
         Ok(())
@@ -401,7 +316,7 @@ impl Loader<'_> {
 
     /// Loads what was found of what is named; the keys of the customers that it leads to.
     async fn found(&mut self, found: &Found) -> Result<Vec<i64>, Trouble> {
-        let mut customers = found.carriers.clone();
+        let mut customers = Vec::new();
         let mut about = Vec::new();
         for row in &found.identities {
             customers.extend(row.try_get::<_, Option<i64>>(6)?);

@@ -25,6 +25,7 @@ mod duplicates;
 mod lints;
 mod load;
 mod lookup;
+mod named;
 mod past;
 #[cfg(test)]
 mod plans;
@@ -239,7 +240,8 @@ fn server(url: &str) -> Result<Arc<Server>, OpenError> {
 async fn on_trial(conn: &Connection, requests: &[Request]) -> Result<Vec<Outcome>, Trouble> {
     let tenants = load::tenants(conn, requests).await?;
     let (facts, _) =
-        load::facts(conn, requests, &tenants, &mut TypesCache::default(), None).await?;
+        load::facts(conn, requests, &tenants, &mut TypesCache::default(), load::Reading::whole())
+            .await?;
     Ok(decide_on_trial(requests, facts))
 }
 

@@ -5,8 +5,8 @@ use super::connection::{Connection, Server};
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
 use super::{
-    begin, copy, duplicates, load, lookup, past, policy, query, review, schema, webhooks, write,
-    writer,
+    begin, copy, duplicates, load, lookup, named, past, policy, query, review, schema, webhooks,
+    write, writer,
 };
 use crate::TestDatabase;
 use kehub_core::attribute::{Attribute, Value};
@@ -41,7 +41,13 @@ async fn plan(conn: &Connection, sql: &str) -> String {
 async fn every_look_up_goes_by_a_key_or_an_index() {
     let database = TestDatabase::new().await;
     let conn = empty_hub(&database).await;
-    let reading = [load::STATEMENTS, past::STATEMENTS, policy::STATEMENTS, query::STATEMENTS];
+    let reading = [
+        load::STATEMENTS,
+        named::STATEMENTS,
+        past::STATEMENTS,
+        policy::STATEMENTS,
+        query::STATEMENTS,
+    ];
     let others =
         [review::STATEMENTS, duplicates::STATEMENTS, lookup::STATEMENTS, lookup::OF_CLUSTERS];
     let writing = [write::STATEMENTS, webhooks::STATEMENTS, begin::STATEMENTS, writer::STATEMENTS];

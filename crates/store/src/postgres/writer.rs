@@ -10,7 +10,8 @@ use super::bell::Bell;
 use super::cluster;
 use super::connection::{Connection, Server};
 use super::decided::{Decided, Wrote};
-use super::load::{self, Found, Lock, Named, TypesCache};
+use super::load::{self, Lock, Reading, TypesCache};
+use super::named::{Found, Named};
 use super::queue::{Answer, Group, Queue};
 use super::trouble::Trouble;
 use crate::StoreError;
@@ -506,9 +507,15 @@ impl Worker {
         tenants: &[Row],
         early: Option<(Named, Found)>,
     ) -> Result<Option<Box<Decided>>, Trouble> {
-        let facts = load::facts(conn, requests, tenants, &mut self.cache, early);
-        let (facts, before) = facts.await?;
-        Decided::of(requests, parts, facts, before)
+        for reading in [Reading::likely(early), Reading::whole()] {
+            let facts = load::facts(conn, requests, tenants, &mut self.cache, reading);
+            let (facts, before) = facts.await?;
+            let decided = Decided::of(requests, parts, facts, before)?;
+            if decided.as_ref().is_none_or(|decided| !decided.has_missed) {
+                return Ok(decided);
+            }
+        }
+        Err(Trouble::broken("something is missed that was loaded"))
     }
 
     /// Writes a stage, and tells who follows.

@@ -367,7 +367,7 @@ impl<'c> Loader<'c> {
         for customer in &needs.customers {
             self.whole(*customer)?;
         }
-        for (attribute, value) in &needs.match_keys {
+        for (attribute, value) in needs.match_keys.keys() {
             for carrier in self.carriers(*attribute, value, window)? {
                 self.whole(carrier)?;
             }

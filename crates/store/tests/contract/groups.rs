@@ -37,6 +37,18 @@ pub(crate) async fn crossed_upserts_at_once_neither_fail_nor_wait_for_ever(rig: 
     assert_eq!(rig.store.customer_count(TENANT, &Filter::default()).await.unwrap(), 1_000);
 }
 
+/// The identity seems to find somebody until the request before it in the batch frees it.
+pub(crate) async fn an_identity_that_is_freed_in_a_batch_finds_nobody_behind_it(rig: &Rig) {
+    let one = rig.upsert(&["a1"], &[]).await.customer.id;
+    let other = rig.upsert(&["o1"], &[("mobile", "13800138000")]).await.customer.id;
+    let commands = [Command::Delete(one), upsert(&["a1"], &[("mobile", "13800138000")])];
+    let requests = commands.map(|command| rig.request(TENANT, command)).to_vec();
+    let batch = Batch::new(requests, Lane::Bulk).unwrap();
+    let outcomes = rig.store.apply(batch).await.unwrap();
+    assert_eq!(resolution(outcomes[1].clone()).customer.id, other);
+    assert_eq!(rig.store.check(None).await.unwrap().findings, []);
+}
+
 pub(crate) async fn nothing_is_accepted_after_closing(rig: &Rig) {
     rig.upsert(&["a1"], &[]).await;
     rig.store.close().await.unwrap();

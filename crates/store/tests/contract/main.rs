@@ -126,6 +126,7 @@ contract! {
         a_store_in_use_is_sound,
     },
     groups::{
+        an_identity_that_is_freed_in_a_batch_finds_nobody_behind_it,
         equal_first_upserts_at_once_create_one_customer,
         crossed_upserts_at_once_neither_fail_nor_wait_for_ever,
         nothing_is_accepted_after_closing,
