@@ -27,7 +27,8 @@ pub enum NeededWebhooks {
 /// [`super::TenantFacts::load_customer`]); each customer, whole, and if it was deleted its newest
 /// entry with the identities that this names; for each match key the first
 /// [`crate::limits::CARRIERS_MAX`] live customers that show it and [`Needs::removable`] more,
-/// whole; cannot-links of all homes; conflicts about the identities; whether each type has any.
+/// whole, unless they are left out ([`Needs::open_match_keys`]); cannot-links of all homes; conflicts
+/// about the identities; whether each type has any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Identities that may exist.

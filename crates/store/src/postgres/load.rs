@@ -191,7 +191,7 @@ pub(super) async fn facts(
     let mut loader = Loader { conn, parts: BTreeMap::new(), looked_at: HashSet::new() };
     let mut versions = Vec::new();
     for row in tenants {
-        let tenant = TenantId(rows::number(row, 0)?);
+        let tenant = tenant(row)?;
         let policy = policy_of(conn, tenant, row, cache).await?;
         versions.push((tenant, types_version(row)?));
         let counters = counters(row)?;
@@ -236,6 +236,11 @@ async fn policy_of(
     policy.on_conflict = rows::on_conflict(row.try_get(2)?)?;
     policy.version = rows::number(row, 3)?;
     Ok(policy)
+}
+
+/// The tenant that a row is of.
+pub(super) fn tenant(row: &Row) -> Result<TenantId, Trouble> {
+    Ok(TenantId(rows::number(row, 0)?))
 }
 
 /// The last numbers that a tenant has given out, as its row notes them.

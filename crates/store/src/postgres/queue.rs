@@ -4,13 +4,13 @@
 
 use super::decided::Wrote;
 use crate::{Batch, Gauges, Kept, Lane, StoreError};
-use kehub_core::TenantId;
 use kehub_core::command::Request;
 use kehub_core::outcome::Outcome;
+use kehub_core::{Seq, TenantId};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 /// How many groups are remembered between two looks at the gauges.
@@ -23,6 +23,13 @@ const WAITING: Duration = Duration::from_secs(10);
 /// How many requests of a tenant have to wait for a writer to read ahead for them: a smaller group is
 /// read so fast that it gains more from those who may still join it.
 const FOLLOWERS_MIN: usize = 64;
+
+/// How many groups of a tenant are begun behind one another at most: the lock that is taken at once goes
+/// to nobody else who waits for it, such as another hub.
+const CHAIN_MAX: u32 = 16;
+
+/// For how long a hub takes account of another one that writes the same tenant.
+const OTHERS_KEPT: Duration = Duration::from_secs(2);
 
 pub(super) type Answer = Result<Vec<Outcome>, StoreError>;
 
@@ -55,6 +62,10 @@ struct Waiting {
     /// Tenants that are held and for which the next group has been taken, and what the one before it
     /// has written.
     followed: HashMap<TenantId, Option<Arc<Wrote>>>,
+    /// Where the journals of tenants ended when this hub had written them.
+    ends: HashMap<TenantId, Seq>,
+    /// Tenants that another hub writes as well, and when that was seen last.
+    others: HashMap<TenantId, Instant>,
     /// How many groups writers hold, and how many they could.
     groups: usize,
     writers: usize,
@@ -91,6 +102,8 @@ pub(super) struct Group {
     /// The tenant, while a group before this one is being written.
     follows: Option<TenantId>,
     wrote: Option<Arc<Wrote>>,
+    /// How many groups before it were begun behind one another.
+    chained: u32,
     queue: Arc<Queue>,
 }
 
@@ -125,16 +138,28 @@ impl Group {
         wrote
     }
 
+    /// Notes where the journal of a tenant ends now that it is locked: if that is not where this hub has
+    /// left it, another one writes as well.
+    pub(super) fn finds(&self, tenant: TenantId, end: Seq) {
+        let mut waiting = self.queue.waiting();
+        if waiting.ends.remove(&tenant).is_some_and(|left| left != end) {
+            waiting.others.insert(tenant, Instant::now());
+        }
+    }
+
     /// Takes what waits for the tenant of this group, to be begun right behind it; nothing if somebody
-    /// else has, or others wait for a writer.
+    /// else has, or others wait for a writer or perhaps for the tenant.
     pub(super) fn next(&self) -> Option<Group> {
         let mut waiting = self.queue.waiting();
         let tenant = self.tenants.first().filter(|_| self.tenants.len() == 1)?;
-        if waiting.followed.contains_key(tenant) || waiting.is_anybody_left_alone() {
+        let is_over = self.chained >= CHAIN_MAX || waiting.is_written_by_others(*tenant);
+        if is_over || waiting.followed.contains_key(tenant) || waiting.is_anybody_left_alone() {
             return None;
         }
         let jobs = waiting.behind(self.queue.group_max, *tenant)?;
-        Some(self.queue.taken(&mut waiting, jobs, self.tenants.clone(), Some(*tenant)))
+        let mut group = self.queue.taken(&mut waiting, jobs, self.tenants.clone(), Some(*tenant));
+        group.chained = self.chained + 1;
+        Some(group)
     }
 
     /// Says what it has written.
@@ -152,11 +177,14 @@ impl Drop for Group {
         } else {
             for tenant in &self.tenants {
                 waiting.busy.remove(tenant);
+                // Unless it tells, it is not known what it has written of them.
+                waiting.ends.remove(tenant);
             }
-            if let Some(wrote) = self.wrote.take()
-                && let Some(left) = waiting.followed.get_mut(&wrote.tenant)
-            {
-                *left = Some(wrote);
+            if let Some(wrote) = self.wrote.take() {
+                waiting.ends.insert(wrote.tenant, wrote.to.seq);
+                if let Some(left) = waiting.followed.get_mut(&wrote.tenant) {
+                    *left = Some(wrote);
+                }
             }
         }
         drop(waiting);
@@ -269,7 +297,8 @@ impl Queue {
     ) -> Group {
         waiting.groups += 1;
         let size = jobs.iter().map(|job| job.requests.len()).sum();
-        Group { jobs, tenants, size, follows, wrote: None, queue: Arc::clone(self) }
+        let queue = Arc::clone(self);
+        Group { jobs, tenants, size, follows, wrote: None, chained: 0, queue }
     }
 
     /// Waits until a look finds something.
@@ -343,7 +372,10 @@ impl Waiting {
     /// tenants, one more writer has to be there for them.
     fn may_be_followed(&self, tenant: TenantId) -> bool {
         let Some(held) = self.busy.get(&tenant) else { return false };
-        if !self.reads_ahead || self.is_shared && self.groups + 2 > self.writers {
+        if !self.reads_ahead || self.is_written_by_others(tenant) {
+            return false;
+        }
+        if self.is_shared && self.groups + 2 > self.writers {
             return false;
         }
         let theirs = self.by_tenant.get(&tenant).copied().unwrap_or_default();
@@ -365,6 +397,11 @@ impl Waiting {
         }
         self.followed.insert(tenant, None);
         Some(jobs)
+    }
+
+    /// Whether another hub has written a tenant of late: what is read ahead would hardly hold.
+    fn is_written_by_others(&self, tenant: TenantId) -> bool {
+        self.others.get(&tenant).is_some_and(|seen| seen.elapsed() < OTHERS_KEPT)
     }
 
     /// Whether there is something of tenants that no writer holds.

@@ -402,6 +402,9 @@ impl Worker {
         parts: &[Part],
     ) -> Result<Prepared, Trouble> {
         let (locked, mut ahead) = self.locked(session, requests).await?;
+        if let [row] = &locked.tenants[..] {
+            group.finds(load::tenant(row)?, load::counters(row)?.seq);
+        }
         let (conn, mut locked) = (&session.conn, Some(locked));
         let mut outcomes = Vec::with_capacity(requests.len());
         let (mut is_written, mut tells, mut spent) = (false, false, Vec::new());

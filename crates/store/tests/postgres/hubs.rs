@@ -1,11 +1,13 @@
 use crate::{TENANT, first, keyed, open, request, resolution, run, upsert};
 use kehub_core::command::{Command, Request, SetPolicy};
 use kehub_core::directory::NewTenant;
+use kehub_core::filter::Filter;
 use kehub_core::outcome::{Outcome, ResultKind};
 use kehub_core::policy::{Preset, Setting, TypeChange};
 use kehub_core::{MergeId, Seq, TenantId};
 use kehub_store::{PostgresStore, Store, StoreError, TestDatabase};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Ends all sessions of a database, so many times.
@@ -65,6 +67,35 @@ async fn what_another_hub_commits_is_announced() {
     committed.mark_unchanged();
     run(&one, request(TENANT, upsert(&["o1"]))).await.unwrap();
     tokio::time::timeout(Duration::from_secs(2), committed.changed()).await.unwrap().unwrap();
+}
+
+/// A hub that is never without work for a tenant does not keep it from another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_hub_lets_another_one_write_the_same_tenant() {
+    let database = TestDatabase::new().await;
+    let (busy, other) = (first(&database.url()).await, open(&database.url()).await);
+    let is_over = AtomicBool::new(false);
+    let clients = (0..48).map(|client| {
+        let (busy, is_over) = (&busy, &is_over);
+        async move {
+            let mut sent = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let name = format!("o{client}-{sent}");
+                run(busy, request(TENANT, upsert(&[&name]))).await.unwrap();
+                sent += 1;
+            }
+            sent
+        }
+    });
+    let asking = async {
+        for number in 0..30 {
+            run(&other, request(TENANT, upsert(&[&format!("a{number}")]))).await.unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+    };
+    let (sent, ()) = tokio::join!(futures_util::future::join_all(clients), asking);
+    let count = other.customer_count(TENANT, &Filter::default()).await.unwrap();
+    assert_eq!(count, 30 + sent.into_iter().sum::<u64>());
 }
 
 /// Hubs write the same people in other combinations at the same time, some into another tenant.
