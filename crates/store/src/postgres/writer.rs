@@ -199,7 +199,9 @@ impl Worker {
         if members.len() < 2 || !tried.blames_a_member() {
             return vec![(tried, members)];
         }
-        // One member may be the reason: each is tried on its own, so that it fails alone.
+        // One member may be the reason: each is tried on its own, so that it fails alone. What was decided
+        // ahead is of all of them.
+        self.ready = None;
         let mut served = Vec::with_capacity(members.len());
         let mut rest = requests;
         for (part, reply) in members {
@@ -275,6 +277,7 @@ impl Worker {
         }
         // What was read by one that is gone may be of a transaction that is gone.
         self.cache.clear();
+        self.ready = None;
         let conn = self.server.connect().await?;
         let mut number = [0_u8; 8];
         getrandom::fill(&mut number).map_err(|error| Trouble::broken(error.to_string()))?;
