@@ -47,11 +47,16 @@ async fn go_wrong(database: &TestDatabase, place: &str, what: &str, times: u32) 
             .to_owned(),
         place => format!("CREATE TRIGGER trouble {place}"),
     };
+    go_wrong_whenever(database, &trigger, &format!("<= {times}"), what).await;
+}
+
+/// Lets this happen by a trigger whenever the number of the try fulfils a condition.
+async fn go_wrong_whenever(database: &TestDatabase, trigger: &str, condition: &str, what: &str) {
     // A sequence is not rolled back with those who drew from it.
     let sql = format!(
         "CREATE SEQUENCE tried;
          CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-             IF nextval('tried') <= {times} THEN {what}; END IF;
+             IF nextval('tried') {condition} THEN {what}; END IF;
              RETURN NEW;
          END $$;
          {trigger} EXECUTE FUNCTION trouble()"
@@ -179,16 +184,9 @@ async fn a_commit_that_goes_wrong_takes_nobody_with_it_who_comes_behind_it() {
         let options = PostgresOptions { group_requests: 4, ..PostgresOptions::default() };
         let store = PostgresStore::open(&database.url(), options).await.unwrap();
         // A group writes one row of it.
-        let sql = format!(
-            "CREATE SEQUENCE tried;
-             CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                 IF nextval('tried') % 3 = 0 THEN {what}; END IF;
-                 RETURN NEW;
-             END $$;
-             CREATE CONSTRAINT TRIGGER trouble AFTER UPDATE ON tenant
-             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trouble()"
-        );
-        database.run(&sql).await;
+        let trigger = "CREATE CONSTRAINT TRIGGER trouble AFTER UPDATE ON tenant
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW";
+        go_wrong_whenever(&database, trigger, "% 3 = 0", what).await;
         let sent = (0..90).map(|number| {
             // Some of them know one another.
             let (one, other) = (format!("o{}", number % 50), format!("a{number}"));
