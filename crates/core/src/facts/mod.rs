@@ -22,7 +22,7 @@ use crate::canonical;
 use crate::conflict::Conflict;
 use crate::customer::{Customer, Fold, State};
 use crate::directory::{Directory, Tenant};
-use crate::identity::{Identity, IdentityKey};
+use crate::identity::{Identity, IdentityKey, Quarantine};
 use crate::journal::Entry;
 use crate::merge::{CannotLink, Merge};
 use crate::policy::Policy;
@@ -169,6 +169,17 @@ impl TenantFacts {
             entries: BTreeMap::new(),
             dirty: Dirty::default(),
         }
+    }
+
+    /// Whether the carriers of a match key will be asked for, now that the identities are loaded which its
+    /// requests bring ([`Needs::match_keys`]), unless the commands themselves change that: one of the
+    /// requests brings none that finds a customer. Of others they may be left out.
+    pub fn may_be_asked_for(&self, beside: &[Arc<[IdentityKey]>]) -> bool {
+        let finds = |key: &IdentityKey| {
+            let known = self.identity_of(key);
+            known.is_some_and(|it| it.home.is_some() && it.quarantine == Quarantine::No)
+        };
+        beside.iter().any(|keys| !keys.iter().any(finds))
     }
 
     /// Tells that the carriers of a match key are not loaded, because nobody is expected to ask for them.

@@ -1,8 +1,7 @@
 use crate::attribute::{Attribute, FieldKey};
 use crate::canonical;
 use crate::command::{Command, FieldsSent, IdentitySent, Request, SetPolicy};
-use crate::facts::TenantFacts;
-use crate::identity::{IdentityKey, Quarantine};
+use crate::identity::IdentityKey;
 use crate::limits::IDENTITIES_MAX;
 use crate::policy::{Policy, Setting};
 use crate::receipt::ReceiptKey;
@@ -11,6 +10,7 @@ use crate::{
     ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber, WebhookId,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a command looks at of the webhooks of its tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum NeededWebhooks {
 /// [`super::TenantFacts::load_customer`]); each customer, whole, and if it was deleted its newest
 /// entry with the identities that this names; for each match key the first
 /// [`crate::limits::CARRIERS_MAX`] live customers that show it and [`Needs::removable`] more,
-/// whole, unless they are left out ([`Needs::open_match_keys`]); cannot-links of all homes; conflicts
+/// whole, unless they are left out ([`super::TenantFacts::may_be_asked_for`]); cannot-links of all homes; conflicts
 /// about the identities; whether each type has any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
@@ -56,7 +56,7 @@ pub struct Needs {
     pub conflicts: BTreeSet<ConflictId>,
     /// Attributes by which a customer may be found, in canonical form, with the identities that each of
     /// the requests with it brings.
-    pub match_keys: BTreeMap<(Attribute, String), Vec<Vec<IdentityKey>>>,
+    pub match_keys: BTreeMap<(Attribute, String), Vec<Arc<[IdentityKey]>>>,
     /// Keys under which a request may have been answered before.
     pub receipts: BTreeSet<ReceiptKey>,
     /// Types of which it is asked whether they have identities.
@@ -72,9 +72,9 @@ impl Needs {
             match &request.command {
                 Command::Upsert(upsert) => {
                     let keys = upsert.identities.iter();
-                    let keys: Vec<_> = keys.filter_map(|it| identity_key(it, policy)).collect();
+                    let keys: Arc<[_]> = keys.filter_map(|it| identity_key(it, policy)).collect();
                     needs.fields(&upsert.fields, &keys, policy);
-                    needs.identities.extend(keys);
+                    needs.identities.extend(keys.iter().cloned());
                 }
                 Command::Put(put) => {
                     needs.customers.insert(put.customer);
@@ -212,7 +212,7 @@ impl Needs {
         self.types.extend(known.map(|kind| kind.number));
     }
 
-    fn fields(&mut self, fields: &FieldsSent, beside: &[IdentityKey], policy: &Policy) {
+    fn fields(&mut self, fields: &FieldsSent, beside: &Arc<[IdentityKey]>, policy: &Policy) {
         for attribute in [Attribute::Mobile, Attribute::Email] {
             let sent = fields.values.get(&FieldKey::Builtin(attribute));
             let Some(text) = sent.and_then(|value| value.as_ref()?.text()) else { continue };
@@ -222,24 +222,8 @@ impl Needs {
                 let value = value.clone().into();
                 self.identities.insert(IdentityKey { kind: kind.number, value });
             }
-            self.match_keys.entry((attribute, value)).or_default().push(beside.to_vec());
+            self.match_keys.entry((attribute, value)).or_default().push(Arc::clone(beside));
         }
-    }
-
-    /// The match keys whose carriers will be asked for, unless the commands themselves change that: some
-    /// request has one and no identity that finds a customer, now that the identities are loaded. The
-    /// others may be left out, see [`TenantFacts::leave_out`].
-    pub fn open_match_keys<'n>(
-        &'n self,
-        facts: &'n TenantFacts,
-    ) -> impl Iterator<Item = &'n (Attribute, String)> {
-        let finds = |key: &IdentityKey| {
-            let known = facts.identity_of(key);
-            known.is_some_and(|it| it.home.is_some() && it.quarantine == Quarantine::No)
-        };
-        let is_open =
-            move |beside: &Vec<Vec<IdentityKey>>| beside.iter().any(|keys| !keys.iter().any(finds));
-        self.match_keys.iter().filter(move |(_, beside)| is_open(beside)).map(|(key, _)| key)
     }
 }
 

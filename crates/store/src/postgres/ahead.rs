@@ -9,11 +9,12 @@
 use super::connection::Connection;
 use super::decided::{Decided, Wrote};
 use super::load::{self, Before, Reading, TypesCache};
+use super::named::Named;
 use super::trouble::Trouble;
 use crate::tables::group::Part;
 use kehub_core::TenantId;
 use kehub_core::command::Request;
-use kehub_core::facts::{Counters, Facts, Needs};
+use kehub_core::facts::{Counters, Facts};
 use kehub_core::receipt::Receipt;
 use std::sync::Arc;
 use tokio_postgres::Row;
@@ -23,35 +24,28 @@ pub(super) struct Ahead {
     tenant: TenantId,
     /// The numbers of the tenant before anything else was read.
     counters: Counters,
-    /// The version of its types likewise, which a rebuild raises as well.
-    types_version: i64,
-    needs: Needs,
+    /// With the version of its types then, which a rebuild raises as well.
+    named: Named,
     facts: Facts,
     before: Before,
 }
 
 impl Ahead {
-    /// Reads for requests that look at nothing but customers and identities; `None` for others. Not on
-    /// a cluster, where the end of the journal does not tell what can be seen of it.
+    /// Reads for plain requests of one tenant; `None` for others. Not on a cluster, where the end of the journal does not tell what can be seen of it.
     pub(super) async fn read(
         conn: &Connection,
         requests: &[Request],
         cache: &mut TypesCache,
     ) -> Result<Option<Ahead>, Trouble> {
-        let is_alone = |request: &Request| request.command.stands_alone();
-        let is_other = load::are_about_hub(requests) || requests.iter().any(is_alone);
-        if conn.is_distributed() || is_other {
+        if conn.is_distributed() || !load::are_plain(requests) {
             return Ok(None);
         }
         let tenants = load::tenants(conn, requests).await?;
         let [row] = &tenants[..] else { return Ok(None) };
-        let (counters, types_version) = (load::counters(row)?, load::types_version(row)?);
-        let (facts, before) =
+        let (tenant, counters) = (load::tenant(row)?, load::counters(row)?);
+        let (facts, before, named) =
             load::facts(conn, requests, &tenants, cache, Reading::likely(None)).await?;
-        let Some((tenant, of_tenant)) = facts.tenants.iter().next() else { return Ok(None) };
-        let tenant = *tenant;
-        let needs = Needs::of(tenant, requests, of_tenant.policy());
-        Ok(Some(Ahead { tenant, counters, types_version, needs, facts, before }))
+        Ok(Some(Ahead { tenant, counters, named, facts, before }))
     }
 
     /// Decides as if the group before it were written as it tells; `None` if it changes what was read,
@@ -72,20 +66,19 @@ impl Ahead {
         let facts = self.facts.tenants.get_mut(&self.tenant)?;
         facts.set_counters(from);
         self.before.tenants.get_mut(&self.tenant)?.counters = Some(from);
-        let receipts = self.needs.receipts.iter().filter_map(|key| facts.receipt(*key));
-        let receipts = receipts.cloned().collect();
+        let keys = self.named.needed.iter().flat_map(|(_, needs, _)| &needs.receipts);
+        let receipts = keys.filter_map(|key| facts.receipt(*key)).cloned().collect();
         // What fails here is decided again at its turn, and answered for.
         let decided = Decided::of(requests, parts, self.facts, self.before).ok().flatten()?;
         if decided.has_missed {
             return None;
         }
-        let Ahead { tenant, types_version, needs, .. } = self;
-        Some(Ready { tenant, from, types_version, after, needs, receipts, decided })
+        Some(Ready { named: self.named, from, after, receipts, decided })
     }
 
     fn looks_at(&self, wrote: &Wrote) -> bool {
-        let Ahead { tenant, needs, facts, .. } = self;
-        let Some(facts) = facts.tenants.get(tenant) else { return true };
+        let Some(facts) = self.facts.tenants.get(&self.tenant) else { return true };
+        let [(_, needs, _)] = &self.named.needed[..] else { return true };
         wrote.is_more
             || needs.customers.iter().any(|id| wrote.customers.contains(id))
             || facts.customers().any(|customer| wrote.customers.contains(&customer.id))
@@ -98,13 +91,12 @@ impl Ahead {
 
 /// A group that was decided before its turn.
 pub(super) struct Ready {
-    tenant: TenantId,
-    /// The numbers that it was decided with, and the version of the types.
+    /// With the version of the types that it was decided with.
+    named: Named,
+    /// The numbers that it was decided with.
     from: Counters,
-    types_version: i64,
     /// The group that has to be written before it, if there is one.
     after: Option<Arc<Wrote>>,
-    needs: Needs,
     /// What was remembered of its requests: that has no place in the journal.
     receipts: Vec<Receipt>,
     decided: Box<Decided>,
@@ -113,7 +105,7 @@ pub(super) struct Ready {
 impl Ready {
     /// What is remembered of its requests by now.
     pub(super) async fn receipts(&self, conn: &Connection) -> Result<Vec<Receipt>, Trouble> {
-        load::receipts(conn, self.tenant, &self.needs).await
+        self.named.receipts(conn).await
     }
 
     /// What was decided, if it would be decided so now that the tenant is locked, this is its row, this
@@ -126,7 +118,7 @@ impl Ready {
     ) -> Result<Option<Box<Decided>>, Trouble> {
         let is_after = |after| left.is_some_and(|left| Arc::ptr_eq(left, after));
         let holds = load::counters(row)? == self.from
-            && load::types_version(row)? == self.types_version
+            && self.named.versions == [(load::tenant(row)?, load::types_version(row)?)]
             && self.after.as_ref().is_none_or(is_after)
             && self.receipts.len() == receipts.len()
             && self.receipts.iter().all(|receipt| receipts.contains(receipt));
@@ -171,7 +163,7 @@ mod tests {
             let facts =
                 load::facts(&self.conn, requests, &tenants, &mut self.cache, Reading::whole())
                     .await;
-            let (facts, before) = facts.unwrap();
+            let (facts, before, _) = facts.unwrap();
             Decided::of(requests, &[part(requests)], facts, before).unwrap().unwrap()
         }
 

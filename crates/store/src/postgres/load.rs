@@ -3,7 +3,7 @@
 
 use super::connection::{Args, Connection};
 use super::lookup::MatchKeys;
-use super::named::{Found, Named, ReceiptKeys};
+use super::named::{Found, Named};
 use super::rows::{
     self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
 };
@@ -19,7 +19,6 @@ use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
 use kehub_core::history::identities_named;
 use kehub_core::identity::Identity;
 use kehub_core::policy::Policy;
-use kehub_core::receipt::Receipt;
 use kehub_core::webhook::Webhooks;
 use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -103,6 +102,11 @@ pub(super) fn are_about_hub(requests: &[Request]) -> bool {
     requests.iter().any(|request| about_hub(&request.command))
 }
 
+/// Whether requests look at nothing but customers and identities, and at what is there before all of them.
+pub(super) fn are_plain(requests: &[Request]) -> bool {
+    !are_about_hub(requests) && !requests.iter().any(|request| request.command.stands_alone())
+}
+
 /// How facts are read.
 pub(super) struct Reading {
     /// What was looked up before the types were known: it is taken if they are what they were.
@@ -153,31 +157,20 @@ pub(super) async fn tenants(conn: &Connection, requests: &[Request]) -> Result<V
     conn.all(TENANTS, &[&tenants_of(requests)]).await
 }
 
-/// What is remembered of the requests of a tenant.
-pub(super) async fn receipts(
-    conn: &Connection,
-    tenant: TenantId,
-    needs: &Needs,
-) -> Result<Vec<Receipt>, Trouble> {
-    let mut keys = ReceiptKeys::default();
-    keys.push(tenant, needs);
-    rows::read(&keys.read(conn).await?, rows::receipt)
-}
-
 fn tenants_of(requests: &[Request]) -> Vec<i64> {
     let tenants: BTreeSet<i64> = requests.iter().map(|it| i64::from(it.tenant.0)).collect();
     tenants.into_iter().collect()
 }
 
-/// Everything that the requests will look at, beside the rows of their tenants. A tenant without a
-/// row is not in the facts.
+/// Everything that the requests will look at, beside the rows of their tenants, and what they name. A
+/// tenant without a row is not in the facts.
 pub(super) async fn facts(
     conn: &Connection,
     requests: &[Request],
     tenants: &[Row],
     cache: &mut TypesCache,
     reading: Reading,
-) -> Result<(Facts, Before), Trouble> {
+) -> Result<(Facts, Before, Named), Trouble> {
     let mut facts = Facts::default();
     let mut before = Before::default();
     if requests.iter().any(|request| Needs::directory(&request.command)) {
@@ -214,7 +207,7 @@ pub(super) async fn facts(
         facts.tenants.insert(tenant, part.facts);
         before.tenants.insert(tenant, part.before);
     }
-    Ok((facts, before))
+    Ok((facts, before, named))
 }
 
 async fn policy_of(
@@ -294,9 +287,8 @@ impl Loader<'_> {
         let (mut mobiles, mut emails) = (MatchKeys::default(), MatchKeys::default());
         for (tenant, needs, most) in &named.needed {
             let facts = &mut self.of(*tenant)?.facts;
-            let open: HashSet<_> = needs.open_match_keys(facts).cloned().collect();
-            for key in needs.match_keys.keys() {
-                if !all && !open.contains(key) {
+            for (key, beside) in &needs.match_keys {
+                if !all && !facts.may_be_asked_for(beside) {
                     facts.leave_out(key.clone());
                     continue;
                 }

@@ -239,7 +239,7 @@ fn server(url: &str) -> Result<Arc<Server>, OpenError> {
 /// What would come of requests, as of one snapshot.
 async fn on_trial(conn: &Connection, requests: &[Request]) -> Result<Vec<Outcome>, Trouble> {
     let tenants = load::tenants(conn, requests).await?;
-    let (facts, _) =
+    let (facts, _, _) =
         load::facts(conn, requests, &tenants, &mut TypesCache::default(), load::Reading::whole())
             .await?;
     Ok(decide_on_trial(requests, facts))

@@ -1,8 +1,9 @@
 //! What requests name, looked up in one round trip.
 
 use super::connection::Connection;
-use super::load::{IDENTITIES, TypesCache, are_about_hub};
+use super::load::{IDENTITIES, TypesCache, are_plain};
 use super::lookup;
+use super::rows;
 use super::trouble::Trouble;
 use crate::tables::codec;
 use futures_util::future::{try_join_all, try_join4};
@@ -11,6 +12,7 @@ use kehub_core::command::Request;
 use kehub_core::facts::Needs;
 use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::policy::Policy;
+use kehub_core::receipt::Receipt;
 use std::collections::BTreeSet;
 use tokio_postgres::Row;
 
@@ -27,10 +29,10 @@ pub(super) const STATEMENTS: &[(&str, &str)] =
 
 /// Keys under which requests may have been answered before: tenants, apps, keys.
 #[derive(Default)]
-pub(super) struct ReceiptKeys(Vec<i64>, Vec<i64>, Vec<Vec<u8>>);
+struct ReceiptKeys(Vec<i64>, Vec<i64>, Vec<Vec<u8>>);
 
 impl ReceiptKeys {
-    pub(super) fn push(&mut self, tenant: TenantId, needs: &Needs) {
+    fn push(&mut self, tenant: TenantId, needs: &Needs) {
         for key in &needs.receipts {
             self.0.push(i64::from(tenant.0));
             self.1.push(i64::from(key.app.0));
@@ -38,7 +40,7 @@ impl ReceiptKeys {
         }
     }
 
-    pub(super) async fn read(&self, conn: &Connection) -> Result<Vec<Row>, Trouble> {
+    async fn read(&self, conn: &Connection) -> Result<Vec<Row>, Trouble> {
         conn.some(RECEIPTS, self.0.len(), &[&self.0, &self.1, &self.2]).await
     }
 }
@@ -65,11 +67,9 @@ pub(super) struct Found {
 }
 
 impl Named {
-    /// What requests name that need nothing of one another, understood with the types known so far;
-    /// `None` if some are not known.
+    /// What plain requests name, understood with the types known so far; `None` if some are not known.
     pub(super) fn early(requests: &[Request], cache: &TypesCache) -> Option<Named> {
-        let is_alone = |request: &Request| request.command.stands_alone();
-        if are_about_hub(requests) || requests.iter().any(is_alone) {
+        if !are_plain(requests) {
             return None;
         }
         let tenants: BTreeSet<TenantId> = requests.iter().map(|request| request.tenant).collect();
@@ -108,6 +108,11 @@ impl Named {
         self.types.extend(needs.types.iter().map(|kind| codec::type_key(tenant, *kind)));
         let named = needs.customers.iter().chain(&needs.reviews).chain(&needs.histories);
         self.customers.extend(named.filter_map(|id| codec::key(tenant, id.0)));
+    }
+
+    /// What is remembered of the requests.
+    pub(super) async fn receipts(&self, conn: &Connection) -> Result<Vec<Receipt>, Trouble> {
+        rows::read(&self.receipts.read(conn).await?, rows::receipt)
     }
 
     /// Looks all of it up at once.

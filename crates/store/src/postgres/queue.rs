@@ -1,6 +1,6 @@
 //! What waits to be written. Several writers take groups from it, and no two of them write the same
 //! tenant at a time: the second one would only wait for the row that the first one has locked. But it
-//! may read ahead for a group that follows, and write that when it is its turn.
+//! may decide ahead for a group that follows, and write that when it is its turn.
 
 use super::decided::Wrote;
 use crate::{Batch, Gauges, Kept, Lane, StoreError};

@@ -144,11 +144,10 @@ impl Worker {
         while let Some(taken) = self.taken().await {
             let Taken { mut group, requests, members, until } = taken;
             let is_begun = self.session.as_ref().is_some_and(|session| session.begun.is_some());
-            let ready = match &group {
-                group if group.follows() && !is_begun => {
-                    self.decide_ahead(group, &requests, &members).await
-                }
-                _ => None,
+            let ready = if group.follows() && !is_begun {
+                self.decide_ahead(&group, &requests, &members).await
+            } else {
+                None
             };
             let left = group.turn().await;
             self.ready = ready.map(|ready| (ready, left));
@@ -336,17 +335,15 @@ impl Worker {
             begun.abort();
             drop(begun.await);
         }
-        match trouble {
-            // The server lives, and says that it did not. If another server that it works with is gone,
-            // it is asked all the same.
-            trouble if !trouble.is_lost() && !trouble.is_of_another_server() => {
-                self.not_applied(session, trouble).await
-            }
-            trouble => match self.settle(&session).await {
-                Some(true) => Tried::Answered(outcomes, Some(micros)),
-                None if trouble.is_lost() => Tried::Unknown(trouble),
-                Some(false) | None => Tried::NotApplied(trouble),
-            },
+        // The server lives, and says that it did not. If another server that it works with is gone, it is
+        // asked all the same.
+        if !trouble.is_lost() && !trouble.is_of_another_server() {
+            return self.not_applied(session, trouble).await;
+        }
+        match self.settle(&session).await {
+            Some(true) => Tried::Answered(outcomes, Some(micros)),
+            None if trouble.is_lost() => Tried::Unknown(trouble),
+            Some(false) | None => Tried::NotApplied(trouble),
         }
     }
 
@@ -515,7 +512,7 @@ impl Worker {
     ) -> Result<Option<Box<Decided>>, Trouble> {
         for reading in [Reading::likely(early), Reading::whole()] {
             let facts = load::facts(conn, requests, tenants, &mut self.cache, reading);
-            let (facts, before) = facts.await?;
+            let (facts, before, _) = facts.await?;
             let decided = Decided::of(requests, parts, facts, before)?;
             if decided.as_ref().is_none_or(|decided| !decided.has_missed) {
                 return Ok(decided);
