@@ -451,7 +451,9 @@ impl Worker {
         requests: &[Request],
     ) -> Result<(Locked, Option<Box<Decided>>), Trouble> {
         if let Some(begun) = session.begun.take() {
-            return Ok((begun.await.map_err(Trouble::broken)??, None));
+            // What a panic says may hold what somebody sent.
+            let failed = |_| Trouble::broken("the beginning of a transaction failed");
+            return Ok((begun.await.map_err(failed)??, None));
         }
         let ready = self.ready.take();
         let begin = self.begin(session, requests, ready.is_none());
