@@ -173,7 +173,7 @@ mod tests {
             if decided.changes.tenants_with_types().next().is_some() {
                 self.cache.clear();
             }
-            decided.write(&self.conn, requests).await.unwrap();
+            decided.write(&self.conn).await.unwrap();
             decided.wrote
         }
 
@@ -254,7 +254,7 @@ mod tests {
             assert_eq!(both[0], both[1], "{first:?}, then {second:?}");
             if held % 2 == 0 {
                 // The numbers and rows are those of its turn.
-                found.write(&rig.conn, &second).await.unwrap();
+                found.write(&rig.conn).await.unwrap();
                 rig.cache.clear();
             }
         }

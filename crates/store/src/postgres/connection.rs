@@ -44,6 +44,12 @@ pub(super) const LONG: &str =
 /// Arguments of a statement.
 pub(super) type Args<'a> = &'a [&'a (dyn ToSql + Sync)];
 
+/// A prepared statement and its arguments.
+pub(super) struct Bound<'a> {
+    statement: Statement,
+    args: Vec<&'a (dyn ToSql + Sync)>,
+}
+
 /// Called with the payload of every notification.
 pub(super) type Hear = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -269,6 +275,20 @@ impl Connection {
     pub(super) async fn run(&self, sql: &str, args: Args<'_>) -> Result<u64, Trouble> {
         let statement = self.statement(sql).await?;
         Ok(self.client.execute(&statement, args).await?)
+    }
+
+    /// Prepares a statement that is to be sent later.
+    pub(super) async fn bind<'a>(
+        &self,
+        sql: &str,
+        args: Vec<&'a (dyn ToSql + Sync)>,
+    ) -> Result<Bound<'a>, Trouble> {
+        Ok(Bound { statement: self.statement(sql).await?, args })
+    }
+
+    /// Runs a prepared statement; how many rows it touched. It is sent as soon as this is polled.
+    pub(super) async fn send(&self, bound: &Bound<'_>) -> Result<u64, Trouble> {
+        Ok(self.client.execute(&bound.statement, &bound.args).await?)
     }
 
     /// Runs statements without arguments.

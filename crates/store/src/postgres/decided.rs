@@ -1,6 +1,6 @@
 //! What was decided for a group, made ready to be written.
 
-use super::connection::Connection;
+use super::connection::{Bound, Connection};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
 use super::webhooks;
@@ -8,6 +8,7 @@ use super::write::{self, Written};
 use crate::tables::changes::Changes;
 use crate::tables::codec::indexed;
 use crate::tables::group::{Part, decide};
+use futures_util::future::try_join_all;
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
 use kehub_core::facts::{Counters, Dirty, Facts, TenantFacts};
@@ -43,29 +44,29 @@ impl Decided {
         let Ok(outcomes) = decided else { return Ok(None) };
         let has_missed = facts.tenants.values().any(TenantFacts::has_missed);
         let changes = Changes::take(&mut facts);
-        let written = Written::of(&facts, &changes, &before)?;
+        let now = requests.iter().map(|request| request.origin.at).max();
+        let now = now.filter(|_| !changes.is_empty());
+        let written = Written::of(&facts, &changes, &before, now)?;
         let wrote = Wrote::of(&facts, &changes, &before).map(Arc::new);
         Ok(Some(Box::new(Decided { outcomes, changes, has_missed, wrote, written, facts, before })))
     }
 
-    /// Writes what has changed, and removes some of what has expired by now.
-    pub(super) async fn write(
-        &self,
-        conn: &Connection,
-        requests: &[Request],
-    ) -> Result<(), Trouble> {
+    /// Writes what tenants share, and makes ready what else is to be written.
+    pub(super) async fn bound(&self, conn: &Connection) -> Result<Vec<Bound<'_>>, Trouble> {
         let Decided { changes, facts, before, .. } = self;
-        if changes.is_empty() {
-            return Ok(());
-        }
         if changes.directory {
             write::directory(conn, &facts.directory, &before.directory).await?;
         }
         if changes.webhooks {
             webhooks::write(conn, &facts.webhooks, &before.webhooks).await?;
         }
-        let now = requests.iter().map(|request| request.origin.at).max();
-        self.written.run(conn, now).await
+        self.written.bound(conn).await
+    }
+
+    /// Writes all of it.
+    pub(super) async fn write(&self, conn: &Connection) -> Result<(), Trouble> {
+        let bound = self.bound(conn).await?;
+        try_join_all(bound.iter().map(|bound| conn.send(bound))).await.map(drop)
     }
 }
 

@@ -12,8 +12,8 @@ use super::cluster::SPREAD;
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
 use super::{
-    begin, check, copy, duplicates, load, lookup, named, past, policy, query, rebuild, review,
-    webhooks, write, writer,
+    begin, check, commit, copy, duplicates, load, lookup, named, past, policy, query, rebuild,
+    review, webhooks, write, writer,
 };
 use kehub_core::attribute::{Attribute, Value};
 use kehub_core::filter::{Comparison, Condition, Filter, Order, Position, SortKey, Test};
@@ -74,7 +74,13 @@ fn registered() -> impl Iterator<Item = (&'static str, &'static str)> {
         review::STATEMENTS,
         duplicates::STATEMENTS,
     ];
-    let writing = [write::STATEMENTS, webhooks::STATEMENTS, begin::STATEMENTS, writer::STATEMENTS];
+    let writing = [
+        write::STATEMENTS,
+        webhooks::STATEMENTS,
+        begin::STATEMENTS,
+        commit::STATEMENTS,
+        writer::STATEMENTS,
+    ];
     let all = reading.into_iter().chain(writing).chain(READS_EVERYTHING.iter().copied());
     all.flatten().copied()
 }

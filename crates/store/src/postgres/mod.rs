@@ -16,6 +16,7 @@ mod bell;
 mod check;
 mod cluster;
 mod columns;
+mod commit;
 mod compare;
 mod connection;
 mod copy;

@@ -77,6 +77,11 @@ impl Trouble {
         }
     }
 
+    /// Whether the server says that it did not do a statement: the transaction can only be rolled back.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.code().is_some() && !self.is_lost()
+    }
+
     /// Whether a server that the server works with is gone, as it tells of on a session that goes on.
     pub(super) fn is_of_another_server(&self) -> bool {
         !self.is_lost() && (self.is_one_of(AWAY) || self.is_of(&["08"]))

@@ -5,12 +5,11 @@ use super::columns::{
     Identities, IdentityRow, KeyRow, Keys, LinkRow, Links, MergeRow, Merges, PairRow, Pairs,
     ReceiptRow, Receipts, TenantRow, Tenants, TypeRow, Types, Updated, UpdatedRow,
 };
-use super::connection::Connection;
+use super::connection::{Bound, Connection};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
 use crate::tables::changes::Changes;
 use crate::tables::codec::{self, Indexed, indexed};
-use futures_util::future::{try_join, try_join_all};
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold};
 use kehub_core::directory::{App, Directory};
@@ -200,7 +199,10 @@ pub(super) async fn anew(
 ) -> Result<(), Trouble> {
     let mut written = Written::default();
     written.add(facts, dirty, &TenantBefore::default())?;
-    written.run(conn, None).await
+    for bound in &written.bound(conn).await? {
+        conn.send(bound).await?;
+    }
+    Ok(())
 }
 
 /// Writes the tenants and apps that are new or different.
@@ -273,34 +275,48 @@ pub(super) struct Written {
     trail: Pairs,
     receipts: Receipts,
     tenants: Tenants,
+    /// What is removed of what has expired.
+    expired: Option<Expired>,
+}
+
+/// Receipts to be removed.
+struct Expired {
     /// The tenants of the group, whether anything of them is written or not.
-    locked: Vec<i64>,
+    tenants: Vec<i64>,
+    /// Remembered until then.
+    at: Micros,
+    /// How many at most.
+    most: i64,
 }
 
 impl Written {
-    /// What became dirty in the tenants.
+    /// What became dirty in the tenants, and some of what has expired by now.
     pub(super) fn of(
         facts: &Facts,
         changes: &Changes,
         before: &Before,
+        now: Option<Micros>,
     ) -> Result<Written, Trouble> {
-        let locked = facts.tenants.keys().map(|tenant| i64::from(tenant.0)).collect();
-        let mut written = Written { locked, ..Written::default() };
+        let mut written = Written::default();
         let nothing = TenantBefore::default();
         for (tenant, dirty) in &changes.tenants {
             let missing = || Trouble::broken(format!("tenant {tenant} is dirty and not there"));
             let facts = facts.tenants.get(tenant).ok_or_else(missing)?;
             written.add(facts, dirty, before.tenants.get(tenant).unwrap_or(&nothing))?;
         }
+        if let Some(now) = now {
+            let tenants = facts.tenants.keys().map(|tenant| i64::from(tenant.0)).collect();
+            let most = 2 * written.receipts.count() + RECEIPTS_REMOVED;
+            let (at, most) = (expired_at(now), i64::try_from(most).map_err(Trouble::broken)?);
+            written.expired = Some(Expired { tenants, at, most });
+        }
         Ok(written)
     }
 
-    /// Writes the rows, and removes some of what has expired by now.
-    pub(super) async fn run(&self, conn: &Connection, now: Option<Micros>) -> Result<(), Trouble> {
-        if self.erased.count() > 0 {
-            conn.run(IDENTITIES_ERASE, &self.erased.args()).await?;
-        }
-        let tables: [(&str, &dyn Columns); 21] = [
+    /// The statements that write it, in the order in which they are to be sent.
+    pub(super) async fn bound(&self, conn: &Connection) -> Result<Vec<Bound<'_>>, Trouble> {
+        let tables: [(&str, &dyn Columns); 22] = [
+            (IDENTITIES_ERASE, &self.erased),
             (TYPES_UPSERT, &self.types),
             (IDENTITIES_INSERT, &self.identities_new),
             (IDENTITIES_UPSERT, &self.identities),
@@ -324,20 +340,14 @@ impl Written {
             (TENANTS_UPDATE, &self.tenants),
         ];
         let tables = tables.into_iter().filter(|(_, rows)| rows.count() > 0);
-        let statements = tables.map(|(sql, rows)| {
-            let args = rows.args();
-            async move { conn.run(sql, &args).await }
-        });
-        try_join(try_join_all(statements), self.expire(conn, now)).await?;
-        Ok(())
-    }
-
-    async fn expire(&self, conn: &Connection, now: Option<Micros>) -> Result<(), Trouble> {
-        let Some(now) = now else { return Ok(()) };
-        let removed = 2 * self.receipts.count() + RECEIPTS_REMOVED;
-        let removed = i64::try_from(removed).map_err(Trouble::broken)?;
-        conn.run(RECEIPTS_DELETE, &[&self.locked, &expired_at(now), &removed]).await?;
-        Ok(())
+        let mut bound = Vec::new();
+        for (sql, rows) in tables {
+            bound.push(conn.bind(sql, rows.args()).await?);
+        }
+        if let Some(Expired { tenants, at, most }) = &self.expired {
+            bound.push(conn.bind(RECEIPTS_DELETE, vec![tenants, at, most]).await?);
+        }
+        Ok(bound)
     }
 
     fn add(

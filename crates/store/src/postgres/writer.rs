@@ -8,6 +8,7 @@ use super::ahead::{Ahead, Ready};
 use super::begin::{Begin, Locked};
 use super::bell::Bell;
 use super::cluster;
+use super::commit::{self, Failed};
 use super::connection::{Connection, Server};
 use super::decided::{Decided, Wrote};
 use super::load::{self, Lock, Reading, TypesCache};
@@ -28,8 +29,6 @@ use tokio_postgres::Row;
 /// For how long a group that was certainly not applied is tried again, if the reason may pass: a
 /// restart of the server takes some seconds.
 const TRYING: Duration = Duration::from_secs(10);
-/// For how long it is asked what became of a COMMIT that was not answered.
-const SETTLING: Duration = Duration::from_secs(20);
 /// How long plans are kept. One that was made while a table was empty is bad once it is not.
 const PLANNING: Duration = Duration::from_secs(5);
 const FORGET_PLANS: &str = "DISCARD PLANS";
@@ -41,13 +40,10 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_m
 pub(super) const BY_INDEX: &str = "
     SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan";
 const REGISTER: &str = "INSERT INTO writer (number, last_group) VALUES ($1, 0)";
-/// Waits for a session that still holds the mark. Asked again, it says the same.
-const SETTLE: &str =
-    "UPDATE writer SET given_up = true, seen_at = now() WHERE number = $1 RETURNING last_group";
 
 /// The statements of this file, for tests that look at all of them.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[("register", REGISTER), ("settle", SETTLE)];
+pub(super) const STATEMENTS: &[(&str, &str)] = &[("register", REGISTER)];
 
 /// One writer.
 pub(super) struct Worker {
@@ -293,42 +289,74 @@ impl Worker {
             Ok(session) => session,
             Err(trouble) => return Tried::NotApplied(trouble),
         };
-        let prepared = self.prepare(group, &mut session, requests, parts).await;
-        let (outcomes, tells, spent) = match prepared {
-            Ok(Prepared::Unchanged(outcomes)) => {
-                self.session = Some(session);
-                return Tried::Answered(outcomes, None);
-            }
-            Ok(Prepared::Written { outcomes, tells, spent }) => (outcomes, tells, spent),
-            Ok(Prepared::Panicked) => {
+        let prepared = match self.prepare(group, &mut session, requests, parts).await {
+            Ok(Some(prepared)) => prepared,
+            Ok(None) => {
                 self.roll_back(session).await;
                 return Tried::Panicked;
             }
-            Err(trouble) => return self.not_applied(session, trouble).await,
+            Err(trouble) => return Tried::NotApplied(self.abandoned(session, trouble).await),
         };
-        if session.conn.is_closed() {
-            return Tried::NotApplied(Trouble::Unreachable("the session ended".into()));
+        let Prepared { outcomes, decided, tells } = prepared;
+        if decided.is_empty() {
+            self.session = Some(session);
+            return Tried::Answered(outcomes, None);
         }
-        let started = Instant::now();
-        // Whoever waits by now is begun right behind it; that is sent after it.
-        let next = async {
-            let begun = self.begin_next(group, &session, requests.len());
-            drop(spent);
-            begun
-        };
-        let (committed, begun) = join(session.conn.batch("COMMIT"), next).await;
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let (number, last_group) = (session.number, session.last_group);
+        let committed = self.commit(group, session, requests.len(), decided).await;
         if tells {
             self.bell.ring();
         }
         let trouble = match committed {
-            Ok(()) => {
-                session.last_group += 1;
-                session.begun = begun;
-                self.session = Some(session);
-                return Tried::Answered(outcomes, Some(micros));
+            Ok(micros) => return Tried::Answered(outcomes, Some(micros)),
+            Err(Failed::NotApplied(trouble)) => return Tried::NotApplied(trouble),
+            Err(Failed::Unknown(trouble)) => trouble,
+        };
+        // The session is over by now, with whatever was begun on it.
+        let started = Instant::now();
+        match commit::settle(&self.server, number, last_group).await {
+            Some(true) => Tried::Answered(outcomes, Some(micros_since(started))),
+            // A coordinator lives, and says that it did not.
+            None if !trouble.is_of_another_server() => Tried::Unknown(trouble),
+            Some(false) | None => Tried::NotApplied(trouble),
+        }
+    }
+
+    /// Writes the last stage, and commits; how long the server took to commit, in microseconds.
+    async fn commit(
+        &mut self,
+        group: &Group,
+        mut session: Session,
+        requests: usize,
+        decided: Vec<Decided>,
+    ) -> Result<u64, Failed> {
+        let conn = Arc::clone(&session.conn);
+        let Some(last) = decided.last() else { return Ok(0) };
+        let writes = match last.bound(&conn).await {
+            Ok(writes) => writes,
+            Err(trouble) => return self.not_applied(session, trouble).await,
+        };
+        let written = match commit::send(&conn, &writes) {
+            Ok(sent) => sent.written().await,
+            Err(trouble) => return self.not_applied(session, trouble).await,
+        };
+        let commit = match written {
+            Ok(commit) => commit,
+            Err(trouble) if trouble.is_refusal() => {
+                return self.not_applied(session, trouble).await;
             }
-            Err(trouble) => trouble,
+            Err(trouble) => return Err(Failed::Unknown(trouble)),
+        };
+        let started = Instant::now();
+        // Whoever waits by now is begun right behind it.
+        let begun = self.begin_next(group, &session, requests);
+        drop(writes);
+        drop(decided);
+        let Err(trouble) = commit.await else {
+            session.last_group += 1;
+            session.begun = begun;
+            self.session = Some(session);
+            return Ok(micros_since(started));
         };
         if let Some(begun) = begun {
             // It sends nothing any more.
@@ -340,22 +368,22 @@ impl Worker {
         if !trouble.is_lost() && !trouble.is_of_another_server() {
             return self.not_applied(session, trouble).await;
         }
-        match self.settle(&session).await {
-            Some(true) => Tried::Answered(outcomes, Some(micros)),
-            None if trouble.is_lost() => Tried::Unknown(trouble),
-            Some(false) | None => Tried::NotApplied(trouble),
-        }
+        Err(Failed::Unknown(trouble))
+    }
+
+    async fn not_applied(&mut self, session: Session, trouble: Trouble) -> Result<u64, Failed> {
+        Err(Failed::NotApplied(self.abandoned(session, trouble).await))
     }
 
     /// Rolls back what met trouble. A session that may be to blame is not used again.
-    async fn not_applied(&mut self, session: Session, trouble: Trouble) -> Tried {
+    async fn abandoned(&mut self, session: Session, trouble: Trouble) -> Trouble {
         if trouble.spares_the_session() {
             self.roll_back(session).await;
         }
         if let (Trouble::Unsettled(_), Some(session)) = (&trouble, &self.session) {
             cluster::recover(&session.conn).await;
         }
-        Tried::NotApplied(trouble)
+        trouble
     }
 
     async fn roll_back(&mut self, session: Session) {
@@ -365,51 +393,25 @@ impl Worker {
         }
     }
 
-    /// Whether the group is there whose COMMIT was not answered; `None` if that cannot be told.
-    ///
-    /// The mark is written before COMMIT is sent, so that a session which may still commit holds its
-    /// row, and this waits for it. Afterwards no such session can commit any more. Where there is no
-    /// row, no group was marked: it is gone only after a day without any, or with the server that had it.
-    async fn settle(&self, session: &Session) -> Option<bool> {
-        let until = Instant::now() + SETTLING;
-        let mut pause = PAUSES.0;
-        loop {
-            match self.settled(session.number).await {
-                Ok(last) => return Some(last.is_some_and(|last| last > session.last_group)),
-                Err(trouble) if !trouble.is_corrupt() && Instant::now() < until => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(PAUSES.1);
-                }
-                Err(trouble) => {
-                    tracing::error!(%trouble, "it cannot be told whether writes were applied");
-                    return None;
-                }
-            }
-        }
-    }
-
-    async fn settled(&self, number: i64) -> Result<Option<i64>, Trouble> {
-        let conn = self.server.connect().await?;
-        let found = conn.first(SETTLE, &[&number]).await?;
-        Ok(found.map(|row| row.try_get(0)).transpose()?)
-    }
-
     async fn prepare(
         &mut self,
         group: &Group,
         session: &mut Session,
         requests: &[Request],
         parts: &[Part],
-    ) -> Result<Prepared, Trouble> {
+    ) -> Result<Option<Prepared>, Trouble> {
         let (locked, mut ahead) = self.locked(session, requests).await?;
         if let [row] = &locked.tenants[..] {
             group.finds(load::tenant(row)?, load::counters(row)?.seq);
         }
         let (conn, mut locked) = (&session.conn, Some(locked));
         let mut outcomes = Vec::with_capacity(requests.len());
-        let (mut is_written, mut tells, mut spent) = (false, false, Vec::new());
+        let mut stages_decided: Vec<Decided> = Vec::new();
         let mut rest = requests;
         for stage in stages(requests, parts) {
+            if let Some(before) = stages_decided.last() {
+                before.write(conn).await?;
+            }
             let size: usize = stage.iter().map(|part| part.size).sum();
             let (theirs, others) = rest.split_at(size.min(rest.len()));
             rest = others;
@@ -423,24 +425,22 @@ impl Worker {
                     self.decide(conn, theirs, &stage, &tenants, None).await?
                 }
             };
-            let Some(mut decided) = decided else {
-                return Ok(Prepared::Panicked);
-            };
-            self.write(group, conn, theirs, &decided).await?;
-            is_written |= !decided.changes.is_empty();
-            tells |= decided.changes.has_entries();
+            let Some(mut decided) = decided else { return Ok(None) };
+            self.tell(group, &decided);
             outcomes.append(&mut decided.outcomes);
-            spent.push(*decided);
+            stages_decided.push(*decided);
         }
         if outcomes.len() != requests.len() {
             return Err(Trouble::broken("as many outcomes as requests were due"));
         }
+        let is_written = stages_decided.iter().any(|decided| !decided.changes.is_empty());
         let probed = requests.iter().any(|request| matches!(request.command, Command::Probe));
         if !is_written && !probed {
             conn.batch("ROLLBACK").await?;
-            return Ok(Prepared::Unchanged(outcomes));
+            stages_decided.clear();
         }
-        Ok(Prepared::Written { outcomes, tells, spent })
+        let tells = stages_decided.iter().any(|decided| decided.changes.has_entries());
+        Ok(Some(Prepared { outcomes, decided: stages_decided, tells }))
     }
 
     /// Begins the transaction, and locks the tenants, unless that is done: what was decided ahead, if
@@ -523,14 +523,8 @@ impl Worker {
         Err(Trouble::broken("something is missed that was loaded"))
     }
 
-    /// Writes a stage, and tells who follows.
-    async fn write(
-        &mut self,
-        group: &Group,
-        conn: &Connection,
-        requests: &[Request],
-        decided: &Decided,
-    ) -> Result<(), Trouble> {
+    /// Tells who follows what is about to be written.
+    fn tell(&mut self, group: &Group, decided: &Decided) {
         for tenant in decided.changes.tenants_with_types() {
             self.cache.remove(&tenant);
         }
@@ -538,23 +532,21 @@ impl Worker {
         if let Some(wrote) = &decided.wrote {
             group.tell(wrote);
         }
-        decided.write(conn, requests).await
     }
 }
 
-enum Prepared {
-    /// Nothing to write: the transaction is over.
-    Unchanged(Vec<Outcome>),
-    /// Written, to be committed.
-    Written {
-        outcomes: Vec<Outcome>,
-        /// Whether there are entries, which others wait for.
-        tells: bool,
-        /// What is of no use any more, to be dropped while the server commits.
-        spent: Vec<Decided>,
-    },
-    /// A decision panicked.
-    Panicked,
+/// What is to be committed.
+struct Prepared {
+    outcomes: Vec<Outcome>,
+    /// The stages, of which the last one is not written yet; empty if there is nothing to write, and the
+    /// transaction is over.
+    decided: Vec<Decided>,
+    /// Whether there are entries, which others wait for.
+    tells: bool,
+}
+
+fn micros_since(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Somebody who stopped waiting is no trouble.
