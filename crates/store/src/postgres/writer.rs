@@ -20,6 +20,7 @@ use crate::tables::group::{Part, stages};
 use futures_util::future::join;
 use kehub_core::command::{Command, Request};
 use kehub_core::outcome::Outcome;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -314,7 +315,7 @@ impl Worker {
         };
         // The session is over by now, with whatever was begun on it.
         let started = Instant::now();
-        match commit::settle(&self.server, number, last_group).await {
+        match self.settle(number, last_group).await {
             Some(true) => Tried::Answered(outcomes, Some(micros_since(started))),
             // A coordinator lives, and says that it did not.
             None if !trouble.is_of_another_server() => Tried::Unknown(trouble),
@@ -369,6 +370,24 @@ impl Worker {
             return self.not_applied(session, trouble).await;
         }
         Err(Failed::Unknown(trouble))
+    }
+
+    /// Whether the group after the last one of a session is there; `None` if that cannot be told. Who comes
+    /// behind it waits no longer for that than for a server that is away.
+    async fn settle(&mut self, number: i64, last_group: i64) -> Option<bool> {
+        let server = Arc::clone(&self.server);
+        let mut settled = pin!(commit::settle(&server, number, last_group));
+        if let Some(next) = &self.next {
+            let until = next.until.into();
+            if let Ok(settled) = tokio::time::timeout_at(until, settled.as_mut()).await {
+                return settled;
+            }
+        }
+        if let Some(Taken { members, .. }) = self.next.take() {
+            let cause = "the database did not answer in time".into();
+            self.answer(Tried::NotApplied(Trouble::Unreachable(cause)), members);
+        }
+        settled.await
     }
 
     async fn not_applied(&mut self, session: Session, trouble: Trouble) -> Result<u64, Failed> {

@@ -1,7 +1,9 @@
 //! What the database says instead of doing what it was asked, and what becomes of it. Triggers say it:
 //! at a statement, at the mark before a COMMIT, or at the COMMIT itself.
 
+use crate::losses::proxied;
 use crate::{TENANT, first, request, resolution, run, upsert};
+use futures_util::FutureExt as _;
 use kehub_core::Seq;
 use kehub_core::filter::Filter;
 use kehub_store::{PostgresOptions, PostgresStore, Store, StoreError, TestDatabase};
@@ -201,6 +203,33 @@ async fn a_commit_that_goes_wrong_takes_nobody_with_it_who_comes_behind_it() {
         assert!(refused.iter().all(|error| matches!(error, StoreError::NotApplied(_))));
         is_sound(&store, answers.len() - refused.len()).await;
     }
+}
+
+/// It is not known whether the first one was applied, and nobody can be asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_behind_a_lost_commit_does_not_wait_for_what_became_of_it() {
+    let (database, proxy, url) = proxied().await;
+    let store = first(&url).await;
+    go_wrong(&database, "COMMIT", "PERFORM pg_terminate_backend(pg_backend_pid())", u32::MAX).await;
+    let holder = holding(&database, "SELECT * FROM tenant FOR UPDATE").await;
+    let mut one = Box::pin(run(&store, request(TENANT, upsert(&["o1"]))));
+    assert!((&mut one).now_or_never().is_none());
+    until_waiting(&database, 1).await;
+    proxy.shut(true);
+    let mut other = Box::pin(run(&store, request(TENANT, upsert(&["o2"]))));
+    assert!((&mut other).now_or_never().is_none());
+    drop(holder);
+    let answer = tokio::select! {
+        answer = &mut one => panic!("{answer:?}"),
+        answer = &mut other => answer,
+    };
+    assert!(matches!(answer, Err(StoreError::NotApplied(_))), "{answer:?}");
+    proxy.shut(false);
+    let answer = one.await;
+    assert!(matches!(answer, Err(StoreError::NotApplied(_))), "{answer:?}");
+    go_well(&database).await;
+    run(&store, request(TENANT, upsert(&["o3"]))).await.unwrap();
+    is_sound(&store, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

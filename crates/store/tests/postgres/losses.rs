@@ -6,7 +6,7 @@ use kehub_core::outcome::ResultKind;
 use kehub_store::{Store, TestDatabase};
 
 /// A database, and its address through a proxy.
-async fn proxied() -> (TestDatabase, Proxy, String) {
+pub(crate) async fn proxied() -> (TestDatabase, Proxy, String) {
     let database = TestDatabase::new().await;
     let url = database.url();
     let (scheme, rest) = url.split_once("://").unwrap();

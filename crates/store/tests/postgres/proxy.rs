@@ -1,7 +1,7 @@
 //! Stands between a hub and its server, and cuts the connection at a COMMIT.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +20,8 @@ pub(crate) enum Cut {
 struct Plan {
     before: AtomicUsize,
     after: AtomicUsize,
+    /// Whether nobody gets through who has not.
+    is_shut: AtomicBool,
 }
 
 pub(crate) struct Proxy {
@@ -36,6 +38,9 @@ impl Proxy {
         let planned = Arc::clone(&plan);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                if planned.is_shut.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let server = TcpStream::connect(&server).await.unwrap();
                 tokio::spawn(pass(client, server, Arc::clone(&planned)));
             }
@@ -50,6 +55,11 @@ impl Proxy {
             Cut::After => &self.plan.after,
         };
         counter.store(times, Ordering::SeqCst);
+    }
+
+    /// Lets nobody else through, or everybody again.
+    pub(crate) fn shut(&self, is_shut: bool) {
+        self.plan.is_shut.store(is_shut, Ordering::SeqCst);
     }
 
     /// Whether all cuts were made.
