@@ -48,8 +48,12 @@ impl Bell {
         self.committed.subscribe()
     }
 
-    /// Passes on what is rung here, and what others ring, until the task is ended.
-    pub(super) async fn run(self: Arc<Self>, server: Arc<Server>) {
+    /// Passes on what is rung here, and what others ring, until the task is ended: by a connection that
+    /// listens, and by another one when that is lost.
+    pub(super) async fn run(self: Arc<Self>, server: Arc<Server>, listening: Option<Connection>) {
+        if let Some(conn) = listening {
+            self.pass_on(&conn).await;
+        }
         loop {
             match self.listen(&server).await {
                 Ok(conn) => {
@@ -65,7 +69,8 @@ impl Bell {
         }
     }
 
-    async fn listen(self: &Arc<Self>, server: &Server) -> Result<Connection, Trouble> {
+    /// A connection that hears what others ring.
+    pub(super) async fn listen(self: &Arc<Self>, server: &Server) -> Result<Connection, Trouble> {
         let bell = Arc::clone(self);
         let hear = move |name: &str| {
             if name != bell.name {

@@ -140,14 +140,16 @@ impl PostgresStore {
             schema::migrate(&conn).await?;
             cluster::distribute(&conn, options.distributed).await?;
             let conn = server.look(conn).await?;
-            Ok((Bell::new()?, conn.is_distributed()))
+            let bell = Arc::new(Bell::new()?);
+            // Who asks from now on hears of every commit, and of nothing else.
+            let listening = bell.listen(&server).await.ok();
+            Ok((bell, listening, conn.is_distributed()))
         };
         let cannot = |trouble: Trouble| {
             let may_pass = trouble.is_passing() && !trouble.is_about_the_address();
             OpenError::of(server.place(), trouble).passing(may_pass)
         };
-        let (bell, is_distributed) = open.await.map_err(cannot)?;
-        let bell = Arc::new(bell);
+        let (bell, listening, is_distributed) = open.await.map_err(cannot)?;
         let writers = options.writers.max(1);
         let PostgresOptions { queue_requests, group_requests, .. } = options;
         let queue = Queue::new(queue_requests, group_requests, writers, !is_distributed);
@@ -155,7 +157,8 @@ impl PostgresStore {
         let worker = || Worker::new(Arc::clone(&server), Arc::clone(&queue), Arc::clone(&bell));
         let start = |number| worker().start(number).map_err(cannot);
         let workers = (1..=writers).map(start).collect::<Result<_, _>>()?;
-        let listener = tokio::spawn(Arc::clone(&bell).run(Arc::clone(&server))).abort_handle();
+        let listener = tokio::spawn(Arc::clone(&bell).run(Arc::clone(&server), listening));
+        let listener = listener.abort_handle();
         let readers = Readers::new(Arc::clone(&server), options.readers);
         let access = Readers::new(Arc::clone(&server), 1);
         let workers = Mutex::new(workers);
