@@ -4,6 +4,7 @@
 use super::connection::{Args, Connection};
 use super::lookup::MatchKeys;
 use super::named::{Found, Named};
+use super::owners;
 use super::rows::{
     self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
 };
@@ -288,8 +289,11 @@ impl Loader<'_> {
         for (tenant, needs, most) in &named.needed {
             let facts = &mut self.of(*tenant)?.facts;
             for (key, beside) in &needs.match_keys {
-                if !all && !facts.may_be_asked_for(beside) {
+                let is_likely = facts.may_be_asked_for(beside);
+                if !all && !is_likely {
                     facts.leave_out(key.clone());
+                }
+                if is_likely && found.has_owners || !all && !is_likely {
                     continue;
                 }
                 let is_mobile = key.0 == Attribute::Mobile;
@@ -318,8 +322,15 @@ impl Loader<'_> {
         for row in &found.identities {
             customers.extend(row.try_get::<_, Option<i64>>(6)?);
             about.push(rows::key(row)?);
-            self.identity(row)?;
+            self.identity(row, 0)?;
         }
+        for row in &found.owners {
+            if let Some(key) = row.try_get::<_, Option<i64>>(owners::IDENTITY)? {
+                about.push(key);
+                self.identity(row, owners::IDENTITY)?;
+            }
+        }
+        customers.extend(self.owners(&found.owners).await?);
         for row in &found.used_types {
             let key = rows::key(row)?;
             let kind: TypeNumber = codec::type_of(key);
@@ -348,13 +359,33 @@ impl Loader<'_> {
         self.of(codec::tenant_of(key)?)
     }
 
-    pub(super) fn identity(&mut self, row: &Row) -> Result<(), Trouble> {
-        let identity: Identity = rows::identity(row)?;
-        let facts = &mut self.part(rows::key(row)?)?.facts;
+    /// What a row tells of an identity from this column on.
+    fn identity(&mut self, row: &Row, first: usize) -> Result<(), Trouble> {
+        let identity: Identity = rows::identity_from(row, first)?;
+        let facts = &mut self.part(row.try_get(first)?)?.facts;
         if facts.identity(identity.number).is_none() {
             facts.load_identity(identity);
         }
         Ok(())
+    }
+
+    /// Owners, whose identities are loaded; the keys of customers that they lead to.
+    async fn owners(&mut self, found: &[Row]) -> Result<Vec<i64>, Trouble> {
+        let (mut owners, mut keys, mut apart) = (Vec::new(), Vec::new(), Vec::new());
+        for row in found {
+            let Some(key) = row.try_get::<_, Option<i64>>(0)? else { continue };
+            if self.looked_at.insert(key) {
+                owners.push(row);
+                keys.push(key);
+                if row.try_get(owners::KEPT_APART)? {
+                    apart.push(key);
+                }
+            }
+        }
+        let links = self.conn.some(CANNOT_LINKS_OF_HOMES, apart.len(), &[&apart]).await?;
+        self.held((Vec::new(), links))?;
+        keys.sort_unstable();
+        self.behind(owners, &keys).await
     }
 
     fn customer(&mut self, row: &Row) -> Result<(i64, State, u32), Trouble> {
@@ -384,15 +415,21 @@ impl Loader<'_> {
                 try_join(conn.all(CUSTOMERS, &[&wanted]), held(conn, &wanted)).await?;
             self.looked_at.extend(&wanted);
             self.held(held)?;
-            let roots = self.roots(&found).await?;
-            let homes = self.members(&roots).await?;
-            let deleted = self.belongings(&roots, &homes, &wanted).await?;
-            wanted = self.held_when_deleted(deleted).await?;
+            wanted = self.behind(found.iter().collect(), &wanted).await?;
         }
     }
 
+    /// Loads what customers are made of beside what they hold, which is loaded for these keys; the keys of
+    /// customers that they lead to.
+    async fn behind(&mut self, found: Vec<&Row>, keys: &[i64]) -> Result<Vec<i64>, Trouble> {
+        let roots = self.roots(found).await?;
+        let homes = self.members(&roots).await?;
+        let deleted = self.belongings(&roots, &homes, keys).await?;
+        self.held_when_deleted(deleted).await
+    }
+
     /// The customers that answer for these keys: key, state and number of homes.
-    async fn roots(&mut self, found: &[Row]) -> Result<Vec<(i64, State, u32)>, Trouble> {
+    async fn roots(&mut self, found: Vec<&Row>) -> Result<Vec<(i64, State, u32)>, Trouble> {
         let mut roots = Vec::new();
         let mut survivors = BTreeSet::new();
         for row in found {
@@ -468,7 +505,7 @@ impl Loader<'_> {
 
     fn held(&mut self, (identities, links): (Vec<Row>, Vec<Row>)) -> Result<(), Trouble> {
         for row in &identities {
-            self.identity(row)?;
+            self.identity(row, 0)?;
         }
         for row in &links {
             let (link, seq) = rows::cannot_link(row)?;
@@ -505,7 +542,7 @@ impl Loader<'_> {
         let mut homes = Vec::new();
         for row in self.conn.some(IDENTITIES, missing.len(), &[&missing]).await? {
             homes.extend(row.try_get::<_, Option<i64>>(6)?);
-            self.identity(&row)?;
+            self.identity(&row, 0)?;
         }
         Ok(homes)
     }

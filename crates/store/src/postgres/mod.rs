@@ -27,6 +27,7 @@ mod lints;
 mod load;
 mod lookup;
 mod named;
+mod owners;
 mod past;
 #[cfg(test)]
 mod plans;

@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::load::{IDENTITIES, TypesCache, are_plain};
 use super::lookup;
+use super::owners::Wanted;
 use super::rows;
 use super::trouble::Trouble;
 use crate::tables::codec;
@@ -10,10 +11,11 @@ use futures_util::future::{try_join_all, try_join4};
 use kehub_core::TenantId;
 use kehub_core::command::Request;
 use kehub_core::facts::Needs;
+use kehub_core::identity::IdentityKey;
 use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::policy::Policy;
 use kehub_core::receipt::Receipt;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
 
 const RECEIPTS: &str = "
@@ -53,7 +55,9 @@ pub(super) struct Named {
     /// Everything that they need, and how many carriers of a match key.
     pub(super) needed: Vec<(TenantId, Needs, i64)>,
     receipts: ReceiptKeys,
-    values: (Vec<i64>, Vec<String>),
+    wanted: Wanted,
+    /// How many requests with match keys are numbered there.
+    numbered: i64,
     numbers: Vec<i64>,
     types: Vec<i64>,
     pub(super) customers: Vec<i64>,
@@ -61,6 +65,10 @@ pub(super) struct Named {
 
 /// What was found of it.
 pub(super) struct Found {
+    /// Whether who owns the identities was asked for as well, and who carries match keys.
+    pub(super) has_owners: bool,
+    /// Identities and owners; other rows tell of an identity alone.
+    pub(super) owners: Vec<Row>,
     pub(super) identities: Vec<Row>,
     pub(super) used_types: Vec<Row>,
     pub(super) receipts: Vec<Row>,
@@ -89,25 +97,48 @@ impl Named {
         for ((tenant, version), policy) in policies {
             let needs = Needs::of(tenant, requests, policy);
             let window = CARRIERS_MAX + Needs::removable(tenant, requests);
-            named.add(tenant, &needs);
-            named.versions.push((tenant, version));
             let window = i64::try_from(window).unwrap_or(i64::MAX);
+            named.add(tenant, &needs, window);
+            named.versions.push((tenant, version));
             named.needed.push((tenant, needs, window));
         }
         named
     }
 
-    fn add(&mut self, tenant: TenantId, needs: &Needs) {
+    fn add(&mut self, tenant: TenantId, needs: &Needs, window: i64) {
         self.receipts.push(tenant, needs);
-        for key in &needs.identities {
-            self.values.0.push(codec::type_key(tenant, key.kind));
-            self.values.1.push(key.value.to_string());
-        }
+        self.wants(tenant, needs, window);
         let numbers = needs.numbers.iter().filter_map(|it| codec::key(tenant, it.0));
         self.numbers.extend(numbers);
         self.types.extend(needs.types.iter().map(|kind| codec::type_key(tenant, *kind)));
         let named = needs.customers.iter().chain(&needs.reviews).chain(&needs.histories);
         self.customers.extend(named.filter_map(|id| codec::key(tenant, id.0)));
+    }
+
+    /// Adds identities and match keys, with the numbers of the requests that bring both.
+    fn wants(&mut self, tenant: TenantId, needs: &Needs, window: i64) {
+        let mut numbers: BTreeMap<&[IdentityKey], i64> = BTreeMap::new();
+        for (key, beside) in &needs.match_keys {
+            for identities in beside {
+                let number = *numbers.entry(identities).or_insert_with(|| {
+                    self.numbered += 1;
+                    self.numbered
+                });
+                self.wanted.match_key(key, i64::from(tenant.0), window, number);
+            }
+        }
+        let mut brought: BTreeMap<&IdentityKey, Vec<i64>> = BTreeMap::new();
+        for (identities, number) in numbers {
+            for key in identities {
+                brought.entry(key).or_default().push(number);
+            }
+        }
+        for key in &needs.identities {
+            let kind = codec::type_key(tenant, key.kind);
+            for number in brought.get(key).map_or(&[0][..], |numbers| numbers) {
+                self.wanted.identity(kind, &key.value, *number);
+            }
+        }
     }
 
     /// What is remembered of the requests.
@@ -117,17 +148,30 @@ impl Named {
 
     /// Looks all of it up at once.
     pub(super) async fn read(&self, conn: &Connection) -> Result<Found, Trouble> {
-        let Named { receipts, values, numbers, types, .. } = self;
+        let Named { receipts, wanted, numbers, types, .. } = self;
         let used = types.iter().map(|kind| async move { conn.first(TYPE_USED, &[kind]).await });
-        let (mut identities, of_numbers, used, receipts) = try_join4(
-            lookup::identities(conn, &values.0, &values.1),
+        let has_owners = !conn.is_distributed();
+        let by_value = async {
+            if has_owners {
+                return wanted.read(conn).await;
+            }
+            let (types, values) = wanted.identities();
+            lookup::identities(conn, types, values).await
+        };
+        let (by_value, mut identities, used, receipts) = try_join4(
+            by_value,
             conn.some(IDENTITIES, numbers.len(), &[numbers]),
             try_join_all(used),
             receipts.read(conn),
         )
         .await?;
-        identities.extend(of_numbers);
+        let mut owners = Vec::new();
+        if has_owners {
+            owners = by_value;
+        } else {
+            identities.extend(by_value);
+        }
         let used_types = used.into_iter().flatten().collect();
-        Ok(Found { identities, used_types, receipts })
+        Ok(Found { has_owners, owners, identities, used_types, receipts })
     }
 }

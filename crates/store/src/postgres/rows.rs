@@ -129,20 +129,25 @@ pub(super) fn home(row: &Row) -> Result<(CustomerId, Fold), Trouble> {
 
 /// A row of `identity`.
 pub(super) fn identity(row: &Row) -> Result<Identity, Trouble> {
-    let value: Box<str> = row.try_get(2)?;
-    let raw = row.try_get::<_, Option<Box<str>>>(3)?.unwrap_or_else(|| value.clone());
-    let home: Option<i64> = row.try_get(6)?;
+    identity_from(row, 0)
+}
+
+/// What a row tells of an identity from this column on.
+pub(super) fn identity_from(row: &Row, first: usize) -> Result<Identity, Trouble> {
+    let value: Box<str> = row.try_get(first + 2)?;
+    let raw = row.try_get::<_, Option<Box<str>>>(first + 3)?.unwrap_or_else(|| value.clone());
+    let home: Option<i64> = row.try_get(first + 6)?;
     Ok(Identity {
-        number: IdentityNumber(codec::number_of(key(row)?)),
-        key: IdentityKey { kind: codec::type_of(row.try_get(1)?), value },
+        number: IdentityNumber(codec::number_of(row.try_get(first)?)),
+        key: IdentityKey { kind: codec::type_of(row.try_get(first + 1)?), value },
         raw,
-        name: row.try_get(4)?,
-        scope: row.try_get(5)?,
+        name: row.try_get(first + 4)?,
+        scope: row.try_get(first + 5)?,
         home: home.map(|home| CustomerId(codec::number_of(home))),
-        companions: codec::list(row.try_get(8)?)?,
-        quarantine: if row.try_get(7)? { Quarantine::Yes } else { Quarantine::No },
-        apps: codec::list(row.try_get(9)?)?,
-        pardoned: number(row, 10)?,
+        companions: codec::list(row.try_get(first + 8)?)?,
+        quarantine: if row.try_get(first + 7)? { Quarantine::Yes } else { Quarantine::No },
+        apps: codec::list(row.try_get(first + 9)?)?,
+        pardoned: number(row, first + 10)?,
     })
 }
 
