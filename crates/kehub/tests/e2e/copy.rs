@@ -4,7 +4,7 @@ use crate::crash::{Acknowledged, everything_is_there, start_writers};
 use crate::hub::{APP, Folder, Hub, SECRET, eventually, said};
 use kehub_store::TestDatabase;
 use serde_json::json;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 const FILE: &str = "sqlite:kehub-data/kehub.db";
@@ -16,8 +16,12 @@ fn copy(folder: &Folder, from: &str, to: &str) -> Command {
 }
 
 fn copied(folder: &Folder, from: &str, to: &str) -> String {
-    let output = copy(folder, from, to).output().unwrap();
-    let said = said(&output);
+    told_of_end(&copy(folder, from, to).output().unwrap())
+}
+
+/// What a copy said that came to its end.
+fn told_of_end(output: &Output) -> String {
+    let said = said(output);
     assert!(output.status.success() && !said.contains("://"), "{said}");
     said
 }
@@ -36,7 +40,17 @@ async fn member(hub: &Hub, token: &str, number: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_and_secrets_work_after_moving_to_postgres_and_back() {
-    let (folder, database) = (Folder::new(), TestDatabase::new().await);
+    move_there_and_back(&TestDatabase::new().await, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_and_secrets_work_after_moving_to_a_cluster_and_back() {
+    move_there_and_back(&TestDatabase::on_cluster().await, &["--distributed"]).await;
+}
+
+/// To a database, with these arguments, and back.
+async fn move_there_and_back(database: &TestDatabase, arguments: &[&str]) {
+    let folder = Folder::new();
     let mut hub = folder.start().await;
     let token = hub.token().await;
     assert_eq!((member(&hub, &token, "M1").await, member(&hub, &token, "M2").await), (1, 2));
@@ -49,7 +63,8 @@ async fn tokens_and_secrets_work_after_moving_to_postgres_and_back() {
     hub.terminate();
     assert_eq!(hub.ended().await.code(), Some(0));
 
-    let told = copied(&folder, FILE, &database.url());
+    let there = copy(&folder, FILE, &database.url()).args(arguments).output().unwrap();
+    let told = told_of_end(&there);
     assert!(told.contains("customer                  3  "), "{told}");
     let mut hub = hub_on(&folder, &database.url()).await;
     assert_eq!(member(&hub, &token, "M2").await, 2);

@@ -18,25 +18,26 @@ struct Hubs {
     folders: Vec<Folder>,
     running: Vec<Hub>,
     token: String,
+    is_cluster: bool,
     _database: TestDatabase,
 }
 
 impl Hubs {
-    async fn start() -> Hubs {
-        let database = TestDatabase::new().await;
+    /// On a server, or spread over a cluster.
+    async fn start(database: TestDatabase, is_cluster: bool) -> Hubs {
         let folders: Vec<Folder> = (0..HUBS).map(|_| Folder::on(&database.url())).collect();
         let mut running = Vec::new();
         for folder in &folders {
-            running.push(start(folder).await);
+            running.push(start(folder, is_cluster).await);
         }
         // A token of one hub is one of all.
         let token = running[0].token().await;
-        Hubs { folders, running, token, _database: database }
+        Hubs { folders, running, token, is_cluster, _database: database }
     }
 
     async fn kill_and_start_again(&mut self, place: usize) {
         self.running[place].kill();
-        self.running[place] = start(&self.folders[place]).await;
+        self.running[place] = start(&self.folders[place], self.is_cluster).await;
     }
 
     fn urls(&self) -> Vec<String> {
@@ -49,15 +50,42 @@ impl Hubs {
     }
 }
 
-async fn start(folder: &Folder) -> Hub {
+async fn start(folder: &Folder, is_cluster: bool) -> Hub {
     let app = format!("{APP}:{SECRET}");
     let variables = [
         ("KEHUB_BOOTSTRAP_APP", &*app),
         ("KEHUB_WEBHOOKS_ALLOW_PRIVATE", "1"),
         // Another hub goes on after six seconds.
         ("KEHUB_WEBHOOKS_TIMEOUT", "2"),
+        ("KEHUB_DISTRIBUTED", if is_cluster { "true" } else { "false" }),
     ];
     folder.start_with(&variables).await
+}
+
+/// Runs each test on a server and on a cluster.
+macro_rules! on_both {
+    ($($name:ident,)*) => {
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let database = kehub_store::TestDatabase::new().await;
+                super::$name(super::Hubs::start(database, false).await).await;
+            })*
+        }
+        mod on_cluster {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                let database = kehub_store::TestDatabase::on_cluster().await;
+                super::$name(super::Hubs::start(database, true).await).await;
+            })*
+        }
+    };
+}
+
+on_both! {
+    killed_hubs_lose_nothing_and_repeat_nothing,
+    what_one_hub_is_told_all_of_them_know,
+    another_hub_goes_on_telling_webhooks,
 }
 
 /// A program that calls a hub.
@@ -170,9 +198,7 @@ impl Writers {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_hubs_lose_nothing_and_repeat_nothing() {
-    let mut hubs = Hubs::start().await;
+async fn killed_hubs_lose_nothing_and_repeat_nothing(mut hubs: Hubs) {
     let writers = Arc::new(Writers {
         bases: Arc::new(Mutex::new(hubs.urls())),
         token: hubs.token.clone(),
@@ -214,9 +240,7 @@ async fn killed_hubs_lose_nothing_and_repeat_nothing() {
     assert!(hubs.folders[0].run(&["check"]).ends_with("sound\n"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_one_hub_is_told_all_of_them_know() {
-    let hubs = Hubs::start().await;
+async fn what_one_hub_is_told_all_of_them_know(hubs: Hubs) {
     let refused_everywhere = async |token: &str| {
         for place in 0..HUBS {
             let caller = Caller { token: token.to_owned(), ..hubs.caller(place) };
@@ -272,9 +296,7 @@ async fn what_one_hub_is_told_all_of_them_know() {
     assert_eq!(owners.len(), HUBS, "members with one mobile stay apart");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_hub_goes_on_telling_webhooks() {
-    let mut hubs = Hubs::start().await;
+async fn another_hub_goes_on_telling_webhooks(mut hubs: Hubs) {
     let (url, told) = receiver().await;
     let webhook = json!({ "url": url });
     assert_eq!(hubs.caller(0).call("POST", "/api/webhooks", &webhook).await.0, 201);
