@@ -23,6 +23,7 @@ use kehub_core::outcome::Outcome;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_postgres::Row;
@@ -51,6 +52,8 @@ pub(super) struct Worker {
     pub(super) server: Arc<Server>,
     pub(super) queue: Arc<Queue>,
     pub(super) bell: Arc<Bell>,
+    /// Where those run who wait for an answer.
+    callers: Handle,
     session: Option<Session>,
     cache: TypesCache,
     /// What was decided for the group before its turn, and what the one before it has written.
@@ -91,6 +94,33 @@ impl Tried {
             Tried::Answered(..) | Tried::Unknown(_) => false,
         }
     }
+
+    /// Tells those whose requests these were.
+    fn tell(self, members: Vec<Member>) {
+        let (cause, is_known) = match self {
+            Tried::Answered(outcomes, _) => {
+                let mut outcomes = outcomes.into_iter();
+                for (part, reply) in members {
+                    send(reply, Ok(outcomes.by_ref().take(part.size).collect()));
+                }
+                return;
+            }
+            Tried::Unknown(trouble) => (Arc::new(trouble), false),
+            Tried::NotApplied(trouble) => (Arc::new(trouble), true),
+            Tried::Panicked => {
+                (Arc::new(Trouble::broken("a decision failed; nothing was written")), true)
+            }
+        };
+        for (_, reply) in members {
+            let source = Arc::clone(&cause).into();
+            let error = match (is_known, cause.is_corrupt()) {
+                (false, _) => StoreError::Unknown(source),
+                (true, true) => StoreError::Corrupt(source),
+                (true, false) => StoreError::NotApplied(source),
+            };
+            send(reply, Err(error));
+        }
+    }
 }
 
 /// Somebody's requests in a group, and who waits for the answer.
@@ -122,9 +152,20 @@ impl Taken {
 }
 
 impl Worker {
+    /// To be called within the runtime of those who ask.
     pub(super) fn new(server: Arc<Server>, queue: Arc<Queue>, bell: Arc<Bell>) -> Worker {
-        let (session, cache) = (None, TypesCache::default());
-        Worker { server, queue, bell, session, cache, ready: None, wrote: None, next: None }
+        let (callers, session, cache) = (Handle::current(), None, TypesCache::default());
+        Worker {
+            server,
+            queue,
+            bell,
+            callers,
+            session,
+            cache,
+            ready: None,
+            wrote: None,
+            next: None,
+        }
     }
 
     /// Starts it on a thread of its own, where it and its connection do not wait for the tasks of those
@@ -209,31 +250,13 @@ impl Worker {
         served
     }
 
+    /// Answers members. They are woken where they run: one after the other from here, that would take
+    /// the time of those who are next.
     fn answer(&self, tried: Tried, members: Vec<Member>) {
-        let (cause, is_known) = match tried {
-            Tried::Answered(outcomes, commit_micros) => {
-                self.queue.count(outcomes.len(), commit_micros);
-                let mut outcomes = outcomes.into_iter();
-                for (part, reply) in members {
-                    send(reply, Ok(outcomes.by_ref().take(part.size).collect()));
-                }
-                return;
-            }
-            Tried::Unknown(trouble) => (Arc::new(trouble), false),
-            Tried::NotApplied(trouble) => (Arc::new(trouble), true),
-            Tried::Panicked => {
-                (Arc::new(Trouble::broken("a decision failed; nothing was written")), true)
-            }
-        };
-        for (_, reply) in members {
-            let source = Arc::clone(&cause).into();
-            let error = match (is_known, cause.is_corrupt()) {
-                (false, _) => StoreError::Unknown(source),
-                (true, true) => StoreError::Corrupt(source),
-                (true, false) => StoreError::NotApplied(source),
-            };
-            send(reply, Err(error));
+        if let Tried::Answered(outcomes, commit_micros) = &tried {
+            self.queue.count(outcomes.len(), *commit_micros);
         }
+        self.callers.spawn(async move { tried.tell(members) });
     }
 
     /// Load, decide, write, commit. What was certainly not applied is tried again, if that may help and
