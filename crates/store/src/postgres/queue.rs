@@ -29,7 +29,7 @@ const FOLLOWERS_MIN: usize = 64;
 const CHAIN_MAX: u32 = 16;
 
 /// For how long a hub takes account of another one that writes the same tenant.
-const OTHERS_KEPT: Duration = Duration::from_secs(2);
+const OTHERS_KEPT: Duration = Duration::from_millis(500);
 
 pub(super) type Answer = Result<Vec<Outcome>, StoreError>;
 
