@@ -18,8 +18,8 @@ This is a new store. Its first app may do everything:
 The secret is shown only now and kept nowhere: note it. To try it, paste:
 
   TOKEN=$(curl -sS "http://{address}/security/accesstoken?grant_type=client_credentials&appid={app}&secret={secret}" | sed 's/.*"access_token":"\([0-9a-f]*\)".*/\1/')
-  curl -sS -w '\n' "http://{address}/v1/customerandidentities?access_token=$TOKEN" -H 'Content-Type: application/json' -d '{{"customer":{{"name":"Wang Fang","mobile":"13800000001","source":"web shop"}},"customerIdentities":[{{"identityType":"wechat","identityValue":"oABC-123"}},{{"identityType":"taobao-account","identityValue":"wangfang"}}]}}'
-  curl -sS -w '\n' "http://{address}/v1/customers?mobile=13800000001&select=id,name,mobile,source&access_token=$TOKEN"
+  curl -sS -w '\n' "http://{address}/v1/customerandidentities?access_token=$TOKEN" -H 'Content-Type: application/json' -d '{{"customer":{{"name":"Li Na","mobile":"13900000002","source":"web shop"}},"customerIdentities":[{{"identityType":"wechat","identityValue":"oXYZ-789"}},{{"identityType":"taobao-account","identityValue":"lina"}}]}}'
+  curl -sS -w '\n' "http://{address}/v1/customers?mobile=13900000002&select=id,name,mobile,source&access_token=$TOKEN"
 "#
     )
 }
