@@ -56,7 +56,7 @@ pub(super) struct Named {
     pub(super) needed: Vec<(TenantId, Needs, i64)>,
     receipts: ReceiptKeys,
     wanted: Wanted,
-    /// How many requests with match keys are numbered there.
+    /// The number there of the last request with match keys; requests with the same identities share one.
     numbered: i64,
     numbers: Vec<i64>,
     types: Vec<i64>,

@@ -17,15 +17,18 @@ macro_rules! carriers {
     ($column:literal, $lists:literal) => {
         concat!(
             "
-        SELECT c.key FROM unnest(",
+        SELECT c.key FROM (
+            SELECT DISTINCT live, value, most FROM unnest(",
             $lists,
             ") AS w (live, value, most, request)
+            WHERE request NOT IN (SELECT request FROM found)
+        ) AS w
         CROSS JOIN LATERAL (
             SELECT key FROM customer WHERE live = w.live AND ",
             $column,
             " = w.value
             ORDER BY key LIMIT w.most
-        ) AS c WHERE w.request NOT IN (SELECT request FROM found)"
+        ) AS c"
         )
     };
 }

@@ -110,6 +110,26 @@ async fn look_ups_of_a_group_go_by_their_keys_also_where_tables_were_counted_emp
     }
 }
 
+/// However many requests of a group bring the mobile that many customers show.
+#[tokio::test(flavor = "multi_thread")]
+async fn carriers_of_a_value_are_looked_up_once_for_all_requests() {
+    let database = TestDatabase::new().await;
+    let conn = empty_hub(&database).await;
+    conn.batch(writer::BY_INDEX).await.unwrap();
+    let (_, sql) = owners::STATEMENTS[0];
+    conn.batch(&format!("PREPARE looked_at AS {sql}")).await.unwrap();
+    let keys = "'{1,1,1}', '{138,138,138}', '{64,64,64}', '{1,2,3}'";
+    let execute = format!(
+        "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) EXECUTE looked_at('{{}}', '{{}}', '{{}}', {keys}, {keys})"
+    );
+    let rows = conn.all(&execute, &[]).await.unwrap();
+    let steps: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    for index in ["customer_mobile", "customer_email"] {
+        let step = steps.iter().find(|step| step.contains(index)).unwrap();
+        assert!(step.contains("loops=1)"), "{}", steps.join("\n"));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_read_in_order_from_an_index() {
     let database = TestDatabase::new().await;
