@@ -40,6 +40,7 @@ mod review;
 mod rows;
 mod schema;
 mod tls;
+mod tried;
 mod trouble;
 mod webhooks;
 mod write;

@@ -78,8 +78,9 @@ impl Trouble {
     }
 
     /// Whether the server says that it did not do a statement: the transaction can only be rolled back.
+    /// That another server is gone may be said by what stands between it and us, such as a pooler.
     pub(super) fn is_refusal(&self) -> bool {
-        self.code().is_some() && !self.is_lost()
+        self.code().is_some() && !self.is_lost() && !self.is_of_another_server()
     }
 
     /// Whether a server that the server works with is gone, as it tells of on a session that goes on.

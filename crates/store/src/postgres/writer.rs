@@ -13,9 +13,9 @@ use super::connection::{Connection, Server};
 use super::decided::{Decided, Wrote};
 use super::load::{self, Lock, Reading, TypesCache};
 use super::named::{Found, Named};
-use super::queue::{Answer, Group, Queue};
+use super::queue::{Group, Queue};
+use super::tried::{Member, Tried};
 use super::trouble::Trouble;
-use crate::StoreError;
 use crate::tables::group::{Part, stages};
 use futures_util::future::join;
 use kehub_core::command::{Command, Request};
@@ -24,7 +24,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_postgres::Row;
 
@@ -73,58 +72,6 @@ struct Session {
     /// The transaction of the next group, which was begun right behind the one before it.
     begun: Option<JoinHandle<Result<Locked, Trouble>>>,
 }
-
-/// What came of a group that was tried.
-enum Tried {
-    Answered(Vec<Outcome>, Option<u64>),
-    /// Rolled back.
-    NotApplied(Trouble),
-    /// A decision panicked; rolled back.
-    Panicked,
-    /// COMMIT was not answered, and nobody can say what became of it.
-    Unknown(Trouble),
-}
-
-impl Tried {
-    /// Whether the reason may lie in what one member asked, rather than in the machine.
-    fn blames_a_member(&self) -> bool {
-        match self {
-            Tried::Panicked => true,
-            Tried::NotApplied(trouble) => trouble.is_corrupt(),
-            Tried::Answered(..) | Tried::Unknown(_) => false,
-        }
-    }
-
-    /// Tells those whose requests these were.
-    fn tell(self, members: Vec<Member>) {
-        let (cause, is_known) = match self {
-            Tried::Answered(outcomes, _) => {
-                let mut outcomes = outcomes.into_iter();
-                for (part, reply) in members {
-                    send(reply, Ok(outcomes.by_ref().take(part.size).collect()));
-                }
-                return;
-            }
-            Tried::Unknown(trouble) => (Arc::new(trouble), false),
-            Tried::NotApplied(trouble) => (Arc::new(trouble), true),
-            Tried::Panicked => {
-                (Arc::new(Trouble::broken("a decision failed; nothing was written")), true)
-            }
-        };
-        for (_, reply) in members {
-            let source = Arc::clone(&cause).into();
-            let error = match (is_known, cause.is_corrupt()) {
-                (false, _) => StoreError::Unknown(source),
-                (true, true) => StoreError::Corrupt(source),
-                (true, false) => StoreError::NotApplied(source),
-            };
-            send(reply, Err(error));
-        }
-    }
-}
-
-/// Somebody's requests in a group, and who waits for the answer.
-type Member = (Part, oneshot::Sender<Answer>);
 
 /// What came of the requests of members.
 type Served = (Tried, Vec<Member>);
@@ -181,13 +128,14 @@ impl Worker {
     async fn run(mut self) {
         while let Some(taken) = self.taken().await {
             let Taken { mut group, requests, members, until } = taken;
-            let is_begun = self.session.as_ref().is_some_and(|session| session.begun.is_some());
-            let ready = if group.follows() && !is_begun {
-                self.decide_ahead(&group, &requests, &members).await
-            } else {
-                None
+            let waiting = async {
+                let ready = self.decide_ahead(&group, &requests, &members).await;
+                (ready, group.turn().await)
             };
-            let left = group.turn().await;
+            let Ok((ready, left)) = tokio::time::timeout_at(until.into(), waiting).await else {
+                self.answer_late(members);
+                continue;
+            };
             self.ready = ready.map(|ready| (ready, left));
             let served = self.serve(&group, &requests, members, until).await;
             group.leave(self.wrote.take());
@@ -206,13 +154,18 @@ impl Worker {
         }
     }
 
-    /// Decides for requests whose turn has not come. If that fails, it is done when it has.
+    /// Decides for requests whose turn has not come, unless their transaction is begun. If that fails, it
+    /// is done when it has.
     async fn decide_ahead(
         &mut self,
         group: &Group,
         requests: &[Request],
         members: &[Member],
     ) -> Option<Ready> {
+        let is_begun = self.session.as_ref().is_some_and(|session| session.begun.is_some());
+        if !group.follows() || is_begun {
+            return None;
+        }
         let session = self.session().await.ok()?;
         let ahead = Ahead::read(&session.conn, requests, &mut self.cache).await;
         if ahead.as_ref().err().is_none_or(Trouble::spares_the_session) {
@@ -257,6 +210,12 @@ impl Worker {
             self.queue.count(outcomes.len(), *commit_micros);
         }
         self.callers.spawn(async move { tried.tell(members) });
+    }
+
+    /// Answers members whose turn did not come in time.
+    fn answer_late(&self, members: Vec<Member>) {
+        let cause = "the database did not answer in time".into();
+        self.answer(Tried::NotApplied(Trouble::Unreachable(cause)), members);
     }
 
     /// Load, decide, write, commit. What was certainly not applied is tried again, if that may help and
@@ -340,9 +299,8 @@ impl Worker {
         let started = Instant::now();
         match self.settle(number, last_group).await {
             Some(true) => Tried::Answered(outcomes, Some(micros_since(started))),
-            // A coordinator lives, and says that it did not.
-            None if !trouble.is_of_another_server() => Tried::Unknown(trouble),
-            Some(false) | None => Tried::NotApplied(trouble),
+            Some(false) => Tried::NotApplied(trouble),
+            None => Tried::Unknown(trouble),
         }
     }
 
@@ -407,8 +365,7 @@ impl Worker {
             }
         }
         if let Some(Taken { members, .. }) = self.next.take() {
-            let cause = "the database did not answer in time".into();
-            self.answer(Tried::NotApplied(Trouble::Unreachable(cause)), members);
+            self.answer_late(members);
         }
         settled.await
     }
@@ -589,9 +546,4 @@ struct Prepared {
 
 fn micros_since(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
-}
-
-/// Somebody who stopped waiting is no trouble.
-fn send(reply: oneshot::Sender<Answer>, answer: Answer) {
-    drop(reply.send(answer));
 }
