@@ -1,9 +1,10 @@
 //! The engine for several hubs on one database: PostgreSQL, a few connections that write, a few that
 //! read.
 //!
-//! [`queue`] keeps what waits. A [`writer`] takes a group from it, locks its tenants, reads the facts
-//! ([`load`], [`past`]), lets the core decide, writes what became dirty ([`write`], [`columns`]), and
-//! commits. [`query`], [`review`], [`policy`] and [`duplicates`] read beside the writers, each read
+//! [`queue`] keeps what waits. A [`writer`] takes a group from it, locks its tenants ([`begin`]), reads
+//! the facts ([`named`], [`owners`], [`load`], [`past`]), lets the core decide, and writes what became
+//! dirty ([`write`], [`columns`]) together with its COMMIT ([`commit`]); [`ahead`] decides before its turn.
+//! [`query`], [`review`], [`policy`] and [`duplicates`] read beside the writers, each read
 //! from one snapshot; [`render`] turns filters into SQL. [`bell`] tells the hubs of a database of each
 //! other's commits. [`cluster`] spreads the tables over the nodes of a Citus cluster, [`lookup`] holds
 //! the statements that differ there. [`check`], [`compare`] and [`rebuild`] hold rows against the
