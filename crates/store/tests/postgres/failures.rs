@@ -205,9 +205,19 @@ async fn a_commit_that_goes_wrong_takes_nobody_with_it_who_comes_behind_it() {
     }
 }
 
-/// It is not known whether the first one was applied, and nobody can be asked.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_comes_behind_a_lost_commit_does_not_wait_for_what_became_of_it() {
+async fn who_is_begun_behind_a_lost_commit_does_not_wait_for_what_became_of_it() {
+    come_behind_a_lost_commit(1).await;
+}
+
+/// So many are worth another writer, which decides for them ahead.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_decided_behind_a_lost_commit_does_not_wait_for_what_became_of_it() {
+    come_behind_a_lost_commit(100).await;
+}
+
+/// It is not known whether the first one was applied, and nobody can be asked.
+async fn come_behind_a_lost_commit(others: usize) {
     let (database, proxy, url) = proxied().await;
     let store = first(&url).await;
     go_wrong(&database, "COMMIT", "PERFORM pg_terminate_backend(pg_backend_pid())", u32::MAX).await;
@@ -216,17 +226,22 @@ async fn who_comes_behind_a_lost_commit_does_not_wait_for_what_became_of_it() {
     assert!((&mut one).now_or_never().is_none());
     until_waiting(&database, 1).await;
     proxy.shut(true);
-    let mut other = Box::pin(run(&store, request(TENANT, upsert(&["o2"]))));
-    assert!((&mut other).now_or_never().is_none());
+    let others = (0..others).map(|number| {
+        let upsert = upsert(&[&format!("a{number}")]);
+        run(&store, request(TENANT, upsert))
+    });
+    let mut others = Box::pin(futures_util::future::join_all(others));
+    assert!((&mut others).now_or_never().is_none());
     drop(holder);
-    let answer = tokio::select! {
+    let answers = tokio::select! {
         answer = &mut one => panic!("{answer:?}"),
-        answer = &mut other => answer,
+        answers = &mut others => answers,
     };
-    assert!(matches!(answer, Err(StoreError::NotApplied(_))), "{answer:?}");
+    let is_not_applied = |answer: &_| matches!(answer, Err(StoreError::NotApplied(_)));
+    assert!(answers.iter().all(is_not_applied), "{answers:?}");
     proxy.shut(false);
     let answer = one.await;
-    assert!(matches!(answer, Err(StoreError::NotApplied(_))), "{answer:?}");
+    assert!(is_not_applied(&answer), "{answer:?}");
     go_well(&database).await;
     run(&store, request(TENANT, upsert(&["o3"]))).await.unwrap();
     is_sound(&store, 1).await;
