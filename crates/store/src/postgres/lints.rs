@@ -11,10 +11,8 @@
 use super::cluster::SPREAD;
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
-use super::{
-    begin, check, commit, copy, duplicates, load, lookup, named, past, policy, query, rebuild,
-    review, webhooks, write, writer,
-};
+use super::statements::ASKED_ALIKE;
+use super::{check, copy, lookup, rebuild};
 use kehub_core::attribute::{Attribute, Value};
 use kehub_core::filter::{Comparison, Condition, Filter, Order, Position, SortKey, Test};
 use kehub_core::{CustomerId, TenantId};
@@ -64,25 +62,9 @@ const SAME_EVERYWHERE: &[&str] =
     &["any", "coalesce", "count", "max", "min", "sum", "chr", "unnest"];
 
 fn registered() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let reading = [
-        load::STATEMENTS,
-        named::STATEMENTS,
-        lookup::OF_CLUSTERS,
-        past::STATEMENTS,
-        policy::STATEMENTS,
-        query::STATEMENTS,
-        review::STATEMENTS,
-        duplicates::STATEMENTS,
-    ];
-    let writing = [
-        write::STATEMENTS,
-        webhooks::STATEMENTS,
-        begin::STATEMENTS,
-        commit::STATEMENTS,
-        writer::STATEMENTS,
-    ];
-    let all = reading.into_iter().chain(writing).chain(READS_EVERYTHING.iter().copied());
-    all.flatten().copied()
+    let of_clusters = std::iter::once(&lookup::OF_CLUSTERS);
+    let all = ASKED_ALIKE.iter().chain(of_clusters).chain(READS_EVERYTHING);
+    all.copied().flatten().copied()
 }
 
 fn parsed(sql: &str) -> Statement {

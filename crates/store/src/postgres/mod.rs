@@ -40,6 +40,8 @@ mod render;
 mod review;
 mod rows;
 mod schema;
+#[cfg(test)]
+mod statements;
 mod tls;
 mod tried;
 mod trouble;

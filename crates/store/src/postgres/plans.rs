@@ -4,10 +4,8 @@
 use super::connection::{Connection, Server};
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
-use super::{
-    begin, commit, copy, duplicates, load, lookup, named, owners, past, policy, query, review,
-    schema, webhooks, write, writer,
-};
+use super::statements::ASKED_ALIKE;
+use super::{copy, lookup, owners, schema, write, writer};
 use crate::TestDatabase;
 use kehub_core::attribute::{Attribute, Value};
 use kehub_core::filter::{Condition, Filter, Order, Position, SortKey};
@@ -41,28 +39,8 @@ async fn plan(conn: &Connection, sql: &str) -> String {
 async fn every_look_up_goes_by_a_key_or_an_index() {
     let database = TestDatabase::new().await;
     let conn = empty_hub(&database).await;
-    let reading = [
-        load::STATEMENTS,
-        named::STATEMENTS,
-        past::STATEMENTS,
-        policy::STATEMENTS,
-        query::STATEMENTS,
-    ];
-    let others = [
-        review::STATEMENTS,
-        duplicates::STATEMENTS,
-        lookup::STATEMENTS,
-        lookup::OF_CLUSTERS,
-        owners::STATEMENTS,
-    ];
-    let writing = [
-        write::STATEMENTS,
-        webhooks::STATEMENTS,
-        begin::STATEMENTS,
-        commit::STATEMENTS,
-        writer::STATEMENTS,
-    ];
-    for (name, sql) in reading.iter().chain(&others).chain(&writing).copied().flatten() {
+    let others = [lookup::STATEMENTS, lookup::OF_CLUSTERS, owners::STATEMENTS];
+    for (name, sql) in ASKED_ALIKE.iter().chain(&others).copied().flatten() {
         let plan = plan(&conn, sql).await;
         let is_whole = WHOLE.contains(name);
         assert!(is_whole || !plan.contains("Seq Scan"), "{name}: {plan}");

@@ -1,0 +1,21 @@
+//! The statements that one server and a cluster are asked alike, for tests that look at all of them. What
+//! only one of them is asked stands in [`lookup`](super::lookup) and [`owners`](super::owners).
+
+use super::{
+    begin, commit, duplicates, load, named, past, policy, query, review, webhooks, write, writer,
+};
+
+pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
+    load::STATEMENTS,
+    named::STATEMENTS,
+    past::STATEMENTS,
+    policy::STATEMENTS,
+    query::STATEMENTS,
+    review::STATEMENTS,
+    duplicates::STATEMENTS,
+    write::STATEMENTS,
+    webhooks::STATEMENTS,
+    begin::STATEMENTS,
+    commit::STATEMENTS,
+    writer::STATEMENTS,
+];
