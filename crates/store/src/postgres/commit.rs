@@ -2,15 +2,13 @@
 //! another session is asked what became of it.
 
 use super::connection::{Bound, Connection, Server};
-use super::trouble::Trouble;
+use super::trouble::{PAUSES, Trouble};
 use futures_util::FutureExt as _;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 /// For how long it is asked what became of a COMMIT that was not answered.
 const SETTLING: Duration = Duration::from_secs(20);
-/// The first pause between two questions, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
 
 /// Waits for a session that still holds the mark. Asked again, it says the same.
 const SETTLE: &str =

@@ -4,6 +4,7 @@ use super::trouble::Trouble;
 use super::{cluster, tls};
 use crate::tables::copy;
 use futures_util::StreamExt as _;
+use futures_util::future::try_join_all;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -289,6 +290,11 @@ impl Connection {
     /// Runs a prepared statement; how many rows it touched. It is sent as soon as this is polled.
     pub(super) async fn send(&self, bound: &Bound<'_>) -> Result<u64, Trouble> {
         Ok(self.client.execute(&bound.statement, &bound.args).await?)
+    }
+
+    /// Runs prepared statements, none of which waits for another one.
+    pub(super) async fn send_all(&self, bound: &[Bound<'_>]) -> Result<(), Trouble> {
+        try_join_all(bound.iter().map(|bound| self.send(bound))).await.map(drop)
     }
 
     /// Runs statements without arguments.

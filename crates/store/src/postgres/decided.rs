@@ -8,7 +8,6 @@ use super::write::{self, Written};
 use crate::tables::changes::Changes;
 use crate::tables::codec::indexed;
 use crate::tables::group::{Part, decide};
-use futures_util::future::try_join_all;
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
 use kehub_core::facts::{Counters, Dirty, Facts, TenantFacts};
@@ -65,8 +64,7 @@ impl Decided {
 
     /// Writes all of it.
     pub(super) async fn write(&self, conn: &Connection) -> Result<(), Trouble> {
-        let bound = self.bound(conn).await?;
-        try_join_all(bound.iter().map(|bound| conn.send(bound))).await.map(drop)
+        conn.send_all(&self.bound(conn).await?).await
     }
 }
 

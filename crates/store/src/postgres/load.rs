@@ -289,11 +289,13 @@ impl Loader<'_> {
         for (tenant, needs, most) in &named.needed {
             let facts = &mut self.of(*tenant)?.facts;
             for (key, beside) in &needs.match_keys {
-                let is_likely = facts.may_be_asked_for(beside);
-                if !all && !is_likely {
+                if facts.may_be_asked_for(beside) {
+                    // Their carriers were found with the owners.
+                    if found.owners.is_some() {
+                        continue;
+                    }
+                } else if !all {
                     facts.leave_out(key.clone());
-                }
-                if is_likely && found.has_owners || !all && !is_likely {
                     continue;
                 }
                 let is_mobile = key.0 == Attribute::Mobile;
@@ -322,12 +324,13 @@ impl Loader<'_> {
             customers.extend(row.try_get::<_, Option<i64>>(6)?);
             self.identity(row, 0)?;
         }
-        for row in &found.owners {
+        let owners = found.owners.as_deref().unwrap_or_default();
+        for row in owners {
             if row.try_get::<_, Option<i64>>(owners::IDENTITY)?.is_some() {
                 self.identity(row, owners::IDENTITY)?;
             }
         }
-        customers.extend(self.owners(&found.owners).await?);
+        customers.extend(self.owners(owners).await?);
         for row in &found.used_types {
             let key = rows::key(row)?;
             let kind: TypeNumber = codec::type_of(key);
@@ -395,7 +398,7 @@ impl Loader<'_> {
             }
         }
         let links = self.conn.some(CANNOT_LINKS_OF_HOMES, apart.len(), &[&apart]).await?;
-        self.held((Vec::new(), links))?;
+        self.links(&links)?;
         keys.sort_unstable();
         self.behind(owners, &keys).await
     }
@@ -519,7 +522,11 @@ impl Loader<'_> {
         for row in &identities {
             self.identity(row, 0)?;
         }
-        for row in &links {
+        self.links(&links)
+    }
+
+    fn links(&mut self, links: &[Row]) -> Result<(), Trouble> {
+        for row in links {
             let (link, seq) = rows::cannot_link(row)?;
             self.part(rows::key(row)?)?.facts.load_cannot_link(link, seq);
         }

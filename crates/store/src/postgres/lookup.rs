@@ -11,12 +11,32 @@ use std::collections::BTreeMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-const IDENTITIES: &str = "
-    SELECT i.key, i.type, i.value, i.raw, i.name, i.scope, i.home, i.quarantine, i.companions,
-           i.apps, i.pardoned
-    FROM unnest($1::bigint[], $2::text[]) AS w (type, value)
-    CROSS JOIN LATERAL (
-        SELECT * FROM identity WHERE type = w.type AND value = w.value LIMIT 1) AS i";
+/// The identity `i` of a type and a value `w`.
+macro_rules! identity_of_value {
+    () => {
+        concat!(
+            " CROSS JOIN LATERAL (SELECT ",
+            identity_columns!(),
+            " FROM identity WHERE type = w.type AND value = w.value LIMIT 1) AS i"
+        )
+    };
+}
+/// The first customers `c` that show a value `w` in a column.
+macro_rules! first_carriers {
+    ($column:literal) => {
+        concat!(
+            " CROSS JOIN LATERAL (SELECT key FROM customer WHERE live = w.live AND ",
+            $column,
+            " = w.value ORDER BY key LIMIT w.most) AS c"
+        )
+    };
+}
+pub(super) use {first_carriers, identity_of_value};
+
+const IDENTITIES: &str = concat!(
+    "SELECT i.* FROM unnest($1::bigint[], $2::text[]) AS w (type, value)",
+    identity_of_value!()
+);
 const IDENTITIES_OF_TYPE: &str =
     concat!("SELECT ", identity_columns!(), " FROM identity WHERE type = $1 AND value = ANY($2)");
 
@@ -37,10 +57,8 @@ macro_rules! carriers {
         Carriers {
             all: concat!(
                 "SELECT c.key \
-                 FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS w (live, value, most) \
-                 CROSS JOIN LATERAL (SELECT key FROM customer WHERE live = w.live AND ",
-                $column,
-                " = w.value ORDER BY key LIMIT w.most) AS c"
+                 FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS w (live, value, most)",
+                first_carriers!($column)
             ),
             counted: concat!(
                 "SELECT min(key), ",
@@ -100,10 +118,10 @@ pub(super) async fn identities(
 /// Values of a match key, each of a tenant.
 #[derive(Default)]
 pub(super) struct MatchKeys {
-    tenants: Vec<i64>,
-    values: Vec<String>,
+    pub(super) tenants: Vec<i64>,
+    pub(super) values: Vec<String>,
     /// How many carriers are wanted at most: the first ones.
-    most: Vec<i64>,
+    pub(super) most: Vec<i64>,
 }
 
 impl MatchKeys {

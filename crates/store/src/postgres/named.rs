@@ -65,10 +65,9 @@ pub(super) struct Named {
 
 /// What was found of it.
 pub(super) struct Found {
-    /// Whether who owns the identities was asked for as well, and who carries match keys.
-    pub(super) has_owners: bool,
-    /// Identities and owners; other rows tell of an identity alone.
-    pub(super) owners: Vec<Row>,
+    /// Identities with who owns them, and who carries match keys, unless that has to be asked step by step.
+    pub(super) owners: Option<Vec<Row>>,
+    /// Other identities.
     pub(super) identities: Vec<Row>,
     pub(super) used_types: Vec<Row>,
     pub(super) receipts: Vec<Row>,
@@ -150,28 +149,22 @@ impl Named {
     pub(super) async fn read(&self, conn: &Connection) -> Result<Found, Trouble> {
         let Named { receipts, wanted, numbers, types, .. } = self;
         let used = types.iter().map(|kind| async move { conn.first(TYPE_USED, &[kind]).await });
-        let has_owners = !conn.is_distributed();
         let by_value = async {
-            if has_owners {
-                return wanted.read(conn).await;
+            if conn.is_distributed() {
+                let (types, values) = wanted.identities();
+                return Ok((None, lookup::identities(conn, types, values).await?));
             }
-            let (types, values) = wanted.identities();
-            lookup::identities(conn, types, values).await
+            Ok((Some(wanted.read(conn).await?), Vec::new()))
         };
-        let (by_value, mut identities, used, receipts) = try_join4(
+        let ((owners, mut identities), of_numbers, used, receipts) = try_join4(
             by_value,
             conn.some(IDENTITIES, numbers.len(), &[numbers]),
             try_join_all(used),
             receipts.read(conn),
         )
         .await?;
-        let mut owners = Vec::new();
-        if has_owners {
-            owners = by_value;
-        } else {
-            identities.extend(by_value);
-        }
+        identities.extend(of_numbers);
         let used_types = used.into_iter().flatten().collect();
-        Ok(Found { has_owners, owners, identities, used_types, receipts })
+        Ok(Found { owners, identities, used_types, receipts })
     }
 }

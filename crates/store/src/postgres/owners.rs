@@ -2,6 +2,7 @@
 //! nearly every upsert looks at. One server answers it; a cluster is asked step by step.
 
 use super::connection::Connection;
+use super::lookup::{MatchKeys, first_carriers, identity_of_value};
 use super::rows::{customer_columns, identity_columns};
 use super::trouble::Trouble;
 use kehub_core::attribute::Attribute;
@@ -22,13 +23,8 @@ macro_rules! carriers {
             $lists,
             ") AS w (live, value, most, request)
             WHERE request NOT IN (SELECT request FROM found)
-        ) AS w
-        CROSS JOIN LATERAL (
-            SELECT key FROM customer WHERE live = w.live AND ",
-            $column,
-            " = w.value
-            ORDER BY key LIMIT w.most
-        ) AS c"
+        ) AS w",
+            first_carriers!($column)
         )
     };
 }
@@ -42,12 +38,9 @@ const OWNERS: &str = concat!(
     "
     WITH named AS (
         SELECT w.request, i.*
-        FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS w (type, value, request)
-        CROSS JOIN LATERAL (
-            SELECT ",
-    identity_columns!(),
-    " FROM identity WHERE type = w.type AND value = w.value LIMIT 1
-        ) AS i
+        FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS w (type, value, request)",
+    identity_of_value!(),
+    "
     ), found AS (
         SELECT request FROM named WHERE home IS NOT NULL AND NOT quarantine
     ), owner AS (
@@ -92,17 +85,22 @@ pub(super) struct Wanted {
     types: Vec<i64>,
     values: Vec<String>,
     requests: Vec<i64>,
-    mobiles: MatchKeys,
-    emails: MatchKeys,
+    mobiles: OfRequests,
+    emails: OfRequests,
 }
 
-/// Values of a match key, each of a tenant and a request.
+/// Values of a match key, and the requests that bring them.
 #[derive(Default)]
-struct MatchKeys {
-    tenants: Vec<i64>,
-    values: Vec<String>,
-    most: Vec<i64>,
+struct OfRequests {
+    keys: MatchKeys,
     requests: Vec<i64>,
+}
+
+impl OfRequests {
+    fn args(&self) -> [&(dyn ToSql + Sync); 4] {
+        let MatchKeys { tenants, values, most } = &self.keys;
+        [tenants, values, most, &self.requests]
+    }
 }
 
 impl Wanted {
@@ -123,11 +121,9 @@ impl Wanted {
         request: i64,
     ) {
         let is_mobile = *attribute == Attribute::Mobile;
-        let keys = if is_mobile { &mut self.mobiles } else { &mut self.emails };
-        keys.tenants.push(tenant);
-        keys.values.push(value.clone());
-        keys.most.push(most);
-        keys.requests.push(request);
+        let brought = if is_mobile { &mut self.mobiles } else { &mut self.emails };
+        brought.keys.push(tenant, value.clone(), most);
+        brought.requests.push(request);
     }
 
     /// The types and values of the identities.
@@ -138,11 +134,9 @@ impl Wanted {
     /// Asks one server.
     pub(super) async fn read(&self, conn: &Connection) -> Result<Vec<Row>, Trouble> {
         let Wanted { types, values, requests, mobiles, emails } = self;
-        let about = types.len() + mobiles.values.len() + emails.values.len();
-        let MatchKeys { tenants, values: mobiles, most, requests: of } = mobiles;
-        let args: [&(dyn ToSql + Sync); 7] = [types, values, requests, tenants, mobiles, most, of];
-        let MatchKeys { tenants, values: emails, most, requests: of } = emails;
-        let others: [&(dyn ToSql + Sync); 4] = [tenants, emails, most, of];
-        conn.some(OWNERS, about, &[&args[..], &others].concat()).await
+        let about = types.len() + mobiles.requests.len() + emails.requests.len();
+        let identities: [&(dyn ToSql + Sync); 3] = [types, values, requests];
+        let args = [&identities[..], &mobiles.args(), &emails.args()].concat();
+        conn.some(OWNERS, about, &args).await
     }
 }

@@ -4,8 +4,13 @@ use crate::tables::Broken;
 use crate::{Source, StoreError};
 use std::error::Error as _;
 use std::fmt;
+use std::time::Duration;
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, Severity, SqlState};
+
+/// The first pause between two tries after trouble that may pass, and the longest.
+pub(super) const PAUSES: (Duration, Duration) =
+    (Duration::from_millis(5), Duration::from_millis(500));
 
 /// Classes of SQLSTATE whose texts may hold values that somebody sent.
 const ABOUT_VALUES: &[&str] = &["22", "23"];

@@ -199,10 +199,7 @@ pub(super) async fn anew(
 ) -> Result<(), Trouble> {
     let mut written = Written::default();
     written.add(facts, dirty, &TenantBefore::default())?;
-    for bound in &written.bound(conn).await? {
-        conn.send(bound).await?;
-    }
-    Ok(())
+    conn.send_all(&written.bound(conn).await?).await
 }
 
 /// Writes the tenants and apps that are new or different.

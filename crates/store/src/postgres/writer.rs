@@ -15,7 +15,7 @@ use super::load::{self, Lock, Reading, TypesCache};
 use super::named::{Found, Named};
 use super::queue::{Group, Queue};
 use super::tried::{Member, Tried};
-use super::trouble::Trouble;
+use super::trouble::{PAUSES, Trouble};
 use crate::tables::group::{Part, stages};
 use futures_util::future::join;
 use kehub_core::command::{Command, Request};
@@ -33,8 +33,6 @@ const TRYING: Duration = Duration::from_secs(10);
 /// How long plans are kept. One that was made while a table was empty is bad once it is not.
 const PLANNING: Duration = Duration::from_secs(5);
 const FORGET_PLANS: &str = "DISCARD PLANS";
-/// The first pause between two tries, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
 
 /// A group looks up what it names, row by row, whatever the server believes of the sizes of tables: it
 /// has counted those of a new database after minutes only.
@@ -280,13 +278,13 @@ impl Worker {
             }
             Err(trouble) => return Tried::NotApplied(self.abandoned(session, trouble).await),
         };
-        let Prepared { outcomes, decided, tells } = prepared;
-        if decided.is_empty() {
+        let Prepared { outcomes, last, tells } = prepared;
+        let Some(last) = last else {
             self.session = Some(session);
             return Tried::Answered(outcomes, None);
-        }
+        };
         let (number, last_group) = (session.number, session.last_group);
-        let committed = self.commit(group, session, requests.len(), decided).await;
+        let committed = self.commit(group, session, requests.len(), last).await;
         if tells {
             self.bell.ring();
         }
@@ -310,10 +308,9 @@ impl Worker {
         group: &Group,
         mut session: Session,
         requests: usize,
-        decided: Vec<Decided>,
+        last: Box<Decided>,
     ) -> Result<u64, Failed> {
         let conn = Arc::clone(&session.conn);
-        let Some(last) = decided.last() else { return Ok(0) };
         let writes = match last.bound(&conn).await {
             Ok(writes) => writes,
             Err(trouble) => return self.not_applied(session, trouble).await,
@@ -333,7 +330,7 @@ impl Worker {
         // Whoever waits by now is begun right behind it.
         let begun = self.begin_next(group, &session, requests);
         drop(writes);
-        drop(decided);
+        drop(last);
         let Err(trouble) = commit.await else {
             session.last_group += 1;
             session.begun = begun;
@@ -405,10 +402,11 @@ impl Worker {
         }
         let (conn, mut locked) = (&session.conn, Some(locked));
         let mut outcomes = Vec::with_capacity(requests.len());
-        let mut stages_decided: Vec<Decided> = Vec::new();
+        let (mut is_written, mut tells) = (false, false);
+        let mut last: Option<Box<Decided>> = None;
         let mut rest = requests;
         for stage in stages(requests, parts) {
-            if let Some(before) = stages_decided.last() {
+            if let Some(before) = last.take() {
                 before.write(conn).await?;
             }
             let size: usize = stage.iter().map(|part| part.size).sum();
@@ -427,19 +425,19 @@ impl Worker {
             let Some(mut decided) = decided else { return Ok(None) };
             self.tell(group, &decided);
             outcomes.append(&mut decided.outcomes);
-            stages_decided.push(*decided);
+            is_written |= !decided.changes.is_empty();
+            tells |= decided.changes.has_entries();
+            last = Some(decided);
         }
         if outcomes.len() != requests.len() {
             return Err(Trouble::broken("as many outcomes as requests were due"));
         }
-        let is_written = stages_decided.iter().any(|decided| !decided.changes.is_empty());
         let probed = requests.iter().any(|request| matches!(request.command, Command::Probe));
         if !is_written && !probed {
             conn.batch("ROLLBACK").await?;
-            stages_decided.clear();
+            last = None;
         }
-        let tells = stages_decided.iter().any(|decided| decided.changes.has_entries());
-        Ok(Some(Prepared { outcomes, decided: stages_decided, tells }))
+        Ok(Some(Prepared { outcomes, last, tells }))
     }
 
     /// Begins the transaction, and locks the tenants, unless that is done: what was decided ahead, if
@@ -537,9 +535,9 @@ impl Worker {
 /// What is to be committed.
 struct Prepared {
     outcomes: Vec<Outcome>,
-    /// The stages, of which the last one is not written yet; empty if there is nothing to write, and the
-    /// transaction is over.
-    decided: Vec<Decided>,
+    /// The last stage, which is not written yet; none if there is nothing to write, and the transaction is
+    /// over.
+    last: Option<Box<Decided>>,
     /// Whether there are entries, which others wait for.
     tells: bool,
 }
