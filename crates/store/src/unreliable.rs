@@ -6,6 +6,7 @@ use crate::{
     QuarantinedIdentity, Report, SidedConflict, Store, StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
+use kehub_core::command::Command;
 use kehub_core::customer::Customer;
 use kehub_core::directory::Directory;
 use kehub_core::duplicates::Duplicates;
@@ -19,7 +20,7 @@ use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
 
 /// What goes wrong with one call.
@@ -44,17 +45,24 @@ pub enum Fault {
 pub struct UnreliableStore {
     inner: Arc<dyn Store>,
     plan: Mutex<VecDeque<Fault>>,
+    pretended: OnceLock<Outcome>,
 }
 
 impl UnreliableStore {
     /// Wraps a store that works.
     pub fn new(inner: Arc<dyn Store>) -> UnreliableStore {
-        UnreliableStore { inner, plan: Mutex::default() }
+        UnreliableStore { inner, plan: Mutex::default(), pretended: OnceLock::new() }
     }
 
     /// Plans faults for the next calls, one each.
     pub fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner).extend(faults);
+    }
+
+    /// From now on answers every upsert with this outcome, and keeps none: what is left to do is the work
+    /// around a store. The first outcome stays.
+    pub fn pretend(&self, outcome: Outcome) {
+        self.pretended.get_or_init(|| outcome);
     }
 
     /// Takes the next fault; `true` if the call is to fail after its work.
@@ -82,6 +90,12 @@ fn then<T>(fails: bool, found: Result<T, StoreError>) -> Result<T, StoreError> {
 impl Store for UnreliableStore {
     async fn apply(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError> {
         let fails = self.next().await?;
+        if let Some(outcome) = self.pretended.get() {
+            let requests = batch.requests();
+            if requests.iter().all(|request| matches!(request.command, Command::Upsert(_))) {
+                return then(fails, Ok(vec![outcome.clone(); requests.len()]));
+            }
+        }
         then(fails, self.inner.apply(batch).await)
     }
 

@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 use kehub_core::TenantId;
-use kehub_core::command::{Command, Origin, Request};
+use kehub_core::command::{Command, Origin, Request, Upsert};
 use kehub_core::directory::NewTenant;
+use kehub_core::outcome::Outcome;
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, CustomerId, Seq};
 use kehub_store::{Batch, Fault, MemoryStore, Store, StoreError, UnreliableStore};
@@ -79,4 +80,24 @@ async fn trouble_of_the_store_itself_is_not_hidden() {
     inner.close().await.unwrap();
     let answer = store.apply(new_tenant("first")).await;
     assert!(matches!(answer, Err(StoreError::NotApplied(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_pretended_upsert_is_answered_and_not_kept() {
+    let (inner, store) = unreliable([Fault::None, Fault::None, Fault::None, Fault::Before]);
+    store.apply(new_tenant("first")).await.unwrap();
+    let pretended = Outcome::Deleted(CustomerId(7));
+    store.pretend(pretended.clone());
+    store.pretend(Outcome::Written);
+    let upsert = || {
+        let origin = Origin { app: AppNumber(1), actor: None, request: "test".into(), at: 1 };
+        let command = Command::Upsert(Upsert::default());
+        Batch::one(Request { tenant: TENANT, origin, dry_run: false, idempotency: None, command })
+    };
+    assert_eq!(store.apply(upsert()).await.unwrap(), [pretended]);
+    assert_eq!(inner.journal(TENANT, Seq(0), 10).await.unwrap(), []);
+    // Other commands are done, and faults come as planned.
+    store.apply(new_tenant("second")).await.unwrap();
+    assert_eq!(tenants(&inner).await, 2);
+    assert!(matches!(store.apply(upsert()).await, Err(StoreError::NotApplied(_))));
 }
