@@ -33,10 +33,9 @@ enum Task {
     Generate,
     /// Send random writes of every kind to a real server, then check its store
     Soak(soak::Options),
-    /// Measure Kehub on PostgreSQL beside a hand-written upsert function, in turns
-    Bench(bench::Options),
-    /// Drive upserts through a real server and print how fast they went
-    Load(load::Options),
+    /// Measure how fast it is
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -44,8 +43,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Tidy => tidy::run(),
         Task::Generate => generate::run(),
-        Task::Bench(options) => bench::run(&options),
-        Task::Load(options) => load::run(&options),
+        Task::Bench(bench) => bench::run(&bench),
         Task::Soak(options) => soak::run(&options),
     };
     match result {

@@ -125,6 +125,11 @@ impl Postgres {
         &self.url
     }
 
+    /// The process that has started all others of the server.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.place.process()
+    }
+
     /// Ends all processes of the server at once, as a power cut would; which one it was.
     pub(crate) fn kill(&mut self) -> Result<u32> {
         let process = self.place.process().context("the server keeps no file about itself")?;

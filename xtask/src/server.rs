@@ -1,4 +1,4 @@
-//! A `kehub serve` of our own: on a free loopback port, ended by its process number.
+//! A `kehub serve` of our own, or another server: on a free loopback port, ended by its process number.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use std::fs::File;
@@ -38,22 +38,28 @@ impl Server {
         arguments: &[&str],
         log: Option<&File>,
     ) -> Result<Server> {
-        let log = log.map(File::try_clone).transpose()?;
-        let mut child = Command::new(binary)
+        let mut command = Command::new(binary);
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--log-level", "warn"])
             .args(arguments)
             // It may hold a password: others see the command line of a process.
             .env("KEHUB_STORE", store)
-            .env("KEHUB_BOOTSTRAP_APP", format!("{APP_ID}:{SECRET}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log.map_or_else(Stdio::inherit, Stdio::from))
-            .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
+            .env("KEHUB_BOOTSTRAP_APP", format!("{APP_ID}:{SECRET}"));
+        if let Some(log) = log {
+            command.stderr(log.try_clone()?);
+        }
+        Server::launch(command, "/readyz")
+    }
+
+    /// Starts a server that says first where it listens, and waits until it answers this path.
+    pub(crate) fn launch(mut command: Command, ready: &str) -> Result<Server> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let started = command.spawn();
+        let mut child = started.with_context(|| format!("cannot start {command:?}"))?;
         let mut output = BufReader::new(child.stdout.take().context("no output to read")?);
         let address = address_said(&mut output)?;
         let mut server = Server { child, address, _output: output };
-        server.wait_until_ready()?;
+        server.wait_until_ready(ready)?;
         Ok(server)
     }
 
@@ -99,9 +105,9 @@ impl Server {
         Ok(())
     }
 
-    fn wait_until_ready(&mut self) -> Result<()> {
+    fn wait_until_ready(&mut self, path: &str) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
-        while self.get("/readyz").is_err() {
+        while self.get(path).is_err() {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the server ended with {status} before it was ready");
             }
@@ -125,7 +131,25 @@ impl Drop for Server {
 fn address_said(output: &mut impl BufRead) -> Result<SocketAddr> {
     let mut line = String::new();
     output.read_line(&mut line)?;
-    let address = line.split_once("listens on http://").and_then(|(_, rest)| rest.split_once(". "));
-    let (address, _) = address.with_context(|| format!("no address in {line:?}"))?;
+    let address = line.split_once(" http://").map(|(_, rest)| rest.trim_end());
+    let address = address.and_then(|rest| rest.split(". ").next());
+    let address = address.with_context(|| format!("no address in {line:?}"))?;
     Ok(address.parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address_said;
+
+    #[test]
+    fn an_address_is_what_comes_behind_its_scheme() {
+        let expected = "127.0.0.1:81".parse().unwrap();
+        for line in [
+            "Kehub listens on http://127.0.0.1:81. Stop it with Ctrl-C.\nmore\n",
+            "2026/11/28 12:00:00 Server started at http://127.0.0.1:81\n",
+        ] {
+            assert_eq!(address_said(&mut line.as_bytes()).unwrap(), expected);
+        }
+        assert!(address_said(&mut "nothing\n".as_bytes()).is_err());
+    }
 }

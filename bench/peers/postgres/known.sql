@@ -1,3 +1,8 @@
-\set n random(0, :known - 1)
+\if :zipf > 1
+\set rank random_zipfian(1, :known, :zipf)
+\else
+\set rank random(1, :known)
+\endif
+\set n (:rank * 2654435761) % :known
 \set version random(1, 1000000000)
 SELECT send_person(:n, :version);

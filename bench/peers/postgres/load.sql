@@ -1,9 +1,10 @@
 -- People like those of xtask/src/load/people.rs: everything about one follows from a number. Making one
--- up costs next to nothing beside the upsert.
-CREATE FUNCTION send_person(n bigint, version bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+-- up costs next to nothing beside the upsert. With another number, the second identity is that person's.
+CREATE FUNCTION send_person(n bigint, version bigint, other bigint DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     place  integer := 1 + n % 8;
-    count  integer := 1 + n % 3;
+    count  integer := CASE WHEN other IS NULL THEN 1 + n % 3 ELSE 2 END;
     city   text := ('{北京市,上海市,深圳市,杭州市,成都市,南京市,武汉市,西安市}'::text[])[place];
     county text := ('{朝阳区,浦东新区,南山区,西湖区,武侯区,鼓楼区,洪山区,雁塔区}'::text[])[place];
     name   text := ('{王,李,张,刘,陈,杨,黄,赵,吴,周,徐,孙,马,朱,胡,郭}'::text[])[1 + n % 16]
@@ -19,7 +20,7 @@ BEGIN
         ('{官网,门店,公众号,小程序}'::text[])[1 + n % 4],
         '第' || version || '次更新',
         ('{member-id,wechat,mobile}'::text[])[1:count],
-        (ARRAY['M' || lpad(n::text, 10, '0'), 'oGzBk5' || lpad(n::text, 22, '0'), mobile])[1:count],
+        (ARRAY['M' || lpad(n::text, 10, '0'), 'oGzBk5' || lpad(coalesce(other, n)::text, 22, '0'), mobile])[1:count],
         (ARRAY[name, NULL, NULL])[1:count]);
 END $$;
 

@@ -1,7 +1,7 @@
 //! The engine in this process, without HTTP: groups of a fixed size, a few of them waiting so that no
 //! connection is ever idle.
 
-use crate::load::people::People;
+use crate::load::people::{People, Person};
 use anyhow::{Context as _, Result, bail};
 use kehub_core::command::{Command, Origin, Request};
 use kehub_core::directory::NewTenant;
@@ -43,26 +43,28 @@ impl Engine {
 
     pub(super) fn preload(&self, people: &mut People, customers: u64) -> Result<()> {
         let goes_on = |people: &People| people.known() < customers;
-        self.drive(people, true, PRELOAD_BATCH, &goes_on).map(drop)
+        self.drive(people, People::newcomer, PRELOAD_BATCH, &goes_on).map(drop)
     }
 
-    pub(super) fn upserts_per_second(
+    /// Upserts in so much time: how many, and how many a second.
+    pub(super) fn upserts(
         &self,
         people: &mut People,
         group: usize,
         time: Duration,
-    ) -> Result<f64> {
+    ) -> Result<(u64, f64)> {
         let start = Instant::now();
-        let count = self.drive(people, false, group, &|_| start.elapsed() < time)?;
+        let count = self.drive(people, People::next, group, &|_| start.elapsed() < time)?;
         #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "far below 2^53")]
-        Ok(count as f64 / start.elapsed().as_secs_f64())
+        let rate = count as f64 / start.elapsed().as_secs_f64();
+        Ok((u64::try_from(count)?, rate))
     }
 
     /// Sends batches for as long as it is to go on; how many upserts they held.
     fn drive(
         &self,
         people: &mut People,
-        only_new: bool,
+        who: fn(&mut People) -> Person,
         size: usize,
         goes_on: &(dyn Fn(&People) -> bool + Sync),
     ) -> Result<usize> {
@@ -70,7 +72,7 @@ impl Engine {
         let next = || {
             let mut people = people.lock().unwrap_or_else(PoisonError::into_inner);
             goes_on(&people).then(|| {
-                let upserts = (0..size.min(BATCH_MAX)).map(|_| people.next(only_new).upsert());
+                let upserts = (0..size.min(BATCH_MAX)).map(|_| who(&mut people).upsert());
                 upserts.map(Command::Upsert).collect::<Vec<_>>()
             })
         };

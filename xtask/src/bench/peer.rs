@@ -1,11 +1,12 @@
 //! What Kehub is measured against: the function in `bench/peers/postgres`, called by `pgbench`.
 
-use super::Options;
+use crate::load::people::Mix;
 use crate::postgres::program;
 use crate::root;
 use anyhow::{Context as _, Result, ensure};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// A database of our own; dropping this drops it.
 pub(super) struct Database {
@@ -30,6 +31,12 @@ impl Database {
 
     pub(super) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Bytes on disk.
+    pub(super) fn size(&self) -> Result<u64> {
+        let told = psql(&self.url, &["-Atc", "SELECT pg_database_size(current_database())"])?;
+        Ok(told.trim().parse()?)
     }
 
     /// Leaves the server with statistics, and with nothing to tidy that is not of the measuring.
@@ -73,17 +80,26 @@ impl Peer {
         Ok(())
     }
 
-    pub(super) fn upserts_per_second(&self, options: &Options) -> Result<f64> {
-        let Options { clients, seconds, new_percent, .. } = *options;
+    /// Where its tables are.
+    pub(super) fn url(&self) -> &str {
+        &self.database.url
+    }
+
+    /// Calls through so many clients in so much time: how many, and how many a second. Values that belong to nobody are left out: to the function
+    /// they would be one person.
+    pub(super) fn upserts(&self, mix: &Mix, clients: u32, time: Duration) -> Result<(u64, f64)> {
         let known = psql(&self.database.url, &["-Atc", "SELECT last_value FROM person"])?;
+        let [new, changed, bridging, blocked] = mix.shares();
         let script = |name: &str, weight: u64| format!("{}@{weight}", file(name).display());
         let output = Command::new(program("pgbench")?)
             .args(["--no-vacuum", "--protocol=prepared", "--jobs=1"])
             .arg(format!("--client={clients}"))
-            .arg(format!("--time={seconds}"))
+            .arg(format!("--time={}", time.as_secs().max(1)))
             .arg(format!("--define=known={}", known.trim()))
-            .args(["--file", &script("new.sql", new_percent)])
-            .args(["--file", &script("known.sql", 100 - new_percent)])
+            .arg(format!("--define=zipf={}", mix.zipf()))
+            .args(["--file", &script("new.sql", new)])
+            .args(["--file", &script("known.sql", changed + blocked)])
+            .args(["--file", &script("bridge.sql", bridging)])
             .arg(&self.database.url)
             .stdin(Stdio::null())
             .output()
@@ -93,8 +109,13 @@ impl Peer {
         ensure!(output.status.success(), "pgbench ended with {}: {errors}", output.status);
         let failed = "number of failed transactions: 0 ";
         ensure!(told.contains(failed), "calls of the function failed: {told}");
-        let rate = told.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next());
-        Ok(rate.context("pgbench told no rate")?.parse()?)
+        let after = |name: &str| {
+            let rest = told.lines().find_map(|line| line.strip_prefix(name))?;
+            rest.split_whitespace().next()
+        };
+        let done = after("number of transactions actually processed:");
+        let rate = after("tps =").context("pgbench told no rate")?.parse()?;
+        Ok((done.context("pgbench told no number")?.parse()?, rate))
     }
 }
 

@@ -1,12 +1,12 @@
 //! What people decide, timed while upserts go on: merges of two customers with many claims, their
 //! undoing, and explanations across such a merge.
 
-use super::people::People;
-use super::{Phase, Seen, Target, drive};
+use super::place::{Place, Work};
 use crate::client::Connection;
+use crate::load::{Seen, Source, drive};
 use anyhow::{Context as _, Result, ensure};
 use hdrhistogram::Histogram;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,6 @@ const SECONDS_MAX: u64 = 120;
 /// What came of it. Times in microseconds.
 #[derive(Debug)]
 pub(super) struct Decisions {
-    pub(super) claims: u64,
     pub(super) merge: Histogram<u64>,
     pub(super) undo: Histogram<u64>,
     pub(super) explain: Histogram<u64>,
@@ -30,35 +29,27 @@ pub(super) struct Decisions {
     pub(super) upserts: Seen,
 }
 
-/// Makes pairs of customers with so many claims each, then decides about them under load.
-pub(super) async fn measure(
-    connections: usize,
-    target: &Target,
-    people: &Rc<RefCell<People>>,
-    claims: u64,
-) -> Result<Decisions> {
-    let mut connection = Connection::open(target.address).await?;
-    connection.sign(&target.token);
+/// Makes pairs of customers with so many claims each, then decides about them while so many connections
+/// send upserts.
+pub(super) async fn measure(place: &Place, connections: usize, claims: u64) -> Result<Decisions> {
+    let mut connection = place.target.open().await?;
     let mut ids = Vec::new();
     for person in 0..PAIRS * 2 {
         ids.push(make(&mut connection, person, claims).await?);
     }
-    let people = Rc::clone(people);
-    let end = Rc::new(RefCell::new(Instant::now() + Duration::from_secs(SECONDS_MAX)));
+    let is_over = Rc::new(Cell::new(false));
     let background = {
-        let (target, end) = (target.clone(), Rc::clone(&end));
-        tokio::task::spawn_local(async move {
-            let mut upserts = Seen::new()?;
-            while Instant::now() < *end.borrow() {
-                let part = drive(connections, &target, &people, Phase::seconds(1)).await?;
-                upserts.add(&part)?;
-                upserts.took += part.took;
-            }
-            anyhow::Ok(upserts)
-        })
+        let source = place.source(Work::Upserts, Duration::from_secs(SECONDS_MAX));
+        let (target, is_over) = (place.target.clone(), Rc::clone(&is_over));
+        let source: Source =
+            Rc::new(RefCell::new(
+                move || {
+                    if is_over.get() { None } else { (source.borrow_mut())() }
+                },
+            ));
+        tokio::task::spawn_local(async move { drive(&target, connections, &source).await })
     };
     let mut decided = Decisions {
-        claims,
         merge: times()?,
         undo: times()?,
         explain: times()?,
@@ -70,7 +61,7 @@ pub(super) async fn measure(
             decided.pair(&mut connection, *one, *other).await?;
         }
     }
-    *end.borrow_mut() = Instant::now();
+    is_over.set(true);
     decided.upserts = background.await??;
     Ok(decided)
 }

@@ -1,0 +1,315 @@
+//! `cargo xtask bench hub`: every kind of call to one hub.
+
+use super::peer::Database;
+use super::place::{BATCH_ROWS, Place, Work};
+use super::report::{Origin, Round, course_drawn, keep};
+use super::{build, decisions};
+use crate::load::people::{Mix, People};
+use crate::load::usage::{disk, memory};
+use crate::load::{Seen, Sent, alone, closed, during, open};
+use crate::postgres::{Durability, Postgres};
+use crate::server::Server;
+use crate::target;
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use std::cell::RefCell;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// What it keeps customers in
+    #[arg(long, value_enum, default_value_t = Engine::Sqlite)]
+    engine: Engine,
+    /// Customers before the measuring
+    #[arg(long, default_value_t = 1_000_000)]
+    customers: u64,
+    /// How long each kind of call is measured
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// How long upserts come at half of the rate that was reached
+    #[arg(long, default_value_t = 60)]
+    half_load_seconds: u64,
+    /// Connections with one call under way each; look-ups that are timed one by one have one
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Claims of each of two customers who are merged, explained and parted
+    #[arg(long, default_value_t = 100)]
+    claims: u64,
+    #[command(flatten)]
+    mix: Mix,
+    /// A folder for the figures as JSON and for the picture
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// What was measured of one kind of call. Times in milliseconds.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Call {
+    what: String,
+    #[serde(flatten)]
+    round: Round,
+    median: f64,
+    p99: f64,
+    p999: f64,
+    max: f64,
+    turned_away: u64,
+}
+
+impl Call {
+    fn new(what: &str, latency: &Histogram<u64>, round: Round, turned_away: u64) -> Call {
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "far below 2^53")]
+        let millis = |micros: u64| micros as f64 / 1000.0;
+        let at = |quantile| millis(latency.value_at_quantile(quantile));
+        Call {
+            what: what.to_owned(),
+            round,
+            median: at(0.5),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: millis(latency.max()),
+            turned_away,
+        }
+    }
+
+    const HEAD: &str = "| what | per second | p50 ms | p99 ms | p99.9 ms | max ms | \
+        server µs each | written each |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Call { what, round, median, p99, p999, max, turned_away } = self;
+        let Round { per_second, each } = round;
+        write!(f, "| {what} | {per_second:.0} | {median:.1} | {p99:.1} | {p999:.1} | {max:.1} |")?;
+        match each {
+            Some(each) => {
+                write!(f, " {:.0} | {:.0} |", each.server_seconds * 1e6, each.written_bytes)?;
+            }
+            None => f.write_str(" – | – |")?,
+        }
+        if *turned_away > 0 { write!(f, " {turned_away} were turned away") } else { Ok(()) }
+    }
+}
+
+/// A hub, its store, and what came of the calls so far.
+struct Bench<'o> {
+    options: &'o Options,
+    place: Place,
+    calls: Vec<Call>,
+}
+
+pub(super) fn run(options: &Options) -> Result<()> {
+    build()?;
+    let folder = tempfile::tempdir()?;
+    let own = matches!(options.engine, Engine::Postgres).then(|| Postgres::start(Durability::Full));
+    let server = own.transpose()?;
+    let database = server.as_ref().map(|server| Database::new(server.url(), "kehub_bench"));
+    let database = database.transpose()?;
+    let file = || format!("sqlite:{}", folder.path().join("kehub.db").display());
+    let store = database.as_ref().map_or_else(file, |database| database.url().to_owned());
+    let people = Rc::new(RefCell::new(People::new(options.mix)));
+    let hub = start(&store)?;
+    let mut place = Place::hub(hub, &people, server.as_ref().and_then(Postgres::process))?;
+    println!("making {} customers", options.customers);
+    place.preload(options.customers, true)?;
+    place.begin_with(options.customers)?;
+    if let Some(database) = &database {
+        database.vacuum()?;
+    }
+    let mut bench = Bench { options, place, calls: Vec::new() };
+    let origin = Origin::told();
+    println!("\n{origin}\n{}", Call::HEAD);
+    bench.upserts()?;
+    bench.look_ups()?;
+    bench.pages()?;
+    bench.decisions()?;
+    let Bench { place, calls, .. } = bench;
+    let rest = Rest::of(place, &store, folder.path(), database.as_ref())?;
+    println!("\n{rest}");
+    if let Some(folder) = &options.out {
+        let name = format!("hub-{}", options.engine.told());
+        keep(folder, &name, &origin, &serde_json::json!({ "calls": calls, "after": rest }))?;
+    }
+    Ok(())
+}
+
+impl Engine {
+    fn told(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+fn start(store: &str) -> Result<Server> {
+    Server::start(&target().join("release").join("kehub"), store)
+}
+
+impl Bench<'_> {
+    fn time(&self) -> Duration {
+        Duration::from_secs(self.options.seconds)
+    }
+
+    fn take(&mut self, call: Call) {
+        println!("{call}");
+        self.calls.push(call);
+    }
+
+    /// A kind of call, over all connections.
+    fn work(&mut self, what: &str, work: Work) -> Result<f64> {
+        let (seen, round) = self.place.run(work, self.options.connections, self.time())?;
+        self.take(Call::new(what, &seen.latency, round, seen.turned_away));
+        Ok(round.per_second)
+    }
+
+    fn upserts(&mut self) -> Result<()> {
+        let most = self.work("upserts", Work::Upserts)?;
+        let time = Duration::from_secs(self.options.half_load_seconds);
+        // Enough connections that a request which is due never waits for one.
+        let connections = self.options.connections * 2;
+        let source = self.place.source(Work::Upserts, time);
+        let (seen, round) =
+            self.place.used(|| open(&self.place.target, connections, most / 2.0, &source))?;
+        self.take(Call::new("upserts at half of that", &seen.latency, round, seen.turned_away));
+        if let Some(folder) = &self.options.out {
+            std::fs::create_dir_all(folder)?;
+            let engine = self.options.engine.told();
+            let title = format!("Upserts at half of the largest rate, {engine}");
+            course_drawn(&folder.join(format!("hub-{engine}.svg")), &title, &seen.course)?;
+        }
+        self.work(&format!("rows in batches of {BATCH_ROWS}"), Work::Batches)?;
+        self.work("four gets by id to an upsert", Work::Mixed).map(drop)
+    }
+
+    fn look_ups(&mut self) -> Result<()> {
+        self.work("get by id", Work::Gets)?;
+        self.work("get by identity", Work::Identities).map(drop)
+    }
+
+    /// Lists and counts, one call after the other.
+    fn pages(&mut self) -> Result<()> {
+        let created = |share: u64| {
+            let id = (self.options.customers * share / 100).max(1);
+            let told = self.place.get(&format!("/v1/customers/{id}?select=dateCreated"))?;
+            let moment = told.split('"').nth(3).context("no time in an answer")?;
+            anyhow::Ok(moment.to_owned())
+        };
+        let (from, tenth, twentieth) = (created(40)?, created(50)?, created(45)?);
+        let period = |to: &str| format!("dateCreatedFrom={from}&dateCreatedTo={to}");
+        let updated = format!("lastUpdatedFrom={from}&lastUpdatedTo={twentieth}");
+        // 官网 and 王伟
+        let (source, name) = ("source=%E5%AE%98%E7%BD%91", "name=%E7%8E%8B%E4%BC%9F");
+        let (one, mail) = (crate::load::people::mobile(7), "email=u7%40example.com");
+        let mobile = format!("mobile={one}");
+        let filters: [(&str, String); 12] = [
+            ("no filter", String::new()),
+            ("source", source.to_owned()),
+            ("stage", "stage=lead".to_owned()),
+            ("gender", "gender=1".to_owned()),
+            ("name", name.to_owned()),
+            ("mobile", mobile),
+            ("email", mail.to_owned()),
+            ("externalId", "externalId=e-1".to_owned()),
+            ("idList", "idList=1,20,300,4000".to_owned()),
+            ("created, 5 %", period(&twentieth)),
+            ("gender and created, 5 %", format!("gender=1&{}", period(&tenth))),
+            ("source and updated", format!("{source}&{updated}")),
+        ];
+        for (name, filter) in &filters {
+            self.look(
+                &format!("first page of 20: {name}"),
+                &format!("/v1/customers?rows=20&{filter}"),
+            )?;
+        }
+        for (name, filter) in &filters {
+            self.look(&format!("count: {name}"), &format!("/v1/customers/count?{filter}"))?;
+        }
+        for order in ["id", "lastUpdated"] {
+            let path = format!("/v1/customers?rows=100&page=1000&sidx={order}&sord=desc");
+            self.look(&format!("page 1000 of 100 by {order}"), &path)?;
+        }
+        Ok(())
+    }
+
+    /// The same look again and again, over one connection.
+    fn look(&mut self, what: &str, path: &str) -> Result<()> {
+        let asked = path.to_owned();
+        let time = self.time().min(Duration::from_secs(2));
+        let source = during(time, move || Sent::get(asked.clone()));
+        let (seen, round) = self.place.used(|| closed(&self.place.target, 1, &source))?;
+        self.take(Call::new(what, &seen.latency, round, seen.turned_away));
+        Ok(())
+    }
+
+    fn decisions(&mut self) -> Result<()> {
+        let Options { connections, claims, .. } = *self.options;
+        let decided = alone(decisions::measure(&self.place, connections, claims))?;
+        let kinds = [
+            (format!("merge by hand, of {claims} claims each, beside upserts"), &decided.merge),
+            ("undo of that".to_owned(), &decided.undo),
+            ("explanation across that".to_owned(), &decided.explain),
+            ("explanation of a few claims".to_owned(), &decided.explain_small),
+        ];
+        for (what, times) in kinds {
+            let round = Round::new(1e6 / times.mean().max(1.0), times.len(), None);
+            self.take(Call::new(&what, times, round, 0));
+        }
+        let Seen { latency, items, turned_away, .. } = &decided.upserts;
+        let round = Round::new(decided.upserts.per_second(), *items, None);
+        self.take(Call::new("upserts meanwhile", latency, round, *turned_away));
+        Ok(())
+    }
+}
+
+/// What is left when all calls are answered.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rest {
+    customers: u64,
+    /// Bytes of memory that the hub held at the end, and after its next start.
+    memory: f64,
+    memory_after_start: f64,
+    /// Seconds from its next start until it was ready.
+    ready: f64,
+    /// Bytes of its files, or of its database.
+    disk: u64,
+}
+
+impl Rest {
+    /// Ends the hub, and starts it again.
+    fn of(place: Place, store: &str, folder: &Path, database: Option<&Database>) -> Result<Rest> {
+        let customers = place.get("/v1/customers/count")?.parse().context("no count")?;
+        let memory_held = memory(place.server.process());
+        place.server.stop()?;
+        let begun = Instant::now();
+        let again = start(store)?;
+        let ready = begun.elapsed().as_secs_f64();
+        let memory_after_start = memory(again.process());
+        again.stop()?;
+        let disk = database.map_or_else(|| Ok(disk(folder)), Database::size)?;
+        Ok(Rest { customers, memory: memory_held, memory_after_start, ready, disk })
+    }
+}
+
+impl fmt::Display for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rest { customers, memory, memory_after_start, ready, disk } = self;
+        let mebi = |bytes: &f64| bytes / 1024.0 / 1024.0;
+        writeln!(f, "{customers} customers at the end, {disk} bytes on disk, journal included")?;
+        writeln!(
+            f,
+            "the hub held {:.0} MiB of memory; started again, it was ready in {ready:.2} s and held {:.0} MiB",
+            mebi(memory),
+            mebi(memory_after_start)
+        )
+    }
+}
