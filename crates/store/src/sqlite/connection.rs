@@ -5,7 +5,7 @@ use super::trouble::Trouble;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -107,18 +107,27 @@ fn use_log(conn: &Connection) -> Result<(), Trouble> {
     }
 }
 
+const BEGIN: &str = "BEGIN";
+const END: &str = "COMMIT";
+
 /// Connections that only read, lent one at a time.
 #[derive(Debug)]
 pub(super) struct Readers {
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
+    /// Those that read on the thread of who asks, and wait for nobody.
+    near: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
     pub(super) fn open(path: &Path, count: usize) -> Result<Readers, Trouble> {
         let count = count.max(1);
-        let idle = (0..count).map(|_| reading(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Readers { idle: Mutex::new(idle), permits: Arc::new(Semaphore::new(count)) })
+        let idle = (0..count).map(|_| reading(path)).collect::<Result<_, _>>()?;
+        // More threads than there are cores do not ask at the same time, or not often.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let near = (0..cores).map(|_| reading_near(path)).collect::<Result<_, _>>()?;
+        let permits = Arc::new(Semaphore::new(count));
+        Ok(Readers { idle: Mutex::new(idle), permits, near: Mutex::new(near) })
     }
 
     /// Waits for a free connection. The permit goes with the read, not with the caller: one who
@@ -132,8 +141,30 @@ impl Readers {
         self.permits.close();
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn near(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.near.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads a handful of rows by their keys, as of one moment, on this thread: for so little, it would
+    /// take longer to ask another one. `None` if that is not possible right now.
+    pub(super) fn glance<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Trouble>,
+    ) -> Option<Result<T, Trouble>> {
+        if self.permits.is_closed() {
+            return None;
+        }
+        let conn = self.near().pop()?;
+        // A connection is lost if a read panics, or cannot be ended.
+        let found = glanced(&conn, read);
+        if conn.is_autocommit() {
+            self.near().push(conn);
+        }
+        found.map_or_else(|trouble| (!trouble.is_busy()).then_some(Err(trouble)), |it| Some(Ok(it)))
     }
 
     /// Reads with a connection of the pool. The caller holds a permit.
@@ -155,6 +186,23 @@ impl Readers {
         self.idle().push(conn);
         found
     }
+}
+
+fn glanced<T>(
+    conn: &Connection,
+    read: impl FnOnce(&Connection) -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
+    conn.prepare_cached(BEGIN)?.execute(())?;
+    let found = read(conn);
+    conn.prepare_cached(END)?.execute(())?;
+    found
+}
+
+/// A connection that gives up rather than wait for another process.
+fn reading_near(path: &Path) -> Result<Connection, Trouble> {
+    let conn = reading(path)?;
+    conn.busy_timeout(Duration::ZERO)?;
+    Ok(conn)
 }
 
 fn reading(path: &Path) -> Result<Connection, Trouble> {
@@ -225,4 +273,32 @@ fn set_up(conn: &Connection) -> Result<(), Trouble> {
     // every call: a fifth of the writer's time.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Readers, writing};
+
+    /// How many look at the same time before one would have to wait.
+    fn at_once(readers: &Readers) -> usize {
+        let deeper = readers.glance(|_| Ok(at_once(readers)));
+        deeper.map_or(0, |deeper| 1 + deeper.unwrap())
+    }
+
+    #[test]
+    fn who_only_glances_waits_for_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kehub.db");
+        drop(writing(&path).unwrap());
+        let readers = Readers::open(&path, 1).unwrap();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // Again and again: each gives its connection back, also after trouble.
+        for _ in 0..2 {
+            assert_eq!(at_once(&readers), cores);
+            let wrong = readers.glance(|conn| Ok(conn.execute_batch("SELECT * FROM nothing")?));
+            assert!(wrong.unwrap().is_err());
+        }
+        readers.close();
+        assert_eq!(at_once(&readers), 0);
+    }
 }

@@ -205,6 +205,17 @@ impl SqliteStore {
         rebuild::rebuild(path, only, progress).map_err(|cause| OpenError::of(path.display(), cause))
     }
 
+    /// Runs a read of a handful of rows by their keys.
+    async fn glance<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Trouble> + Clone + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.inner.readers.glance(read.clone()) {
+            Some(found) => Ok(found?),
+            None => self.read(read).await,
+        }
+    }
+
     /// Runs a read beside the writer, off the async threads.
     async fn read<T: Send + 'static>(
         &self,
@@ -258,7 +269,7 @@ impl Store for SqliteStore {
         tenant: TenantId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        self.read(move |conn| query::survivor(conn, tenant, id)).await
+        self.glance(move |conn| query::survivor(conn, tenant, id)).await
     }
 
     async fn customer_whole(
@@ -300,7 +311,8 @@ impl Store for SqliteStore {
         value: &str,
     ) -> Result<Vec<OwnedIdentity>, StoreError> {
         let (kind, value) = (kind.map(str::to_owned), value.to_owned());
-        self.read(move |conn| query::identities_named(conn, tenant, kind.as_deref(), &value)).await
+        self.glance(move |conn| query::identities_named(conn, tenant, kind.as_deref(), &value))
+            .await
     }
 
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
@@ -368,7 +380,7 @@ impl Store for SqliteStore {
         value: &str,
     ) -> Result<Option<TypedIdentity>, StoreError> {
         let (kind, value) = (kind.to_owned(), value.to_owned());
-        self.read(move |conn| query::identity(conn, tenant, &kind, &value)).await
+        self.glance(move |conn| query::identity(conn, tenant, &kind, &value)).await
     }
 
     async fn customer_row(
@@ -376,7 +388,7 @@ impl Store for SqliteStore {
         tenant: TenantId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        self.read(move |conn| query::customer_row(conn, tenant, id)).await
+        self.glance(move |conn| query::customer_row(conn, tenant, id)).await
     }
 
     async fn past(&self, tenant: TenantId, customers: &[CustomerId]) -> Result<Past, StoreError> {

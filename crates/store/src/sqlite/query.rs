@@ -15,9 +15,10 @@ use kehub_core::journal::Entry;
 use kehub_core::policy::IdentityType;
 use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, TypeNumber, canonical};
 use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 use std::collections::{BTreeMap, BTreeSet};
 
+const STATE: &str = "SELECT live, survivor FROM customer WHERE key = ?1";
 const LIVE_COUNT: &str = "SELECT customers_live FROM tenant WHERE id = ?1";
 const JOURNAL: &str =
     "SELECT entry FROM journal WHERE key > ?1 AND key <= ?2 ORDER BY key LIMIT ?3";
@@ -63,6 +64,30 @@ pub(super) fn survivor(
         }
     };
     Ok(customer.filter(|customer| customer.state == State::Live))
+}
+
+/// The id of the live customer that answers for one: what is asked for without looking at anything else.
+fn answering(
+    conn: &Connection,
+    tenant: TenantId,
+    id: CustomerId,
+) -> Result<Option<CustomerId>, Trouble> {
+    let state = |id: CustomerId| {
+        let Some(key) = codec::key(tenant, id.0) else { return Ok(None) };
+        let state = |row: &Row<'_>| -> Result<(Option<i64>, Option<i64>), Trouble> {
+            Ok((row.get(0)?, row.get(1)?))
+        };
+        rows::first(conn, STATE, [key], state)
+    };
+    match state(id)? {
+        Some((Some(_), _)) => Ok(Some(id)),
+        Some((None, Some(survivor))) => {
+            let survivor = CustomerId(number_of(survivor));
+            let is_live = matches!(state(survivor)?, Some((Some(_), _)));
+            Ok(is_live.then_some(survivor))
+        }
+        Some((None, None)) | None => Ok(None),
+    }
 }
 
 /// The row of a customer id, whatever has become of it.
@@ -192,7 +217,7 @@ fn with_survivors(conn: &Connection, tenant: TenantId, filter: &Filter) -> Resul
         if let Condition::IdIn(ids) = condition {
             let mut survivors = Vec::with_capacity(ids.len());
             for id in ids.iter() {
-                survivors.extend(survivor(conn, tenant, *id)?.map(|customer| customer.id));
+                survivors.extend(answering(conn, tenant, *id)?);
             }
             survivors.sort_unstable();
             survivors.dedup();
@@ -286,8 +311,8 @@ pub(super) fn identities_named(
         let key = IdentityKey { kind: kind.number, value: kind.canonical(value).into() };
         let Some(identity) = load::identity_of_value(conn, tenant, &key)? else { continue };
         let Some(home) = identity.home else { continue };
-        if let Some(owner) = survivor(conn, tenant, home)? {
-            found.push(owned(owner.id, identity, &types)?);
+        if let Some(owner) = answering(conn, tenant, home)? {
+            found.push(owned(owner, identity, &types)?);
         }
     }
     found.sort_by_key(|found| (found.owner, found.identity.number));
