@@ -4,7 +4,7 @@ use super::trouble::Trouble;
 use super::{cluster, tls};
 use crate::tables::copy;
 use futures_util::StreamExt as _;
-use futures_util::future::try_join_all;
+use futures_util::future::{BoxFuture, try_join_all};
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -352,25 +352,55 @@ impl Readers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for a free connection, not for ever, and runs a single statement with it, which sees one
+    /// moment by itself; `None` if the store is closed.
+    pub(super) async fn once<T>(
+        &self,
+        read: impl for<'c> Fn(&'c Connection) -> BoxFuture<'c, Result<T, Trouble>>,
+    ) -> Result<Option<T>, Trouble> {
+        let Some(_permit) = self.permit().await? else { return Ok(None) };
+        loop {
+            let (conn, is_new) = self.connection().await?;
+            match read(&conn).await {
+                Err(trouble) if trouble.is_lost() && !is_new => (),
+                found => {
+                    let is_sound = found.as_ref().err().is_none_or(Trouble::spares_the_session);
+                    if is_sound && !self.permits.is_closed() {
+                        self.idle().push(conn);
+                    }
+                    return found.map(Some);
+                }
+            }
+        }
+    }
+
+    async fn permit(&self) -> Result<Option<OwnedSemaphorePermit>, Trouble> {
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        let permit = tokio::time::timeout(READER_WAIT, permit).await;
+        Ok(permit.map_err(|_| Trouble::Busy)?.ok())
+    }
+
+    /// An idle connection, or a new one, and whether it is new: a restart of the server ends those that
+    /// are idle.
+    async fn connection(&self) -> Result<(Connection, bool), Trouble> {
+        let idle = self.idle().pop();
+        match idle {
+            Some(conn) => Ok((conn, false)),
+            None => Ok((self.server.connect().await?, true)),
+        }
+    }
+
     /// Waits for a free connection, not for ever, and begins a snapshot with it; `None` if the store
     /// is closed.
     pub(super) async fn begin(self: &Arc<Self>) -> Result<Option<Snapshot>, Trouble> {
-        let permit = Arc::clone(&self.permits).acquire_owned();
-        let permit = tokio::time::timeout(READER_WAIT, permit).await;
-        let Ok(permit) = permit.map_err(|_| Trouble::Busy)? else { return Ok(None) };
+        let Some(permit) = self.permit().await? else { return Ok(None) };
         loop {
-            let idle = self.idle().pop();
-            let is_new = idle.is_none();
-            let conn = match idle {
-                Some(conn) => conn,
-                None => self.server.connect().await?,
-            };
+            let (conn, is_new) = self.connection().await?;
             match conn.batch(READ).await {
                 Ok(()) => {
                     let readers = Arc::clone(self);
                     return Ok(Some(Snapshot { conn: Some(conn), readers, _permit: permit }));
                 }
-                // A restart of the server ended it while it was idle.
                 Err(trouble) if trouble.is_lost() && !is_new => (),
                 Err(trouble) => return Err(trouble),
             }

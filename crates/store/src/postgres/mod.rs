@@ -59,8 +59,9 @@ use crate::{
 use async_trait::async_trait;
 use bell::Bell;
 use connection::{Connection, Readers, Server, Snapshot as Reading};
+use futures_util::FutureExt as _;
 use kehub_core::command::Request;
-use kehub_core::customer::Customer;
+use kehub_core::customer::{Customer, State};
 use kehub_core::decide::decide_on_trial;
 use kehub_core::directory::Directory;
 use kehub_core::duplicates::Duplicates;
@@ -228,6 +229,12 @@ impl PostgresStore {
     fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The row of a customer id, whatever has become of it.
+    async fn row(&self, tenant: TenantId, id: CustomerId) -> Result<Option<Customer>, StoreError> {
+        let read = self.readers.once(|conn| query::customer_row(conn, tenant, id).boxed());
+        read.await?.ok_or_else(|| StoreError::NotApplied("the store is closed".into()))
+    }
 }
 
 impl Drop for PostgresStore {
@@ -305,7 +312,13 @@ impl Store for PostgresStore {
         tenant: TenantId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        read!(self, conn => query::survivor(conn, tenant, id))
+        let found = self.row(tenant, id).await?;
+        match found.as_ref().map(|customer| customer.state) {
+            Some(State::Live) => Ok(found),
+            // Two rows, as of one moment.
+            Some(State::MergedInto(_)) => read!(self, conn => query::survivor(conn, tenant, id)),
+            Some(State::Deleted | State::Erased) | None => Ok(None),
+        }
     }
 
     async fn customer_whole(
@@ -418,7 +431,7 @@ impl Store for PostgresStore {
         tenant: TenantId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        read!(self, conn => query::customer_row(conn, tenant, id))
+        self.row(tenant, id).await
     }
 
     async fn past(&self, tenant: TenantId, customers: &[CustomerId]) -> Result<Past, StoreError> {
