@@ -6,6 +6,7 @@
 //! certificates that the machine trusts.
 
 use super::trouble::Trouble;
+use percent_encoding::percent_decode_str;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
@@ -34,7 +35,10 @@ impl Trust {
         let (mut rest, mut file, mut is_checked) = (Vec::new(), None, false);
         for pair in query.split('&') {
             match pair.split_once('=') {
-                Some(("sslrootcert", path)) => file = Some(PathBuf::from(path)),
+                Some(("sslrootcert", path)) => {
+                    let path = percent_decode_str(path).decode_utf8().map_err(Trouble::broken)?;
+                    file = Some(PathBuf::from(&*path));
+                }
                 Some(("sslmode", "require" | "verify-ca" | "verify-full")) => {
                     is_checked = true;
                     rest.push("sslmode=require");
@@ -121,5 +125,22 @@ impl ServerCertVerifier for Anybody {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Trust;
+    use std::path::PathBuf;
+
+    #[test]
+    fn a_file_is_named_as_addresses_name_things() {
+        let url =
+            "postgres://host/db?sslmode=verify-full&sslrootcert=%2Fetc%2Four%20own/%E6%A0%B9.pem";
+        let (rest, trust) = Trust::of(url).unwrap();
+        assert_eq!(rest, "postgres://host/db?sslmode=require");
+        assert_eq!(trust, Trust::File(PathBuf::from("/etc/our own/根.pem")));
+        let url = "postgres://host/db?sslmode=verify-full&sslrootcert=%FF.pem";
+        assert!(Trust::of(url).is_err());
     }
 }
