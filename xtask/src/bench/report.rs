@@ -240,8 +240,10 @@ pub(super) fn course_drawn(file: &Path, title: &str, course: &[(u32, u32)]) -> R
         let series = drawn.map_err(|error| broken(&error))?.label(label);
         series.legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color));
     }
-    let labels = chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw();
-    labels.map_err(|error| broken(&error))?;
+    let mut labels = chart.configure_series_labels();
+    // Nothing is answered that fast: no line is there.
+    labels.position(SeriesLabelPosition::LowerRight).background_style(WHITE).border_style(BLACK);
+    labels.draw().map_err(|error| broken(&error))?;
     area.present().map_err(|error| broken(&error))
 }
 
