@@ -141,14 +141,6 @@ impl Readers {
         self.permits.close();
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn near(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.near.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Reads a handful of rows by their keys, as of one moment, on this thread: for so little, it would
     /// take longer to ask another one. `None` if that is not possible right now.
     pub(super) fn glance<T>(
@@ -158,12 +150,8 @@ impl Readers {
         if self.permits.is_closed() {
             return None;
         }
-        let conn = self.near().pop()?;
-        // A connection is lost if a read panics, or cannot be ended.
-        let found = glanced(&conn, read);
-        if conn.is_autocommit() {
-            self.near().push(conn);
-        }
+        let conn = locked(&self.near).pop()?;
+        let found = lent(conn, &self.near, read);
         found.map_or_else(|trouble| (!trouble.is_busy()).then_some(Err(trouble)), |it| Some(Ok(it)))
     }
 
@@ -173,22 +161,34 @@ impl Readers {
         path: &Path,
         read: impl FnOnce(&Connection) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
-        let idle = self.idle().pop();
-        let mut conn = match idle {
+        let idle = locked(&self.idle).pop();
+        let conn = match idle {
             Some(conn) => conn,
-            // A connection is lost if a read panics.
             None => reading(path)?,
         };
-        // One snapshot for all statements of a read.
-        let tx = conn.transaction()?;
-        let found = read(&tx);
-        tx.finish()?;
-        self.idle().push(conn);
-        found
+        lent(conn, &self.idle, read)
     }
 }
 
-fn glanced<T>(
+fn locked(pool: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
+    pool.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads with a connection, and puts it into a pool. It is lost if the read panics, or cannot be ended.
+fn lent<T>(
+    conn: Connection,
+    pool: &Mutex<Vec<Connection>>,
+    read: impl FnOnce(&Connection) -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
+    let found = at_one_moment(&conn, read);
+    if conn.is_autocommit() {
+        locked(pool).push(conn);
+    }
+    found
+}
+
+/// One snapshot for all statements of a read.
+fn at_one_moment<T>(
     conn: &Connection,
     read: impl FnOnce(&Connection) -> Result<T, Trouble>,
 ) -> Result<T, Trouble> {

@@ -57,11 +57,11 @@ pub(super) fn quarantined(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let found = rows::all(conn, QUARANTINED, (first, last, limit), rows::identity)?;
     let quarantined = |identity: Identity| {
-        let home = identity.home.map(|home| query::survivor(conn, tenant, home));
+        let home = identity.home.map(|home| query::answering(conn, tenant, home));
         let counts = identity.suspects_by_type().into_iter();
         let counts = counts.filter_map(|(kind, n)| Some((types.get(&kind)?.name.clone(), n)));
         Ok(QuarantinedIdentity {
-            owner: home.transpose()?.flatten().map(|owner| owner.id),
+            owner: home.transpose()?.flatten(),
             kind: query::type_name(&identity, &types)?,
             counts: counts.collect(),
             identity,

@@ -66,8 +66,8 @@ pub(super) fn survivor(
     Ok(customer.filter(|customer| customer.state == State::Live))
 }
 
-/// The id of the live customer that answers for one: what is asked for without looking at anything else.
-fn answering(
+/// The id of the live customer that answers for one, found without reading all that the customer has.
+pub(super) fn answering(
     conn: &Connection,
     tenant: TenantId,
     id: CustomerId,

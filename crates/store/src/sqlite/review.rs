@@ -3,7 +3,7 @@
 use super::codec::{self, key_range};
 use super::load;
 use super::past;
-use super::query::{customer_row, survivor};
+use super::query::{answering, customer_row};
 use super::rows::{self, conflict_columns, merge_columns};
 use super::trouble::Trouble;
 use crate::{ConflictFilter, SidedConflict};
@@ -67,9 +67,7 @@ fn sided(
     tenant: TenantId,
     conflict: Conflict,
 ) -> Result<SidedConflict, Trouble> {
-    let answers = |home| -> Result<Option<CustomerId>, Trouble> {
-        Ok(survivor(conn, tenant, home)?.map(|customer| customer.id))
-    };
+    let answers = |home| answering(conn, tenant, home);
     let left = answers(conflict.left)?;
     let right = conflict.right.map(answers).transpose()?.flatten();
     let identity = past::identity(conn, tenant, conflict.identity)?;
