@@ -1,12 +1,13 @@
 //! A PostgreSQL server of our own for the time of a task: in a temporary folder, on a free
 //! loopback port, beside whatever else runs on this machine.
 
+use crate::load::usage::family;
 use crate::package::{self, find};
+use crate::server::free_port;
 use anyhow::{Context as _, Result, bail, ensure};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -134,9 +135,7 @@ impl Postgres {
     pub(crate) fn kill(&mut self) -> Result<u32> {
         let process = self.place.process().context("the server keeps no file about itself")?;
         File::create(self.kept())?;
-        let mut processes = children(process)?;
-        processes.insert(0, process);
-        let numbers: Vec<String> = processes.iter().map(u32::to_string).collect();
+        let numbers: Vec<String> = family(process)?.iter().map(u32::to_string).collect();
         // A child may have ended by itself meanwhile, which `kill` calls a failure.
         Command::new("kill").arg("-KILL").args(numbers).stderr(Stdio::null()).status()?;
         self.keeper.wait()?;
@@ -167,19 +166,6 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         end(&mut self.keeper);
     }
-}
-
-/// The processes that a process has started.
-fn children(process: u32) -> Result<Vec<u32>> {
-    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output();
-    let output = output.context("cannot start `ps`")?;
-    let told = String::from_utf8_lossy(&output.stdout);
-    let child = |line: &str| {
-        let mut numbers = line.split_whitespace().map(str::parse::<u32>);
-        let (child, parent) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-        (parent == process).then_some(child)
-    };
-    Ok(told.lines().filter_map(child).collect())
 }
 
 /// The folder of the newest server, which is installed if there is none.
@@ -238,7 +224,7 @@ fn start(programs: &Path, durability: Durability) -> Result<Postgres> {
     let password = password()?;
     make_cluster(programs, folder.path(), owner, &password)?;
 
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let port = free_port()?;
     let place = Place { programs: programs.to_owned(), folder, owner, port, durability };
     let keeper = place.start(None)?;
     let url = format!("postgres://kehub:{password}@127.0.0.1:{port}/postgres");

@@ -3,7 +3,7 @@
 
 use super::place::{Place, Work};
 use crate::client::Connection;
-use crate::load::{Seen, Source, drive};
+use crate::load::{Seen, Source, drive, times};
 use anyhow::{Context as _, Result, ensure};
 use hdrhistogram::Histogram;
 use std::cell::{Cell, RefCell};
@@ -64,10 +64,6 @@ pub(super) async fn measure(place: &Place, connections: usize, claims: u64) -> R
     is_over.set(true);
     decided.upserts = background.await??;
     Ok(decided)
-}
-
-fn times() -> Result<Histogram<u64>> {
-    Ok(Histogram::new_with_bounds(1, 60_000_000, 3)?)
 }
 
 /// A customer with two identities and so many claims; its id.

@@ -3,15 +3,16 @@
 
 use crate::load::people::{People, Person};
 use anyhow::{Context as _, Result, bail};
+use kehub::clock::{Clock as _, SystemClock};
 use kehub_core::command::{Command, Origin, Request};
 use kehub_core::directory::NewTenant;
 use kehub_core::limits::BATCH_MAX;
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Preset;
-use kehub_core::{AppNumber, Micros, TenantId};
-use kehub_store::{Batch, Lane, PostgresOptions, PostgresStore, Store as _};
+use kehub_core::{AppNumber, TenantId};
+use kehub_store::{Batch, Lane, PostgresOptions, PostgresStore, Store};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 /// Batches that wait or are written at the same time.
@@ -31,13 +32,7 @@ impl Engine {
         let group_requests = group.max(PRELOAD_BATCH);
         let options = PostgresOptions { writers, group_requests, ..PostgresOptions::default() };
         let store = runtime.block_on(PostgresStore::open(url, options))?;
-        let new = NewTenant { name: "default".into(), preset: Preset::Compat };
-        let request = request(TenantId(0), Command::CreateTenant(new));
-        let outcomes = runtime.block_on(store.apply(Batch::one(request)))?;
-        let Some(Outcome::Tenant(tenant)) = outcomes.first() else {
-            bail!("no tenant was made: {outcomes:?}");
-        };
-        let tenant = tenant.id;
+        let tenant = runtime.block_on(tenant_made(&store))?;
         Ok(Engine { runtime, store, tenant })
     }
 
@@ -97,13 +92,26 @@ impl Engine {
     }
 }
 
-fn request(tenant: TenantId, command: Command) -> Request {
-    let origin = Origin { app: AppNumber(1), actor: None, request: "bench".into(), at: now() };
-    Request { tenant, origin, dry_run: false, idempotency: None, command }
+/// Makes a tenant as a hub has it at the beginning.
+pub(super) async fn tenant_made(store: &dyn Store) -> Result<TenantId> {
+    let new = NewTenant { name: "default".into(), preset: Preset::Compat };
+    let outcome = applied(store, TenantId(0), Command::CreateTenant(new)).await?;
+    let Outcome::Tenant(tenant) = outcome else { bail!("no tenant was made: {outcome:?}") };
+    Ok(tenant.id)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the clock of a measurement is the real one")]
-fn now() -> Micros {
-    let since = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX)
+/// What comes of one command.
+pub(super) async fn applied(
+    store: &dyn Store,
+    tenant: TenantId,
+    command: Command,
+) -> Result<Outcome> {
+    let outcomes = store.apply(Batch::one(request(tenant, command))).await?;
+    outcomes.into_iter().next().context("no outcome")
+}
+
+fn request(tenant: TenantId, command: Command) -> Request {
+    let at = SystemClock.now();
+    let origin = Origin { app: AppNumber(1), actor: None, request: "bench".into(), at };
+    Request { tenant, origin, dry_run: false, idempotency: None, command }
 }

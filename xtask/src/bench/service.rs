@@ -1,6 +1,7 @@
 //! The hand-written function behind the thinnest HTTP service that one would write: it reads the body,
 //! takes a connection from a pool, calls the function, answers the id.
 
+use super::announced;
 use anyhow::{Context as _, Result};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,8 +10,6 @@ use axum::{Json, Router};
 use deadpool_postgres::{Manager, Pool};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::io::Write as _;
-use tokio::net::TcpListener;
 use tokio_postgres::NoTls;
 
 /// Where it takes upserts.
@@ -66,11 +65,7 @@ pub(super) fn run() -> Result<()> {
         let manager = Manager::new(database.parse()?, NoTls);
         let pool = Pool::builder(manager).max_size(CONNECTIONS).build()?;
         let app = Router::new().route(UPSERTS, post(upsert)).route("/ready", get(|| async { "" }));
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let mut output = std::io::stdout();
-        writeln!(output, "The service listens on http://{}", listener.local_addr()?)?;
-        output.flush()?;
-        axum::serve(listener, app.with_state(pool)).await?;
+        axum::serve(announced("service").await?, app.with_state(pool)).await?;
         Ok(())
     })
 }

@@ -71,6 +71,11 @@ pub(crate) fn during(time: Duration, mut next: impl FnMut() -> Sent + 'static) -
     Rc::new(RefCell::new(move || (Instant::now() < end).then(&mut next)))
 }
 
+/// No times yet, of microseconds up to a minute.
+pub(crate) fn times() -> Result<Histogram<u64>> {
+    Ok(Histogram::new_with_bounds(1, 60_000_000, 3)?)
+}
+
 /// What was seen.
 #[derive(Debug)]
 pub(crate) struct Seen {
@@ -88,9 +93,8 @@ pub(crate) struct Seen {
 
 impl Seen {
     pub(crate) fn new() -> Result<Seen> {
-        let latency = Histogram::new_with_bounds(1, 60_000_000, 3)?;
         let (items, turned_away, took) = (0, 0, Duration::ZERO);
-        Ok(Seen { latency, items, turned_away, took, course: Vec::new() })
+        Ok(Seen { latency: times()?, items, turned_away, took, course: Vec::new() })
     }
 
     /// Accepted items per second.

@@ -1,5 +1,6 @@
 //! What processes use of the machine, where the system tells it (`/proc`); nothing elsewhere.
 
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 use std::fs;
 use std::ops::Sub;
@@ -43,10 +44,9 @@ impl Sub for Usage {
 }
 
 /// A process and those that it has started, and so on.
-pub(crate) fn family(process: u32) -> Vec<u32> {
+pub(crate) fn family(process: u32) -> Result<Vec<u32>> {
     let output = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output();
-    let told = output.map(|it| String::from_utf8_lossy(&it.stdout).into_owned());
-    let told = told.unwrap_or_default();
+    let told = String::from_utf8(output.context("cannot start `ps`")?.stdout)?;
     let pairs: Vec<(u32, u32)> = told
         .lines()
         .filter_map(|line| {
@@ -60,7 +60,7 @@ pub(crate) fn family(process: u32) -> Vec<u32> {
         family.extend(pairs.iter().filter(|(_, of)| *of == parent).map(|(child, _)| *child));
         next += 1;
     }
-    family
+    Ok(family)
 }
 
 /// Processor time, also of children that have ended, in seconds. The system counts hundredths.
@@ -138,7 +138,7 @@ mod tests {
     fn a_family_begins_with_its_eldest() {
         let own = std::process::id();
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-        let family = family(own);
+        let family = family(own).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(family.first(), Some(&own));
