@@ -1,6 +1,6 @@
 //! The embedded default: one file, one writer thread, a few readers.
 //!
-//! [`writer`] takes what is waiting and runs it as a group: [`load`] reads the facts, the core
+//! [`queue`] holds what is waiting, [`writer`] runs it as a group: [`load`] reads the facts, the core
 //! decides, [`write`] writes what became dirty, one COMMIT makes all of it durable. [`query`] reads
 //! for lists and look-ups, beside the writer, each read from one snapshot; [`render`] turns its
 //! filters into SQL. [`duplicates`] looks at everybody once, to find who looks like one person;
@@ -24,6 +24,7 @@ mod past;
 mod plans;
 mod policy;
 mod query;
+mod queue;
 mod rebuild;
 mod render;
 mod review;

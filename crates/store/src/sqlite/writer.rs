@@ -6,17 +6,16 @@
 use super::checkpoint::Log;
 use super::group::{Part, decide, stages};
 use super::load::{self, TypesCache};
+use super::queue::{Answer, Job, Queue, send};
 use super::trouble::Trouble;
 use super::{SqliteOptions, write};
 use crate::tables::changes::Changes;
-use crate::{Batch, Gauges, Kept, Lane, StoreError};
-use kehub_core::TenantId;
+use crate::{Batch, Gauges, StoreError};
 use kehub_core::command::{Command, Request};
 use kehub_core::outcome::Outcome;
 use rusqlite::Connection;
-use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::sync::{oneshot, watch};
@@ -24,8 +23,6 @@ use tokio::sync::{oneshot, watch};
 /// How often a group that found the file busy is tried before it is given back. Each try waits
 /// for as long as the connection's busy timeout.
 const BUSY_TRIES_MAX: u32 = 3;
-/// How many groups are remembered between two looks at the gauges.
-const RECENT_GROUPS_MAX: usize = 1024;
 
 const MARK: &str = "UPDATE hub SET writer = ?1, last_group = ?2 WHERE id = 1";
 const ERASED: &str = "UPDATE hub SET erasures = erasures + 1 WHERE id = 1";
@@ -33,40 +30,12 @@ const MARKED: &str = "SELECT writer, last_group FROM hub WHERE id = 1";
 
 /// Who committed a group, and its number.
 type Mark = (i64, i64);
-type Answer = Result<Vec<Outcome>, StoreError>;
 
-/// A batch that waits, and who waits for it.
-struct Job {
-    requests: Vec<Request>,
-    kept: Kept,
-    reply: oneshot::Sender<Answer>,
-}
-
-#[derive(Default)]
-struct Queue {
-    interactive: VecDeque<Job>,
-    bulk: VecDeque<Job>,
-    /// Requests that wait, in all and by tenant.
-    waiting: usize,
-    by_tenant: HashMap<TenantId, usize>,
-    closed: bool,
-    gauges: Gauges,
-}
-
+/// What the writer shares with those who ask.
 struct Shared {
-    queue: Mutex<Queue>,
-    arrived: Condvar,
+    queue: Queue,
     /// Rises with every commit that holds entries.
     committed: watch::Sender<u64>,
-    queue_requests: usize,
-    group_requests: usize,
-}
-
-impl Shared {
-    /// A panic while the queue is locked cannot leave it half changed.
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The writer, as the store holds it.
@@ -82,13 +51,8 @@ impl Writer {
         options: &SqliteOptions,
         log: Arc<Log>,
     ) -> Result<Writer, Trouble> {
-        let shared = Arc::new(Shared {
-            queue: Mutex::default(),
-            arrived: Condvar::new(),
-            committed: watch::Sender::default(),
-            queue_requests: options.queue_requests,
-            group_requests: options.group_requests.max(1),
-        });
+        let shared =
+            Arc::new(Shared { queue: Queue::new(options), committed: watch::Sender::default() });
         let mut number = [0_u8; 8];
         getrandom::fill(&mut number).map_err(|error| Trouble::broken(error.to_string()))?;
         let worker = Worker {
@@ -108,52 +72,13 @@ impl Writer {
     /// Puts a batch into the queue and waits for its answer.
     pub(super) async fn apply(&self, batch: Batch) -> Answer {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(batch, reply)?;
+        self.shared.queue.put(batch, reply)?;
         let gone = |_| StoreError::Unknown("the writer ended before it answered".into());
         answer.await.map_err(gone)?
     }
 
-    fn enqueue(&self, batch: Batch, reply: oneshot::Sender<Answer>) -> Result<(), StoreError> {
-        let (lane, kept) = (batch.lane(), batch.kept());
-        let requests = batch.into_requests();
-        let count = requests.len();
-        let mut queue = self.shared.queue();
-        if queue.closed {
-            return Err(StoreError::NotApplied("the store is closed".into()));
-        }
-        // An idle queue takes any batch, so that one larger than the queue can pass at all.
-        let limit = self.shared.queue_requests;
-        let tenant = requests.first().map(|request| request.tenant);
-        if queue.waiting > 0 && queue.waiting + count > limit {
-            return Err(StoreError::QueueFull);
-        }
-        // No tenant takes the last quarter of the queue from the others.
-        if let Some(tenant) = tenant {
-            let theirs = queue.by_tenant.get(&tenant).copied().unwrap_or_default();
-            if theirs > 0 && theirs + count > limit - limit / 4 {
-                return Err(StoreError::QueueFull);
-            }
-        }
-        for request in &requests {
-            *queue.by_tenant.entry(request.tenant).or_default() += 1;
-        }
-        queue.waiting += count;
-        let job = Job { requests, kept, reply };
-        match lane {
-            Lane::Interactive => queue.interactive.push_back(job),
-            Lane::Bulk => queue.bulk.push_back(job),
-        }
-        drop(queue);
-        self.shared.arrived.notify_one();
-        Ok(())
-    }
-
     pub(super) fn gauges(&self) -> Gauges {
-        let mut queue = self.shared.queue();
-        let group_sizes = std::mem::take(&mut queue.gauges.group_sizes);
-        let commit_micros = std::mem::take(&mut queue.gauges.commit_micros);
-        let queue_depth = u64::try_from(queue.waiting).unwrap_or(u64::MAX);
-        Gauges { queue_depth, group_sizes, commit_micros, ..queue.gauges.clone() }
+        self.shared.queue.gauges()
     }
 
     pub(super) fn committed(&self) -> watch::Receiver<u64> {
@@ -162,8 +87,7 @@ impl Writer {
 
     /// Refuses what comes, finishes what is there, ends the thread.
     pub(super) fn close(&self) {
-        self.shared.queue().closed = true;
-        self.shared.arrived.notify_one();
+        self.shared.queue.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.join().is_err()
@@ -183,19 +107,12 @@ struct Worker {
     log: Arc<Log>,
 }
 
-/// Ends the queue with its writer. After a panic nobody would take out what waits.
+/// Ends the queue with its writer, also after a panic.
 struct End(Arc<Shared>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        let mut queue = self.0.queue();
-        queue.closed = true;
-        let Queue { interactive, bulk, .. } = &mut *queue;
-        for job in interactive.drain(..).chain(bulk.drain(..)) {
-            send(job.reply, Err(StoreError::NotApplied("the writer has ended".into())));
-        }
-        queue.waiting = 0;
-        queue.by_tenant.clear();
+        self.0.queue.end();
     }
 }
 
@@ -224,45 +141,10 @@ impl Tried {
 impl Worker {
     fn run(mut self) {
         let _end = End(Arc::clone(&self.shared));
-        while let Some(group) = self.next_group() {
+        while let Some(group) = self.shared.queue.next() {
             self.serve(group);
             self.log.move_rest(&self.conn);
         }
-    }
-
-    /// What is waiting, interactive first, up to the group limit but at least one batch; `None`
-    /// once the queue is closed and empty.
-    fn next_group(&self) -> Option<Vec<Job>> {
-        let mut queue = self.shared.queue();
-        while queue.interactive.is_empty() && queue.bulk.is_empty() {
-            if queue.closed {
-                return None;
-            }
-            queue = self.shared.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
-        let mut group = Vec::new();
-        let mut count = 0;
-        loop {
-            let queue = &mut *queue;
-            let lane =
-                if queue.interactive.is_empty() { &mut queue.bulk } else { &mut queue.interactive };
-            let fits = lane.front().is_some_and(|job| {
-                count == 0 || count + job.requests.len() <= self.shared.group_requests
-            });
-            let Some(job) = lane.pop_front_if(|_| fits) else { break };
-            count += job.requests.len();
-            queue.waiting -= job.requests.len();
-            for request in &job.requests {
-                if let Some(theirs) = queue.by_tenant.get_mut(&request.tenant) {
-                    *theirs -= 1;
-                    if *theirs == 0 {
-                        queue.by_tenant.remove(&request.tenant);
-                    }
-                }
-            }
-            group.push(job);
-        }
-        Some(group)
     }
 
     /// Applies a group and answers everybody in it.
@@ -282,7 +164,7 @@ impl Worker {
         let parts: Vec<Part> = members.iter().map(|(part, _)| *part).collect();
         let error = match self.try_group(requests, &parts) {
             Tried::Answered(outcomes, commit_micros) => {
-                self.count(requests.len(), commit_micros);
+                self.shared.queue.count(requests.len(), commit_micros);
                 let mut outcomes = outcomes.into_iter();
                 for (part, reply) in members {
                     send(reply, Ok(outcomes.by_ref().take(part.size).collect()));
@@ -461,18 +343,6 @@ impl Worker {
         let mut marked = self.conn.prepare_cached(MARKED)?;
         Ok(marked.query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
-
-    fn count(&self, requests: usize, commit_micros: Option<u64>) {
-        let mut queue = self.shared.queue();
-        let gauges = &mut queue.gauges;
-        gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
-        let Some(commit_micros) = commit_micros else { return };
-        gauges.groups_total += 1;
-        if gauges.group_sizes.len() < RECENT_GROUPS_MAX {
-            gauges.group_sizes.push(u32::try_from(requests).unwrap_or(u32::MAX));
-            gauges.commit_micros.push(commit_micros);
-        }
-    }
 }
 
 enum Prepared {
@@ -490,20 +360,16 @@ enum Prepared {
     },
 }
 
-/// Somebody who stopped waiting is no trouble.
-fn send(reply: oneshot::Sender<Answer>, answer: Answer) {
-    drop(reply.send(answer));
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{connection, schema};
     use super::*;
-    use kehub_core::AppNumber;
+    use crate::Kept;
     use kehub_core::attribute::{Attribute, FieldKey, Value};
     use kehub_core::command::{IdentitySent, Origin, Upsert};
     use kehub_core::directory::NewTenant;
     use kehub_core::policy::Preset;
+    use kehub_core::{AppNumber, TenantId};
 
     fn worker(path: &std::path::Path) -> Worker {
         let mut conn = connection::writing(path).unwrap();
@@ -511,11 +377,8 @@ mod tests {
         Worker {
             conn,
             shared: Arc::new(Shared {
-                queue: Mutex::default(),
-                arrived: Condvar::new(),
+                queue: Queue::new(&SqliteOptions::default()),
                 committed: watch::Sender::default(),
-                queue_requests: 8,
-                group_requests: 8,
             }),
             number: 7,
             cache: TypesCache::default(),
