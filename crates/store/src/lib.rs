@@ -480,7 +480,8 @@ pub struct Gauges {
     pub groups_total: u64,
     /// Size of each of the last groups, taken out by this call, oldest first.
     pub group_sizes: Vec<u32>,
-    /// How long the COMMIT of each of the last groups took, in microseconds, likewise.
+    /// How long each of the last groups took from its COMMIT until it was durable, in microseconds,
+    /// likewise.
     pub commit_micros: Vec<u64>,
 }
 

@@ -4,6 +4,7 @@ use super::schema;
 use super::trouble::Trouble;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,6 +29,8 @@ const WRITING: &str = "
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA cache_size = -65536;
     PRAGMA temp_store = MEMORY;";
+/// The log is synced by whoever makes a commit known.
+const LEAVE_SYNCING: &str = "PRAGMA synchronous = NORMAL";
 const READING: &str = "
     PRAGMA query_only = TRUE;
     PRAGMA cache_size = -16384;
@@ -77,6 +80,18 @@ pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
     use_log(&conn)?;
     conn.execute_batch(WRITING)?;
     Ok(conn)
+}
+
+/// Lets the commits of a connection that writes be durable no more by themselves.
+pub(super) fn leave_syncing(conn: &Connection) -> Result<(), Trouble> {
+    Ok(conn.execute_batch(LEAVE_SYNCING)?)
+}
+
+/// The log of a file that is in use, to be synced. It stays the same for as long as it is in use.
+pub(super) fn log_of(path: &Path) -> Result<File, Trouble> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    File::options().write(true).open(name).map_err(Trouble::broken)
 }
 
 /// Makes a file that is not there yet readable by its owner only: it will hold personal data.

@@ -1,7 +1,8 @@
 //! The embedded default: one file, one writer thread, a few readers.
 //!
 //! [`queue`] holds what is waiting, [`writer`] runs it as a group: [`load`] reads the facts, the core
-//! decides, [`write`] writes what became dirty, one COMMIT makes all of it durable. [`query`] reads
+//! decides, [`write`] writes what became dirty, one COMMIT makes it visible, and [`durable`] makes it
+//! durable before anybody hears of it. [`query`] reads
 //! for lists and look-ups, beside the writer, each read from one snapshot; [`render`] turns its
 //! filters into SQL. [`duplicates`] looks at everybody once, to find who looks like one person;
 //! [`policy`] reads what people look at before they change a policy. [`checkpoint`] moves what was
@@ -18,6 +19,7 @@ mod compare;
 mod connection;
 mod copy;
 mod duplicates;
+mod durable;
 mod load;
 mod past;
 #[cfg(test)]
@@ -124,7 +126,7 @@ impl SqliteStore {
                 log.forget();
             }
             log.watch(&mut conn)?;
-            let writer = Writer::start(conn, &options, Arc::clone(&log))?;
+            let writer = Writer::start(conn, path, &options, Arc::clone(&log))?;
             let readers = Readers::open(path, options.readers)?;
             let checkpointer = Checkpointer::start(path, options.wal_pages, log)?;
             Ok(Inner { path: path.to_owned(), writer, readers, checkpointer })
@@ -211,10 +213,12 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Trouble> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
-        match self.inner.readers.glance(read.clone()) {
-            Some(found) => Ok(found?),
-            None => self.read(read).await,
-        }
+        let durable = self.inner.writer.durable();
+        let Some(found) = self.inner.readers.glance(read.clone()) else {
+            return self.read(read).await;
+        };
+        durable.reached(durable.begun()).await?;
+        Ok(found?)
     }
 
     /// Runs a read beside the writer, off the async threads.
@@ -228,10 +232,12 @@ impl SqliteStore {
         let task = tokio::task::spawn_blocking(move || {
             let found = inner.readers.read(&inner.path, read);
             drop(permit);
-            found
+            (found, inner.writer.durable().begun())
         });
-        let found = task.await.map_err(|error| StoreError::Corrupt(error.into()))?;
-        found.map_err(StoreError::from)
+        let (found, commits) = task.await.map_err(|error| StoreError::Corrupt(error.into()))?;
+        // What was seen must not be lost afterwards.
+        self.inner.writer.durable().reached(commits).await?;
+        Ok(found?)
     }
 }
 

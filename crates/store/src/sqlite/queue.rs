@@ -7,6 +7,7 @@ use kehub_core::command::Request;
 use kehub_core::outcome::Outcome;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How many groups are remembered between two looks at the gauges.
@@ -138,16 +139,16 @@ impl Queue {
         Gauges { queue_depth, group_sizes, commit_micros, ..waiting.gauges.clone() }
     }
 
-    /// Counts a group, and how long its COMMIT took, if there was one.
-    pub(super) fn count(&self, requests: usize, commit_micros: Option<u64>) {
+    /// Counts a group, and how long it took from its COMMIT until it was durable, if there was one.
+    pub(super) fn count(&self, requests: usize, committed: Option<Duration>) {
         let mut waiting = self.waiting();
         let gauges = &mut waiting.gauges;
         gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
-        let Some(commit_micros) = commit_micros else { return };
+        let Some(committed) = committed else { return };
         gauges.groups_total += 1;
         if gauges.group_sizes.len() < RECENT_GROUPS_MAX {
             gauges.group_sizes.push(u32::try_from(requests).unwrap_or(u32::MAX));
-            gauges.commit_micros.push(commit_micros);
+            gauges.commit_micros.push(u64::try_from(committed.as_micros()).unwrap_or(u64::MAX));
         }
     }
 

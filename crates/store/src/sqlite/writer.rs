@@ -4,17 +4,19 @@
 //! idle hub adds no delay and a busy one shares each commit among many.
 
 use super::checkpoint::Log;
+use super::durable::{self, Durable, Syncer};
 use super::group::{Part, decide, stages};
 use super::load::{self, TypesCache};
 use super::queue::{Answer, Job, Queue, send};
 use super::trouble::Trouble;
-use super::{SqliteOptions, write};
+use super::{SqliteOptions, connection, write};
 use crate::tables::changes::Changes;
 use crate::{Batch, Gauges, StoreError};
 use kehub_core::command::{Command, Request};
 use kehub_core::outcome::Outcome;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -36,6 +38,7 @@ struct Shared {
     queue: Queue,
     /// Rises with every commit that holds entries.
     committed: watch::Sender<u64>,
+    durable: Arc<Durable>,
 }
 
 /// The writer, as the store holds it.
@@ -48,11 +51,19 @@ impl Writer {
     /// Starts the thread on a connection of its own.
     pub(super) fn start(
         conn: Connection,
+        path: &Path,
         options: &SqliteOptions,
         log: Arc<Log>,
     ) -> Result<Writer, Trouble> {
-        let shared =
-            Arc::new(Shared { queue: Queue::new(options), committed: watch::Sender::default() });
+        connection::leave_syncing(&conn)?;
+        let file = connection::log_of(path)?;
+        let durable = Arc::new(Durable::default());
+        let syncer = Syncer::start(Arc::clone(&durable), move || file.sync_data())?;
+        let shared = Arc::new(Shared {
+            queue: Queue::new(options),
+            committed: watch::Sender::default(),
+            durable,
+        });
         let mut number = [0_u8; 8];
         getrandom::fill(&mut number).map_err(|error| Trouble::broken(error.to_string()))?;
         let worker = Worker {
@@ -61,6 +72,7 @@ impl Writer {
             number: i64::from_le_bytes(number),
             cache: TypesCache::default(),
             log,
+            syncer,
         };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -79,6 +91,11 @@ impl Writer {
 
     pub(super) fn gauges(&self) -> Gauges {
         self.shared.queue.gauges()
+    }
+
+    /// How much of what was committed is durable.
+    pub(super) fn durable(&self) -> &Durable {
+        &self.shared.durable
     }
 
     pub(super) fn committed(&self) -> watch::Receiver<u64> {
@@ -105,6 +122,7 @@ struct Worker {
     number: i64,
     cache: TypesCache,
     log: Arc<Log>,
+    syncer: Syncer,
 }
 
 /// Ends the queue with its writer, also after a panic.
@@ -118,7 +136,8 @@ impl Drop for End {
 
 /// What came of a group that was tried.
 enum Tried {
-    Answered(Vec<Outcome>, Option<u64>),
+    /// With when the COMMIT began, if there was something to commit.
+    Answered(Vec<Outcome>, Option<Instant>),
     /// Rolled back.
     NotApplied(Trouble),
     /// A decision panicked; rolled back.
@@ -136,6 +155,43 @@ impl Tried {
             Tried::Answered(..) | Tried::Unknown(_) => false,
         }
     }
+
+    /// When the COMMIT began, if it succeeded.
+    fn begun(&self) -> Option<Instant> {
+        match self {
+            Tried::Answered(_, begun) => *begun,
+            Tried::NotApplied(_) | Tried::Panicked | Tried::Unknown(_) => None,
+        }
+    }
+
+    /// What the members of the group are told.
+    fn answers(self, parts: &[Part]) -> Vec<Answer> {
+        let each = |error: &dyn Fn() -> StoreError| parts.iter().map(|_| Err(error())).collect();
+        match self {
+            Tried::Answered(outcomes, _) => {
+                let mut outcomes = outcomes.into_iter();
+                let theirs = |part: &Part| Ok(outcomes.by_ref().take(part.size).collect());
+                parts.iter().map(theirs).collect()
+            }
+            Tried::Unknown(trouble) => {
+                let cause = Arc::new(trouble);
+                each(&|| StoreError::Unknown(Arc::clone(&cause).into()))
+            }
+            // A full disk or a busy file would meet each of them alike, and busy only after a wait.
+            Tried::NotApplied(trouble) if !trouble.is_corrupt() => {
+                let cause = Arc::new(trouble);
+                each(&|| StoreError::NotApplied(Arc::clone(&cause).into()))
+            }
+            // Whoever is to blame is alone by now.
+            Tried::NotApplied(trouble) => {
+                let cause = Arc::new(trouble);
+                each(&|| StoreError::Corrupt(Arc::clone(&cause).into()))
+            }
+            Tried::Panicked => {
+                each(&|| StoreError::Corrupt("a decision failed; nothing was written".into()))
+            }
+        }
+    }
 }
 
 impl Worker {
@@ -144,6 +200,9 @@ impl Worker {
         while let Some(group) = self.shared.queue.next() {
             self.serve(group);
             self.log.move_rest(&self.conn);
+            if self.shared.durable.is_lost() {
+                break;
+            }
         }
     }
 
@@ -162,46 +221,29 @@ impl Worker {
     /// Applies requests that members of a group brought, a part each, and answers them.
     fn answer(&mut self, requests: &[Request], members: Vec<(Part, oneshot::Sender<Answer>)>) {
         let parts: Vec<Part> = members.iter().map(|(part, _)| *part).collect();
-        let error = match self.try_group(requests, &parts) {
-            Tried::Answered(outcomes, commit_micros) => {
-                self.shared.queue.count(requests.len(), commit_micros);
-                let mut outcomes = outcomes.into_iter();
-                for (part, reply) in members {
-                    send(reply, Ok(outcomes.by_ref().take(part.size).collect()));
-                }
-                return;
+        let tried = self.try_group(requests, &parts);
+        // One member may be the reason: try each on its own, so that it fails alone.
+        if members.len() > 1 && tried.blames_a_member() {
+            let mut rest = requests;
+            for (part, reply) in members {
+                let (theirs, others) = part.split(rest);
+                rest = others;
+                self.answer(theirs, vec![(part, reply)]);
             }
-            // One member may be the reason: try each on its own, so that it fails alone.
-            tried if members.len() > 1 && tried.blames_a_member() => {
-                let mut rest = requests;
-                for (part, reply) in members {
-                    let (theirs, others) = part.split(rest);
-                    rest = others;
-                    self.answer(theirs, vec![(part, reply)]);
-                }
-                return;
-            }
-            Tried::Unknown(trouble) => {
-                let cause = Arc::new(trouble);
-                for (_, reply) in members {
-                    send(reply, Err(StoreError::Unknown(Arc::clone(&cause).into())));
-                }
-                return;
-            }
-            // A full disk or a busy file would meet each of them alike, and busy only after a wait.
-            Tried::NotApplied(trouble) if !trouble.is_corrupt() => {
-                let cause = Arc::new(trouble);
-                for (_, reply) in members {
-                    send(reply, Err(StoreError::NotApplied(Arc::clone(&cause).into())));
-                }
-                return;
-            }
-            Tried::NotApplied(trouble) => StoreError::from(trouble),
-            Tried::Panicked => StoreError::Corrupt("a decision failed; nothing was written".into()),
-        };
-        if let Some((_, reply)) = members.into_iter().next() {
-            send(reply, Err(error));
+            return;
         }
+        let begun = tried.begun();
+        let answers = tried.answers(&parts);
+        let (shared, size) = (Arc::clone(&self.shared), requests.len());
+        self.syncer.tell(move |is_durable| {
+            if answers.iter().any(Result::is_ok) {
+                shared.queue.count(size, begun.map(|begun| begun.elapsed()));
+            }
+            let lost = || StoreError::Unknown(durable::LOST.into());
+            for ((_, reply), answer) in members.into_iter().zip(answers) {
+                send(reply, answer.and_then(|told| is_durable.then_some(told).ok_or_else(lost)));
+            }
+        });
     }
 
     /// Load, decide, write, commit. A busy file is tried again.
@@ -241,9 +283,9 @@ impl Worker {
             }
             Err(trouble) => return Tried::NotApplied(trouble),
         };
-        let started = Instant::now();
+        self.shared.durable.begin();
+        let begun = Instant::now();
         let committed = self.conn.execute_batch("COMMIT").map_err(Trouble::from);
-        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         if tells {
             // Also after a failure, which may have left the group in the file: who is woken looks.
             self.shared.committed.send_modify(|commits| *commits += 1);
@@ -251,13 +293,13 @@ impl Worker {
         if erases {
             self.log.forget();
         }
-        let Err(trouble) = committed else { return Tried::Answered(outcomes, Some(micros)) };
+        let Err(trouble) = committed else { return Tried::Answered(outcomes, Some(begun)) };
         if !self.conn.is_autocommit() {
             // Still in the transaction: it was certainly not committed.
             return Tried::NotApplied(trouble);
         }
         match self.settle(before) {
-            Ok(Some(true)) => Tried::Answered(outcomes, Some(micros)),
+            Ok(Some(true)) => Tried::Answered(outcomes, Some(begun)),
             Ok(Some(false)) => Tried::NotApplied(trouble),
             // Somebody else has written since, or the file does not answer.
             Ok(None) | Err(_) => Tried::Unknown(trouble),
@@ -266,9 +308,9 @@ impl Worker {
 
     /// Whether the group is there whose COMMIT failed; `None` if that cannot be told any more.
     ///
-    /// A failed sync may have left the group at the end of the log, where a recovery would find it.
-    /// So what is found is committed once more with a new mark: either that makes the group
-    /// durable, or it takes its place.
+    /// What failed may have left the group at the end of the log, where a recovery would find it.
+    /// So what is found is committed once more with a new mark: either that comes behind the group,
+    /// or it takes its place.
     fn settle(&self, before: Mark) -> Result<Option<bool>, Trouble> {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
         let found = self.marker()?;
@@ -362,7 +404,7 @@ enum Prepared {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{connection, schema};
+    use super::super::schema;
     use super::*;
     use crate::Kept;
     use kehub_core::attribute::{Attribute, FieldKey, Value};
@@ -371,18 +413,24 @@ mod tests {
     use kehub_core::policy::Preset;
     use kehub_core::{AppNumber, TenantId};
 
-    fn worker(path: &std::path::Path) -> Worker {
+    fn worker(path: &Path) -> Worker {
         let mut conn = connection::writing(path).unwrap();
         schema::migrate(&mut conn).unwrap();
+        let options =
+            SqliteOptions { queue_requests: 8, group_requests: 8, ..SqliteOptions::default() };
+        let shared = Arc::new(Shared {
+            queue: Queue::new(&options),
+            committed: watch::Sender::default(),
+            durable: Arc::default(),
+        });
+        let syncer = Syncer::start(Arc::clone(&shared.durable), || Ok(())).unwrap();
         Worker {
             conn,
-            shared: Arc::new(Shared {
-                queue: Queue::new(&SqliteOptions::default()),
-                committed: watch::Sender::default(),
-            }),
+            shared,
             number: 7,
             cache: TypesCache::default(),
             log: Arc::default(),
+            syncer,
         }
     }
 
@@ -423,7 +471,7 @@ mod tests {
             requests.iter().map(|_| oneshot::channel()).unzip();
         let part = Part { size: 1, kept: Kept::Each };
         worker.answer(requests, replies.into_iter().map(|reply| (part, reply)).collect());
-        answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect()
+        answers.into_iter().map(|answer| answer.blocking_recv().unwrap()).collect()
     }
 
     /// A customer that no key can be made for cannot be written. Who shares its group is.
