@@ -2,8 +2,12 @@
 //! that no commit waits for the bulk of it.
 //!
 //! The log starts over only when all of it has been moved, and under load there is always a commit
-//! that was not. So the thread moves what there is and then asks the writer, which moves the few
-//! pages that came in meanwhile between two groups. The next commit finds the log wholly moved.
+//! that was not. So the thread moves what there is, then what came in meanwhile, and so on until that
+//! is little. Then it asks the writer, which moves the last few pages between two groups. The next
+//! commit finds the log wholly moved.
+//!
+//! SQLite syncs the file only when all of the log has been moved, which would leave that to the
+//! writer. So the thread syncs it each time.
 //!
 //! After an erasure the thread empties the log, sweeps the pages, and empties the log again. That is
 //! noted in the file last, so that a hub that was killed in between goes on with it.
@@ -12,6 +16,8 @@ use super::connection;
 use super::sweep;
 use super::trouble::Trouble;
 use rusqlite::Connection;
+use std::fs::File;
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -29,6 +35,13 @@ const SWEEPING_RESTS: u32 = 9;
 /// How long a hub that ends takes to sweep; what is left then is left to the next one.
 const LAST_SWEEP: Duration = Duration::from_secs(5);
 
+/// How many pages are little: the writer moves and syncs them in some milliseconds.
+const REST: u32 = 150;
+/// How often the thread moves what came in, where that is never so little.
+const PASSES_MAX: u32 = 10;
+/// How long the writer waits after each group meanwhile. Larger groups write fewer pages.
+const PAUSE: Duration = Duration::from_millis(3);
+
 const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
@@ -37,6 +50,8 @@ const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 pub(super) struct Log {
     /// Pages in the log after the last commit of the writer.
     pages: AtomicU32,
+    /// Whether what comes in is to become little.
+    ends: AtomicBool,
     /// Whether the writer is to move the rest.
     rest: AtomicBool,
     /// Whether something was erased, of which the log and unused parts of pages still hold traces.
@@ -59,11 +74,15 @@ impl Log {
         self.erased.store(true, Ordering::Release);
     }
 
-    /// Called by the writer between two groups: moves the rest if it is time to.
+    /// Called by the writer between two groups: moves the rest if it is time to, or lets the thread
+    /// catch up.
     pub(super) fn move_rest(&self, writer: &Connection) {
         if self.rest.load(Ordering::Acquire) {
             checkpoint(writer, PASSIVE);
+            self.ends.store(false, Ordering::Release);
             self.rest.store(false, Ordering::Release);
+        } else if self.ends.load(Ordering::Acquire) {
+            std::thread::sleep(PAUSE);
         }
     }
 }
@@ -81,9 +100,11 @@ impl Checkpointer {
         log: Arc<Log>,
     ) -> Result<Checkpointer, Trouble> {
         let conn = connection::writing(path)?;
+        let file =
+            ManuallyDrop::new(File::options().write(true).open(path).map_err(Trouble::broken)?);
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let stopped = Arc::clone(&stop);
-        let mut keeper = Keeper { conn, log, debt: Debt::None, sweep_from: Instant::now() };
+        let mut keeper = Keeper { conn, file, log, debt: Debt::None, sweep_from: Instant::now() };
         let run = move || {
             while !wait(&stopped, LOOK_EVERY) {
                 keeper.forget(|| wait(&stopped, Duration::ZERO));
@@ -123,6 +144,9 @@ enum Debt {
 /// The thread's own part.
 struct Keeper {
     conn: Connection,
+    /// To be synced. It is never closed: with it, the system would take all locks from this process
+    /// that SQLite has on the file.
+    file: ManuallyDrop<File>,
     log: Arc<Log>,
     debt: Debt,
     sweep_from: Instant,
@@ -134,9 +158,32 @@ impl Keeper {
         // The length of the file would not do: it never shrinks.
         let is_long = self.log.pages.load(Ordering::Relaxed) > wal_pages;
         if wal_pages > 0 && is_long && !self.log.rest.load(Ordering::Acquire) {
-            checkpoint(&self.conn, PASSIVE);
+            if !self.move_and_sync() {
+                return;
+            }
+            self.log.ends.store(true, Ordering::Release);
+            for _ in 0..PASSES_MAX {
+                let before = self.log.pages.load(Ordering::Relaxed);
+                if !self.move_and_sync() {
+                    self.log.ends.store(false, Ordering::Release);
+                    return;
+                }
+                if self.log.pages.load(Ordering::Relaxed).saturating_sub(before) < REST {
+                    break;
+                }
+            }
             self.log.rest.store(true, Ordering::Release);
         }
+    }
+
+    /// Whether that went well: otherwise the log is kept, from which the file can be mended.
+    fn move_and_sync(&self) -> bool {
+        checkpoint(&self.conn, PASSIVE);
+        let synced = self.file.sync_data();
+        if let Err(error) = &synced {
+            tracing::error!(%error, "the file could not be synced; the log keeps growing until it can");
+        }
+        synced.is_ok()
     }
 
     /// Removes the traces of erasures, as far as readers and `is_over` let it.
