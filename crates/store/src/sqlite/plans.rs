@@ -136,3 +136,21 @@ fn tests_of_indexed_fields_go_by_their_index() {
         assert!(plan.contains(index) && plan.contains("SEARCH"), "{filter:?}: {plan}");
     }
 }
+
+/// Who of a source was updated in a period is counted, and found, without a look at the rows.
+#[test]
+fn a_source_in_a_period_is_told_by_an_index_alone() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let conn = empty_hub(&folder);
+    let within = Period { from: Some(0), before: Some(1) };
+    let source = Condition::TextIs(Attribute::Source, "x".into());
+    let filter = Filter { conditions: vec![source, Condition::Updated(within)] };
+    let by = |attribute| Order { by: SortKey::Attribute(attribute), descending: true };
+    let page = |attribute| Query::page(TenantId(1), &filter, &by(attribute)).sql;
+    for sql in [Query::count(TenantId(1), &filter).sql, page(Attribute::Id)] {
+        let plan = plan(&conn, &sql);
+        assert!(plan.contains("COVERING INDEX customer_updated (live=? AND updated_at>"), "{plan}");
+    }
+    let newest = plan(&conn, &page(Attribute::LastUpdated));
+    assert!(newest.contains("customer_updated") && !newest.contains("TEMP B-TREE"), "{newest}");
+}

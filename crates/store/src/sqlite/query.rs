@@ -154,8 +154,7 @@ fn matching(conn: &Connection, tenant: TenantId, filter: &Filter) -> Result<u64,
     let count = if filter.conditions.is_empty() {
         rows::first(conn, LIVE_COUNT, [tenant.0], rows::integer)?
     } else {
-        let path = Path::of(filter).unwrap_or(Path::Table);
-        Query::of("count(*)", path, tenant, filter, Part::all(tenant)).rows(conn)?.first().copied()
+        Query::count(tenant, filter).rows(conn)?.first().copied()
     };
     u64::try_from(count.unwrap_or_default()).map_err(Trouble::broken)
 }
@@ -167,6 +166,12 @@ pub(super) struct Query {
 }
 
 impl Query {
+    /// How many customers match.
+    pub(super) fn count(tenant: TenantId, filter: &Filter) -> Query {
+        let path = Path::of(filter).unwrap_or(Path::Table);
+        Query::of("count(*)", path, tenant, filter, Part::all(tenant))
+    }
+
     /// The keys of all customers that match, in order. The ids of the filter have been resolved.
     pub(super) fn page(tenant: TenantId, filter: &Filter, order: &Order) -> Query {
         Query::part(tenant, filter, order, Part::all(tenant))

@@ -30,7 +30,14 @@ pub(super) enum Path {
 impl Path {
     /// The narrowest that a condition offers.
     pub(super) fn of(filter: &Filter) -> Option<Path> {
-        filter.conditions.iter().filter_map(Path::offered_by).min()
+        let offered = || filter.conditions.iter().filter_map(Path::offered_by);
+        match offered().min() {
+            // The index of times holds the sources as well.
+            Some(Path::Source) if offered().any(|path| path == Path::Updated) => {
+                Some(Path::Updated)
+            }
+            narrowest => narrowest,
+        }
     }
 
     fn offered_by(condition: &Condition) -> Option<Path> {

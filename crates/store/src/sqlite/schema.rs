@@ -16,6 +16,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 6, "0006_erasures"),
     migration!("sqlite", 7, "0007_undecided_by_claim"),
     migration!("sqlite", 8, "0008_copying"),
+    migration!("sqlite", 9, "0009_updated_with_source"),
 ];
 
 /// `Kehu`: tells our files from those of other programs.
