@@ -231,3 +231,19 @@ fn a_new_file_is_its_owners_alone() {
         assert_eq!(mode & 0o777, 0o600, "{}", file.display());
     }
 }
+
+/// The log of such a file is beside the file, and not beside the link.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_may_stand_behind_a_link() {
+    let (folder, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let link = folder.path().join("hub.db");
+    std::os::unix::fs::symlink(elsewhere.path().join("kept.db"), &link).unwrap();
+    drop(std::fs::File::create(elsewhere.path().join("kept.db")).unwrap());
+    let store = open(&link).unwrap();
+    store.apply(create_tenant("first")).await.unwrap();
+    assert!(elsewhere.path().join("kept.db-wal").exists());
+    store.close().await.unwrap();
+    drop(store);
+    assert_eq!(tenants_in(&elsewhere.path().join("kept.db")), 1);
+}

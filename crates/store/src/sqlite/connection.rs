@@ -89,7 +89,8 @@ pub(super) fn leave_syncing(conn: &Connection) -> Result<(), Trouble> {
 
 /// The log of a file that is in use, to be synced. It stays the same for as long as it is in use.
 pub(super) fn log_of(path: &Path) -> Result<File, Trouble> {
-    let mut name = path.as_os_str().to_owned();
+    // It is beside the file itself, wherever a link to that stands.
+    let mut name = path.canonicalize().map_err(Trouble::broken)?.into_os_string();
     name.push("-wal");
     File::options().write(true).open(name).map_err(Trouble::broken)
 }
