@@ -57,6 +57,8 @@ impl Writer {
     ) -> Result<Writer, Trouble> {
         connection::leave_syncing(&conn)?;
         let file = connection::log_of(path)?;
+        // A process that was killed may have left commits there that it did not sync.
+        file.sync_data().map_err(Trouble::broken)?;
         let durable = Arc::new(Durable::default());
         let syncer = Syncer::start(Arc::clone(&durable), move || file.sync_data())?;
         let shared = Arc::new(Shared {
