@@ -54,6 +54,7 @@ use kehub_core::{
 };
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// A part of the hub that keeps customers. All of it is safe to use from many tasks at once.
@@ -483,6 +484,30 @@ pub struct Gauges {
     /// How long each of the last groups took from its COMMIT until it was durable, in microseconds,
     /// likewise.
     pub commit_micros: Vec<u64>,
+}
+
+/// How many groups are remembered between two looks at the gauges.
+const RECENT_GROUPS_MAX: usize = 1024;
+
+impl Gauges {
+    /// What is told, while so many requests wait. What was remembered of groups is taken out.
+    pub(crate) fn taken(&mut self, waiting: usize) -> Gauges {
+        let group_sizes = std::mem::take(&mut self.group_sizes);
+        let commit_micros = std::mem::take(&mut self.commit_micros);
+        let queue_depth = u64::try_from(waiting).unwrap_or(u64::MAX);
+        Gauges { queue_depth, group_sizes, commit_micros, ..self.clone() }
+    }
+
+    /// Counts a group, and how long its commit took, if there was one.
+    pub(crate) fn count(&mut self, requests: usize, committed: Option<Duration>) {
+        self.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
+        let Some(committed) = committed else { return };
+        self.groups_total += 1;
+        if self.group_sizes.len() < RECENT_GROUPS_MAX {
+            self.group_sizes.push(u32::try_from(requests).unwrap_or(u32::MAX));
+            self.commit_micros.push(u64::try_from(committed.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
 }
 
 /// Trouble with the storage. The variant says what happened to the data.

@@ -47,9 +47,6 @@ struct State {
     closed: bool,
 }
 
-/// How many groups [`Gauges::group_sizes`] remembers between two looks.
-const RECENT_GROUPS_MAX: usize = 1024;
-
 impl MemoryStore {
     /// An empty hub without tenants. The key for tokens is drawn here, so tokens do not outlive it.
     pub fn new() -> Result<MemoryStore, getrandom::Error> {
@@ -427,8 +424,7 @@ impl Store for MemoryStore {
 
     fn gauges(&self) -> Gauges {
         let mut state = self.state();
-        let group_sizes = std::mem::take(&mut state.gauges.group_sizes);
-        Gauges { group_sizes, ..state.gauges.clone() }
+        state.gauges.taken(0)
     }
 
     async fn close(&self) -> Result<(), StoreError> {
@@ -454,7 +450,7 @@ impl State {
         self.facts.webhooks_dirty = false;
         self.gauges.groups_total += 1;
         self.gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
-        if self.gauges.group_sizes.len() < RECENT_GROUPS_MAX {
+        if self.gauges.group_sizes.len() < crate::RECENT_GROUPS_MAX {
             self.gauges.group_sizes.push(u32::try_from(requests).unwrap_or(u32::MAX));
         }
         any

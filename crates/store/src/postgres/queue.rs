@@ -13,9 +13,6 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
-/// How many groups are remembered between two looks at the gauges.
-const RECENT_GROUPS_MAX: usize = 1024;
-
 /// For how long a batch waits to be taken by a writer at most: while the server is away, callers are
 /// told that nothing was applied before they give up.
 const WAITING: Duration = Duration::from_secs(10);
@@ -322,23 +319,13 @@ impl Queue {
 
     pub(super) fn gauges(&self) -> Gauges {
         let mut waiting = self.waiting();
-        let group_sizes = std::mem::take(&mut waiting.gauges.group_sizes);
-        let commit_micros = std::mem::take(&mut waiting.gauges.commit_micros);
-        let queue_depth = u64::try_from(waiting.count).unwrap_or(u64::MAX);
-        Gauges { queue_depth, group_sizes, commit_micros, ..waiting.gauges.clone() }
+        let count = waiting.count;
+        waiting.gauges.taken(count)
     }
 
     /// Counts a group, and how long its COMMIT took, if there was one.
-    pub(super) fn count(&self, requests: usize, commit_micros: Option<u64>) {
-        let mut waiting = self.waiting();
-        let gauges = &mut waiting.gauges;
-        gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
-        let Some(commit_micros) = commit_micros else { return };
-        gauges.groups_total += 1;
-        if gauges.group_sizes.len() < RECENT_GROUPS_MAX {
-            gauges.group_sizes.push(u32::try_from(requests).unwrap_or(u32::MAX));
-            gauges.commit_micros.push(commit_micros);
-        }
+    pub(super) fn count(&self, requests: usize, committed: Option<Duration>) {
+        self.waiting().gauges.count(requests, committed);
     }
 }
 

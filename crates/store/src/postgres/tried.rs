@@ -6,11 +6,12 @@ use crate::StoreError;
 use crate::tables::group::Part;
 use kehub_core::outcome::Outcome;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// What came of a group that was tried.
 pub(super) enum Tried {
-    Answered(Vec<Outcome>, Option<u64>),
+    Answered(Vec<Outcome>, Option<Duration>),
     /// Rolled back.
     NotApplied(Trouble),
     /// A decision panicked; rolled back.

@@ -204,8 +204,8 @@ impl Worker {
     /// Answers members. They are woken where they run: one after the other from here, that would take
     /// the time of those who are next.
     fn answer(&self, tried: Tried, members: Vec<Member>) {
-        if let Tried::Answered(outcomes, commit_micros) = &tried {
-            self.queue.count(outcomes.len(), *commit_micros);
+        if let Tried::Answered(outcomes, committed) = &tried {
+            self.queue.count(outcomes.len(), *committed);
         }
         self.callers.spawn(async move { tried.tell(members) });
     }
@@ -289,27 +289,27 @@ impl Worker {
             self.bell.ring();
         }
         let trouble = match committed {
-            Ok(micros) => return Tried::Answered(outcomes, Some(micros)),
+            Ok(took) => return Tried::Answered(outcomes, Some(took)),
             Err(Failed::NotApplied(trouble)) => return Tried::NotApplied(trouble),
             Err(Failed::Unknown(trouble)) => trouble,
         };
         // The session is over by now, with whatever was begun on it.
         let started = Instant::now();
         match self.settle(number, last_group).await {
-            Some(true) => Tried::Answered(outcomes, Some(micros_since(started))),
+            Some(true) => Tried::Answered(outcomes, Some(started.elapsed())),
             Some(false) => Tried::NotApplied(trouble),
             None => Tried::Unknown(trouble),
         }
     }
 
-    /// Writes the last stage, and commits; how long the server took to commit, in microseconds.
+    /// Writes the last stage, and commits; how long the server took to commit.
     async fn commit(
         &mut self,
         group: &Group,
         mut session: Session,
         requests: usize,
         last: Box<Decided>,
-    ) -> Result<u64, Failed> {
+    ) -> Result<Duration, Failed> {
         let conn = Arc::clone(&session.conn);
         let writes = match last.bound(&conn).await {
             Ok(writes) => writes,
@@ -335,7 +335,7 @@ impl Worker {
             session.last_group += 1;
             session.begun = begun;
             self.session = Some(session);
-            return Ok(micros_since(started));
+            return Ok(started.elapsed());
         };
         if let Some(begun) = begun {
             // It sends nothing any more.
@@ -367,7 +367,11 @@ impl Worker {
         settled.await
     }
 
-    async fn not_applied(&mut self, session: Session, trouble: Trouble) -> Result<u64, Failed> {
+    async fn not_applied(
+        &mut self,
+        session: Session,
+        trouble: Trouble,
+    ) -> Result<Duration, Failed> {
         Err(Failed::NotApplied(self.abandoned(session, trouble).await))
     }
 
@@ -540,8 +544,4 @@ struct Prepared {
     last: Option<Box<Decided>>,
     /// Whether there are entries, which others wait for.
     tells: bool,
-}
-
-fn micros_since(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -10,9 +10,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How many groups are remembered between two looks at the gauges.
-const RECENT_GROUPS_MAX: usize = 1024;
-
 pub(super) type Answer = Result<Vec<Outcome>, StoreError>;
 
 /// A batch that waits, and who waits for it.
@@ -133,23 +130,13 @@ impl Queue {
 
     pub(super) fn gauges(&self) -> Gauges {
         let mut waiting = self.waiting();
-        let group_sizes = std::mem::take(&mut waiting.gauges.group_sizes);
-        let commit_micros = std::mem::take(&mut waiting.gauges.commit_micros);
-        let queue_depth = u64::try_from(waiting.count).unwrap_or(u64::MAX);
-        Gauges { queue_depth, group_sizes, commit_micros, ..waiting.gauges.clone() }
+        let count = waiting.count;
+        waiting.gauges.taken(count)
     }
 
     /// Counts a group, and how long it took from its COMMIT until it was durable, if there was one.
     pub(super) fn count(&self, requests: usize, committed: Option<Duration>) {
-        let mut waiting = self.waiting();
-        let gauges = &mut waiting.gauges;
-        gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
-        let Some(committed) = committed else { return };
-        gauges.groups_total += 1;
-        if gauges.group_sizes.len() < RECENT_GROUPS_MAX {
-            gauges.group_sizes.push(u32::try_from(requests).unwrap_or(u32::MAX));
-            gauges.commit_micros.push(u64::try_from(committed.as_micros()).unwrap_or(u64::MAX));
-        }
+        self.waiting().gauges.count(requests, committed);
     }
 
     /// Refuses what comes from now on.
