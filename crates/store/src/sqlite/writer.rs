@@ -168,31 +168,29 @@ impl Tried {
 
     /// What the members of the group are told.
     fn answers(self, parts: &[Part]) -> Vec<Answer> {
-        let each = |error: &dyn Fn() -> StoreError| parts.iter().map(|_| Err(error())).collect();
-        match self {
+        let (cause, is_known) = match self {
             Tried::Answered(outcomes, _) => {
                 let mut outcomes = outcomes.into_iter();
                 let theirs = |part: &Part| Ok(outcomes.by_ref().take(part.size).collect());
-                parts.iter().map(theirs).collect()
+                return parts.iter().map(theirs).collect();
             }
-            Tried::Unknown(trouble) => {
-                let cause = Arc::new(trouble);
-                each(&|| StoreError::Unknown(Arc::clone(&cause).into()))
-            }
-            // A full disk or a busy file would meet each of them alike, and busy only after a wait.
-            Tried::NotApplied(trouble) if !trouble.is_corrupt() => {
-                let cause = Arc::new(trouble);
-                each(&|| StoreError::NotApplied(Arc::clone(&cause).into()))
-            }
-            // Whoever is to blame is alone by now.
-            Tried::NotApplied(trouble) => {
-                let cause = Arc::new(trouble);
-                each(&|| StoreError::Corrupt(Arc::clone(&cause).into()))
-            }
+            Tried::Unknown(trouble) => (Arc::new(trouble), false),
+            // A full disk or a busy file would meet each of them alike, and busy only after a wait. If
+            // something is corrupt, whoever is to blame is alone by now.
+            Tried::NotApplied(trouble) => (Arc::new(trouble), true),
             Tried::Panicked => {
-                each(&|| StoreError::Corrupt("a decision failed; nothing was written".into()))
+                (Arc::new(Trouble::broken("a decision failed; nothing was written")), true)
             }
-        }
+        };
+        let error = |_: &Part| {
+            let source = Arc::clone(&cause).into();
+            Err(match (is_known, cause.is_corrupt()) {
+                (false, _) => StoreError::Unknown(source),
+                (true, true) => StoreError::Corrupt(source),
+                (true, false) => StoreError::NotApplied(source),
+            })
+        };
+        parts.iter().map(error).collect()
     }
 }
 
