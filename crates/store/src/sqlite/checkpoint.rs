@@ -50,7 +50,7 @@ const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 pub(super) struct Log {
     /// Pages in the log after the last commit of the writer.
     pages: AtomicU32,
-    /// Whether what comes in is to become little.
+    /// Whether the writer is to leave pauses, so that what comes in becomes little.
     ends: AtomicBool,
     /// Whether the writer is to move the rest.
     rest: AtomicBool,
@@ -176,7 +176,7 @@ impl Keeper {
         }
     }
 
-    /// Whether that went well: otherwise the log is kept, from which the file can be mended.
+    /// Whether that went well: otherwise the log is kept until it does.
     fn move_and_sync(&self) -> bool {
         checkpoint(&self.conn, PASSIVE);
         let synced = self.file.sync_data();

@@ -21,7 +21,8 @@ const LOG_TRIES_MAX: u32 = 100;
 const LOG_PAUSE: Duration = Duration::from_millis(20);
 
 const LOG: &str = "PRAGMA journal_mode = WAL";
-/// Every commit is durable when it returns; checkpoints are left to a connection of their own. What
+/// Every commit is durable when it returns, unless [`leave_syncing`] is called; no commit checkpoints by
+/// itself. What
 /// is overwritten or deleted is filled with zeros, so that an erasure leaves nothing behind.
 const WRITING: &str = "
     PRAGMA synchronous = FULL;
