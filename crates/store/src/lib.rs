@@ -248,6 +248,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// All tenants and apps, and the key that tokens are signed with.
     async fn directory(&self) -> Result<Directory, StoreError>;
 
+    /// Ends when the store can neither be read nor written any more before it is opened again, which
+    /// it may never do.
+    async fn lost(&self) {
+        std::future::pending::<()>().await;
+    }
+
     /// What the engine is doing right now.
     fn gauges(&self) -> Gauges;
 

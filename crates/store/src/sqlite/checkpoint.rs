@@ -7,15 +7,17 @@
 //! commit finds the log wholly moved.
 //!
 //! SQLite syncs the file only when all of the log has been moved, which would leave that to the
-//! writer. So the thread syncs it each time.
+//! writer. So the thread syncs it each time. When that fails, or a sync of the log did, nothing is moved
+//! any more: the log is what the next one who opens the file recovers from.
 //!
 //! After an erasure the thread empties the log, sweeps the pages, and empties the log again. That is
 //! noted in the file last, so that a hub that was killed in between goes on with it.
 
 use super::connection;
+use super::durable::Durable;
 use super::sweep;
 use super::trouble::Trouble;
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 use std::fs::File;
 use std::mem::ManuallyDrop;
 use std::path::Path;
@@ -39,6 +41,9 @@ const LAST_SWEEP: Duration = Duration::from_secs(5);
 const REST: u32 = 150;
 /// How often the thread moves what came in, where that is never so little.
 const PASSES_MAX: u32 = 10;
+/// How many pages are left to the writer at most. Where more are left, somebody has been reading for
+/// long, and the log cannot start over before they end.
+const REST_MAX: u32 = 1_000;
 /// How long the writer waits after each group meanwhile. Larger groups write fewer pages.
 const PAUSE: Duration = Duration::from_millis(3);
 
@@ -48,10 +53,12 @@ const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 /// What the writer and the checkpointer tell each other.
 #[derive(Debug, Default)]
 pub(super) struct Log {
+    /// How much of it is durable.
+    pub(super) durable: Arc<Durable>,
     /// Pages in the log after the last commit of the writer.
     pages: AtomicU32,
     /// Whether the writer is to leave pauses, so that what comes in becomes little.
-    ends: AtomicBool,
+    slows: AtomicBool,
     /// Whether the writer is to move the rest.
     rest: AtomicBool,
     /// Whether something was erased, of which the log and unused parts of pages still hold traces.
@@ -78,10 +85,10 @@ impl Log {
     /// catch up.
     pub(super) fn move_rest(&self, writer: &Connection) {
         if self.rest.load(Ordering::Acquire) {
-            checkpoint(writer, PASSIVE);
-            self.ends.store(false, Ordering::Release);
+            checkpoint(writer, PASSIVE, &self.durable);
+            self.slows.store(false, Ordering::Release);
             self.rest.store(false, Ordering::Release);
-        } else if self.ends.load(Ordering::Acquire) {
+        } else if self.slows.load(Ordering::Acquire) {
             std::thread::sleep(PAUSE);
         }
     }
@@ -106,6 +113,7 @@ impl Checkpointer {
         let stopped = Arc::clone(&stop);
         let mut keeper = Keeper { conn, file, log, debt: Debt::None, sweep_from: Instant::now() };
         let run = move || {
+            let _end = End(Arc::clone(&keeper.log));
             while !wait(&stopped, LOOK_EVERY) {
                 keeper.forget(|| wait(&stopped, Duration::ZERO));
                 keeper.move_much(wal_pages);
@@ -128,6 +136,23 @@ impl Checkpointer {
             && thread.join().is_err()
         {
             tracing::error!("the checkpointer ended in a panic");
+        }
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Ends the store with the thread, if that ends before its time: the log would grow for ever.
+struct End(Arc<Log>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.durable.lose();
         }
     }
 }
@@ -158,36 +183,43 @@ impl Keeper {
         // The length of the file would not do: it never shrinks.
         let is_long = self.log.pages.load(Ordering::Relaxed) > wal_pages;
         if wal_pages > 0 && is_long && !self.log.rest.load(Ordering::Acquire) {
-            if !self.move_and_sync() {
-                return;
-            }
-            self.log.ends.store(true, Ordering::Release);
-            for _ in 0..PASSES_MAX {
-                let before = self.log.pages.load(Ordering::Relaxed);
-                if !self.move_and_sync() {
-                    self.log.ends.store(false, Ordering::Release);
-                    return;
-                }
-                if self.log.pages.load(Ordering::Relaxed).saturating_sub(before) < REST {
-                    break;
-                }
-            }
-            self.log.rest.store(true, Ordering::Release);
+            let is_little = self.catch_up().is_some_and(|left| left <= REST_MAX);
+            self.log.slows.store(is_little, Ordering::Release);
+            self.log.rest.store(is_little, Ordering::Release);
         }
     }
 
-    /// Whether that went well: otherwise the log is kept until it does.
-    fn move_and_sync(&self) -> bool {
-        checkpoint(&self.conn, PASSIVE);
-        let synced = self.file.sync_data();
-        if let Err(error) = &synced {
-            tracing::error!(%error, "the file could not be synced; the log keeps growing until it can");
+    /// Moves what there is, then what came in, until that is little; how many pages are left.
+    fn catch_up(&self) -> Option<u32> {
+        self.move_and_sync()?;
+        self.log.slows.store(true, Ordering::Release);
+        let mut left = self.move_and_sync()?;
+        for _ in 1..PASSES_MAX {
+            if left < REST {
+                break;
+            }
+            left = self.move_and_sync()?;
         }
-        synced.is_ok()
+        Some(left)
+    }
+
+    /// How many pages are left to be moved; `None` if something, or somebody, was in the way.
+    fn move_and_sync(&self) -> Option<u32> {
+        let pass = checkpoint(&self.conn, PASSIVE, &self.log.durable)?;
+        if let Err(error) = self.file.sync_data() {
+            tracing::error!(%error, "the file could not be synced");
+            self.log.durable.lose();
+            return None;
+        }
+        let pages = self.log.pages.load(Ordering::Relaxed).max(pass.pages);
+        (pass.pages.saturating_sub(pass.moved) <= REST_MAX)
+            .then(|| pages.saturating_sub(pass.moved))
     }
 
     /// Removes the traces of erasures, as far as readers and `is_over` let it.
     fn forget(&mut self, is_over: impl Fn() -> bool) {
+        let log = Arc::clone(&self.log);
+        let is_over = || log.durable.is_lost() || is_over();
         if self.log.erased.swap(false, Ordering::AcqRel) {
             self.debt = Debt::Sweep;
         }
@@ -228,8 +260,8 @@ impl Keeper {
             tell(&error.into());
         }
         // The bulk of it first, for which no writer waits.
-        checkpoint(&self.conn, PASSIVE);
-        checkpoint(&self.conn, TRUNCATE)
+        checkpoint(&self.conn, PASSIVE, &self.log.durable);
+        checkpoint(&self.conn, TRUNCATE, &self.log.durable).is_some_and(|pass| !pass.is_busy)
     }
 
     /// What is to be done at the end.
@@ -238,6 +270,11 @@ impl Keeper {
         self.sweep_from = Instant::now();
         self.forget(|| until < Instant::now());
         self.empty();
+        if self.log.durable.is_lost()
+            && let Err(trouble) = connection::leave_log(&self.conn)
+        {
+            tracing::error!(%trouble, "the write-ahead log may be moved when it is closed");
+        }
     }
 }
 
@@ -252,14 +289,100 @@ fn wait(stop: &(Mutex<bool>, Condvar), time: Duration) -> bool {
     *waited.unwrap_or_else(PoisonError::into_inner).0
 }
 
-/// Whether all of it was done: somebody may be reading what is in the log.
-fn checkpoint(conn: &Connection, pragma: &str) -> bool {
-    let busy: Result<bool, _> = conn.query_row(pragma, (), |row| row.get(0));
-    match busy {
-        Ok(busy) => !busy,
-        Err(error) => {
-            tracing::warn!(%error, "a checkpoint failed; the log keeps growing until one succeeds");
-            false
-        }
+/// What a checkpoint came to.
+struct Pass {
+    /// Whether somebody was in the way of what it was to do to all of the log.
+    is_busy: bool,
+    /// Pages of the log, and how many of them are in the file.
+    pages: u32,
+    moved: u32,
+}
+
+/// Moves what nobody reads from the log; `None` if that failed. Does nothing once a sync has failed.
+fn checkpoint(conn: &Connection, pragma: &str, durable: &Durable) -> Option<Pass> {
+    if durable.is_lost() {
+        return None;
+    }
+    let count = |row: &rusqlite::Row<'_>, at| {
+        // -1 if another process is at it.
+        row.get(at).map(|pages: i64| u32::try_from(pages).unwrap_or_default())
+    };
+    let pass = conn.query_row(pragma, (), |row| {
+        Ok(Pass { is_busy: row.get(0)?, pages: count(row, 1)?, moved: count(row, 2)? })
+    });
+    let error = match pass {
+        Ok(pass) => return Some(pass),
+        Err(error) => error,
+    };
+    tracing::warn!(%error, "a checkpoint failed; the log keeps growing until one succeeds");
+    if error.sqlite_error().is_some_and(|cause| cause.extended_code == ffi::SQLITE_IOERR_FSYNC) {
+        durable.lose();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file with more pages in its log than are left to the writer, and who keeps it.
+    fn keeper(folder: &Path) -> (Connection, Keeper) {
+        let path = folder.join("hub.db");
+        let mut writer = connection::writing(&path).unwrap();
+        let log = Arc::new(Log::default());
+        log.watch(&mut writer).unwrap();
+        let conn = connection::writing(&path).unwrap();
+        let file = ManuallyDrop::new(File::options().write(true).open(&path).unwrap());
+        let keeper = Keeper { conn, file, log, debt: Debt::None, sweep_from: Instant::now() };
+        writer.execute_batch("CREATE TABLE filled (bytes)").unwrap();
+        (writer, keeper)
+    }
+
+    fn fill(writer: &Connection) {
+        let pages = i64::from(REST_MAX) * 2;
+        writer.execute("INSERT INTO filled VALUES (zeroblob(4096 * ?1))", [pages]).unwrap();
+    }
+
+    #[test]
+    fn the_writer_is_not_asked_for_what_somebody_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, keeper) = keeper(folder.path());
+        let reader = Connection::open(folder.path().join("hub.db")).unwrap();
+        let look = "BEGIN; SELECT count(*) FROM filled";
+        reader.execute_batch(look).unwrap();
+        fill(&writer);
+        let asked = || keeper.log.rest.load(Ordering::Acquire);
+        let slowed = || keeper.log.slows.load(Ordering::Acquire);
+
+        keeper.move_much(1);
+        assert_eq!((asked(), slowed()), (false, false));
+
+        reader.execute_batch("COMMIT").unwrap();
+        keeper.move_much(1);
+        assert_eq!((asked(), slowed()), (true, true));
+        keeper.log.move_rest(&writer);
+        assert_eq!((asked(), slowed()), (false, false));
+        // The log starts over.
+        fill(&writer);
+        let pages = keeper.log.pages.load(Ordering::Relaxed);
+        assert!(pages < REST_MAX * 3, "{pages}");
+    }
+
+    #[test]
+    fn after_a_failed_sync_of_the_file_the_log_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, mut keeper) = keeper(folder.path());
+        fill(&writer);
+        // It cannot be synced.
+        keeper.file = ManuallyDrop::new(File::options().write(true).open("/dev/null").unwrap());
+        keeper.move_much(1);
+        assert!(keeper.log.durable.is_lost());
+        keeper.log.rest.store(true, Ordering::Release);
+        keeper.log.move_rest(&writer);
+        keeper.end();
+        connection::leave_log(&writer).unwrap();
+        drop((writer, keeper));
+        let log = std::fs::metadata(folder.path().join("hub.db-wal")).unwrap().len();
+        assert!(log > u64::from(REST_MAX) * 4096, "{log}");
     }
 }

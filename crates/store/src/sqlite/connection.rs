@@ -4,7 +4,7 @@ use super::schema;
 use super::trouble::Trouble;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,14 +22,14 @@ const LOG_PAUSE: Duration = Duration::from_millis(20);
 
 const LOG: &str = "PRAGMA journal_mode = WAL";
 /// Every commit is durable when it returns, unless [`leave_syncing`] is called; no commit checkpoints by
-/// itself. What
-/// is overwritten or deleted is filled with zeros, so that an erasure leaves nothing behind.
+/// itself. What is overwritten or deleted is filled with zeros, so that an erasure leaves nothing behind.
 const WRITING: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA secure_delete = ON;
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA cache_size = -65536;
     PRAGMA temp_store = MEMORY;";
+const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// The log is synced by whoever makes a commit known.
 const LEAVE_SYNCING: &str = "PRAGMA synchronous = NORMAL";
 const READING: &str = "
@@ -83,9 +83,28 @@ pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
     Ok(conn)
 }
 
-/// Lets the commits of a connection that writes be durable no more by themselves.
-pub(super) fn leave_syncing(conn: &Connection) -> Result<(), Trouble> {
+/// Lets the commits of a connection that writes be durable no more by themselves, if nobody else does so
+/// who uses the same log: of two, each would let others see what the other one has not synced.
+pub(super) fn leave_syncing(conn: &Connection, log: &File) -> Result<(), Trouble> {
+    match log.try_lock() {
+        Ok(()) => (),
+        Err(TryLockError::WouldBlock) => {
+            tracing::warn!("another hub uses the file: each commit of this one waits for the disk");
+            return Ok(());
+        }
+        Err(TryLockError::Error(error)) => return Err(Trouble::broken(error)),
+    }
+    // Who was killed may have left what they did not sync, and who could not sync what the disk does not
+    // hold. Moving it writes and syncs it once more.
+    conn.query_row(MOVE, (), |_| Ok(()))?;
+    log.sync_data().map_err(Trouble::broken)?;
     Ok(conn.execute_batch(LEAVE_SYNCING)?)
+}
+
+/// Lets a connection leave the log as it is, should it be the last one to be closed.
+pub(super) fn leave_log(conn: &Connection) -> Result<(), Trouble> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
 }
 
 /// The log of a file that is in use, to be synced. It stays the same for as long as it is in use.
@@ -156,6 +175,8 @@ impl Readers {
     /// Refuses every further reader.
     pub(super) fn close(&self) {
         self.permits.close();
+        locked(&self.idle).clear();
+        locked(&self.near).clear();
     }
 
     /// Reads a handful of rows by their keys, as of one moment, on this thread: for so little, it would
@@ -226,6 +247,7 @@ fn reading(path: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     set_up(&conn)?;
+    leave_log(&conn)?;
     conn.execute_batch(READING)?;
     Ok(conn)
 }
@@ -294,12 +316,32 @@ fn set_up(conn: &Connection) -> Result<(), Trouble> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Readers, writing};
+    use super::{Readers, leave_syncing, log_of, writing};
+    use rusqlite::Connection;
 
     /// How many look at the same time before one would have to wait.
     fn at_once(readers: &Readers) -> usize {
         let deeper = readers.glance(|_| Ok(at_once(readers)));
         deeper.map_or(0, |deeper| 1 + deeper.unwrap())
+    }
+
+    #[test]
+    fn one_of_those_who_use_a_log_syncs_it_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kehub.db");
+        let (first, second) = (writing(&path).unwrap(), writing(&path).unwrap());
+        let [log, other] = [log_of(&path).unwrap(), log_of(&path).unwrap()];
+        let waits_for_the_disk = |conn: &Connection| {
+            let level: i64 = conn.query_row("PRAGMA synchronous", (), |row| row.get(0)).unwrap();
+            level == 2
+        };
+        leave_syncing(&first, &log).unwrap();
+        leave_syncing(&second, &other).unwrap();
+        assert_eq!([&first, &second].map(waits_for_the_disk), [false, true]);
+
+        drop(log);
+        leave_syncing(&second, &other).unwrap();
+        assert!(!waits_for_the_disk(&second));
     }
 
     #[test]

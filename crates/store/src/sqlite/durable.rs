@@ -59,17 +59,33 @@ impl Durable {
         self.settled.borrow().is_none()
     }
 
-    fn settle(&self, commits: Option<u64>) {
-        self.settled.send_replace(commits);
+    /// To be called when a sync has failed, of the log or of the file. The system may count as written
+    /// what was lost, so that another try says nothing: whatever follows rests on nothing.
+    pub(super) fn lose(&self) {
+        self.settled.send_replace(None);
+    }
+
+    /// Ends when a sync has failed.
+    pub(super) async fn lost(&self) {
+        // The other end is `self`.
+        drop(self.settled.subscribe().wait_for(Option::is_none).await);
+    }
+
+    fn settle(&self, commits: u64) {
+        self.settled.send_if_modified(|settled| {
+            let is_certain = settled.is_some();
+            *settled = settled.map(|_| commits);
+            is_certain
+        });
     }
 }
 
 /// Said after a failed sync.
 pub(super) const LOST: &str =
-    "the write-ahead log could not be made durable; the hub must be started again";
+    "the disk failed to keep what was written; the store must be opened again";
 
 /// What was committed, and whom to tell whether it is durable.
-struct Waiting {
+struct Committed {
     commits: u64,
     tell: Box<dyn FnOnce(bool) + Send>,
 }
@@ -77,7 +93,7 @@ struct Waiting {
 /// The syncing thread, as the writer holds it.
 pub(super) struct Syncer {
     durable: Arc<Durable>,
-    waiting: Option<SyncSender<Waiting>>,
+    waiting: Option<SyncSender<Committed>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -98,7 +114,7 @@ impl Syncer {
 
     /// Makes everything durable that was committed so far, then tells whether it is.
     pub(super) fn tell(&self, tell: impl FnOnce(bool) + Send + 'static) {
-        let told = Waiting { commits: self.durable.begun(), tell: Box::new(tell) };
+        let told = Committed { commits: self.durable.begun(), tell: Box::new(tell) };
         let refused = match &self.waiting {
             Some(waiting) => waiting.send(told).err().map(|refused| refused.0),
             None => Some(told),
@@ -127,12 +143,16 @@ struct End<'a>(&'a Durable);
 impl Drop for End<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.settle(None);
+            self.0.lose();
         }
     }
 }
 
-fn run(durable: &Durable, arriving: &Receiver<Waiting>, mut sync: impl FnMut() -> io::Result<()>) {
+fn run(
+    durable: &Durable,
+    arriving: &Receiver<Committed>,
+    mut sync: impl FnMut() -> io::Result<()>,
+) {
     let _end = End(durable);
     let mut settled = 0;
     while let Ok(first) = arriving.recv() {
@@ -143,29 +163,38 @@ fn run(durable: &Durable, arriving: &Receiver<Waiting>, mut sync: impl FnMut() -
             match sync() {
                 Ok(()) => {
                     settled = commits;
-                    durable.settle(Some(commits));
+                    durable.settle(commits);
                 }
-                // The system may count as written what was lost, so that another try says nothing.
                 Err(error) => {
-                    tracing::error!(%error, "{LOST}");
-                    durable.settle(None);
+                    tracing::error!(%error, "the write-ahead log could not be synced");
+                    durable.lose();
                 }
             }
         }
         let is_durable = !durable.is_lost();
-        for waiting in together {
-            (waiting.tell)(is_durable);
+        for committed in together {
+            (committed.tell)(is_durable);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{SqliteOptions, SqliteStore};
     use super::*;
+    use crate::{Batch, Order, PageRequest, Start, Store};
+    use kehub_core::command::{Command, IdentitySent, Origin, Request, Upsert};
+    use kehub_core::directory::NewTenant;
+    use kehub_core::filter::Filter;
+    use kehub_core::outcome::Outcome;
+    use kehub_core::policy::Preset;
+    use kehub_core::{AppNumber, TenantId};
     use std::future::{Future, poll_fn};
+    use std::path::Path;
     use std::pin::pin;
     use std::sync::mpsc::{Sender, TryRecvError, channel};
     use std::task::Poll;
+    use std::time::Duration;
 
     /// A syncer whose syncs end when they are told how.
     fn syncer() -> (Arc<Durable>, Syncer, Sender<io::Result<()>>) {
@@ -218,6 +247,105 @@ mod tests {
         assert!(matches!(refused, StoreError::NotApplied(_)), "{refused:?}");
         // No second try, which the system might let pass.
         assert_eq!(commit(&durable, &syncer).recv(), Ok(false));
+    }
+
+    /// A store with a tenant, whose further syncs end when they are told how.
+    async fn store(path: &Path) -> (SqliteStore, Sender<io::Result<()>>) {
+        let (ends, ending) = channel();
+        let syncing = |_| move || ending.recv().unwrap();
+        let store = SqliteStore::open_syncing(path, SqliteOptions::default(), syncing).unwrap();
+        let tenant = NewTenant { name: "first".into(), preset: Preset::Compat };
+        ends.send(Ok(())).unwrap();
+        let made = store.apply(batch(Command::CreateTenant(tenant))).await.unwrap();
+        assert!(matches!(&*made, [Outcome::Tenant(tenant)] if tenant.id == TENANT), "{made:?}");
+        (store, ends)
+    }
+
+    const TENANT: TenantId = TenantId(1);
+
+    fn batch(command: Command) -> Batch {
+        let origin = Origin { app: AppNumber(1), actor: None, request: "test".into(), at: 1 };
+        Batch::one(Request { tenant: TENANT, origin, dry_run: false, idempotency: None, command })
+    }
+
+    fn upsert() -> Batch {
+        let identity = IdentitySent {
+            kind: "crm-account".to_owned(),
+            value: "wang".to_owned(),
+            ..IdentitySent::default()
+        };
+        batch(Command::Upsert(Upsert { identities: vec![identity], ..Upsert::default() }))
+    }
+
+    /// Applies a customer, whose commit can be seen when this ends, before it is synced.
+    async fn applying(store: &Arc<SqliteStore>) -> impl Future<Output = Applied> + use<> {
+        let mut committed = store.committed();
+        let applying = Arc::clone(store);
+        let applied = tokio::spawn(async move { applying.apply(upsert()).await });
+        committed.changed().await.unwrap();
+        async { applied.await.unwrap() }
+    }
+
+    type Applied = Result<Vec<Outcome>, StoreError>;
+
+    /// Whether something does not end. It would within this time, unless it waits for a sync.
+    async fn waits(future: impl Future) -> bool {
+        tokio::time::timeout(Duration::from_millis(300), future).await.is_err()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn neither_answers_nor_reads_come_before_the_sync() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, ends) = store(&folder.path().join("hub.db")).await;
+        let store = Arc::new(store);
+        let mut applied = pin!(applying(&store).await);
+        let everybody = Filter::default();
+        let page = PageRequest {
+            order: Order::default(),
+            start: Start::Offset(0),
+            limit: 9,
+            counted: false,
+        };
+        assert!(waits(applied.as_mut()).await);
+        assert!(waits(store.identity(TENANT, "crm-account", "wang")).await);
+        assert!(waits(store.customers(TENANT, &everybody, &page)).await);
+        // Nothing to write, but it rests on what is not certain yet.
+        assert!(waits(store.apply(upsert())).await);
+
+        ends.send(Ok(())).unwrap();
+        applied.await.unwrap();
+        let found = store.identity(TENANT, "crm-account", "wang").await.unwrap();
+        assert!(found.is_some());
+        let listed = store.customers(TENANT, &everybody, &page).await.unwrap();
+        assert_eq!(listed.customers.len(), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_store_whose_log_cannot_be_synced_leaves_it_to_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.db");
+        let (store, ends) = store(&path).await;
+        let store = Arc::new(store);
+        let applied = applying(&store).await;
+        assert!(waits(store.lost()).await);
+        ends.send(Err(io::Error::other("no disk"))).unwrap();
+        let unknown = applied.await.unwrap_err();
+        assert!(matches!(unknown, StoreError::Unknown(_)), "{unknown:?}");
+        store.lost().await;
+        for refused in [
+            store.identity(TENANT, "crm-account", "wang").await.map(drop),
+            store.customer_count(TENANT, &Filter::default()).await.map(drop),
+        ] {
+            assert!(matches!(refused, Err(StoreError::NotApplied(_))), "{refused:?}");
+        }
+        store.apply(upsert()).await.unwrap_err();
+        store.close().await.unwrap();
+        drop(store);
+        assert_ne!(std::fs::metadata(folder.path().join("hub.db-wal")).unwrap().len(), 0);
+
+        let again = SqliteStore::open(&path, SqliteOptions::default()).unwrap();
+        let found = again.customer_count(TENANT, &Filter::default()).await.unwrap();
+        assert_eq!(found, 1);
     }
 
     #[test]

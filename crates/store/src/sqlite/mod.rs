@@ -67,6 +67,8 @@ use load::TypesCache;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -86,11 +88,21 @@ pub struct SqliteOptions {
     /// Pages of 4 KiB in the write-ahead log that call for a checkpoint. Default 16,000; 0 leaves
     /// the log alone until the store is closed.
     pub wal_pages: u32,
+    /// Whether the log is synced beside the writer, which prepares the next group meanwhile. One
+    /// process on a file can do so; what others read of it may still be lost in a power cut.
+    /// Default true.
+    pub syncs_beside: bool,
 }
 
 impl Default for SqliteOptions {
     fn default() -> SqliteOptions {
-        SqliteOptions { queue_requests: 4096, group_requests: 512, readers: 4, wal_pages: 16_000 }
+        SqliteOptions {
+            queue_requests: 4096,
+            group_requests: 512,
+            readers: 4,
+            wal_pages: 16_000,
+            syncs_beside: true,
+        }
     }
 }
 
@@ -99,11 +111,13 @@ pub struct SqliteStore {
     inner: Arc<Inner>,
 }
 
+/// In the order in which they end: who checkpoints last leaves no log behind.
 struct Inner {
-    path: PathBuf,
     writer: Writer,
     readers: Readers,
     checkpointer: Checkpointer,
+    path: PathBuf,
+    log: Arc<Log>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -116,7 +130,15 @@ impl SqliteStore {
     /// Opens a file, creating it and the folder it is in if need be. An unfinished copy of another store
     /// is refused, here and by everything else that looks at one.
     pub fn open(path: impl AsRef<Path>, options: SqliteOptions) -> Result<SqliteStore, OpenError> {
-        let path = path.as_ref();
+        SqliteStore::open_syncing(path.as_ref(), options, |log| move || log.sync_data())
+    }
+
+    /// As [`SqliteStore::open`]; what `syncing` makes of the log syncs it.
+    fn open_syncing<S: FnMut() -> io::Result<()> + Send + 'static>(
+        path: &Path,
+        options: SqliteOptions,
+        syncing: impl FnOnce(File) -> S,
+    ) -> Result<SqliteStore, OpenError> {
         let open = || {
             make_folder(path)?;
             let mut conn = connection::writing(path)?;
@@ -126,10 +148,14 @@ impl SqliteStore {
                 log.forget();
             }
             log.watch(&mut conn)?;
-            let writer = Writer::start(conn, path, &options, Arc::clone(&log))?;
+            let file = connection::log_of(path)?;
+            if options.syncs_beside {
+                connection::leave_syncing(&conn, &file)?;
+            }
+            let writer = Writer::start(conn, &options, Arc::clone(&log), syncing(file))?;
             let readers = Readers::open(path, options.readers)?;
-            let checkpointer = Checkpointer::start(path, options.wal_pages, log)?;
-            Ok(Inner { path: path.to_owned(), writer, readers, checkpointer })
+            let checkpointer = Checkpointer::start(path, options.wal_pages, Arc::clone(&log))?;
+            Ok(Inner { writer, readers, checkpointer, path: path.to_owned(), log })
         };
         let inner = open().map_err(|cause: Trouble| OpenError::of(path.display(), cause))?;
         Ok(SqliteStore { inner: Arc::new(inner) })
@@ -213,7 +239,7 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Trouble> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
-        let durable = self.inner.writer.durable();
+        let durable = &self.inner.log.durable;
         let Some(found) = self.inner.readers.glance(read.clone()) else {
             return self.read(read).await;
         };
@@ -232,19 +258,12 @@ impl SqliteStore {
         let task = tokio::task::spawn_blocking(move || {
             let found = inner.readers.read(&inner.path, read);
             drop(permit);
-            (found, inner.writer.durable().begun())
+            (found, inner.log.durable.begun())
         });
         let (found, commits) = task.await.map_err(|error| StoreError::Corrupt(error.into()))?;
         // What was seen must not be lost afterwards.
-        self.inner.writer.durable().reached(commits).await?;
+        self.inner.log.durable.reached(commits).await?;
         Ok(found?)
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.writer.close();
-        self.checkpointer.close();
     }
 }
 
@@ -479,6 +498,10 @@ impl Store for SqliteStore {
 
     fn gauges(&self) -> Gauges {
         self.inner.writer.gauges()
+    }
+
+    async fn lost(&self) {
+        self.inner.log.durable.lost().await;
     }
 
     async fn close(&self) -> Result<(), StoreError> {

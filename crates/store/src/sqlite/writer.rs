@@ -4,7 +4,7 @@
 //! idle hub adds no delay and a busy one shares each commit among many.
 
 use super::checkpoint::Log;
-use super::durable::{self, Durable, Syncer};
+use super::durable::{LOST, Syncer};
 use super::group::{Part, decide, stages};
 use super::load::{self, TypesCache};
 use super::queue::{Answer, Job, Queue, send};
@@ -15,8 +15,8 @@ use crate::{Batch, Gauges, StoreError};
 use kehub_core::command::{Command, Request};
 use kehub_core::outcome::Outcome;
 use rusqlite::Connection;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -38,7 +38,6 @@ struct Shared {
     queue: Queue,
     /// Rises with every commit that holds entries.
     committed: watch::Sender<u64>,
-    durable: Arc<Durable>,
 }
 
 /// The writer, as the store holds it.
@@ -48,24 +47,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on a connection of its own.
+    /// Starts the thread on a connection of its own. `sync` makes durable what the log holds.
     pub(super) fn start(
         conn: Connection,
-        path: &Path,
         options: &SqliteOptions,
         log: Arc<Log>,
+        sync: impl FnMut() -> io::Result<()> + Send + 'static,
     ) -> Result<Writer, Trouble> {
-        connection::leave_syncing(&conn)?;
-        let file = connection::log_of(path)?;
-        // A process that was killed may have left commits there that it did not sync.
-        file.sync_data().map_err(Trouble::broken)?;
-        let durable = Arc::new(Durable::default());
-        let syncer = Syncer::start(Arc::clone(&durable), move || file.sync_data())?;
-        let shared = Arc::new(Shared {
-            queue: Queue::new(options),
-            committed: watch::Sender::default(),
-            durable,
-        });
+        let syncer = Syncer::start(Arc::clone(&log.durable), sync)?;
+        let shared =
+            Arc::new(Shared { queue: Queue::new(options), committed: watch::Sender::default() });
         let mut number = [0_u8; 8];
         getrandom::fill(&mut number).map_err(|error| Trouble::broken(error.to_string()))?;
         let worker = Worker {
@@ -95,11 +86,6 @@ impl Writer {
         self.shared.queue.gauges()
     }
 
-    /// How much of what was committed is durable.
-    pub(super) fn durable(&self) -> &Durable {
-        &self.shared.durable
-    }
-
     pub(super) fn committed(&self) -> watch::Receiver<u64> {
         self.shared.committed.subscribe()
     }
@@ -113,6 +99,12 @@ impl Writer {
         {
             tracing::error!("the writer ended in a panic");
         }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -200,9 +192,14 @@ impl Worker {
         while let Some(group) = self.shared.queue.next() {
             self.serve(group);
             self.log.move_rest(&self.conn);
-            if self.shared.durable.is_lost() {
+            if self.log.durable.is_lost() {
                 break;
             }
+        }
+        if self.log.durable.is_lost()
+            && let Err(trouble) = connection::leave_log(&self.conn)
+        {
+            tracing::error!(%trouble, "the write-ahead log may be moved when it is closed");
         }
     }
 
@@ -236,12 +233,15 @@ impl Worker {
         let answers = tried.answers(&parts);
         let (shared, size) = (Arc::clone(&self.shared), requests.len());
         self.syncer.tell(move |is_durable| {
-            if answers.iter().any(Result::is_ok) {
+            if is_durable && answers.iter().any(Result::is_ok) {
                 shared.queue.count(size, begun.map(|begun| begun.elapsed()));
             }
-            let lost = || StoreError::Unknown(durable::LOST.into());
             for ((_, reply), answer) in members.into_iter().zip(answers) {
-                send(reply, answer.and_then(|told| is_durable.then_some(told).ok_or_else(lost)));
+                // Nor is it certain that what was rolled back stays so: that may be what was lost.
+                send(
+                    reply,
+                    if is_durable { answer } else { Err(StoreError::Unknown(LOST.into())) },
+                );
             }
         });
     }
@@ -283,7 +283,7 @@ impl Worker {
             }
             Err(trouble) => return Tried::NotApplied(trouble),
         };
-        self.shared.durable.begin();
+        self.log.durable.begin();
         let begun = Instant::now();
         let committed = self.conn.execute_batch("COMMIT").map_err(Trouble::from);
         if tells {
@@ -413,25 +413,16 @@ mod tests {
     use kehub_core::policy::Preset;
     use kehub_core::{AppNumber, TenantId};
 
-    fn worker(path: &Path) -> Worker {
+    fn worker(path: &std::path::Path) -> Worker {
         let mut conn = connection::writing(path).unwrap();
         schema::migrate(&mut conn).unwrap();
         let options =
             SqliteOptions { queue_requests: 8, group_requests: 8, ..SqliteOptions::default() };
-        let shared = Arc::new(Shared {
-            queue: Queue::new(&options),
-            committed: watch::Sender::default(),
-            durable: Arc::default(),
-        });
-        let syncer = Syncer::start(Arc::clone(&shared.durable), || Ok(())).unwrap();
-        Worker {
-            conn,
-            shared,
-            number: 7,
-            cache: TypesCache::default(),
-            log: Arc::default(),
-            syncer,
-        }
+        let shared =
+            Arc::new(Shared { queue: Queue::new(&options), committed: watch::Sender::default() });
+        let log = Arc::new(Log::default());
+        let syncer = Syncer::start(Arc::clone(&log.durable), || Ok(())).unwrap();
+        Worker { conn, shared, number: 7, cache: TypesCache::default(), log, syncer }
     }
 
     #[test]
