@@ -61,24 +61,40 @@ pub(crate) struct StoreOptions {
     pub(crate) readers: usize,
     pub(crate) writers: usize,
     pub(crate) distributed: bool,
+    /// Whether a file is synced in the way of a hub, of which there is one.
+    pub(crate) syncs_beside: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> StoreOptions {
         let PostgresOptions { queue_requests, group_requests, readers, writers, distributed } =
             PostgresOptions::default();
-        StoreOptions { queue_requests, group_requests, readers, writers, distributed }
+        StoreOptions {
+            queue_requests,
+            group_requests,
+            readers,
+            writers,
+            distributed,
+            syncs_beside: false,
+        }
     }
 }
 
 impl StoreOptions {
     pub(crate) fn sqlite(self) -> SqliteOptions {
-        let StoreOptions { queue_requests, group_requests, readers, .. } = self;
-        SqliteOptions { queue_requests, group_requests, readers, ..SqliteOptions::default() }
+        let StoreOptions { queue_requests, group_requests, readers, syncs_beside, .. } = self;
+        SqliteOptions {
+            queue_requests,
+            group_requests,
+            readers,
+            syncs_beside,
+            ..SqliteOptions::default()
+        }
     }
 
     pub(crate) fn postgres(self) -> PostgresOptions {
-        let StoreOptions { queue_requests, group_requests, readers, writers, distributed } = self;
+        let StoreOptions { queue_requests, group_requests, readers, writers, distributed, .. } =
+            self;
         PostgresOptions { queue_requests, group_requests, readers, writers, distributed }
     }
 }
@@ -215,6 +231,7 @@ impl ServeOptions {
             readers: self.readers,
             writers: self.writers,
             distributed: self.distributed,
+            syncs_beside: true,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::credentials::{Credentials, secret_hash};
 use crate::server::{self, App, Hub};
 use crate::telemetry;
 use crate::webhooks::Deliverer;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use kehub_core::TenantId;
 use kehub_core::directory::{AppChange, Permission};
 use kehub_store::{OpenError, Store};
@@ -32,9 +32,19 @@ pub(super) async fn run(location: &StoreLocation, options: &ServeOptions) -> Res
     let Some(store) = open_in_time(location, options.store(), &mut end).await? else {
         return Ok(());
     };
+    // Whoever watches over the process starts it again, which is what opens the store again.
+    let losing = store.clone();
+    let end = async move {
+        tokio::select! {
+            () = end => (),
+            () = losing.lost() => (),
+        }
+    };
     let result = serve(store.clone(), options, end).await;
+    let is_lost = tokio::time::timeout(Duration::ZERO, store.lost()).await.is_ok();
     store.close().await.context("cannot close the store")?;
     result?;
+    ensure!(!is_lost, "the disk failed to keep what was written; the store must be opened again");
     info!("the hub has ended");
     Ok(())
 }
