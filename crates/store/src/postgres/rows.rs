@@ -1,7 +1,7 @@
 //! Rows as the statements of this folder select them, and what they mean.
 
 use super::trouble::Trouble;
-use crate::tables::codec::{self, FoldColumns, Indexed};
+use crate::tables::codec::{self, FoldColumns, Indexed, OwnColumns};
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold, State};
 use kehub_core::identity::{Identity, IdentityKey, Quarantine};
@@ -83,8 +83,7 @@ pub(super) fn customer(row: &Row) -> Result<(Customer, Indexed), Trouble> {
         live: row.try_get(1)?,
         survivor: row.try_get(2)?,
         updated_at: row.try_get(7)?,
-        source: row.try_get(8)?,
-        stage: row.try_get(9)?,
+        own: OwnColumns { source: row.try_get(8)?, stage: row.try_get(9)? },
         mobile_key: row.try_get(10)?,
         email_key: row.try_get(11)?,
     };
@@ -96,12 +95,8 @@ pub(super) fn customer(row: &Row) -> Result<(Customer, Indexed), Trouble> {
         (None, None) => State::Deleted,
         (Some(_), Some(_)) => return Err(Trouble::broken("a customer both live and merged")),
     };
-    let fold = codec::fold(FoldColumns {
-        source: indexed.source.clone(),
-        stage: indexed.stage.clone(),
-        fields: row.try_get(12)?,
-        cells: row.try_get(13)?,
-    })?;
+    let rest = FoldColumns { fields: row.try_get(12)?, cells: row.try_get(13)? };
+    let fold = codec::fold(&indexed.own, rest)?;
     let customer = Customer {
         id: CustomerId(codec::number_of(key(row)?)),
         state,
@@ -118,12 +113,9 @@ pub(super) fn customer(row: &Row) -> Result<(Customer, Indexed), Trouble> {
 
 /// A row of `home`.
 pub(super) fn home(row: &Row) -> Result<(CustomerId, Fold), Trouble> {
-    let fold = codec::fold(FoldColumns {
-        source: row.try_get(1)?,
-        stage: row.try_get(2)?,
-        fields: row.try_get(3)?,
-        cells: row.try_get(4)?,
-    })?;
+    let own = OwnColumns { source: row.try_get(1)?, stage: row.try_get(2)? };
+    let rest = FoldColumns { fields: row.try_get(3)?, cells: row.try_get(4)? };
+    let fold = codec::fold(&own, rest)?;
     Ok((CustomerId(codec::number_of(key(row)?)), fold))
 }
 

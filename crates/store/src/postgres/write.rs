@@ -9,7 +9,7 @@ use super::connection::{Bound, Connection};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
 use crate::tables::changes::Changes;
-use crate::tables::codec::{self, Indexed, indexed};
+use crate::tables::codec::{self, FoldColumns, Indexed, OwnColumns, indexed};
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold};
 use kehub_core::directory::{App, Directory};
@@ -467,8 +467,8 @@ impl Written {
             created_at: customer.created_at,
             updated_at: now.updated_at,
             seen_at: (customer.seen_at != customer.updated_at).then_some(customer.seen_at),
-            source: now.source,
-            stage: now.stage,
+            source: now.own.source,
+            stage: now.own.stage,
             mobile_key: now.mobile_key,
             email_key: now.email_key,
             fields: columns.fields,
@@ -482,7 +482,8 @@ impl Written {
             self.homes_gone.push(KeyRow { key });
             return Ok(());
         };
-        let codec::FoldColumns { source, stage, fields, cells } = codec::fold_columns(fold)?;
+        let OwnColumns { source, stage } = OwnColumns::of(fold);
+        let FoldColumns { fields, cells } = codec::fold_columns(fold)?;
         self.homes.push(HomeRow { key, source, stage, fields, cells });
         Ok(())
     }

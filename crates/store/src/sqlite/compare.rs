@@ -1,7 +1,9 @@
 //! The rows of a tenant beside what its journal makes of them, one at a time and in order.
 
 use super::codec::{key_range, number_of};
-use super::rows::{self, conflict_columns, customer_columns, identity_columns, merge_columns};
+use super::rows::{
+    self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
+};
 use super::trouble::Trouble;
 pub(super) use crate::tables::compare::{Difference, Kind, What};
 use crate::tables::compare::{Walk, customer_parts, identity_parts, whole};
@@ -15,8 +17,8 @@ const CUSTOMERS: &str = concat!(
     customer_columns!(),
     " FROM customer WHERE key BETWEEN ?1 AND ?2 ORDER BY key"
 );
-const HOMES: &str = "
-    SELECT key, source, stage, fields, cells FROM home WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+const HOMES: &str =
+    concat!("SELECT ", home_columns!(), " FROM home WHERE key BETWEEN ?1 AND ?2 ORDER BY key");
 const IDENTITIES: &str = concat!(
     "SELECT ",
     identity_columns!(),

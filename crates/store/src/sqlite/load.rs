@@ -2,7 +2,8 @@
 
 use super::codec::{self, Indexed};
 use super::rows::{
-    self, conflict_columns, customer_columns, identity_columns, merge_columns, on_conflict, preset,
+    self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
+    on_conflict, preset,
 };
 use super::trouble::Trouble;
 use super::webhooks;
@@ -42,7 +43,7 @@ const CARRIERS_MOBILE: &str = "
     SELECT key FROM customer WHERE live = ?1 AND mobile_key = ?2 ORDER BY key LIMIT ?3";
 const CARRIERS_EMAIL: &str = "
     SELECT key FROM customer WHERE live = ?1 AND email_key = ?2 ORDER BY key LIMIT ?3";
-const HOME: &str = "SELECT key, source, stage, fields, cells FROM home WHERE key = ?1";
+const HOME: &str = concat!("SELECT ", home_columns!(), " FROM home WHERE key = ?1");
 const IDENTITY_OF_VALUE: &str =
     concat!("SELECT ", identity_columns!(), " FROM identity WHERE type = ?1 AND value = ?2");
 const IDENTITY: &str = concat!("SELECT ", identity_columns!(), " FROM identity WHERE key = ?1");

@@ -3,7 +3,9 @@
 use super::codec::{self, key_range, number_of};
 use super::load;
 use super::render::{Fragment, Part, Path, condition, order_by, parts_behind};
-use super::rows::{self, conflict_columns, customer_columns, identity_columns, merge_columns};
+use super::rows::{
+    self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
+};
 use super::trouble::Trouble;
 use crate::{FeedPage, OwnedIdentity, Page, PageRequest, Start, TypedIdentity, WholeCustomer};
 use kehub_core::customer::{Customer, State};
@@ -29,8 +31,8 @@ const ALL_CUSTOMERS: &str = concat!(
     customer_columns!(),
     " FROM customer WHERE key BETWEEN ?1 AND ?2 ORDER BY key"
 );
-const ALL_HOMES: &str = "
-    SELECT key, source, stage, fields, cells FROM home WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
+const ALL_HOMES: &str =
+    concat!("SELECT ", home_columns!(), " FROM home WHERE key BETWEEN ?1 AND ?2 ORDER BY key");
 const ALL_IDENTITIES: &str = concat!(
     "SELECT ",
     identity_columns!(),

@@ -1,6 +1,6 @@
 //! Rows as the statements of this folder select them, and what they mean.
 
-use super::codec::{self, FoldColumns, Indexed};
+use super::codec::{self, FoldColumns, Indexed, OwnColumns};
 use super::trouble::Trouble;
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold, State};
@@ -16,6 +16,12 @@ macro_rules! customer_columns {
     () => {
         "key, live, survivor, homes, rev, head, created_at, updated_at, \
          source, stage, mobile_key, email_key, fields, cells, seen_at"
+    };
+}
+/// The columns of [`home`].
+macro_rules! home_columns {
+    () => {
+        "key, source, stage, fields, cells"
     };
 }
 /// The columns of [`identity`].
@@ -37,7 +43,9 @@ macro_rules! merge_columns {
         "key, left_home, right_home, seq, bridge, guards, undone"
     };
 }
-pub(super) use {conflict_columns, customer_columns, identity_columns, merge_columns};
+pub(super) use {
+    conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
+};
 
 /// All rows of a statement, each read by `read`.
 pub(super) fn all<T>(
@@ -78,8 +86,7 @@ pub(super) fn customer(row: &Row<'_>) -> Result<(Customer, Indexed), Trouble> {
         live: row.get(1)?,
         survivor: row.get(2)?,
         updated_at: row.get(7)?,
-        source: row.get(8)?,
-        stage: row.get(9)?,
+        own: OwnColumns { source: row.get(8)?, stage: row.get(9)? },
         mobile_key: row.get(10)?,
         email_key: row.get(11)?,
     };
@@ -90,12 +97,8 @@ pub(super) fn customer(row: &Row<'_>) -> Result<(Customer, Indexed), Trouble> {
         (None, None) => State::Deleted,
         (Some(_), Some(_)) => return Err(Trouble::broken("a customer both live and merged")),
     };
-    let fold = codec::fold(FoldColumns {
-        source: indexed.source.clone(),
-        stage: indexed.stage.clone(),
-        fields: row.get(12)?,
-        cells: row.get(13)?,
-    })?;
+    let rest = FoldColumns { fields: row.get(12)?, cells: row.get(13)? };
+    let fold = codec::fold(&indexed.own, rest)?;
     let customer = Customer {
         id: CustomerId(codec::number_of(row.get(0)?)),
         state,
@@ -110,14 +113,11 @@ pub(super) fn customer(row: &Row<'_>) -> Result<(Customer, Indexed), Trouble> {
     Ok((customer, indexed))
 }
 
-/// A row of `home`: `key, source, stage, fields, cells`.
+/// A row of `home`.
 pub(super) fn home(row: &Row<'_>) -> Result<(CustomerId, Fold), Trouble> {
-    let fold = codec::fold(FoldColumns {
-        source: row.get(1)?,
-        stage: row.get(2)?,
-        fields: row.get(3)?,
-        cells: row.get(4)?,
-    })?;
+    let own = OwnColumns { source: row.get(1)?, stage: row.get(2)? };
+    let rest = FoldColumns { fields: row.get(3)?, cells: row.get(4)? };
+    let fold = codec::fold(&own, rest)?;
     Ok((CustomerId(codec::number_of(row.get(0)?)), fold))
 }
 

@@ -4,7 +4,7 @@
 //! and an UPDATE names an indexed column only if its value changed: SQLite rewrites the index
 //! entries of every column that the statement names.
 
-use super::codec::{self, Indexed, indexed};
+use super::codec::{self, Indexed, OwnColumns, indexed};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
 use super::webhooks;
@@ -293,8 +293,8 @@ impl TenantWriter<'_> {
                 now.live,
                 now.survivor,
                 now.updated_at,
-                now.source,
-                now.stage,
+                now.own.source,
+                now.own.stage,
                 now.mobile_key,
                 now.email_key,
                 customer.created_at,
@@ -321,13 +321,13 @@ impl TenantWriter<'_> {
             self.conn.prepare_cached(HOME_DELETE)?.execute([key])?;
             return Ok(());
         };
-        let columns = codec::fold_columns(fold)?;
+        let (own, rest) = (OwnColumns::of(fold), codec::fold_columns(fold)?);
         self.conn.prepare_cached(HOME_UPSERT)?.execute(params![
             key,
-            columns.source,
-            columns.stage,
-            columns.fields,
-            columns.cells
+            own.source,
+            own.stage,
+            rest.fields,
+            rest.cells
         ])?;
         Ok(())
     }
@@ -433,8 +433,8 @@ impl Indexed {
             column("live", &self.live, &before.live),
             column("survivor", &self.survivor, &before.survivor),
             column("updated_at", &self.updated_at, &before.updated_at),
-            column("source", &self.source, &before.source),
-            column("stage", &self.stage, &before.stage),
+            column("source", &self.own.source, &before.own.source),
+            column("stage", &self.own.stage, &before.own.stage),
             column("mobile_key", &self.mobile_key, &before.mobile_key),
             column("email_key", &self.email_key, &before.email_key),
         ]

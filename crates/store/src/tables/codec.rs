@@ -67,11 +67,33 @@ pub(crate) fn type_of(key: i64) -> TypeNumber {
     TypeNumber(u16::try_from(key & i64::from(u16::MAX)).unwrap_or_default())
 }
 
-/// A fold as columns.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct FoldColumns {
+/// The values of a fold that stand in columns of their own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct OwnColumns {
     pub(crate) source: Option<Box<str>>,
     pub(crate) stage: Option<Box<str>>,
+}
+
+impl OwnColumns {
+    pub(crate) fn of(fold: &Fold) -> OwnColumns {
+        let text = |attribute| fold.text(attribute).map(Box::from);
+        OwnColumns { source: text(Attribute::Source), stage: text(Attribute::Stage) }
+    }
+
+    /// The values that stand there.
+    fn values(&self) -> impl Iterator<Item = (FieldKey, Value)> {
+        let text = |attribute, text: &Option<Box<str>>| {
+            text.clone().map(|text| (FieldKey::Builtin(attribute), Value::Text(text)))
+        };
+        [text(Attribute::Source, &self.source), text(Attribute::Stage, &self.stage)]
+            .into_iter()
+            .flatten()
+    }
+}
+
+/// The rest of a fold as columns.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct FoldColumns {
     pub(crate) fields: Option<String>,
     pub(crate) cells: Option<Vec<u8>>,
 }
@@ -82,15 +104,13 @@ pub(crate) struct Indexed {
     pub(crate) live: Option<i64>,
     pub(crate) survivor: Option<i64>,
     pub(crate) updated_at: Micros,
-    pub(crate) source: Option<Box<str>>,
-    pub(crate) stage: Option<Box<str>>,
+    pub(crate) own: OwnColumns,
     pub(crate) mobile_key: Option<Box<str>>,
     pub(crate) email_key: Option<Box<str>>,
 }
 
 /// What of a customer row stands in an index.
 pub(crate) fn indexed(tenant: TenantId, customer: &Customer) -> Result<Indexed, Broken> {
-    let text = |attribute| customer.fold.text(attribute).map(Box::from);
     let is_live = customer.state == State::Live;
     let survivor = match customer.state {
         State::MergedInto(survivor) => Some(own_key(tenant, survivor.0)?),
@@ -104,8 +124,7 @@ pub(crate) fn indexed(tenant: TenantId, customer: &Customer) -> Result<Indexed, 
         live: is_live.then(|| i64::from(tenant.0)),
         survivor,
         updated_at: customer.updated_at,
-        source: text(Attribute::Source),
-        stage: text(Attribute::Stage),
+        own: OwnColumns::of(&customer.fold),
         mobile_key: match_key(Attribute::Mobile, canonical::mobile),
         email_key: match_key(Attribute::Email, canonical::email),
     })
@@ -117,36 +136,23 @@ fn has_column(key: &FieldKey, value: &Value) -> bool {
         && matches!(value, Value::Text(_))
 }
 
-/// The columns of a fold.
+/// What of a fold has no column of its own.
 pub(crate) fn fold_columns(fold: &Fold) -> Result<FoldColumns, Broken> {
-    let text = |attribute| fold.text(attribute).map(Box::from);
-    let mut columns = FoldColumns {
-        source: text(Attribute::Source),
-        stage: text(Attribute::Stage),
-        ..FoldColumns::default()
-    };
     if fold.0.is_empty() {
-        return Ok(columns);
+        return Ok(FoldColumns::default());
     }
     let fields = serde_json::to_string(&FieldsOut(fold)).map_err(Broken::because)?;
-    columns.fields = (fields != "{}").then_some(fields);
-    columns.cells = Some(encode(&Cells::of(fold))?);
-    Ok(columns)
+    let fields = (fields != "{}").then_some(fields);
+    Ok(FoldColumns { fields, cells: Some(encode(&Cells::of(fold))?) })
 }
 
 /// The fold that was made these columns.
-pub(crate) fn fold(columns: FoldColumns) -> Result<Fold, Broken> {
+pub(crate) fn fold(own: &OwnColumns, columns: FoldColumns) -> Result<Fold, Broken> {
     let mut values = match columns.fields {
         Some(fields) => serde_json::from_str::<FieldsIn>(&fields).map_err(Broken::because)?.0,
         None => BTreeMap::new(),
     };
-    for (attribute, text) in
-        [(Attribute::Source, columns.source), (Attribute::Stage, columns.stage)]
-    {
-        if let Some(text) = text {
-            values.insert(FieldKey::Builtin(attribute), Value::Text(text));
-        }
-    }
+    values.extend(own.values());
     match columns.cells {
         Some(cells) => decode::<Cells>(&cells)?.fold(values),
         None if values.is_empty() => Ok(Fold::default()),
