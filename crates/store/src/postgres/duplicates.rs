@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 
 const TRAITS: &str = "
     SELECT key, mobile_key, email_key,
-           fields ->> 'name', fields ->> 'birthday', fields ->> 'postcode'
+           name, fields ->> 'birthday', fields ->> 'postcode'
     FROM customer WHERE key BETWEEN $1 AND $2 AND live IS NOT NULL ORDER BY key";
 const REDIRECTS: &str = "SELECT key, survivor FROM customer WHERE survivor BETWEEN $1 AND $2";
 const OWNED: &str = "

@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 /// The first column of what a row of [`OWNERS`] tells of an identity. Before it stand those of its owner,
 /// and whether that one is kept apart from others.
 pub(super) const IDENTITY: usize = KEPT_APART + 1;
-pub(super) const KEPT_APART: usize = 15;
+pub(super) const KEPT_APART: usize = 18;
 
 macro_rules! carriers {
     ($column:literal, $lists:literal) => {

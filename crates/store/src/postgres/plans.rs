@@ -119,7 +119,8 @@ async fn pages_are_read_in_order_from_an_index() {
         (Attribute::LastUpdated, Some(moment.clone()), "updated_when"),
         (Attribute::DateCreated, Some(moment), "customer_created"),
         (Attribute::Source, Some(text.clone()), "customer_source"),
-        (Attribute::Stage, Some(text), "customer_stage"),
+        (Attribute::Stage, Some(text.clone()), "customer_stage"),
+        (Attribute::Name, Some(text), "customer_name"),
     ];
     let tenant = TenantId(1);
     for (attribute, value, index) in cases {
@@ -142,6 +143,9 @@ async fn filters_by_indexed_fields_go_by_their_index() {
     let conn = empty_hub(&database).await;
     let cases = [
         (Condition::TextIs(Attribute::Source, "x".into()), "customer_source"),
+        (Condition::TextIs(Attribute::Name, "x".into()), "customer_name"),
+        (Condition::TextIs(Attribute::ExternalId, "x".into()), "customer_external"),
+        (Condition::GenderIs(1), "customer_gender"),
         (Condition::MobileIs("x".into()), "customer_mobile"),
         (Condition::EmailIs("x".into()), "customer_email"),
         (Condition::IdIn(vec![CustomerId(1)]), "customer_"),

@@ -123,10 +123,9 @@ pub(super) fn condition(tenant: TenantId, wanted: &Condition) -> Fragment {
             Fragment::new("mobile_key = ?", vec![Arg::Text(mobile.clone())])
         }
         Condition::EmailIs(email) => Fragment::new("email_key = ?", vec![Arg::Text(email.clone())]),
-        Condition::GenderIs(gender) => Fragment::new(
-            format!("coalesce({}, 0) = ?", column(Attribute::Gender)),
-            vec![Arg::Integer(*gender)],
-        ),
+        // What nobody told is asked for as 0.
+        Condition::GenderIs(0) => Fragment::new("(gender IS NULL OR gender = 0)", Vec::new()),
+        Condition::GenderIs(gender) => Fragment::new("gender = ?", vec![Arg::Integer(*gender)]),
         Condition::IdIn(ids) => {
             let keys = ids.iter().filter_map(|id| codec::key(tenant, id.0)).collect();
             Fragment::new("key = ANY(?)", vec![Arg::Keys(keys)])
@@ -436,11 +435,13 @@ fn column(attribute: Attribute) -> String {
         Attribute::Id => "key".to_owned(),
         Attribute::Source => "source".to_owned(),
         Attribute::Stage => "stage".to_owned(),
+        Attribute::Name => "name".to_owned(),
+        Attribute::ExternalId => "external_id".to_owned(),
+        Attribute::Gender => "gender".to_owned(),
         Attribute::DateCreated => "created_at".to_owned(),
         Attribute::LastUpdated => UPDATED_AT.to_owned(),
         Attribute::DisplayName => {
-            let (name, nick) = (text(Attribute::Name), text(Attribute::NickName));
-            format!("(coalesce({name}, {nick}) COLLATE \"C\")")
+            format!("(coalesce(name, {}) COLLATE \"C\")", text(Attribute::NickName))
         }
         Attribute::DateJoin => format!("coalesce({}, created_at)", json(attribute)),
         Attribute::MobileVerified => flag(attribute, "mobile_key"),

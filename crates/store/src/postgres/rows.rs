@@ -17,13 +17,13 @@ use tokio_postgres::Row;
 macro_rules! customer_columns {
     () => {
         "key, live, survivor, homes, rev, head, created_at, updated_at, \
-         source, stage, mobile_key, email_key, fields::text, cells, seen_at"
+         source, stage, mobile_key, email_key, fields::text, cells, seen_at, name, external_id, gender"
     };
 }
 /// The columns of [`home`].
 macro_rules! home_columns {
     () => {
-        "key, source, stage, fields::text, cells"
+        "key, source, stage, name, external_id, gender, fields::text, cells"
     };
 }
 /// The columns of [`identity`].
@@ -83,7 +83,13 @@ pub(super) fn customer(row: &Row) -> Result<(Customer, Indexed), Trouble> {
         live: row.try_get(1)?,
         survivor: row.try_get(2)?,
         updated_at: row.try_get(7)?,
-        own: OwnColumns { source: row.try_get(8)?, stage: row.try_get(9)? },
+        own: OwnColumns {
+            source: row.try_get(8)?,
+            stage: row.try_get(9)?,
+            name: row.try_get(15)?,
+            external_id: row.try_get(16)?,
+            gender: row.try_get(17)?,
+        },
         mobile_key: row.try_get(10)?,
         email_key: row.try_get(11)?,
     };
@@ -113,8 +119,14 @@ pub(super) fn customer(row: &Row) -> Result<(Customer, Indexed), Trouble> {
 
 /// A row of `home`.
 pub(super) fn home(row: &Row) -> Result<(CustomerId, Fold), Trouble> {
-    let own = OwnColumns { source: row.try_get(1)?, stage: row.try_get(2)? };
-    let rest = FoldColumns { fields: row.try_get(3)?, cells: row.try_get(4)? };
+    let own = OwnColumns {
+        source: row.try_get(1)?,
+        stage: row.try_get(2)?,
+        name: row.try_get(3)?,
+        external_id: row.try_get(4)?,
+        gender: row.try_get(5)?,
+    };
+    let rest = FoldColumns { fields: row.try_get(6)?, cells: row.try_get(7)? };
     let fold = codec::fold(&own, rest)?;
     Ok((CustomerId(codec::number_of(key(row)?)), fold))
 }

@@ -11,6 +11,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("postgres", 2, "0002_distribution"),
     migration!("postgres", 3, "0003_updated"),
     migration!("postgres", 4, "0004_copying"),
+    migration!("postgres", 5, "0005_more_lists"),
 ];
 
 /// Hubs that start at once take turns: they hold this lock while they look. `Kehu`.
@@ -101,7 +102,39 @@ pub(super) async fn migrate(conn: &Connection) -> Result<&'static [Migration], T
 
 #[cfg(test)]
 mod tests {
+    use super::super::connection::Server;
+    use super::super::rows;
     use super::*;
+    use crate::TestDatabase;
+    use crate::tables::codec::{OwnColumns, older};
+
+    /// Values that had no columns before the fifth are found in theirs, and are the same values.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_lists_are_made_of_moves_into_columns() {
+        let database = TestDatabase::new().await;
+        let conn = Server::of(&database.url()).unwrap().connect().await.unwrap();
+        let (before, fifth) = MIGRATIONS.split_at(4);
+        for migration in before {
+            conn.batch(migration.sql).await.unwrap();
+        }
+        let (fold, fields, cells) = older();
+        let customer = "
+            INSERT INTO customer (key, live, homes, rev, head, created_at, updated_at, source,
+                                  fields, cells)
+            VALUES (1::bigint << 40 | 1, 1, 1, 1, 1, 0, 0, 'web', $1::text::json, $2)";
+        conn.run(customer, &[&fields, &&*cells]).await.unwrap();
+        let home = "
+            INSERT INTO home (key, source, fields, cells)
+            VALUES (1::bigint << 40 | 1, 'web', $1::text::json, $2)";
+        conn.run(home, &[&fields, &&*cells]).await.unwrap();
+
+        conn.batch(&format!("BEGIN; {} COMMIT;", fifth[0].sql)).await.unwrap();
+        let customer = concat!("SELECT ", rows::customer_columns!(), " FROM customer");
+        let (customer, indexed) = rows::customer(&conn.one(customer, &[]).await.unwrap()).unwrap();
+        assert_eq!((&customer.fold, indexed.own), (&fold, OwnColumns::of(&fold)));
+        let home = concat!("SELECT ", rows::home_columns!(), " FROM home");
+        assert_eq!(rows::home(&conn.one(home, &[]).await.unwrap()).unwrap().1, fold);
+    }
 
     #[test]
     fn migrations_are_numbered_without_gaps_and_named_by_their_numbers() {

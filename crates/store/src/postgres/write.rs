@@ -71,14 +71,17 @@ const IDENTITIES_UPSERT: &str = concat!(
 macro_rules! customers_insert {
     () => {
         "INSERT INTO customer (key, live, survivor, homes, rev, head, created_at, updated_at, \
-                               seen_at, source, stage, mobile_key, email_key, fields, cells) \
+                               seen_at, source, stage, name, external_id, gender, mobile_key, \
+                               email_key, fields, cells) \
          SELECT u.key, u.live, u.survivor, u.homes, u.rev, u.head, u.created_at, u.updated_at, \
-                u.seen_at, u.source, u.stage, u.mobile_key, u.email_key, u.fields::json, u.cells \
+                u.seen_at, u.source, u.stage, u.name, u.external_id, u.gender, u.mobile_key, \
+                u.email_key, u.fields::json, u.cells \
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
                      $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], \
-                     $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[]) \
+                     $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], \
+                     $16::text[], $17::text[], $18::bytea[]) \
              AS u (key, live, survivor, homes, rev, head, created_at, updated_at, seen_at, source, \
-                   stage, mobile_key, email_key, fields, cells)"
+                   stage, name, external_id, gender, mobile_key, email_key, fields, cells)"
     };
 }
 const CUSTOMERS_INSERT: &str = customers_insert!();
@@ -87,7 +90,9 @@ const CUSTOMERS_UPSERT: &str = concat!(
     " ON CONFLICT (key) DO UPDATE SET live = excluded.live, survivor = excluded.survivor, \
           homes = excluded.homes, rev = excluded.rev, head = excluded.head, \
           updated_at = excluded.updated_at, seen_at = excluded.seen_at, \
-          source = excluded.source, stage = excluded.stage, mobile_key = excluded.mobile_key, \
+          source = excluded.source, stage = excluded.stage, name = excluded.name, \
+          external_id = excluded.external_id, gender = excluded.gender, \
+          mobile_key = excluded.mobile_key, \
           email_key = excluded.email_key, fields = excluded.fields, cells = excluded.cells"
 );
 macro_rules! updated_insert {
@@ -103,11 +108,13 @@ const UPDATED_UPSERT: &str = concat!(
 );
 const UPDATED_DELETE: &str = "DELETE FROM updated WHERE customer = ANY($1)";
 const HOMES_UPSERT: &str = "
-    INSERT INTO home (key, source, stage, fields, cells)
-    SELECT u.key, u.source, u.stage, u.fields::json, u.cells
-    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bytea[])
-        AS u (key, source, stage, fields, cells)
+    INSERT INTO home (key, source, stage, name, external_id, gender, fields, cells)
+    SELECT u.key, u.source, u.stage, u.name, u.external_id, u.gender, u.fields::json, u.cells
+    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
+                $7::text[], $8::bytea[])
+        AS u (key, source, stage, name, external_id, gender, fields, cells)
     ON CONFLICT (key) DO UPDATE SET source = excluded.source, stage = excluded.stage,
+        name = excluded.name, external_id = excluded.external_id, gender = excluded.gender,
         fields = excluded.fields, cells = excluded.cells";
 const HOMES_DELETE: &str = "DELETE FROM home WHERE key = ANY($1)";
 const MERGES_UPSERT: &str = "
@@ -469,6 +476,9 @@ impl Written {
             seen_at: (customer.seen_at != customer.updated_at).then_some(customer.seen_at),
             source: now.own.source,
             stage: now.own.stage,
+            name: now.own.name,
+            external_id: now.own.external_id,
+            gender: now.own.gender,
             mobile_key: now.mobile_key,
             email_key: now.email_key,
             fields: columns.fields,
@@ -482,9 +492,9 @@ impl Written {
             self.homes_gone.push(KeyRow { key });
             return Ok(());
         };
-        let OwnColumns { source, stage } = OwnColumns::of(fold);
+        let OwnColumns { source, stage, name, external_id, gender } = OwnColumns::of(fold);
         let FoldColumns { fields, cells } = codec::fold_columns(fold)?;
-        self.homes.push(HomeRow { key, source, stage, fields, cells });
+        self.homes.push(HomeRow { key, source, stage, name, external_id, gender, fields, cells });
         Ok(())
     }
 

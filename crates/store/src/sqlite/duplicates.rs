@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 const TRAITS: &str = "
     SELECT key, mobile_key, email_key,
-           fields ->> '$.name', fields ->> '$.birthday', fields ->> '$.postcode'
+           name, fields ->> '$.birthday', fields ->> '$.postcode'
     FROM customer NOT INDEXED WHERE key BETWEEN ?1 AND ?2 AND live IS NOT NULL ORDER BY key";
 const REDIRECTS: &str = "
     SELECT key, survivor FROM customer INDEXED BY customer_survivor

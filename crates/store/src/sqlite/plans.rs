@@ -48,7 +48,11 @@ fn first_pages_are_read_in_order_from_an_index() {
         ("no filter", None, Attribute::Id, "PRIMARY KEY"),
         ("newest", None, Attribute::LastUpdated, "customer_updated"),
         ("youngest", None, Attribute::DateCreated, "customer_created"),
-        ("name", Some(text(Attribute::Name)), Attribute::Id, "PRIMARY KEY"),
+        ("by name", None, Attribute::Name, "customer_name"),
+        ("name", Some(text(Attribute::Name)), Attribute::Id, "customer_name"),
+        ("no name", Some(Condition::Empty(Attribute::Name)), Attribute::Id, "customer_name"),
+        ("external id", Some(text(Attribute::ExternalId)), Attribute::Id, "customer_external"),
+        ("gender", Some(Condition::GenderIs(1)), Attribute::Id, "customer_gender"),
         ("ids", Some(Condition::IdIn(vec![CustomerId(1)])), Attribute::Id, "PRIMARY KEY"),
         ("source", Some(text(Attribute::Source)), Attribute::Id, "customer_source"),
         ("stage", Some(text(Attribute::Stage)), Attribute::Id, "customer_stage"),
@@ -78,7 +82,8 @@ fn later_pages_begin_at_their_position() {
         (Attribute::LastUpdated, moment.clone(), "(live=? AND updated_at"),
         (Attribute::DateCreated, moment, "(live=? AND created_at"),
         (Attribute::Source, text.clone(), "(live=? AND source"),
-        (Attribute::Stage, text, "(live=? AND stage"),
+        (Attribute::Stage, text.clone(), "(live=? AND stage"),
+        (Attribute::Name, text, "(live=? AND name"),
     ];
     let both = |attribute| {
         [false, true].map(|descending| Order { by: SortKey::Attribute(attribute), descending })
@@ -125,6 +130,9 @@ fn tests_of_indexed_fields_go_by_their_index() {
         (Attribute::Email, several(), "customer_email"),
         (Attribute::Source, several(), "customer_source"),
         (Attribute::Stage, Test::Is(vec![text("x")]), "customer_stage"),
+        (Attribute::Name, Test::Begins("x".into()), "customer_name"),
+        (Attribute::ExternalId, Test::Is(vec![text("x")]), "customer_external"),
+        (Attribute::Gender, Test::Is(vec![Value::Integer(1)]), "customer_gender"),
         (Attribute::LastUpdated, later.clone(), "customer_updated"),
         (Attribute::DateCreated, later, "customer_created"),
     ];
@@ -137,20 +145,33 @@ fn tests_of_indexed_fields_go_by_their_index() {
     }
 }
 
-/// Who of a source was updated in a period is counted, and found, without a look at the rows.
+/// Who of a source, or of a gender, came or was updated in a period is counted, and found, without a
+/// look at the rows. So is how many are of a gender.
 #[test]
-fn a_source_in_a_period_is_told_by_an_index_alone() {
+fn who_is_of_a_kind_in_a_period_is_told_by_an_index_alone() {
     let folder = tempfile::TempDir::new().unwrap();
     let conn = empty_hub(&folder);
     let within = Period { from: Some(0), before: Some(1) };
-    let source = Condition::TextIs(Attribute::Source, "x".into());
-    let filter = Filter { conditions: vec![source, Condition::Updated(within)] };
-    let by = |attribute| Order { by: SortKey::Attribute(attribute), descending: true };
-    let page = |attribute| Query::page(TenantId(1), &filter, &by(attribute)).sql;
-    for sql in [Query::count(TenantId(1), &filter).sql, page(Attribute::Id)] {
-        let plan = plan(&conn, &sql);
-        assert!(plan.contains("COVERING INDEX customer_updated (live=? AND updated_at>"), "{plan}");
+    let kinds = [Condition::TextIs(Attribute::Source, "x".into()), Condition::GenderIs(0)];
+    let periods = [
+        (Condition::Updated(within), Attribute::LastUpdated, "customer_updated", "updated_at"),
+        (Condition::Created(within), Attribute::DateCreated, "customer_created", "created_at"),
+    ];
+    for kind in kinds {
+        for (period, time, index, column) in periods.clone() {
+            let filter = Filter { conditions: vec![kind.clone(), period] };
+            let by = |attribute| Order { by: SortKey::Attribute(attribute), descending: true };
+            let page = |attribute| Query::page(TenantId(1), &filter, &by(attribute)).sql;
+            let expected = format!("COVERING INDEX {index} (live=? AND {column}>");
+            for sql in [Query::count(TenantId(1), &filter).sql, page(Attribute::Id)] {
+                let plan = plan(&conn, &sql);
+                assert!(plan.contains(&expected), "{kind:?}: {plan}");
+            }
+            let newest = plan(&conn, &page(time));
+            assert!(newest.contains(index) && !newest.contains("TEMP B-TREE"), "{newest}");
+        }
+        let filter = Filter { conditions: vec![kind] };
+        let plan = plan(&conn, &Query::count(TenantId(1), &filter).sql);
+        assert!(plan.contains("COVERING INDEX"), "{plan}");
     }
-    let newest = plan(&conn, &page(Attribute::LastUpdated));
-    assert!(newest.contains("customer_updated") && !newest.contains("TEMP B-TREE"), "{newest}");
 }

@@ -19,10 +19,13 @@ pub(super) enum Path {
     Ids,
     Mobile,
     Email,
+    External,
+    Name,
     Source,
     Stage,
     Updated,
     Created,
+    Gender,
     /// All of a tenant, by id.
     Table,
 }
@@ -32,12 +35,14 @@ impl Path {
     pub(super) fn of(filter: &Filter) -> Option<Path> {
         let offered = || filter.conditions.iter().filter_map(Path::offered_by);
         match offered().min() {
-            // The index of times holds the sources as well.
-            Some(Path::Source) if offered().any(|path| path == Path::Updated) => {
-                Some(Path::Updated)
-            }
+            // The indexes of times hold the sources as well.
+            Some(Path::Source) => offered().find(|path| path.is_time()).or(Some(Path::Source)),
             narrowest => narrowest,
         }
+    }
+
+    const fn is_time(self) -> bool {
+        matches!(self, Path::Updated | Path::Created)
     }
 
     fn offered_by(condition: &Condition) -> Option<Path> {
@@ -51,6 +56,11 @@ impl Path {
             Condition::TextIs(Attribute::Stage, _) | Condition::Empty(Attribute::Stage) => {
                 Some(Path::Stage)
             }
+            Condition::TextIs(Attribute::Name, _) | Condition::Empty(Attribute::Name) => {
+                Some(Path::Name)
+            }
+            Condition::TextIs(Attribute::ExternalId, _) => Some(Path::External),
+            Condition::GenderIs(_) => Some(Path::Gender),
             Condition::Updated(_) => Some(Path::Updated),
             Condition::Created(_) => Some(Path::Created),
             Condition::Field(SortKey::Attribute(attribute), test) => {
@@ -58,13 +68,12 @@ impl Path {
             }
             Condition::TextIs(..)
             | Condition::Empty(_)
-            | Condition::GenderIs(_)
             | Condition::Field(SortKey::Custom(_), _) => None,
         }
     }
 
     /// The one that a test of an attribute offers: few equal a value, many may be beyond one.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "six of eighty have an index")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nine of eighty have an index")]
     fn of_test(attribute: Attribute, test: &Test) -> Option<Path> {
         let (is, begins, stands) = match test {
             Test::Is(values) => (values.iter().any(|value| is_of(attribute, value)), false, false),
@@ -75,8 +84,11 @@ impl Path {
         match attribute {
             Attribute::Mobile if is || begins => Some(Path::Mobile),
             Attribute::Email if is || begins => Some(Path::Email),
+            Attribute::ExternalId if is || begins => Some(Path::External),
+            Attribute::Name if is || begins => Some(Path::Name),
             Attribute::Source if is => Some(Path::Source),
             Attribute::Stage if is => Some(Path::Stage),
+            Attribute::Gender if is => Some(Path::Gender),
             Attribute::LastUpdated if is || stands => Some(Path::Updated),
             Attribute::DateCreated if is || stands => Some(Path::Created),
             _ => None,
@@ -85,10 +97,11 @@ impl Path {
 
     /// The one that is in this order already.
     pub(super) fn in_order(order: &Order) -> Option<Path> {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "four of eighty have an index")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "five of eighty have an index")]
         match order.by {
             SortKey::Attribute(Attribute::Source) => Some(Path::Source),
             SortKey::Attribute(Attribute::Stage) => Some(Path::Stage),
+            SortKey::Attribute(Attribute::Name) => Some(Path::Name),
             SortKey::Attribute(Attribute::LastUpdated) => Some(Path::Updated),
             SortKey::Attribute(Attribute::DateCreated) => Some(Path::Created),
             _ => None,
@@ -100,13 +113,19 @@ impl Path {
             Path::Ids | Path::Table => "NOT INDEXED",
             Path::Mobile => "INDEXED BY customer_mobile",
             Path::Email => "INDEXED BY customer_email",
+            Path::External => "INDEXED BY customer_external",
+            Path::Name => "INDEXED BY customer_name",
             Path::Source => "INDEXED BY customer_source",
+            Path::Gender => "INDEXED BY customer_gender",
             Path::Stage => "INDEXED BY customer_stage",
             Path::Updated => "INDEXED BY customer_updated",
             Path::Created => "INDEXED BY customer_created",
         }
     }
 }
+
+/// The gender as it stands in indexes: what nobody told is asked for as 0.
+const GENDER: &str = "coalesce(gender, 0)";
 
 /// A piece of a statement and what is bound in it. Values are arguments; only names from our own
 /// tables, and keys that have the form of a name, are text.
@@ -151,10 +170,9 @@ pub(super) fn condition(tenant: TenantId, wanted: &Condition) -> Fragment {
             Fragment::new("mobile_key = ?", vec![Sql::Text(mobile.clone())])
         }
         Condition::EmailIs(email) => Fragment::new("email_key = ?", vec![Sql::Text(email.clone())]),
-        Condition::GenderIs(gender) => Fragment::new(
-            format!("coalesce({}, 0) = ?", column(Attribute::Gender)),
-            vec![Sql::Integer(*gender)],
-        ),
+        Condition::GenderIs(gender) => {
+            Fragment::new(format!("{GENDER} = ?"), vec![Sql::Integer(*gender)])
+        }
         Condition::IdIn(ids) => {
             // One argument, so that lists of any length are one statement.
             let keys: Vec<String> = ids
@@ -203,6 +221,15 @@ fn attribute_test(tenant: TenantId, attribute: Attribute, test: &Test) -> Fragme
         like.map(|value| sql_of(tenant, attribute, value)).collect()
     };
     match test {
+        Test::Is(values) if attribute == Attribute::Gender => {
+            let Fragment { sql, args } = equals(GENDER, bound(values));
+            // Who was told 0 is found among those of whom nothing was told.
+            let is_told = |arg: &Sql| matches!(arg, Sql::Integer(gender) if *gender != 0);
+            if args.iter().all(is_told) {
+                return Fragment::new(sql, args);
+            }
+            Fragment::new(format!("({sql} AND {column} IS NOT NULL)"), args)
+        }
         Test::Is(values) => equals(&column, bound(values)),
         Test::IsNot(values) => {
             let Fragment { sql, args } = equals(&column, bound(values));
@@ -406,10 +433,13 @@ fn column(attribute: Attribute) -> String {
         Attribute::Id => "key".to_owned(),
         Attribute::Source => "source".to_owned(),
         Attribute::Stage => "stage".to_owned(),
+        Attribute::Name => "name".to_owned(),
+        Attribute::ExternalId => "external_id".to_owned(),
+        Attribute::Gender => "gender".to_owned(),
         Attribute::DateCreated => "created_at".to_owned(),
         Attribute::LastUpdated => "updated_at".to_owned(),
         Attribute::DisplayName => {
-            format!("coalesce({}, {})", json(Attribute::Name), json(Attribute::NickName))
+            format!("coalesce(name, {})", json(Attribute::NickName))
         }
         Attribute::DateJoin => format!("coalesce({}, created_at)", json(attribute)),
         Attribute::MobileVerified => flag(attribute, "mobile_key"),

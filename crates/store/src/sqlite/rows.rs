@@ -15,13 +15,13 @@ use rusqlite::{Connection, Params, Row};
 macro_rules! customer_columns {
     () => {
         "key, live, survivor, homes, rev, head, created_at, updated_at, \
-         source, stage, mobile_key, email_key, fields, cells, seen_at"
+         source, stage, mobile_key, email_key, fields, cells, seen_at, name, external_id, gender"
     };
 }
 /// The columns of [`home`].
 macro_rules! home_columns {
     () => {
-        "key, source, stage, fields, cells"
+        "key, source, stage, name, external_id, gender, fields, cells"
     };
 }
 /// The columns of [`identity`].
@@ -86,7 +86,13 @@ pub(super) fn customer(row: &Row<'_>) -> Result<(Customer, Indexed), Trouble> {
         live: row.get(1)?,
         survivor: row.get(2)?,
         updated_at: row.get(7)?,
-        own: OwnColumns { source: row.get(8)?, stage: row.get(9)? },
+        own: OwnColumns {
+            source: row.get(8)?,
+            stage: row.get(9)?,
+            name: row.get(15)?,
+            external_id: row.get(16)?,
+            gender: row.get(17)?,
+        },
         mobile_key: row.get(10)?,
         email_key: row.get(11)?,
     };
@@ -115,8 +121,14 @@ pub(super) fn customer(row: &Row<'_>) -> Result<(Customer, Indexed), Trouble> {
 
 /// A row of `home`.
 pub(super) fn home(row: &Row<'_>) -> Result<(CustomerId, Fold), Trouble> {
-    let own = OwnColumns { source: row.get(1)?, stage: row.get(2)? };
-    let rest = FoldColumns { fields: row.get(3)?, cells: row.get(4)? };
+    let own = OwnColumns {
+        source: row.get(1)?,
+        stage: row.get(2)?,
+        name: row.get(3)?,
+        external_id: row.get(4)?,
+        gender: row.get(5)?,
+    };
+    let rest = FoldColumns { fields: row.get(6)?, cells: row.get(7)? };
     let fold = codec::fold(&own, rest)?;
     Ok((CustomerId(codec::number_of(row.get(0)?)), fold))
 }

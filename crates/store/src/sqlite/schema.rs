@@ -17,6 +17,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 7, "0007_undecided_by_claim"),
     migration!("sqlite", 8, "0008_copying"),
     migration!("sqlite", 9, "0009_updated_with_source"),
+    migration!("sqlite", 10, "0010_more_lists"),
 ];
 
 /// `Kehu`: tells our files from those of other programs.
@@ -112,6 +113,38 @@ fn apply(tx: &Transaction<'_>, migration: &Migration) -> Result<(), Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::codec::{OwnColumns, older};
+
+    /// Values that had no columns before the tenth are found in theirs, and are the same values.
+    #[test]
+    fn what_lists_are_made_of_moves_into_columns() {
+        let conn = Connection::open_in_memory().unwrap();
+        let (before, tenth) = MIGRATIONS.split_at(9);
+        for migration in before {
+            conn.execute_batch(migration.sql).unwrap();
+        }
+        let (fold, fields, cells) = older();
+        conn.execute(
+            "INSERT INTO customer (key, live, homes, rev, head, created_at, updated_at, source,
+                                   fields, cells)
+             VALUES (1 << 40 | 1, 1, 1, 1, 1, 0, 0, 'web', ?1, ?2)",
+            (fields, &cells),
+        )
+        .unwrap();
+        conn.execute(
+            "INSERT INTO home (key, source, fields, cells) VALUES (1 << 40 | 1, 'web', ?1, ?2)",
+            (fields, &cells),
+        )
+        .unwrap();
+
+        conn.execute_batch(tenth[0].sql).unwrap();
+        let customer = concat!("SELECT ", rows::customer_columns!(), " FROM customer");
+        let (customer, indexed) =
+            rows::first(&conn, customer, (), rows::customer).unwrap().unwrap();
+        assert_eq!((&customer.fold, indexed.own), (&fold, OwnColumns::of(&fold)));
+        let home = concat!("SELECT ", rows::home_columns!(), " FROM home");
+        assert_eq!(rows::first(&conn, home, (), rows::home).unwrap().unwrap().1, fold);
+    }
 
     #[test]
     fn migrations_are_numbered_without_gaps_and_named_by_their_numbers() {

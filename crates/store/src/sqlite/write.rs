@@ -63,13 +63,16 @@ const IDENTITY_REHOME: &str = "
     WHERE key = ?1";
 const CUSTOMER_INSERT: &str = "
     INSERT INTO customer (key, homes, rev, head, fields, cells, live, survivor, updated_at,
-                          source, stage, mobile_key, email_key, created_at, seen_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+                          source, stage, mobile_key, email_key, created_at, seen_at, name,
+                          external_id, gender)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
 const CUSTOMER_UPDATE: &str =
     "UPDATE customer SET homes = ?2, rev = ?3, head = ?4, fields = ?5, cells = ?6, seen_at = ?7";
 const HOME_UPSERT: &str = "
-    INSERT INTO home (key, source, stage, fields, cells) VALUES (?1, ?2, ?3, ?4, ?5)
+    INSERT INTO home (key, source, stage, name, external_id, gender, fields, cells)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     ON CONFLICT (key) DO UPDATE SET source = excluded.source, stage = excluded.stage,
+        name = excluded.name, external_id = excluded.external_id, gender = excluded.gender,
         fields = excluded.fields, cells = excluded.cells";
 const HOME_DELETE: &str = "DELETE FROM home WHERE key = ?1";
 const MERGE_UPSERT: &str = "
@@ -299,6 +302,9 @@ impl TenantWriter<'_> {
                 now.email_key,
                 customer.created_at,
                 seen_at,
+                now.own.name,
+                now.own.external_id,
+                now.own.gender,
             ])?;
             return Ok(i64::from(now.live.is_some()));
         };
@@ -326,6 +332,9 @@ impl TenantWriter<'_> {
             key,
             own.source,
             own.stage,
+            own.name,
+            own.external_id,
+            own.gender,
             rest.fields,
             rest.cells
         ])?;
@@ -435,6 +444,9 @@ impl Indexed {
             column("updated_at", &self.updated_at, &before.updated_at),
             column("source", &self.own.source, &before.own.source),
             column("stage", &self.own.stage, &before.own.stage),
+            column("name", &self.own.name, &before.own.name),
+            column("external_id", &self.own.external_id, &before.own.external_id),
+            column("gender", &self.own.gender, &before.own.gender),
             column("mobile_key", &self.mobile_key, &before.mobile_key),
             column("email_key", &self.email_key, &before.email_key),
         ]

@@ -489,7 +489,7 @@ mod tests {
         let answers = answered(&mut worker, &[upsert("new"), changed, upsert("newer")]);
         let fates: Vec<bool> = answers.iter().map(Result::is_ok).collect();
         assert_eq!(fates, [false, true, false], "{answers:?}");
-        let written = "SELECT count(*) FROM customer WHERE fields ->> '$.name' = 'Wang'";
+        let written = "SELECT count(*) FROM customer WHERE name = 'Wang'";
         let rows: i64 = worker.conn.query_row(written, (), |row| row.get(0)).unwrap();
         let journal = "SELECT count(*) FROM journal";
         let entries: i64 = worker.conn.query_row(journal, (), |row| row.get(0)).unwrap();

@@ -1,7 +1,7 @@
 //! How what is kept becomes columns, and back.
 //!
-//! A fold is stored as two things: its values, readable and sortable (`source`, `stage`, and the
-//! rest as JSON), and its cells, which say where each value came from and what was cleared. The
+//! A fold is stored as two things: its values, readable and sortable ([`OwnColumns`], and the rest as
+//! JSON), and its cells, which say where each value came from and what was cleared. The
 //! cells name the values by their place in the order of the fold, so that no key is stored twice.
 
 use super::Broken;
@@ -72,12 +72,24 @@ pub(crate) fn type_of(key: i64) -> TypeNumber {
 pub(crate) struct OwnColumns {
     pub(crate) source: Option<Box<str>>,
     pub(crate) stage: Option<Box<str>>,
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) external_id: Option<Box<str>>,
+    pub(crate) gender: Option<i64>,
 }
 
 impl OwnColumns {
     pub(crate) fn of(fold: &Fold) -> OwnColumns {
         let text = |attribute| fold.text(attribute).map(Box::from);
-        OwnColumns { source: text(Attribute::Source), stage: text(Attribute::Stage) }
+        OwnColumns {
+            source: text(Attribute::Source),
+            stage: text(Attribute::Stage),
+            name: text(Attribute::Name),
+            external_id: text(Attribute::ExternalId),
+            gender: match fold.attribute(Attribute::Gender) {
+                Some(Value::Integer(gender)) => Some(*gender),
+                Some(_) | None => None,
+            },
+        }
     }
 
     /// The values that stand there.
@@ -85,9 +97,16 @@ impl OwnColumns {
         let text = |attribute, text: &Option<Box<str>>| {
             text.clone().map(|text| (FieldKey::Builtin(attribute), Value::Text(text)))
         };
-        [text(Attribute::Source, &self.source), text(Attribute::Stage, &self.stage)]
-            .into_iter()
-            .flatten()
+        let gender = self.gender.map(Value::Integer);
+        [
+            text(Attribute::Source, &self.source),
+            text(Attribute::Stage, &self.stage),
+            text(Attribute::Name, &self.name),
+            text(Attribute::ExternalId, &self.external_id),
+            gender.map(|gender| (FieldKey::Builtin(Attribute::Gender), gender)),
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 
@@ -132,8 +151,15 @@ pub(crate) fn indexed(tenant: TenantId, customer: &Customer) -> Result<Indexed, 
 
 /// Whether a value stands in a column of its own instead of the JSON.
 fn has_column(key: &FieldKey, value: &Value) -> bool {
-    matches!(key, FieldKey::Builtin(Attribute::Source | Attribute::Stage))
-        && matches!(value, Value::Text(_))
+    let FieldKey::Builtin(attribute) = key else { return false };
+    #[expect(clippy::wildcard_enum_match_arm, reason = "five of eighty have a column")]
+    match attribute {
+        Attribute::Source | Attribute::Stage | Attribute::Name | Attribute::ExternalId => {
+            matches!(value, Value::Text(_))
+        }
+        Attribute::Gender => matches!(value, Value::Integer(_)),
+        _ => false,
+    }
 }
 
 /// What of a fold has no column of its own.
@@ -445,4 +471,27 @@ pub(crate) fn variant_text<T: Serialize>(variant: &T) -> Result<String, Broken> 
 /// The variant of this name.
 pub(crate) fn variant<T: DeserializeOwned>(name: String) -> Result<T, Broken> {
     serde_json::from_value(serde_json::Value::String(name)).map_err(Broken::because)
+}
+
+/// A fold that holds what has columns, beside what has none; and its fields and cells as they were stored
+/// while only `source` and `stage` had any.
+#[cfg(test)]
+pub(crate) fn older() -> (Fold, &'static str, Vec<u8>) {
+    let text = |text: &str| Value::Text(text.into());
+    let values = [
+        (Attribute::Name, text("王伟")),
+        (Attribute::Gender, Value::Integer(1)),
+        (Attribute::ExternalId, text("e-1")),
+        (Attribute::Source, text("web")),
+        (Attribute::City, text("上海")),
+    ];
+    let cell = |(attribute, value)| {
+        let cell =
+            Cell { value: Some(value), verified: false, seq: Seq(1), at: 0, apps: Vec::new() };
+        (FieldKey::Builtin(attribute), cell)
+    };
+    let fold = Fold(values.map(cell).into());
+    let fields = r#"{"name":"王伟","gender":1,"externalId":"e-1","city":"上海"}"#;
+    let cells = fold_columns(&fold).unwrap().cells.unwrap();
+    (fold, fields, cells)
 }

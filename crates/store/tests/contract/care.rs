@@ -167,11 +167,15 @@ const MENDED: &[(&str, &[&str])] = &[
         &["tenant 1: customer 2 is not what the journal says: its version, its newest entry"],
     ),
     (
-        r#"UPDATE customer SET fields = '{"city":"Paris"}' WHERE key = 1 << 40 | 2"#,
+        r#"UPDATE customer SET fields = '{"town":"Paris"}' WHERE key = 1 << 40 | 2"#,
         &["tenant 1: customer 2 has a row that cannot be read"],
     ),
     (
         "UPDATE customer SET source = 'web' WHERE key = 1 << 40 | 2",
+        &["tenant 1: customer 2 is not what the journal says: its fields"],
+    ),
+    (
+        "UPDATE customer SET name = 'Nobody' WHERE key = 1 << 40 | 2",
         &["tenant 1: customer 2 is not what the journal says: its fields"],
     ),
     (
@@ -191,7 +195,8 @@ const MENDED: &[(&str, &[&str])] = &[
     ),
     (
         "INSERT INTO customer SELECT (1 << 40) | 77, live, survivor, homes, rev, head, created_at,
-          updated_at, source, stage, mobile_key, email_key, fields, cells, seen_at
+          updated_at, source, stage, mobile_key, email_key, fields, cells, seen_at, name, external_id,
+          gender
       FROM customer WHERE key = 1 << 40 | 2",
         &[
             "tenant 1: customer 77 has a row that the journal does not know",
