@@ -18,3 +18,14 @@ CREATE INDEX customer_name ON customer (live, name NULLS FIRST, key) WHERE live 
 CREATE INDEX customer_external ON customer (live, external_id, key)
     WHERE live IS NOT NULL AND external_id IS NOT NULL;
 CREATE INDEX customer_gender ON customer (live, gender, key) WHERE live IS NOT NULL;
+
+-- How many of the live customers are of gender 1, and of gender 2.
+ALTER TABLE tenant
+    ADD COLUMN customers_male bigint NOT NULL DEFAULT 0,
+    ADD COLUMN customers_female bigint NOT NULL DEFAULT 0;
+UPDATE tenant SET customers_male = counted.male, customers_female = counted.female
+FROM (
+    SELECT live, count(*) FILTER (WHERE gender = 1) AS male, count(*) FILTER (WHERE gender = 2) AS female
+    FROM customer WHERE live IS NOT NULL GROUP BY live
+) AS counted
+WHERE id = counted.live;

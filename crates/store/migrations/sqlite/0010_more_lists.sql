@@ -28,3 +28,10 @@ CREATE INDEX customer_created ON customer (live, created_at, key, source, coales
 DROP INDEX customer_updated;
 CREATE INDEX customer_updated ON customer (live, updated_at, key, source, coalesce(gender, 0))
     WHERE live IS NOT NULL;
+
+-- How many of the live customers are of gender 1, and of gender 2.
+ALTER TABLE tenant ADD COLUMN customers_male INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tenant ADD COLUMN customers_female INTEGER NOT NULL DEFAULT 0;
+UPDATE tenant
+SET customers_male = (SELECT count(*) FROM customer WHERE live = id AND coalesce(gender, 0) = 1),
+    customers_female = (SELECT count(*) FROM customer WHERE live = id AND coalesce(gender, 0) = 2);

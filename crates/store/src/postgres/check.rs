@@ -6,10 +6,10 @@
 use super::compare;
 use super::connection::{Connection, LONG};
 use super::trouble::Trouble;
-use super::{load, policy, rows, webhooks};
+use super::{load, policy, query, rows, webhooks};
 use crate::report::{Progress, Report};
 use crate::tables::codec::{self, key_range};
-use crate::tables::compare::{Difference, Kind, check_types};
+use crate::tables::compare::{Difference, Kind, check_live, check_types};
 use futures_util::TryStreamExt as _;
 use kehub_core::directory::{Directory, Tenant};
 use kehub_core::facts::{Retelling, Retold, TenantFacts};
@@ -25,17 +25,18 @@ const ROWS_MAX: i64 = 100;
 const TOLD_EVERY: i64 = 10_000;
 
 const JOURNAL: &str = "SELECT key, entry, at FROM journal WHERE key BETWEEN $1 AND $2 ORDER BY key";
-const IDENTITIES: &str = super::query::ALL_IDENTITIES;
+const IDENTITIES: &str = query::ALL_IDENTITIES;
 const RECEIPTS: &str =
     "SELECT tenant, app, key, request, at, seq, outcome FROM receipt WHERE tenant = $1";
 const AHEAD: &str = "
     SELECT key, head FROM customer
     WHERE key BETWEEN $1 AND $2 AND head > $3 AND head <= $4 ORDER BY key LIMIT 1";
 const KEPT: &str = "
-    SELECT last_customer, last_identity, last_seq, last_merge, last_conflict, customers_live
+    SELECT last_customer, last_identity, last_seq, last_merge, last_conflict
     FROM tenant WHERE id = $1";
-pub(super) const LIVE_COUNT: &str =
-    "SELECT count(*) FROM customer WHERE live = $1 AND key BETWEEN $2 AND $3";
+pub(super) const LIVE: &str = "
+    SELECT count(*), count(*) FILTER (WHERE gender = 1), count(*) FILTER (WHERE gender = 2)
+    FROM customer WHERE live = $1 AND key BETWEEN $2 AND $3";
 pub(super) const LAST_IDENTITY: &str =
     "SELECT coalesce(max(key), $1) FROM identity WHERE key BETWEEN $1 AND $2";
 /// Rows of the trail that are not what the entries say would be found by telling them; here only
@@ -63,7 +64,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("receipts of a tenant", RECEIPTS),
     ("customers ahead of the journal", AHEAD),
     ("what a tenant notes", KEPT),
-    ("count of live customers", LIVE_COUNT),
+    ("counts of live customers", LIVE),
     ("last identity", LAST_IDENTITY),
     ("wrong times", UPDATED_WRONG),
     ("lost trails", TRAIL_LOST),
@@ -399,11 +400,7 @@ async fn check_kept(
             report.find(Some(tenant), text);
         }
     }
-    let live: i64 = conn.one(LIVE_COUNT, &[&own, &first, &last]).await?.try_get(0)?;
-    let noted: i64 = row.try_get(5)?;
-    if noted != live {
-        let text = format!("there are {live} live customers, and noted as {noted}");
-        report.find(Some(tenant), text);
-    }
+    let found = rows::live(&conn.one(LIVE, &[&own, &first, &last]).await?)?;
+    check_live(tenant, found, query::noted(conn, tenant).await?, report);
     Ok(())
 }

@@ -125,6 +125,8 @@ columns! {
     Tenants of TenantRow {
         id: i64,
         live: i64,
+        male: i64,
+        female: i64,
         customer: i64,
         identity: i64,
         seq: i64,

@@ -9,7 +9,7 @@ use super::rows::{
 };
 use super::trouble::Trouble;
 use super::{lookup, policy};
-use crate::tables::codec::{self, key_range, number_of};
+use crate::tables::codec::{self, Live, key_range, number_of};
 use crate::{FeedPage, OwnedIdentity, Page, PageRequest, Start, TypedIdentity, WholeCustomer};
 use kehub_core::customer::{Customer, State};
 use kehub_core::facts::Snapshot;
@@ -23,7 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::types::ToSql;
 
 const COLUMNS: &str = customer_columns!();
-const LIVE_COUNT: &str = "SELECT customers_live FROM tenant WHERE id = $1";
+const LIVE: &str =
+    "SELECT customers_live, customers_male, customers_female FROM tenant WHERE id = $1";
 const CUSTOMERS: &str =
     concat!("SELECT ", customer_columns!(), " FROM customer WHERE key = ANY($1)");
 const MERGED_INTO: &str = "SELECT key, survivor FROM customer WHERE survivor = ANY($1)";
@@ -59,7 +60,7 @@ pub(super) const ALL_CONFLICTS: &str = concat!(
 /// The statements of this file, for tests that look at all of them.
 #[cfg(test)]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("live count", LIVE_COUNT),
+    ("live counts", LIVE),
     ("customers", CUSTOMERS),
     ("ids merged into", MERGED_INTO),
     ("journal", JOURNAL),
@@ -181,12 +182,17 @@ pub(super) async fn count(
 }
 
 async fn matching(conn: &Connection, tenant: TenantId, filter: &Filter) -> Result<u64, Trouble> {
-    let found = if filter.conditions.is_empty() {
-        conn.first(LIVE_COUNT, &[&i64::from(tenant.0)]).await?
-    } else {
-        Query::count(tenant, filter).rows(conn).await?.into_iter().next()
-    };
+    if let Some(matching) = Live::matching(filter) {
+        return u64::try_from(matching(noted(conn, tenant).await?)).map_err(Trouble::broken);
+    }
+    let found = Query::count(tenant, filter).rows(conn).await?.into_iter().next();
     found.map_or(Ok(0), |row| rows::number(&row, 0))
+}
+
+/// How many customers are live, as the row of the tenant notes it.
+pub(super) async fn noted(conn: &Connection, tenant: TenantId) -> Result<Live, Trouble> {
+    let found = conn.first(LIVE, &[&i64::from(tenant.0)]).await?;
+    found.map_or(Ok(Live::default()), |row| rows::live(&row))
 }
 
 /// A statement in the making.

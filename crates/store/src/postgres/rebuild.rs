@@ -1,7 +1,7 @@
 //! Makes the rows of a database anew from its journal, where they are not what it says. The texts of
 //! identities, the names of types, tenants, apps and webhooks stand in no journal, and stay.
 
-use super::check::{LAST_IDENTITY, LIVE_COUNT, check, retold, trail_problems, updated_wrong};
+use super::check::{LAST_IDENTITY, LIVE, check, retold, trail_problems, updated_wrong};
 use super::compare;
 use super::connection::{Connection, LONG};
 use super::trouble::Trouble;
@@ -27,6 +27,7 @@ const UNDECIDED_DELETE: &str = "DELETE FROM undecided WHERE merge = $1 AND claim
 const KEPT_UPDATE: &str = "
     UPDATE tenant SET last_customer = $2, last_seq = $3, last_merge = $4, last_conflict = $5,
         last_identity = greatest(last_identity, $6), customers_live = $7,
+        customers_male = $8, customers_female = $9,
         types_version = types_version + 1
     WHERE id = $1";
 const TRAIL_DELETE: &str = "DELETE FROM trail WHERE customer BETWEEN $1 AND $2";
@@ -121,7 +122,7 @@ async fn rebuild_tenant(
     let (own, (first, last)) = (i64::from(tenant.0), key_range(tenant));
     list_by_time(conn, tenant).await?;
     let identity = rows::key(&conn.one(LAST_IDENTITY, &[&first, &last]).await?)?;
-    let live: i64 = conn.one(LIVE_COUNT, &[&own, &first, &last]).await?.try_get(0)?;
+    let live = rows::live(&conn.one(LIVE, &[&own, &first, &last]).await?)?;
     conn.run(
         KEPT_UPDATE,
         &[
@@ -131,7 +132,9 @@ async fn rebuild_tenant(
             &counters.merge.0,
             &counters.conflict.0,
             &codec::number_of(identity),
-            &live,
+            &live.all,
+            &live.male,
+            &live.female,
         ],
     )
     .await?;

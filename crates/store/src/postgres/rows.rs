@@ -1,7 +1,7 @@
 //! Rows as the statements of this folder select them, and what they mean.
 
 use super::trouble::Trouble;
-use crate::tables::codec::{self, FoldColumns, Indexed, OwnColumns};
+use crate::tables::codec::{self, FoldColumns, Indexed, Live, OwnColumns};
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold, State};
 use kehub_core::identity::{Identity, IdentityKey, Quarantine};
@@ -115,6 +115,11 @@ pub(super) fn customer(row: &Row) -> Result<(Customer, Indexed), Trouble> {
         seen_at: row.try_get::<_, Option<Micros>>(14)?.unwrap_or(indexed.updated_at),
     };
     Ok((customer, indexed))
+}
+
+/// How many customers are live: all, and of genders 1 and 2.
+pub(super) fn live(row: &Row) -> Result<Live, Trouble> {
+    Ok(Live { all: row.try_get(0)?, male: row.try_get(1)?, female: row.try_get(2)? })
 }
 
 /// A row of `home`.

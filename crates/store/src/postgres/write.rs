@@ -9,7 +9,7 @@ use super::connection::{Bound, Connection};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
 use crate::tables::changes::Changes;
-use crate::tables::codec::{self, FoldColumns, Indexed, OwnColumns, indexed};
+use crate::tables::codec::{self, FoldColumns, Indexed, Live, OwnColumns, indexed};
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold};
 use kehub_core::directory::{App, Directory};
@@ -30,12 +30,15 @@ const TENANT_INSERT: &str = "
         name = excluded.name, preset = excluded.preset, on_conflict = excluded.on_conflict";
 const TENANTS_UPDATE: &str = "
     UPDATE tenant AS t SET customers_live = t.customers_live + u.live,
+        customers_male = t.customers_male + u.male,
+        customers_female = t.customers_female + u.female,
         last_customer = u.customer, last_identity = u.identity, last_seq = u.seq,
         last_merge = u.merge, last_conflict = u.conflict, types_version = t.types_version + u.types,
         preset = u.preset, on_conflict = u.on_conflict, policy_version = u.policy
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-                $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::bigint[])
-        AS u (id, live, customer, identity, seq, merge, conflict, types, preset, on_conflict,
+                $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[],
+                $13::bigint[])
+        AS u (id, live, male, female, customer, identity, seq, merge, conflict, types, preset, on_conflict,
               policy)
     WHERE t.id = u.id";
 const APP_UPSERT: &str = "
@@ -372,13 +375,14 @@ impl Written {
             let is_new = before.counters.is_some_and(|it| *number > it.identity);
             self.identity(tenant, loaded(facts.identity(*number))?, is_new)?;
         }
-        let mut live = 0;
+        let mut live = Live::default();
         for id in &dirty.customers {
             let is_new = before.counters.is_some_and(|it| *id > it.customer);
             let before = before.customers.get(id);
-            let known = before.is_some_and(|before| before.live.is_some());
             let customer = loaded(facts.customer(*id))?;
-            live += self.customer(tenant, customer, before, is_new)? - i64::from(known);
+            let now = indexed(tenant, customer)?;
+            live.count(before, &now);
+            self.customer(own(id.0)?, customer, now, before, is_new)?;
         }
         for home in &dirty.homes {
             self.home(own(home.0)?, facts.home(*home))?;
@@ -443,17 +447,15 @@ impl Written {
         Ok(())
     }
 
-    /// Adds a customer row; how many customers are live by it: 0 or 1.
     fn customer(
         &mut self,
-        tenant: TenantId,
+        key: i64,
         customer: &Customer,
+        now: Indexed,
         before: Option<&Indexed>,
         is_new: bool,
-    ) -> Result<i64, Trouble> {
-        let key = codec::own_key(tenant, customer.id.0)?;
+    ) -> Result<(), Trouble> {
         let columns = codec::fold_columns(&customer.fold)?;
-        let now = indexed(tenant, customer)?;
         let time = |row: &Indexed| (row.live, row.updated_at);
         match now.live {
             Some(_) if before.map(time) == Some(time(&now)) => (),
@@ -484,7 +486,7 @@ impl Written {
             fields: columns.fields,
             cells: columns.cells,
         });
-        Ok(i64::from(now.live.is_some()))
+        Ok(())
     }
 
     fn home(&mut self, key: i64, fold: Option<&Fold>) -> Result<(), Trouble> {
@@ -567,11 +569,13 @@ impl Written {
         Ok(())
     }
 
-    fn counters(&mut self, facts: &TenantFacts, live: i64, types: bool) {
+    fn counters(&mut self, facts: &TenantFacts, live: Live, types: bool) {
         let (counters, policy) = (facts.counters(), facts.policy());
         self.tenants.push(TenantRow {
             id: i64::from(facts.tenant().0),
-            live,
+            live: live.all,
+            male: live.male,
+            female: live.female,
             customer: counters.customer.0,
             identity: counters.identity.0,
             seq: counters.seq.0,

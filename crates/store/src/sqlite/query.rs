@@ -1,6 +1,6 @@
 //! Reads: customers by id, by identity and by filter; identities; the journal.
 
-use super::codec::{self, key_range, number_of};
+use super::codec::{self, Live, key_range, number_of};
 use super::load;
 use super::render::{Fragment, Part, Path, condition, order_by, parts_behind};
 use super::rows::{
@@ -21,7 +21,8 @@ use rusqlite::{Connection, Row, params_from_iter};
 use std::collections::{BTreeMap, BTreeSet};
 
 const STATE: &str = "SELECT live, survivor FROM customer WHERE key = ?1";
-const LIVE_COUNT: &str = "SELECT customers_live FROM tenant WHERE id = ?1";
+const LIVE: &str =
+    "SELECT customers_live, customers_male, customers_female FROM tenant WHERE id = ?1";
 const JOURNAL: &str =
     "SELECT entry FROM journal WHERE key > ?1 AND key <= ?2 ORDER BY key LIMIT ?3";
 const NEWEST: &str = "SELECT last_seq FROM tenant WHERE id = ?1";
@@ -153,12 +154,16 @@ pub(super) fn count(conn: &Connection, tenant: TenantId, filter: &Filter) -> Res
 }
 
 fn matching(conn: &Connection, tenant: TenantId, filter: &Filter) -> Result<u64, Trouble> {
-    let count = if filter.conditions.is_empty() {
-        rows::first(conn, LIVE_COUNT, [tenant.0], rows::integer)?
-    } else {
-        Query::count(tenant, filter).rows(conn)?.first().copied()
+    let count = match Live::matching(filter) {
+        Some(matching) => matching(noted(conn, tenant)?),
+        None => Query::count(tenant, filter).rows(conn)?.first().copied().unwrap_or_default(),
     };
-    u64::try_from(count.unwrap_or_default()).map_err(Trouble::broken)
+    u64::try_from(count).map_err(Trouble::broken)
+}
+
+/// How many customers are live, as the row of the tenant notes it.
+pub(super) fn noted(conn: &Connection, tenant: TenantId) -> Result<Live, Trouble> {
+    Ok(rows::first(conn, LIVE, [tenant.0], rows::live)?.unwrap_or_default())
 }
 
 /// A statement in the making.

@@ -25,7 +25,9 @@ const KEPT_UPDATE: &str = "
     UPDATE tenant SET last_customer = ?2, last_seq = ?3, last_merge = ?4, last_conflict = ?5,
         last_identity = max(last_identity, (
             SELECT coalesce(max(key), ?6) FROM identity WHERE key BETWEEN ?6 AND ?7) - ?6),
-        customers_live = (SELECT count(*) FROM customer WHERE live = ?1 AND key BETWEEN ?6 AND ?7)
+        (customers_live, customers_male, customers_female) = (
+            SELECT count(*), coalesce(sum(gender = 1), 0), coalesce(sum(gender = 2), 0)
+            FROM customer WHERE live = ?1 AND key BETWEEN ?6 AND ?7)
     WHERE id = ?1";
 
 /// Rebuilds all tenants, or one, in one transaction of a connection that has the file alone.

@@ -1,6 +1,6 @@
 //! Rows as the statements of this folder select them, and what they mean.
 
-use super::codec::{self, FoldColumns, Indexed, OwnColumns};
+use super::codec::{self, FoldColumns, Indexed, Live, OwnColumns};
 use super::trouble::Trouble;
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold, State};
@@ -117,6 +117,11 @@ pub(super) fn customer(row: &Row<'_>) -> Result<(Customer, Indexed), Trouble> {
         seen_at: row.get::<_, Option<Micros>>(14)?.unwrap_or(indexed.updated_at),
     };
     Ok((customer, indexed))
+}
+
+/// How many customers are live: all, and of genders 1 and 2.
+pub(super) fn live(row: &Row<'_>) -> Result<Live, Trouble> {
+    Ok(Live { all: row.get(0)?, male: row.get(1)?, female: row.get(2)? })
 }
 
 /// A row of `home`.

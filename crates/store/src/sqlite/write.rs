@@ -4,7 +4,7 @@
 //! and an UPDATE names an indexed column only if its value changed: SQLite rewrites the index
 //! entries of every column that the statement names.
 
-use super::codec::{self, Indexed, OwnColumns, indexed};
+use super::codec::{self, Indexed, Live, OwnColumns, indexed};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
 use super::webhooks;
@@ -30,7 +30,8 @@ const TENANT_INSERT: &str = "
         name = excluded.name, preset = excluded.preset, on_conflict = excluded.on_conflict";
 const TENANT_UPDATE: &str = "
     UPDATE tenant SET customers_live = customers_live + ?2, last_customer = ?3,
-        last_identity = ?4, last_seq = ?5, last_merge = ?6, last_conflict = ?7
+        last_identity = ?4, last_seq = ?5, last_merge = ?6, last_conflict = ?7,
+        customers_male = customers_male + ?8, customers_female = customers_female + ?9
     WHERE id = ?1";
 const POLICY_UPDATE: &str = "
     UPDATE tenant SET preset = ?2, on_conflict = ?3, policy_version = ?4 WHERE id = ?1";
@@ -197,9 +198,9 @@ impl TenantWriter<'_> {
         for number in &dirty.identities {
             self.identity(loaded(self.facts.identity(*number))?)?;
         }
-        let mut live = 0;
+        let mut live = Live::default();
         for id in &dirty.customers {
-            live += self.customer(loaded(self.facts.customer(*id))?)?;
+            self.customer(loaded(self.facts.customer(*id))?, &mut live)?;
         }
         for home in &dirty.homes {
             self.home(*home, self.facts.home(*home))?;
@@ -276,8 +277,8 @@ impl TenantWriter<'_> {
         Ok(())
     }
 
-    /// Writes a customer row; answers how many more customers are live by it: -1, 0 or 1.
-    fn customer(&self, customer: &Customer) -> Result<i64, Trouble> {
+    /// Writes a customer row, and counts it.
+    fn customer(&self, customer: &Customer, live: &mut Live) -> Result<(), Trouble> {
         let key = self.key(customer.id.0)?;
         let columns = codec::fold_columns(&customer.fold)?;
         let now = indexed(self.tenant, customer)?;
@@ -285,7 +286,9 @@ impl TenantWriter<'_> {
         let (homes, head) = (customer.homes, customer.head.0);
         let (fields, cells) = (columns.fields, columns.cells);
         let seen_at = (customer.seen_at != customer.updated_at).then_some(customer.seen_at);
-        let Some(before) = self.before.customers.get(&customer.id) else {
+        let before = self.before.customers.get(&customer.id);
+        live.count(before, &now);
+        let Some(before) = before else {
             self.conn.prepare_cached(CUSTOMER_INSERT)?.execute(params![
                 key,
                 homes,
@@ -306,7 +309,7 @@ impl TenantWriter<'_> {
                 now.own.external_id,
                 now.own.gender,
             ])?;
-            return Ok(i64::from(now.live.is_some()));
+            return Ok(());
         };
         let mut sql = CUSTOMER_UPDATE.to_owned();
         let mut values: Vec<&dyn ToSql> =
@@ -318,7 +321,7 @@ impl TenantWriter<'_> {
         }
         sql.push_str(" WHERE key = ?1");
         self.conn.prepare_cached(&sql)?.execute(&*values)?;
-        Ok(i64::from(now.live.is_some()) - i64::from(before.live.is_some()))
+        Ok(())
     }
 
     fn home(&self, home: CustomerId, fold: Option<&Fold>) -> Result<(), Trouble> {
@@ -401,16 +404,18 @@ impl TenantWriter<'_> {
         Ok(())
     }
 
-    fn counters(&self, live: i64) -> Result<(), Trouble> {
+    fn counters(&self, live: Live) -> Result<(), Trouble> {
         let counters = self.facts.counters();
         self.conn.prepare_cached(TENANT_UPDATE)?.execute(params![
             self.tenant.0,
-            live,
+            live.all,
             counters.customer.0,
             counters.identity.0,
             counters.seq.0,
             counters.merge.0,
             counters.conflict.0,
+            live.male,
+            live.female,
         ])?;
         Ok(())
     }

@@ -7,6 +7,7 @@
 use super::Broken;
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
 use kehub_core::customer::{Cell, Customer, Fold, State};
+use kehub_core::filter::{Condition, Filter};
 use kehub_core::journal::Entry;
 use kehub_core::policy::TypeSettings;
 use kehub_core::receipt::Remembered;
@@ -126,6 +127,39 @@ pub(crate) struct Indexed {
     pub(crate) own: OwnColumns,
     pub(crate) mobile_key: Option<Box<str>>,
     pub(crate) email_key: Option<Box<str>>,
+}
+
+/// How many live customers a tenant has, and how many of them are of each gender that was told.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Live {
+    pub(crate) all: i64,
+    pub(crate) male: i64,
+    pub(crate) female: i64,
+}
+
+impl Live {
+    /// Counts a row that has become another one.
+    pub(crate) fn count(&mut self, before: Option<&Indexed>, now: &Indexed) {
+        for (row, sign) in before.map(|before| (before, -1)).into_iter().chain([(now, 1)]) {
+            if row.live.is_some() {
+                self.all += sign;
+                self.male += if row.own.gender == Some(1) { sign } else { 0 };
+                self.female += if row.own.gender == Some(2) { sign } else { 0 };
+            }
+        }
+    }
+
+    /// How many match a filter, if that is counted.
+    pub(crate) fn matching(filter: &Filter) -> Option<fn(Live) -> i64> {
+        match &*filter.conditions {
+            [] => Some(|live| live.all),
+            // What nobody told is asked for as 0.
+            [Condition::GenderIs(0)] => Some(|live| live.all - live.male - live.female),
+            [Condition::GenderIs(1)] => Some(|live| live.male),
+            [Condition::GenderIs(2)] => Some(|live| live.female),
+            _ => None,
+        }
+    }
 }
 
 /// What of a customer row stands in an index.

@@ -1,6 +1,6 @@
 //! How a row is not what the journal says.
 
-use super::codec::{self, Indexed};
+use super::codec::{self, Indexed, Live};
 use crate::report::{Rebuilt, Report};
 use kehub_core::customer::Customer;
 use kehub_core::facts::TenantFacts;
@@ -191,6 +191,21 @@ pub(crate) fn identity_parts(expected: &Identity, found: &Identity) -> Option<St
         parts.push("its content");
     }
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// What a tenant notes of its live customers must be what there is.
+pub(crate) fn check_live(tenant: TenantId, found: Live, noted: Live, report: &mut Report) {
+    let counts = [
+        ("", found.all, noted.all),
+        (" of gender 1", found.male, noted.male),
+        (" of gender 2", found.female, noted.female),
+    ];
+    for (which, found, noted) in counts {
+        if found != noted {
+            let text = format!("there are {found} live customers{which}, and noted as {noted}");
+            report.find(Some(tenant), text);
+        }
+    }
 }
 
 /// Types that identities are of must be there, each under a name of its own, and identities under

@@ -294,6 +294,8 @@ pub(crate) const TABLES: &[Table] = &[
             ("last_conflict", Kind::Integer),
             ("last_webhook", Kind::Integer),
             ("customers_live", Kind::Integer),
+            ("customers_male", Kind::Integer),
+            ("customers_female", Kind::Integer),
         ],
         key: 1,
         resumed: Resumed::Anew,

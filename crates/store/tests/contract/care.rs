@@ -234,6 +234,13 @@ const MENDED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "UPDATE tenant SET customers_male = 8, customers_female = 9 WHERE id = 1",
+        &[
+            "tenant 1: there are 0 live customers of gender 1, and noted as 8",
+            "tenant 1: there are 0 live customers of gender 2, and noted as 9",
+        ],
+    ),
+    (
         "UPDATE tenant SET preset = 'compat' WHERE id = 1",
         &["tenant 1: the policy is not what the journal says"],
     ),
