@@ -41,9 +41,9 @@ const LAST_SWEEP: Duration = Duration::from_secs(5);
 const REST: u32 = 150;
 /// How often the thread moves what came in, where that is never so little.
 const PASSES_MAX: u32 = 10;
-/// How many pages are left to the writer at most. Where more are left, somebody has been reading for
-/// long, and the log cannot start over before they end.
-const REST_MAX: u32 = 1_000;
+/// How many pages somebody may be reading when the writer is asked for the rest. Where they are more,
+/// the log cannot start over before that somebody ends, and the writer would have all of it to move.
+const READ_MAX: u32 = 1_000;
 /// How long the writer waits after each group meanwhile. Larger groups write fewer pages.
 const PAUSE: Duration = Duration::from_millis(3);
 
@@ -183,24 +183,22 @@ impl Keeper {
         // The length of the file would not do: it never shrinks.
         let is_long = self.log.pages.load(Ordering::Relaxed) > wal_pages;
         if wal_pages > 0 && is_long && !self.log.rest.load(Ordering::Acquire) {
-            let is_little = self.catch_up().is_some_and(|left| left <= REST_MAX);
-            self.log.slows.store(is_little, Ordering::Release);
-            self.log.rest.store(is_little, Ordering::Release);
+            let is_free = self.catch_up().is_some();
+            self.log.slows.store(is_free, Ordering::Release);
+            self.log.rest.store(is_free, Ordering::Release);
         }
     }
 
-    /// Moves what there is, then what came in, until that is little; how many pages are left.
-    fn catch_up(&self) -> Option<u32> {
+    /// Moves what there is, then what came in, until that is little, or as little as it will be.
+    fn catch_up(&self) -> Option<()> {
         self.move_and_sync()?;
         self.log.slows.store(true, Ordering::Release);
-        let mut left = self.move_and_sync()?;
-        for _ in 1..PASSES_MAX {
-            if left < REST {
+        for _ in 0..PASSES_MAX {
+            if self.move_and_sync()? < REST {
                 break;
             }
-            left = self.move_and_sync()?;
         }
-        Some(left)
+        Some(())
     }
 
     /// How many pages are left to be moved; `None` if something, or somebody, was in the way.
@@ -212,7 +210,7 @@ impl Keeper {
             return None;
         }
         let pages = self.log.pages.load(Ordering::Relaxed).max(pass.pages);
-        (pass.pages.saturating_sub(pass.moved) <= REST_MAX)
+        (pass.pages.saturating_sub(pass.moved) <= READ_MAX)
             .then(|| pages.saturating_sub(pass.moved))
     }
 
@@ -339,7 +337,7 @@ mod tests {
     }
 
     fn fill(writer: &Connection) {
-        let pages = i64::from(REST_MAX) * 2;
+        let pages = i64::from(READ_MAX) * 2;
         writer.execute("INSERT INTO filled VALUES (zeroblob(4096 * ?1))", [pages]).unwrap();
     }
 
@@ -365,7 +363,18 @@ mod tests {
         // The log starts over.
         fill(&writer);
         let pages = keeper.log.pages.load(Ordering::Relaxed);
-        assert!(pages < REST_MAX * 3, "{pages}");
+        assert!(pages < READ_MAX * 3, "{pages}");
+    }
+
+    /// An import writes more while the thread is at it than the writer is left with elsewhere.
+    #[test]
+    fn the_log_starts_over_however_fast_it_grows() {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, keeper) = keeper(folder.path());
+        fill(&writer);
+        keeper.log.pages.fetch_add(READ_MAX * 10, Ordering::Relaxed);
+        keeper.move_much(1);
+        assert!(keeper.log.rest.load(Ordering::Acquire));
     }
 
     #[test]
@@ -383,6 +392,6 @@ mod tests {
         connection::leave_log(&writer).unwrap();
         drop((writer, keeper));
         let log = std::fs::metadata(folder.path().join("hub.db-wal")).unwrap().len();
-        assert!(log > u64::from(REST_MAX) * 4096, "{log}");
+        assert!(log > u64::from(READ_MAX) * 4096, "{log}");
     }
 }
