@@ -49,13 +49,7 @@ pub(super) async fn measure(place: &Place, connections: usize, claims: u64) -> R
             ));
         tokio::task::spawn_local(async move { drive(&target, connections, &source).await })
     };
-    let mut decided = Decisions {
-        merge: times()?,
-        undo: times()?,
-        explain: times()?,
-        explain_small: times()?,
-        upserts: Seen::new()?,
-    };
+    let mut decided = Decisions::new()?;
     for pair in ids.chunks_exact(2) {
         if let [one, other] = pair {
             decided.pair(&mut connection, *one, *other).await?;
@@ -67,7 +61,7 @@ pub(super) async fn measure(place: &Place, connections: usize, claims: u64) -> R
 }
 
 /// A customer with two identities and so many claims; its id.
-async fn make(connection: &mut Connection, person: u64, claims: u64) -> Result<u64> {
+pub(super) async fn make(connection: &mut Connection, person: u64, claims: u64) -> Result<u64> {
     let mut id = None;
     for claim in 0..claims {
         let body = format!(
@@ -96,8 +90,19 @@ fn number_after(body: &str, mark: &str) -> Option<u64> {
 }
 
 impl Decisions {
+    pub(super) fn new() -> Result<Decisions> {
+        let (merge, undo) = (times()?, times()?);
+        let (explain, explain_small) = (times()?, times()?);
+        Ok(Decisions { merge, undo, explain, explain_small, upserts: Seen::new()? })
+    }
+
     /// Merges, explains and parts two customers.
-    async fn pair(&mut self, connection: &mut Connection, one: u64, other: u64) -> Result<()> {
+    pub(super) async fn pair(
+        &mut self,
+        connection: &mut Connection,
+        one: u64,
+        other: u64,
+    ) -> Result<()> {
         let body = format!("{{\"customerIds\":[{one},{other}]}}");
         let start = Instant::now();
         let answer = connection.post("/api/merges", &body).await?;

@@ -1,21 +1,18 @@
 //! `cargo xtask bench hub`: every kind of call to one hub.
 
+use super::filled::{Engine, Filled};
 use super::peer::Database;
-use super::place::{BATCH_ROWS, Place, Work};
-use super::report::{Origin, Round, course_drawn, keep};
-use super::{build, decisions, file_in, start};
-use crate::load::people::{Mix, People};
+use super::place::{BATCH_ROWS, Work};
+use super::report::{Origin, Panel, Round, keep, panels_drawn};
+use super::{decisions, start};
+use crate::load::people::Mix;
 use crate::load::usage::{disk, memory};
 use crate::load::{Seen, Sent, alone, closed, during, open};
-use crate::postgres::{Durability, Postgres};
 use anyhow::{Context as _, Result};
-use clap::ValueEnum;
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use std::cell::RefCell;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
@@ -43,12 +40,6 @@ pub(crate) struct Options {
     /// A folder for the figures as JSON and for the picture
     #[arg(long)]
     out: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Engine {
-    Sqlite,
-    Postgres,
 }
 
 /// What was measured of one kind of call. Times in milliseconds.
@@ -103,50 +94,27 @@ impl fmt::Display for Call {
 /// A hub, its store, and what came of the calls so far.
 struct Bench<'o> {
     options: &'o Options,
-    place: Place,
+    filled: Filled,
     calls: Vec<Call>,
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
-    build()?;
-    let folder = tempfile::tempdir()?;
-    let own = matches!(options.engine, Engine::Postgres).then(|| Postgres::start(Durability::Full));
-    let server = own.transpose()?;
-    let database = server.as_ref().map(|server| Database::new(server.url(), "kehub_bench"));
-    let database = database.transpose()?;
-    let store = database
-        .as_ref()
-        .map_or_else(|| file_in(folder.path()), |database| database.url().to_owned());
-    let people = Rc::new(RefCell::new(People::new(options.mix)));
-    let hub = start(&store)?;
-    let mut place = Place::hub(hub, &people, server.as_ref().and_then(Postgres::process))?;
-    println!("making {} customers", options.customers);
-    place.preload(options.customers, true)?;
-    place.begin_with(options.customers)?;
-    if let Some(database) = &database {
-        database.vacuum()?;
-    }
-    let mut bench = Bench { options, place, calls: Vec::new() };
+    let filled = Filled::new(options.engine, options.customers, options.mix)?;
     let origin = Origin::told();
     println!("\n{origin}\n{}", Call::HEAD);
+    let mut bench = Bench { options, filled, calls: Vec::new() };
     bench.upserts()?;
     bench.look_ups()?;
     bench.pages()?;
     bench.decisions()?;
-    let Bench { place, calls, .. } = bench;
-    let rest = Rest::of(place, &store, folder.path(), database.as_ref())?;
+    let Bench { filled, calls, .. } = bench;
+    let rest = Rest::of(filled)?;
     println!("\n{rest}");
     if let Some(folder) = &options.out {
         let name = format!("hub-{}", options.engine.told());
         keep(folder, &name, &origin, &serde_json::json!({ "calls": calls, "after": rest }))?;
     }
     Ok(())
-}
-
-impl Engine {
-    fn told(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
 }
 
 impl Bench<'_> {
@@ -161,7 +129,7 @@ impl Bench<'_> {
 
     /// A kind of call, over all connections.
     fn work(&mut self, what: &str, work: Work) -> Result<f64> {
-        let (seen, round) = self.place.run(work, self.options.connections, self.time())?;
+        let (seen, round) = self.filled.place.run(work, self.options.connections, self.time())?;
         self.take(Call::new(what, &seen.latency, round, seen.turned_away));
         Ok(round.per_second)
     }
@@ -171,15 +139,18 @@ impl Bench<'_> {
         let time = Duration::from_secs(self.options.half_load_seconds);
         // Enough connections that a request which is due never waits for one.
         let connections = self.options.connections * 2;
-        let source = self.place.source(Work::Upserts, time);
-        let (seen, round) =
-            self.place.used(|| open(&self.place.target, connections, most / 2.0, &source))?;
+        let source = self.filled.place.source(Work::Upserts, time);
+        let (seen, round) = self
+            .filled
+            .place
+            .used(|| open(&self.filled.place.target, connections, most / 2.0, &source))?;
         self.take(Call::new("upserts at half of that", &seen.latency, round, seen.turned_away));
         if let Some(folder) = &self.options.out {
             std::fs::create_dir_all(folder)?;
             let engine = self.options.engine.told();
             let title = format!("Upserts at half of the largest rate, {engine}");
-            course_drawn(&folder.join(format!("hub-{engine}.svg")), &title, &seen.course)?;
+            let panel = Panel::of_course(&seen.course, 1.0);
+            panels_drawn(&folder.join(format!("hub-{engine}.svg")), &title, "seconds", &[panel])?;
         }
         self.work(&format!("rows in batches of {BATCH_ROWS}"), Work::Batches)?;
         self.work("four gets by id to an upsert", Work::Mixed).map(drop)
@@ -194,7 +165,7 @@ impl Bench<'_> {
     fn pages(&mut self) -> Result<()> {
         let created = |share: u64| {
             let id = (self.options.customers * share / 100).max(1);
-            let told = self.place.get(&format!("/v1/customers/{id}?select=dateCreated"))?;
+            let told = self.filled.place.get(&format!("/v1/customers/{id}?select=dateCreated"))?;
             let moment = told.split('"').nth(3).context("no time in an answer")?;
             anyhow::Ok(moment.to_owned())
         };
@@ -240,14 +211,15 @@ impl Bench<'_> {
         let asked = path.to_owned();
         let time = self.time().min(Duration::from_secs(2));
         let source = during(time, move || Sent::get(asked.clone()));
-        let (seen, round) = self.place.used(|| closed(&self.place.target, 1, &source))?;
+        let (seen, round) =
+            self.filled.place.used(|| closed(&self.filled.place.target, 1, &source))?;
         self.take(Call::new(what, &seen.latency, round, seen.turned_away));
         Ok(())
     }
 
     fn decisions(&mut self) -> Result<()> {
         let Options { connections, claims, .. } = *self.options;
-        let decided = alone(decisions::measure(&self.place, connections, claims))?;
+        let decided = alone(decisions::measure(&self.filled.place, connections, claims))?;
         let kinds = [
             (format!("merge by hand, of {claims} claims each, beside upserts"), &decided.merge),
             ("undo of that".to_owned(), &decided.undo),
@@ -281,16 +253,17 @@ struct Rest {
 
 impl Rest {
     /// Ends the hub, and starts it again.
-    fn of(place: Place, store: &str, folder: &Path, database: Option<&Database>) -> Result<Rest> {
+    fn of(filled: Filled) -> Result<Rest> {
+        let Filled { place, store, database, _server, folder } = filled;
         let customers = place.get("/v1/customers/count")?.parse().context("no count")?;
         let memory_held = memory(place.server.process());
         place.server.stop()?;
         let begun = Instant::now();
-        let again = start(store)?;
+        let again = start(&store)?;
         let ready = begun.elapsed().as_secs_f64();
         let memory_after_start = memory(again.process());
         again.stop()?;
-        let disk = database.map_or_else(|| Ok(disk(folder)), Database::size)?;
+        let disk = database.as_ref().map_or_else(|| Ok(disk(folder.path())), Database::size)?;
         Ok(Rest { customers, memory: memory_held, memory_after_start, ready, disk })
     }
 }

@@ -4,6 +4,7 @@
 mod ceiling;
 mod decisions;
 mod engine;
+mod filled;
 mod hub;
 mod peer;
 mod peers;
@@ -11,6 +12,7 @@ mod place;
 mod pocketbase;
 mod report;
 mod service;
+mod soak;
 
 use crate::load::people::Mix;
 use crate::server::Server;
@@ -27,6 +29,9 @@ pub(crate) enum Bench {
     Peers(peers::Options),
     /// Every kind of call to one hub: how many a second, and how long they take
     Hub(hub::Options),
+    /// Mixed load on one hub for long, with imports, merges, backups and checks beside it: whether memory,
+    /// files and times level off
+    Soak(soak::Options),
     /// A hub whose storage costs nothing
     #[command(hide = true)]
     Ceiling(Mix),
@@ -46,6 +51,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Peers(options) => peers::run(options),
         Bench::Hub(options) => hub::run(options),
+        Bench::Soak(options) => soak::run(options),
         Bench::Ceiling(mix) => ceiling::run(*mix),
         Bench::Service => service::run(),
     }

@@ -35,8 +35,7 @@ impl Database {
 
     /// Bytes on disk.
     pub(super) fn size(&self) -> Result<u64> {
-        let told = psql(&self.url, &["-Atc", "SELECT pg_database_size(current_database())"])?;
-        Ok(told.trim().parse()?)
+        size(&self.url)
     }
 
     /// Leaves the server with statistics, and with nothing to tidy that is not of the measuring.
@@ -121,6 +120,12 @@ impl Peer {
 
 fn file(name: &str) -> PathBuf {
     root().join("bench").join("peers").join("postgres").join(name)
+}
+
+/// Bytes that a database has on disk.
+pub(super) fn size(url: &str) -> Result<u64> {
+    let told = psql(url, &["-Atc", "SELECT pg_database_size(current_database())"])?;
+    Ok(told.trim().parse()?)
 }
 
 /// Runs statements; what they printed.

@@ -213,34 +213,56 @@ fn bars_drawn(file: &Path, title: &str, bars: &[(&str, f64)]) -> Result<()> {
 const BAR: RGBColor = RGBColor(58, 110, 165);
 const LINE: RGBColor = RGBColor(190, 70, 50);
 
-/// Draws what each second of an open loop was like: half, 99 of 100, and all of the requests were
-/// faster.
-pub(super) fn course_drawn(file: &Path, title: &str, course: &[(u32, u32)]) -> Result<()> {
-    let seconds = by_second(course);
-    let most = seconds.iter().map(|[_, _, most]| *most).fold(1.0, f64::max);
-    let area = SVGBackend::new(file, (760, 320)).into_drawing_area();
-    area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&area)
-        .caption(title, ("sans-serif", 17))
-        .margin(12)
-        .x_label_area_size(36)
-        .y_label_area_size(56)
-        .build_cartesian_2d(0..seconds.len(), (0.1..most * 1.5).log_scale())?;
-    let mesh = chart.configure_mesh().x_desc("seconds").y_desc("milliseconds").draw();
-    mesh?;
-    for (place, label, color) in [(0, "p50", BAR), (1, "p99", BLACK), (2, "max", LINE)] {
-        let points = seconds
-            .iter()
-            .enumerate()
-            .map(|(at, second)| (at, second.get(place).copied().unwrap_or_default()));
-        let drawn = chart.draw_series(LineSeries::new(points, &color));
-        let series = drawn?.label(label);
-        series.legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color));
+/// Lines over one course of time, drawn above or below others.
+#[derive(Debug)]
+pub(super) struct Panel {
+    /// What the values are.
+    pub(super) unit: &'static str,
+    pub(super) lines: Vec<(&'static str, Vec<(f64, f64)>)>,
+}
+
+impl Panel {
+    /// What each second of an open loop was like: half, 99 of 100, and all of the requests were faster.
+    /// Time is told in so many seconds.
+    pub(super) fn of_course(course: &[(u32, u32)], seconds: f64) -> Panel {
+        let told = by_second(course);
+        let line = |place: usize| {
+            let point = |at: u32, second: &[f64; 3]| {
+                (f64::from(at) / seconds, second.get(place).copied().unwrap_or_default())
+            };
+            (0..).zip(&told).map(|(at, second)| point(at, second)).collect()
+        };
+        let lines = vec![("p50", line(0)), ("p99", line(1)), ("max", line(2))];
+        Panel { unit: "milliseconds", lines }
     }
-    let mut labels = chart.configure_series_labels();
-    // Nothing is answered that fast: no line is there.
-    labels.position(SeriesLabelPosition::LowerRight).background_style(WHITE).border_style(BLACK);
-    labels.draw()?;
+}
+
+/// Draws panels below each other. Values are told by powers of ten.
+pub(super) fn panels_drawn(file: &Path, title: &str, time: &str, panels: &[Panel]) -> Result<()> {
+    let height = 60 + 260 * u32::try_from(panels.len())?;
+    let area = SVGBackend::new(file, (760, height)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let area = area.titled(title, ("sans-serif", 17))?;
+    for (panel, area) in panels.iter().zip(area.split_evenly((panels.len(), 1))) {
+        let points = || panel.lines.iter().flat_map(|(_, line)| line);
+        let most = points().map(|(_, value)| *value).fold(1.0, f64::max);
+        let lowest = points().map(|(_, value)| *value).fold(most, f64::min).max(0.1);
+        let last = points().map(|(at, _)| *at).fold(0.0, f64::max);
+        let mut chart = ChartBuilder::on(&area)
+            .margin(12)
+            .x_label_area_size(36)
+            .y_label_area_size(56)
+            .build_cartesian_2d(0.0..last, (lowest / 1.5..most * 1.5).log_scale())?;
+        chart.configure_mesh().x_desc(time).y_desc(panel.unit).draw()?;
+        for ((label, line), color) in panel.lines.iter().zip([BAR, BLACK, LINE]) {
+            let drawn = chart.draw_series(LineSeries::new(line.iter().copied(), &color));
+            let series = drawn?.label(*label);
+            series.legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color));
+        }
+        let mut labels = chart.configure_series_labels();
+        labels.position(SeriesLabelPosition::LowerRight);
+        labels.background_style(WHITE).border_style(BLACK).draw()?;
+    }
     Ok(area.present()?)
 }
 
@@ -268,7 +290,7 @@ fn by_second(course: &[(u32, u32)]) -> Vec<[f64; 3]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Contest, Line, Round, bars_drawn, by_second, course_drawn, hidden, median};
+    use super::{Contest, Line, Panel, Round, bars_drawn, by_second, hidden, median, panels_drawn};
     use crate::load::usage::Usage;
 
     fn line(name: &str, rates: &[f64]) -> Line {
@@ -325,7 +347,8 @@ mod tests {
         let svg = std::fs::read_to_string(&file).unwrap();
         assert!(["Title", "one", "other", "12"].iter().all(|text| svg.contains(text)), "{svg}");
         let file = folder.path().join("course.svg");
-        course_drawn(&file, "Course", &[(0, 1000), (1, 2000)]).unwrap();
+        let panel = Panel::of_course(&[(0, 1000), (1, 2000)], 1.0);
+        panels_drawn(&file, "Course", "seconds", &[panel]).unwrap();
         let svg = std::fs::read_to_string(&file).unwrap();
         assert!(["Course", "p99", "seconds"].iter().all(|text| svg.contains(text)), "{svg}");
     }

@@ -132,7 +132,10 @@ impl Seen {
     }
 }
 
-async fn exchange<'c>(connection: &'c mut Connection, sent: &Sent) -> Result<Answer<'c>> {
+pub(crate) async fn exchange<'c>(
+    connection: &'c mut Connection,
+    sent: &Sent,
+) -> Result<Answer<'c>> {
     match &sent.body {
         None => connection.get(&sent.path).await,
         Some(body) => connection.post(&sent.path, body).await,
@@ -171,9 +174,19 @@ pub(crate) fn open(
     per_second: f64,
     source: &Source,
 ) -> Result<Seen> {
+    alone(steady(target, connections, per_second, source))
+}
+
+/// The same, beside other work of this thread.
+pub(crate) async fn steady(
+    target: &Target,
+    connections: usize,
+    per_second: f64,
+    source: &Source,
+) -> Result<Seen> {
     let distance = Duration::from_secs_f64(1.0 / per_second.max(1.0));
     let (next, start) = (Rc::new(Cell::new(0_u32)), Instant::now());
-    alone(together(connections, |_| {
+    together(connections, |_| {
         let (target, source, next) = (target.clone(), Rc::clone(source), Rc::clone(&next));
         async move {
             let mut connection = target.open().await?;
@@ -190,7 +203,8 @@ pub(crate) fn open(
                 seen.course.push((second, u32::try_from(micros).unwrap_or(u32::MAX)));
             }
         }
-    }))
+    })
+    .await
 }
 
 async fn together<F>(connections: usize, one: impl Fn(usize) -> F) -> Result<Seen>
