@@ -3,7 +3,7 @@
 CREATE TABLE customer (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     merged_into  bigint,
-    name         text,
+    name         text COLLATE "C",
     gender       smallint,
     mobile       text COLLATE "C",
     email        text COLLATE "C",
@@ -27,6 +27,8 @@ CREATE INDEX customer_created ON customer (created_at, id) WHERE merged_into IS 
 CREATE INDEX customer_updated ON customer (updated_at, id) WHERE merged_into IS NULL;
 CREATE INDEX customer_source ON customer (source, id) WHERE merged_into IS NULL;
 CREATE INDEX customer_stage ON customer (stage, id) WHERE merged_into IS NULL;
+CREATE INDEX customer_name ON customer (name, id) WHERE merged_into IS NULL;
+CREATE INDEX customer_gender ON customer (gender, id) WHERE merged_into IS NULL;
 CREATE INDEX customer_mobile ON customer (mobile, id) WHERE merged_into IS NULL;
 CREATE INDEX customer_email ON customer (email, id) WHERE merged_into IS NULL;
 CREATE INDEX customer_merged ON customer (merged_into) WHERE merged_into IS NOT NULL;
