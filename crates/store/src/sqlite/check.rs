@@ -31,7 +31,7 @@ const KEPT: &str = "
     SELECT last_customer, last_identity, last_seq, last_merge, last_conflict,
            (SELECT coalesce(max(key), ?2) FROM identity WHERE key BETWEEN ?2 AND ?3)
     FROM tenant WHERE id = ?1";
-const LIVE: &str = "
+pub(super) const LIVE: &str = "
     SELECT count(*), coalesce(sum(gender = 1), 0), coalesce(sum(gender = 2), 0)
     FROM customer WHERE live = ?1 AND key BETWEEN ?2 AND ?3";
 

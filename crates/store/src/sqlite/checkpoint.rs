@@ -13,7 +13,7 @@
 //! After an erasure the thread empties the log, sweeps the pages, and empties the log again. That is
 //! noted in the file last, so that a hub that was killed in between goes on with it.
 
-use super::connection;
+use super::connection::{self, MOVE};
 use super::durable::Durable;
 use super::sweep;
 use super::trouble::Trouble;
@@ -47,7 +47,6 @@ const READ_MAX: u32 = 1_000;
 /// How long the writer waits after each group meanwhile. Larger groups write fewer pages.
 const PAUSE: Duration = Duration::from_millis(3);
 
-const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 /// What the writer and the checkpointer tell each other.
@@ -81,11 +80,20 @@ impl Log {
         self.erased.store(true, Ordering::Release);
     }
 
+    /// Called before a connection that writes is closed: once a sync has failed, it moves nothing.
+    pub(super) fn leave_if_lost(&self, conn: &Connection) {
+        if self.durable.is_lost()
+            && let Err(trouble) = connection::leave_log(conn)
+        {
+            tracing::error!(%trouble, "the write-ahead log may be moved when it is closed");
+        }
+    }
+
     /// Called by the writer between two groups: moves the rest if it is time to, or lets the thread
     /// catch up.
     pub(super) fn move_rest(&self, writer: &Connection) {
         if self.rest.load(Ordering::Acquire) {
-            checkpoint(writer, PASSIVE, &self.durable);
+            checkpoint(writer, MOVE, &self.durable);
             self.slows.store(false, Ordering::Release);
             self.rest.store(false, Ordering::Release);
         } else if self.slows.load(Ordering::Acquire) {
@@ -203,7 +211,7 @@ impl Keeper {
 
     /// How many pages are left to be moved; `None` if something, or somebody, was in the way.
     fn move_and_sync(&self) -> Option<u32> {
-        let pass = checkpoint(&self.conn, PASSIVE, &self.log.durable)?;
+        let pass = checkpoint(&self.conn, MOVE, &self.log.durable)?;
         if let Err(error) = self.file.sync_data() {
             tracing::error!(%error, "the file could not be synced");
             self.log.durable.lose();
@@ -258,7 +266,7 @@ impl Keeper {
             tell(&error.into());
         }
         // The bulk of it first, for which no writer waits.
-        checkpoint(&self.conn, PASSIVE, &self.log.durable);
+        checkpoint(&self.conn, MOVE, &self.log.durable);
         checkpoint(&self.conn, TRUNCATE, &self.log.durable).is_some_and(|pass| !pass.is_busy)
     }
 
@@ -268,11 +276,7 @@ impl Keeper {
         self.sweep_from = Instant::now();
         self.forget(|| until < Instant::now());
         self.empty();
-        if self.log.durable.is_lost()
-            && let Err(trouble) = connection::leave_log(&self.conn)
-        {
-            tracing::error!(%trouble, "the write-ahead log may be moved when it is closed");
-        }
+        self.log.leave_if_lost(&self.conn);
     }
 }
 

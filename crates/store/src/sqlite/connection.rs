@@ -29,7 +29,8 @@ const WRITING: &str = "
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA cache_size = -65536;
     PRAGMA temp_store = MEMORY;";
-const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+/// Moves what nobody reads from the log into the file.
+pub(super) const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// The log is synced by whoever makes a commit known.
 const LEAVE_SYNCING: &str = "PRAGMA synchronous = NORMAL";
 const READING: &str = "

@@ -1,12 +1,12 @@
 //! Makes the rows of a file anew from its journal, where they are not what it says. The texts of
 //! identities, the names of types, tenants, apps and webhooks stand in no journal, and stay.
 
-use super::check::{check, file_problems, retold};
+use super::check::{LIVE, check, file_problems, retold};
 use super::codec::{self, key_range};
 use super::compare::{self, Difference, Kind, What};
 use super::load::{self, TenantBefore};
 use super::trouble::Trouble;
-use super::{connection, schema, write};
+use super::{connection, rows, schema, write};
 use crate::report::{Progress, Rebuilt};
 use kehub_core::facts::{Dirty, TenantFacts};
 use kehub_core::merge::CannotLink;
@@ -25,9 +25,7 @@ const KEPT_UPDATE: &str = "
     UPDATE tenant SET last_customer = ?2, last_seq = ?3, last_merge = ?4, last_conflict = ?5,
         last_identity = max(last_identity, (
             SELECT coalesce(max(key), ?6) FROM identity WHERE key BETWEEN ?6 AND ?7) - ?6),
-        (customers_live, customers_male, customers_female) = (
-            SELECT count(*), coalesce(sum(gender = 1), 0), coalesce(sum(gender = 2), 0)
-            FROM customer WHERE live = ?1 AND key BETWEEN ?6 AND ?7)
+        customers_live = ?8, customers_male = ?9, customers_female = ?10
     WHERE id = ?1";
 
 /// Rebuilds all tenants, or one, in one transaction of a connection that has the file alone.
@@ -89,6 +87,7 @@ fn rebuild_tenant(
     write::anew(conn, &facts, &dirty, &before)?;
     let counters = facts.counters();
     let (first, last) = key_range(tenant);
+    let live = rows::first(conn, LIVE, (tenant.0, first, last), rows::live)?.unwrap_or_default();
     conn.execute(
         KEPT_UPDATE,
         (
@@ -99,6 +98,9 @@ fn rebuild_tenant(
             counters.conflict.0,
             first,
             last,
+            live.all,
+            live.male,
+            live.female,
         ),
     )?;
     Ok(())

@@ -5,6 +5,7 @@
 //! that nothing uses, between the list of its cells and their content, until new rows take the place.
 //! So after an erasure all pages are looked at, and where that part is not zero it is made so.
 
+use super::connection::MOVE;
 use super::rows;
 use super::trouble::Trouble;
 use rusqlite::{Connection, TransactionBehavior};
@@ -16,7 +17,6 @@ const PAGE_UPDATE: &str = "UPDATE sqlite_dbpage SET data = ?2 WHERE pgno = ?1";
 /// Nobody has to wait for the disk while others wait for the file: what is not on it after a power cut
 /// is swept again.
 const NOT_WAITING: &str = "PRAGMA synchronous = NORMAL";
-const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const PAGES: &str = "PRAGMA page_count";
 const MARKS: &str = "SELECT erasures, swept FROM hub WHERE id = 1";
 const SWEPT: &str = "UPDATE hub SET swept = max(swept, ?1) WHERE id = 1";

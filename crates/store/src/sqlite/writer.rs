@@ -9,7 +9,7 @@ use super::group::{Part, decide, stages};
 use super::load::{self, TypesCache};
 use super::queue::{Answer, Job, Queue, send};
 use super::trouble::Trouble;
-use super::{SqliteOptions, connection, write};
+use super::{SqliteOptions, write};
 use crate::tables::changes::Changes;
 use crate::{Batch, Gauges, StoreError};
 use kehub_core::command::{Command, Request};
@@ -196,11 +196,7 @@ impl Worker {
                 break;
             }
         }
-        if self.log.durable.is_lost()
-            && let Err(trouble) = connection::leave_log(&self.conn)
-        {
-            tracing::error!(%trouble, "the write-ahead log may be moved when it is closed");
-        }
+        self.log.leave_if_lost(&self.conn);
     }
 
     /// Applies a group and answers everybody in it.
@@ -404,7 +400,7 @@ enum Prepared {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema;
+    use super::super::{connection, schema};
     use super::*;
     use crate::Kept;
     use kehub_core::attribute::{Attribute, FieldKey, Value};
