@@ -24,6 +24,19 @@ impl Engine {
     }
 }
 
+/// What a hub is asked to be.
+#[derive(Debug, clap::Args)]
+pub(super) struct Asked {
+    /// What it keeps customers in
+    #[arg(long, value_enum, default_value_t = Engine::Sqlite)]
+    pub(super) engine: Engine,
+    /// Customers before the measuring
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(super) customers: u64,
+    #[command(flatten)]
+    mix: Mix,
+}
+
 /// A hub, what it keeps customers in, and those who are there. Its parts end in this order.
 pub(super) struct Filled {
     pub(super) place: Place,
@@ -36,8 +49,9 @@ pub(super) struct Filled {
 }
 
 impl Filled {
-    /// Builds a hub, starts it on an empty store, and makes so many customers.
-    pub(super) fn new(engine: Engine, customers: u64, mix: Mix) -> Result<Filled> {
+    /// Builds a hub, starts it on an empty store, and makes its customers.
+    pub(super) fn new(asked: &Asked) -> Result<Filled> {
+        let Asked { engine, customers, mix } = *asked;
         build()?;
         let folder = tempfile::tempdir()?;
         let server = (engine == Engine::Postgres).then(|| Postgres::start(Durability::Full));

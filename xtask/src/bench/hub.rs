@@ -1,11 +1,10 @@
 //! `cargo xtask bench hub`: every kind of call to one hub.
 
-use super::filled::{Engine, Filled};
+use super::filled::{Asked, Filled};
 use super::peer::Database;
 use super::place::{BATCH_ROWS, Work};
-use super::report::{Origin, Panel, Round, keep, panels_drawn};
+use super::report::{Origin, Panel, Round, keep, mebi, millis, panels_drawn};
 use super::{decisions, start};
-use crate::load::people::Mix;
 use crate::load::usage::{disk, memory};
 use crate::load::{Seen, Sent, alone, closed, during, open};
 use anyhow::{Context as _, Result};
@@ -17,12 +16,8 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// What it keeps customers in
-    #[arg(long, value_enum, default_value_t = Engine::Sqlite)]
-    engine: Engine,
-    /// Customers before the measuring
-    #[arg(long, default_value_t = 1_000_000)]
-    customers: u64,
+    #[command(flatten)]
+    asked: Asked,
     /// How long each kind of call is measured
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -35,8 +30,6 @@ pub(crate) struct Options {
     /// Claims of each of two customers who are merged, explained and parted
     #[arg(long, default_value_t = 100)]
     claims: u64,
-    #[command(flatten)]
-    mix: Mix,
     /// A folder for the figures as JSON and for the picture
     #[arg(long)]
     out: Option<PathBuf>,
@@ -58,8 +51,6 @@ struct Call {
 
 impl Call {
     fn new(what: &str, latency: &Histogram<u64>, round: Round, turned_away: u64) -> Call {
-        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "far below 2^53")]
-        let millis = |micros: u64| micros as f64 / 1000.0;
         let at = |quantile| millis(latency.value_at_quantile(quantile));
         Call {
             what: what.to_owned(),
@@ -99,7 +90,7 @@ struct Bench<'o> {
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
-    let filled = Filled::new(options.engine, options.customers, options.mix)?;
+    let filled = Filled::new(&options.asked)?;
     let origin = Origin::told();
     println!("\n{origin}\n{}", Call::HEAD);
     let mut bench = Bench { options, filled, calls: Vec::new() };
@@ -111,7 +102,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let rest = Rest::of(filled)?;
     println!("\n{rest}");
     if let Some(folder) = &options.out {
-        let name = format!("hub-{}", options.engine.told());
+        let name = format!("hub-{}", options.asked.engine.told());
         keep(folder, &name, &origin, &serde_json::json!({ "calls": calls, "after": rest }))?;
     }
     Ok(())
@@ -147,7 +138,7 @@ impl Bench<'_> {
         self.take(Call::new("upserts at half of that", &seen.latency, round, seen.turned_away));
         if let Some(folder) = &self.options.out {
             std::fs::create_dir_all(folder)?;
-            let engine = self.options.engine.told();
+            let engine = self.options.asked.engine.told();
             let title = format!("Upserts at half of the largest rate, {engine}");
             let panel = Panel::of_course(&seen.course, 1.0);
             panels_drawn(&folder.join(format!("hub-{engine}.svg")), &title, "seconds", &[panel])?;
@@ -164,7 +155,7 @@ impl Bench<'_> {
     /// Lists and counts, one call after the other.
     fn pages(&mut self) -> Result<()> {
         let created = |share: u64| {
-            let id = (self.options.customers * share / 100).max(1);
+            let id = (self.options.asked.customers * share / 100).max(1);
             let told = self.filled.place.get(&format!("/v1/customers/{id}?select=dateCreated"))?;
             let moment = told.split('"').nth(3).context("no time in an answer")?;
             anyhow::Ok(moment.to_owned())
@@ -271,13 +262,12 @@ impl Rest {
 impl fmt::Display for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Rest { customers, memory, memory_after_start, ready, disk } = self;
-        let mebi = |bytes: &f64| bytes / 1024.0 / 1024.0;
         writeln!(f, "{customers} customers at the end, {disk} bytes on disk, journal included")?;
         writeln!(
             f,
             "the hub held {:.0} MiB of memory; started again, it was ready in {ready:.2} s and held {:.0} MiB",
-            mebi(memory),
-            mebi(memory_after_start)
+            mebi(*memory),
+            mebi(*memory_after_start)
         )
     }
 }

@@ -279,13 +279,25 @@ fn by_second(course: &[(u32, u32)]) -> Vec<[f64; 3]> {
     }
     let told = |times: &mut Vec<u32>| {
         times.sort_unstable();
-        let at = |share: usize| {
-            let place = (times.len() * share / 100).min(times.len().saturating_sub(1));
-            f64::from(times.get(place).copied().unwrap_or_default()) / 1000.0
-        };
-        [at(50), at(99), at(100)]
+        [500, 990, 1000].map(|share| quantile(times, share))
     };
     seconds.iter_mut().map(told).collect()
+}
+
+/// How many milliseconds so many of a thousand did not exceed, of microseconds in order; 0 of none.
+pub(super) fn quantile(sorted: &[u32], thousandths: usize) -> f64 {
+    let place = (sorted.len() * thousandths / 1000).min(sorted.len().saturating_sub(1));
+    millis(u64::from(sorted.get(place).copied().unwrap_or_default()))
+}
+
+pub(super) fn millis(micros: u64) -> f64 {
+    #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "far below 2^53")]
+    let micros = micros as f64;
+    micros / 1000.0
+}
+
+pub(super) fn mebi(bytes: f64) -> f64 {
+    bytes / 1024.0 / 1024.0
 }
 
 #[cfg(test)]

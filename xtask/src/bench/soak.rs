@@ -2,11 +2,10 @@
 //! merges, backups and checks beside it. Memory, files and times are to level off.
 
 use super::decisions::{self, Decisions};
-use super::filled::{Engine, Filled};
+use super::filled::{Asked, Filled};
 use super::peer::size;
 use super::place::{Place, Work};
-use super::report::{Origin, Panel, keep, panels_drawn};
-use crate::load::people::Mix;
+use super::report::{Origin, Panel, keep, mebi, millis, panels_drawn, quantile};
 use crate::load::usage::memory;
 use crate::load::{Seen, alone, exchange, steady, times};
 use crate::{succeed, target};
@@ -24,20 +23,14 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// What it keeps customers in
-    #[arg(long, value_enum, default_value_t = Engine::Sqlite)]
-    engine: Engine,
-    /// Customers before the load
-    #[arg(long, default_value_t = 1_000_000)]
-    customers: u64,
+    #[command(flatten)]
+    asked: Asked,
     /// How long the load lasts
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=600))]
     minutes: u32,
     /// Connections that find out how much the hub can do; twice as many carry the load
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    #[command(flatten)]
-    mix: Mix,
     /// A folder for the figures as JSON and for the picture
     #[arg(long)]
     out: Option<PathBuf>,
@@ -103,7 +96,7 @@ struct Part {
 }
 
 pub(super) fn run(options: &Options) -> Result<()> {
-    let filled = Filled::new(options.engine, options.customers, options.mix)?;
+    let filled = Filled::new(&options.asked)?;
     let origin = Origin::told();
     println!("\n{origin}");
     let place = &filled.place;
@@ -135,7 +128,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     }
     println!("\n{load}");
     if let Some(folder) = &options.out {
-        let name = format!("soak-{}", options.engine.told());
+        let name = format!("soak-{}", options.asked.engine.told());
         let told = serde_json::json!({
             "perSecond": rate,
             "parts": parts,
@@ -143,7 +136,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
             "beside": done,
         });
         keep(folder, &name, &origin, &told)?;
-        let title = format!("Mixed load at half of the largest rate, {}", options.engine.told());
+        let title =
+            format!("Mixed load at half of the largest rate, {}", options.asked.engine.told());
         let panels = panels(&load.seen.course, &samples);
         panels_drawn(&folder.join(format!("{name}.svg")), &title, "minutes", &panels)?;
     }
@@ -306,12 +300,6 @@ fn check(store: &str) -> Result<()> {
     kehub(store, &["check"])
 }
 
-fn millis(micros: u64) -> f64 {
-    #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "far below 2^53")]
-    let millis = micros as f64 / 1000.0;
-    millis
-}
-
 fn parts(course: &[(u32, u32)], samples: &[Sample], done: &[Done], time: Duration) -> Vec<Part> {
     let length = time.as_secs_f64() / f64::from(PARTS);
     let part = |number: u32| {
@@ -323,10 +311,7 @@ fn parts(course: &[(u32, u32)], samples: &[Sample], done: &[Done], time: Duratio
             .map(|(_, micros)| *micros)
             .collect();
         micros.sort_unstable();
-        let at = |thousandths: usize| {
-            let place = (micros.len() * thousandths / 1000).min(micros.len().saturating_sub(1));
-            millis(u64::from(micros.get(place).copied().unwrap_or_default()))
-        };
+        let at = |thousandths| quantile(&micros, thousandths);
         let samples = || samples.iter().filter(|sample| is_in(sample.at));
         let beside = done.iter().filter(|it| it.from < to && from < it.to).map(|it| it.chore);
         Part {
@@ -347,10 +332,6 @@ fn parts(course: &[(u32, u32)], samples: &[Sample], done: &[Done], time: Duratio
 impl Part {
     const HEAD: &str = "| from minute | p50 ms | p99 ms | p99.9 ms | max ms | memory MiB | \
         store MiB | log MiB | beside |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |";
-}
-
-fn mebi(bytes: f64) -> f64 {
-    bytes / 1024.0 / 1024.0
 }
 
 fn mebi_of(bytes: u64) -> f64 {
