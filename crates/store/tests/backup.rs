@@ -6,13 +6,13 @@ use kehub_core::command::{Command, IdentitySent, Origin, Request, Upsert};
 use kehub_core::directory::NewTenant;
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, CustomerId, TenantId};
-use kehub_store::{Batch, Report, Silent, SqliteOptions, SqliteStore, Store};
+use kehub_store::{Batch, Progress, Report, Silent, SqliteOptions, SqliteStore, Store};
 use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const TENANT: TenantId = TenantId(1);
@@ -300,6 +300,63 @@ async fn a_copy_that_is_no_good_is_refused_and_the_store_stays() {
     assert_eq!(place.names(), ["copy.db", "hub.db"]);
     assert_eq!(fs::read(&hub).unwrap().len(), before.len());
     assert_eq!(accounts_in(&hub).await.len(), 400);
+}
+
+/// Starts the log of a hub over while the hub is looked at.
+struct StartOver<'a> {
+    place: &'a Place,
+    seen: Mutex<Vec<(bool, Vec<String>)>>,
+}
+
+impl Progress for StartOver<'_> {
+    fn at(&self, step: &str, _: u64, _: u64) {
+        if step == "the file" {
+            let conn = Connection::open(self.place.at("hub.db")).unwrap();
+            let start_over = "PRAGMA wal_checkpoint(RESTART)";
+            let is_hindered = conn.query_row(start_over, (), |row| row.get(0)).unwrap();
+            self.seen.lock().unwrap().push((is_hindered, self.place.names()));
+        }
+    }
+}
+
+/// Otherwise whatever is written meanwhile stays in the log, which makes everybody slow.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_beside_a_hub_does_not_hinder_its_log() {
+    let place = Place::new();
+    let store = place.store(300).await;
+    let names = place.names();
+    let progress = StartOver { place: &place, seen: Mutex::default() };
+    let report = SqliteStore::check(place.at("hub.db"), None, &progress).unwrap();
+    assert!(report.is_sound() && report.customers == 300, "{report:?}");
+    // Nor does it leave anything behind, whenever it ends.
+    assert_eq!(progress.seen.into_inner().unwrap(), [(false, names)]);
+    close(store).await;
+}
+
+/// The room that a log takes while somebody reads is given back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_becomes_short_again_after_a_long_look() {
+    let place = Place::new();
+    drop(place.store(1).await);
+    let options = SqliteOptions { wal_pages: 100, ..SqliteOptions::default() };
+    let store = SqliteStore::open(place.at("hub.db"), options).unwrap();
+    let length = || fs::metadata(place.at("hub.db-wal")).unwrap().len();
+    let (limit, mut number) = (8 * 100 * 4096, 0);
+    let reader = Connection::open(place.at("hub.db")).unwrap();
+    let look = "BEGIN; SELECT count(*) FROM journal";
+    reader.execute_batch(look).unwrap();
+    while length() <= 2 * limit {
+        number += 1;
+        apply(&store, upsert(&format!("a{number}"))).await;
+    }
+    reader.execute_batch("COMMIT").unwrap();
+    let given_up = Instant::now() + Duration::from_mins(1);
+    while length() > limit && Instant::now() < given_up {
+        number += 1;
+        apply(&store, upsert(&format!("a{number}"))).await;
+    }
+    assert!(length() <= limit, "{}", length());
+    close(store).await;
 }
 
 #[cfg(unix)]

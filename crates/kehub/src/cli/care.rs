@@ -9,6 +9,10 @@ use clap::builder::BoolishValueParser;
 use kehub_store::{PostgresStore, Rebuilt, Report, SqliteStore};
 use std::path::{Path, PathBuf};
 
+/// How nice those are that work beside a hub, of 19: of each second that both want, a hub gets nine
+/// tenths.
+const NICENESS: i32 = 10;
+
 /// Which tenants are looked at.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -59,8 +63,16 @@ fn file(location: &StoreLocation) -> Result<&Path> {
     }
 }
 
+/// Leaves the processor to a hub that runs beside this process.
+fn give_way() {
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "the system does not let a process give way");
+    }
+}
+
 /// Copies the store beside whoever uses it.
 pub(super) fn backup(location: &StoreLocation, options: &BackupOptions) -> Result<()> {
+    give_way();
     let terminal = Terminal::default();
     let copied = SqliteStore::back_up(file(location)?, &options.to, &terminal);
     terminal.clear();
@@ -113,6 +125,7 @@ pub(super) async fn migrate(location: &StoreLocation, options: &MigrateOptions) 
 
 /// Looks at the store beside whoever uses it.
 pub(super) async fn check(location: &StoreLocation, options: &Options) -> Result<()> {
+    give_way();
     let terminal = Terminal::default();
     let tenant = options.tenant.as_deref();
     let report = match location {

@@ -2,7 +2,11 @@
 //!
 //! A copy is written row by row and not page by page (`VACUUM INTO`), from one snapshot. So it is
 //! small, whole in one file, and holds nothing of what was erased or deleted, wherever its traces
-//! still stand in the original.
+//! still stand in the original. What is only to be looked at is copied page by page, which takes
+//! less time and keeps what may be wrong with the original.
+//!
+//! What is copied is synced little by little: the disk is the one that a hub syncs its log to, and
+//! all at once would let everybody wait who writes.
 
 use super::check::{check, file_problems};
 use super::trouble::Trouble;
@@ -10,7 +14,8 @@ use super::{connection, make_folder, rows, schema};
 use crate::OpenError;
 use crate::report::{Progress, Report};
 use rusqlite::Connection;
-use std::ffi::OsString;
+use rusqlite::backup::{Backup, StepResult};
+use std::ffi::{OsString, c_int};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -18,12 +23,15 @@ use std::time::Duration;
 use tempfile::{NamedTempFile, TempPath};
 
 const COPY: &str = "VACUUM INTO ?1";
-const BYTES: &str = "
+const BYTES: &str = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+const BYTES_USED: &str = "
     SELECT (page_count - freelist_count) * page_size
     FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
 
-/// How often progress is told.
-const TOLD_EVERY: Duration = Duration::from_millis(200);
+/// How often what was copied is synced, and progress told.
+const SYNCED_EVERY: Duration = Duration::from_millis(50);
+/// How much is synced at once of what is copied page by page: 4 MiB.
+const PAGES_MAX: c_int = 1024;
 
 /// Copies a file to a place where nothing is yet; how many bytes the copy has.
 pub(super) fn back_up(path: &Path, to: &Path, progress: &dyn Progress) -> Result<u64, OpenError> {
@@ -149,26 +157,71 @@ fn put(copy: TempPath, path: &Path, place: &Place) -> Result<(), Trouble> {
 /// A copy of what a connection sees, in the folder of `to`, readable by its owner only. It is gone
 /// when it is dropped.
 fn copied(source: Connection, to: &Path, progress: &dyn Progress) -> Result<TempPath, Trouble> {
-    let name = to.file_name().ok_or_else(|| Trouble::broken("it is no name of a file"))?;
-    let mut prefix = OsString::from(".");
-    prefix.push(name);
-    let named = tempfile::Builder::new().prefix(&prefix).suffix(".part").tempfile_in(folder_of(to));
-    let copy = named.map(NamedTempFile::into_temp_path).map_err(Trouble::broken)?;
+    let total = bytes(&source, BYTES_USED)?;
+    let copy = part_of(to, total)?;
     let text = copy.to_str().ok_or_else(|| Trouble::broken("its name is not UTF-8"))?;
-    let total = rows::first(&source, BYTES, (), rows::integer)?.unwrap_or_default();
-    let total = u64::try_from(total).unwrap_or_default();
     // For it, that is a write.
     source.pragma_update(None, "query_only", false)?;
     thread::scope(|scope| {
         let copying = scope.spawn(move || source.execute(COPY, [text]));
         while !copying.is_finished() {
+            thread::sleep(SYNCED_EVERY);
+            sync(&copy)?;
             let done = fs::metadata(&copy).map_or(0, |it| it.len());
             progress.at("copying", done.min(total), total);
-            thread::sleep(TOLD_EVERY);
         }
-        copying.join().map_err(|_| Trouble::broken("copying ended in a panic"))
-    })??;
+        copying
+            .join()
+            .map_err(|_| Trouble::broken("copying ended in a panic"))?
+            .map_err(Trouble::from)
+    })?;
     Ok(copy)
+}
+
+/// A connection to a copy of the pages of `path`, as the source sees it, for reading. It has no name
+/// any more, and is gone when the connection is closed.
+pub(super) fn aside(
+    source: &Connection,
+    path: &Path,
+    progress: &dyn Progress,
+) -> Result<Connection, Trouble> {
+    connection::at_one_moment(source, |source| {
+        let total = bytes(source, BYTES)?;
+        let copy = part_of(path, total)?;
+        let mut into = connection::unshared(&copy)?;
+        let pages = Backup::new(source, &mut into)?;
+        while pages.step(PAGES_MAX)? != StepResult::Done {
+            sync(&copy)?;
+            progress.at("copying", fs::metadata(&copy).map_or(0, |it| it.len()).min(total), total);
+        }
+        drop(pages);
+        // The first page says that there is a log.
+        drop(connection::unshared(&copy)?);
+        connection::looking(&copy)
+    })
+}
+
+/// How large what a connection sees is.
+fn bytes(conn: &Connection, sql: &str) -> Result<u64, Trouble> {
+    let bytes = rows::first(conn, sql, (), rows::integer)?.unwrap_or_default();
+    Ok(u64::try_from(bytes).unwrap_or_default())
+}
+
+/// An empty file in the folder of `to`, readable by its owner only, if there is room for so many bytes.
+fn part_of(to: &Path, bytes: u64) -> Result<TempPath, Trouble> {
+    let name = to.file_name().ok_or_else(|| Trouble::broken("it is no name of a file"))?;
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    let folder = folder_of(to);
+    let room = rustix::fs::statvfs(folder).map_err(Trouble::broken)?;
+    let room = room.f_bavail.saturating_mul(room.f_frsize);
+    if room < bytes {
+        return Err(Trouble::broken(format!(
+            "a copy has up to {bytes} bytes, and there is room for {room}"
+        )));
+    }
+    let named = tempfile::Builder::new().prefix(&prefix).suffix(".part").tempfile_in(folder);
+    named.map(NamedTempFile::into_temp_path).map_err(Trouble::broken)
 }
 
 /// What a file is called that SQLite keeps beside another one.

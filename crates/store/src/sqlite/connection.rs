@@ -5,7 +5,8 @@ use super::trouble::Trouble;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -108,12 +109,36 @@ pub(super) fn leave_log(conn: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// Gives the disk back what a log has beyond so many pages whenever it starts over.
+pub(super) fn limit_log(conn: &Connection, pages: u32) -> Result<(), Trouble> {
+    let size: i64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let limit = i64::from(pages).saturating_mul(size);
+    Ok(conn.pragma_update_and_check(None, "journal_size_limit", limit, |_| Ok(()))?)
+}
+
 /// The log of a file that is in use, to be synced. It stays the same for as long as it is in use.
 pub(super) fn log_of(path: &Path) -> Result<File, Trouble> {
-    // It is beside the file itself, wherever a link to that stands.
+    File::options().write(true).open(log_name(path)?).map_err(Trouble::broken)
+}
+
+/// Whether a hub uses a file, that is, has called [`leave_syncing`].
+pub(super) fn is_served(path: &Path) -> Result<bool, Trouble> {
+    let log = match File::open(log_name(path)?) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        log => log.map_err(Trouble::broken)?,
+    };
+    match log.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(Trouble::broken(error)),
+    }
+}
+
+/// What the log of a file is called: it is beside the file itself, wherever a link to that stands.
+fn log_name(path: &Path) -> Result<PathBuf, Trouble> {
     let mut name = path.canonicalize().map_err(Trouble::broken)?.into_os_string();
     name.push("-wal");
-    File::options().write(true).open(name).map_err(Trouble::broken)
+    Ok(name.into())
 }
 
 /// Makes a file that is not there yet readable by its owner only: it will hold personal data.
@@ -125,7 +150,7 @@ fn make_private(path: &Path) -> Result<(), Trouble> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(Trouble::broken(error)),
     }
 }
@@ -227,7 +252,7 @@ fn lent<T>(
 }
 
 /// One snapshot for all statements of a read.
-fn at_one_moment<T>(
+pub(super) fn at_one_moment<T>(
     conn: &Connection,
     read: impl FnOnce(&Connection) -> Result<T, Trouble>,
 ) -> Result<T, Trouble> {

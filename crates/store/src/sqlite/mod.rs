@@ -75,6 +75,10 @@ use tokio::sync::watch;
 use trouble::Trouble;
 use writer::Writer;
 
+/// How many times as long as it is meant to become a log stays that somebody made longer: under load it
+/// grows while it is moved, and growing it anew costs more than leaving it.
+const LOGS_KEPT: u32 = 8;
+
 /// How the engine uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteOptions {
@@ -85,8 +89,9 @@ pub struct SqliteOptions {
     pub group_requests: usize,
     /// Connections that read. Default 4.
     pub readers: usize,
-    /// Pages of 4 KiB in the write-ahead log that call for a checkpoint. Default 16,000; 0 leaves
-    /// the log alone until the store is closed.
+    /// Pages of 4 KiB in the write-ahead log that call for a checkpoint. A log that somebody made longer
+    /// than eight times that, by reading for long, becomes as short again. Default 16,000; 0 leaves the
+    /// log alone until the store is closed.
     pub wal_pages: u32,
     /// Whether the log is synced beside the writer, which prepares the next group meanwhile. One
     /// process on a file can do so; what others read of it may still be lost in a power cut.
@@ -148,6 +153,9 @@ impl SqliteStore {
                 log.forget();
             }
             log.watch(&mut conn)?;
+            if options.wal_pages > 0 {
+                connection::limit_log(&conn, options.wal_pages.saturating_mul(LOGS_KEPT))?;
+            }
             let file = connection::log_of(path)?;
             if options.syncs_beside {
                 connection::leave_syncing(&conn, &file)?;
@@ -205,7 +213,9 @@ impl SqliteStore {
     }
 
     /// Looks at a file beside whoever uses it, changing nothing, as of one moment: as
-    /// [`Store::check`], of the tenant of this name or of the whole file.
+    /// [`Store::check`], of the tenant of this name or of the whole file. If a hub uses it, a copy of its
+    /// pages is looked at, which stands in the same folder for the moment, so that the hub need not keep
+    /// in its log whatever it writes meanwhile.
     pub fn check(
         path: impl AsRef<Path>,
         only: Option<&str>,
@@ -214,6 +224,9 @@ impl SqliteStore {
         let path = path.as_ref();
         let look = || {
             let mut conn = connection::looking(path)?;
+            if connection::is_served(path)? {
+                conn = backup::aside(&conn, path, progress)?;
+            }
             let tx = conn.transaction()?;
             schema::check_current(&tx)?;
             let only = load::tenant_named(&tx, only)?;
