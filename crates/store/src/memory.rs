@@ -13,7 +13,7 @@ use kehub_core::customer::{Customer, State as CustomerState};
 use kehub_core::decide::{decide_batch, decide_on_trial, decide_together};
 use kehub_core::directory::Directory;
 use kehub_core::duplicates::{Duplicates, Finder, Suspect, Traits};
-use kehub_core::facts::{Facts, Retelling, Retold, Snapshot, TenantFacts};
+use kehub_core::facts::{Facts, Foresight, Retelling, Retold, Snapshot, TenantFacts};
 use kehub_core::feed;
 use kehub_core::filter::{Condition, Filter};
 use kehub_core::history::Past;
@@ -478,7 +478,10 @@ fn with_survivors(filter: &Filter, facts: &TenantFacts) -> Filter {
 /// Whether facts are what a journal makes of them.
 fn check(facts: &TenantFacts, journal: impl Iterator<Item = Entry>, report: &mut Report) {
     let found = facts.snapshot();
-    let mut retelling = Retelling::new(facts.tenant(), facts.policy(), &found.identities);
+    let mut foresight = Foresight::default();
+    let journal: Vec<Entry> = journal.inspect(|entry| foresight.see(entry)).collect();
+    let mut retelling =
+        Retelling::new(facts.tenant(), facts.policy(), &found.identities, foresight);
     for entry in journal {
         retelling.tell(entry);
     }

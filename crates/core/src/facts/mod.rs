@@ -15,7 +15,7 @@ pub use audit::Snapshot;
 pub use combine::combine;
 pub(crate) use combine::{contact_of, reachable, same_contact};
 pub use needs::{NeededWebhooks, Needs};
-pub use retelling::{Retelling, Retold};
+pub use retelling::{Foresight, Retelling, Retold};
 
 use crate::attribute::Attribute;
 use crate::canonical;

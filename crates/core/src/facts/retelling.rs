@@ -10,11 +10,45 @@ use crate::policy::{IdentityType, Policy};
 use crate::{CustomerId, IdentityNumber, Seq, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A journal being told. It holds what the tenant would keep, and the entries that it may have to
+/// What the entries of a journal will look back at: the claims of the homes that an extraction or a
+/// decision combines anew. All entries are seen for it before the first one is told, so that of a long
+/// journal only those have to be remembered.
+#[derive(Debug, Default)]
+pub struct Foresight {
+    homes: BTreeSet<CustomerId>,
+}
+
+impl Foresight {
+    /// Sees an entry; the order does not matter.
+    pub fn see(&mut self, entry: &Entry) {
+        for record in &entry.records {
+            if let Record::Extracted(extracted) = record {
+                self.homes.extend(extracted.claims.iter().map(|(_, home)| *home));
+                self.homes.insert(extracted.to);
+            } else if let Record::ClaimDecided(decided) = record {
+                self.homes.extend([decided.from, decided.to]);
+            }
+        }
+    }
+
+    /// Whether a later entry looks back at this one: at its claim, or at where it moved one.
+    fn needs(&self, entry: &Entry) -> bool {
+        entry.records.iter().any(|record| {
+            if let Record::Claim(claim) = record {
+                self.homes.contains(&claim.home)
+            } else {
+                matches!(record, Record::Extracted(_) | Record::ClaimDecided(_))
+            }
+        })
+    }
+}
+
+/// A journal being told. It holds what the tenant would keep, and the entries that it will have to
 /// look back at.
 #[derive(Debug)]
 pub struct Retelling {
     facts: TenantFacts,
+    foresight: Foresight,
     /// Identities that entries name and that have no row.
     without_row: BTreeSet<IdentityNumber>,
     found: Vec<String>,
@@ -24,13 +58,19 @@ impl Retelling {
     /// Before the first entry. The texts of identities and types come from their rows; of the
     /// policy nothing is taken but the names of the types, and the preset that a journal without a
     /// change of policy does not tell.
-    pub fn new(tenant: TenantId, policy: &Policy, identities: &[Identity]) -> Retelling {
+    pub fn new(
+        tenant: TenantId,
+        policy: &Policy,
+        identities: &[Identity],
+        foresight: Foresight,
+    ) -> Retelling {
         let mut beginning = Policy::new(policy.preset, policy.on_conflict);
         for kind in policy.types() {
             beginning.add_type(IdentityType::new(kind.number, kind.name.clone()));
         }
         Retelling {
             facts: TenantFacts::beginning(tenant, beginning, identities),
+            foresight,
             without_row: BTreeSet::new(),
             found: Vec::new(),
         }
@@ -50,8 +90,12 @@ impl Retelling {
                 self.look_at_claim(entry.seq, claim);
             }
         }
+        let (seq, is_needed) = (entry.seq, self.foresight.needs(&entry));
         self.facts.record(Change::replayed(entry));
         self.facts.take_dirty();
+        if !is_needed {
+            self.facts.entries.remove(&seq);
+        }
     }
 
     /// The chain of a customer's history has no gap, and its versions and times run on.
@@ -108,7 +152,7 @@ impl Retelling {
 /// A journal that was told.
 #[derive(Debug)]
 pub struct Retold {
-    /// What ought to be kept.
+    /// What ought to be kept; of the journal, the entries that others look back at.
     pub facts: TenantFacts,
     /// What is wrong with the journal, and which promises it breaks.
     pub problems: Vec<String>,

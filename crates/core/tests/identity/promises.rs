@@ -5,7 +5,8 @@ use kehub_core::command::{
     Attach, Command, DecideClaim, Decision, Extract, FieldsSent, MergeByHand, Put, SetCannotLink,
     SetPolicy, SettleConflict, Upsert,
 };
-use kehub_core::journal::Entry;
+use kehub_core::facts::{Foresight, Retelling};
+use kehub_core::journal::{Entry, Record};
 use kehub_core::outcome::{IdentityVerdict, Outcome, Refusal, Resolution, ResultKind};
 use kehub_core::policy::{Case, OnConflict, OverLimit, Policy, Preset, Role, Setting, TypeChange};
 use kehub_core::{
@@ -246,7 +247,27 @@ proptest! {
         }
         let told = hub.tenant().snapshot();
         let policy = Policy::new(preset, OnConflict::Merge);
-        prop_assert_eq!(&told.replayed(TENANT, policy, journal), &told);
+        prop_assert_eq!(&told.replayed(TENANT, policy, journal.iter().cloned()), &told);
+
+        // The same with no more of the journal in memory than is looked back at.
+        let mut foresight = Foresight::default();
+        for entry in &journal {
+            foresight.see(entry);
+        }
+        let of_tenant = hub.tenant().policy();
+        let mut retelling = Retelling::new(TENANT, of_tenant, &told.identities, foresight);
+        let moves = |entry: &Entry| {
+            let moves = |it: &Record| matches!(it, Record::Extracted(_) | Record::ClaimDecided(_));
+            entry.records.iter().any(moves)
+        };
+        let is_looked_back_at = journal.iter().any(moves);
+        for entry in journal {
+            retelling.tell(entry);
+        }
+        let retold = retelling.end();
+        prop_assert_eq!(retold.problems, Vec::<String>::new());
+        prop_assert_eq!(&retold.facts.snapshot(), &told);
+        prop_assert_eq!(retold.facts.entries().next().is_some(), is_looked_back_at);
     }
 
     /// Along each customer, the entries that touched it form a chain from its head.

@@ -1,7 +1,8 @@
 //! Whether a database keeps its promises: no row reaches into another tenant, and the rows are what
 //! the journal makes of them. Reads only.
 //!
-//! The journal is read once; what it makes of a tenant is held in memory, the rows are not.
+//! What the journal makes of a tenant is held in memory, without the entries themselves; it is read
+//! twice for that. The rows are not held.
 
 use super::compare;
 use super::connection::{Connection, LONG};
@@ -12,7 +13,7 @@ use crate::tables::codec::{self, key_range};
 use crate::tables::compare::{Difference, Kind, check_live, check_types};
 use futures_util::TryStreamExt as _;
 use kehub_core::directory::{Directory, Tenant};
-use kehub_core::facts::{Retelling, Retold, TenantFacts};
+use kehub_core::facts::{Foresight, Retelling, Retold, TenantFacts};
 use kehub_core::journal::Entry;
 use kehub_core::policy::Policy;
 use kehub_core::{Seq, TenantId};
@@ -256,7 +257,16 @@ pub(super) async fn retold(
     while let Some(row) = found.try_next().await? {
         identities.extend(rows::identity(&row).ok());
     }
-    let mut retelling = Retelling::new(tenant, policy, &identities);
+    let mut foresight = Foresight::default();
+    progress.at("the journal", 0, 0);
+    let mut found = pin!(conn.each(JOURNAL, &[&first, &last]).await?);
+    while let Some(row) = found.try_next().await? {
+        // What cannot be read is told below.
+        if let Ok(entry) = rows::entry(&row) {
+            foresight.see(&entry);
+        }
+    }
+    let mut retelling = Retelling::new(tenant, policy, &identities, foresight);
     drop(identities);
     let total = load::noted(conn, tenant).await?.seq.0;
     let mut problems = Vec::new();

@@ -1,7 +1,8 @@
 //! Whether a file keeps its promises: it is sound as a database, no row reaches into another
 //! tenant, and the rows are what the journal makes of them. Reads only.
 //!
-//! The journal is read once; what it makes of a tenant is held in memory, the rows are not.
+//! What the journal makes of a tenant is held in memory, without the entries themselves; it is read
+//! twice for that. The rows are not held.
 
 use super::codec::{self, key_range};
 use super::compare::{self, Difference, Kind};
@@ -10,7 +11,8 @@ use super::{load, query, rows, webhooks};
 use crate::report::{Progress, Report};
 use crate::tables::compare::{check_live, check_types};
 use kehub_core::directory::{Directory, Tenant};
-use kehub_core::facts::{Retelling, Retold, TenantFacts};
+use kehub_core::facts::{Foresight, Retelling, Retold, TenantFacts};
+use kehub_core::journal::Entry;
 use kehub_core::policy::Policy;
 use kehub_core::receipt::ReceiptKey;
 use kehub_core::{AppNumber, Seq, TenantId};
@@ -170,11 +172,21 @@ pub(super) fn retold(
     progress: &dyn Progress,
 ) -> Result<Retold, Trouble> {
     let identities = load::identities(conn, tenant)?;
-    let mut retelling = Retelling::new(tenant, policy, &identities);
+    let mut statement = conn.prepare_cached(JOURNAL)?;
+    let mut foresight = Foresight::default();
+    progress.at("the journal", 0, 0);
+    let mut rows = statement.query(key_range(tenant))?;
+    while let Some(row) = rows.next()? {
+        // What cannot be read is told below.
+        if let Some(entry) = entry_of(row) {
+            foresight.see(&entry);
+        }
+    }
+    drop(rows);
+    let mut retelling = Retelling::new(tenant, policy, &identities, foresight);
     drop(identities);
     let total = load::noted(conn, tenant)?.seq.0;
     let mut problems = Vec::new();
-    let mut statement = conn.prepare_cached(JOURNAL)?;
     let mut rows = statement.query(key_range(tenant))?;
     while let Some(row) = rows.next()? {
         let number = codec::number_of(row.get(0)?);
@@ -182,8 +194,7 @@ pub(super) fn retold(
             let (done, total) = (u64::try_from(number), u64::try_from(total));
             progress.at("the journal", done.unwrap_or_default(), total.unwrap_or_default());
         }
-        let entry = row.get_ref(2)?.as_blob().ok().and_then(|blob| codec::entry(blob).ok());
-        let (Some(entry), Ok(at)) = (entry, row.get::<_, i64>(1)) else {
+        let (Some(entry), Ok(at)) = (entry_of(row), row.get::<_, i64>(1)) else {
             problems.push(format!("journal entry {number} cannot be read"));
             continue;
         };
@@ -196,6 +207,12 @@ pub(super) fn retold(
     problems.append(&mut retold.problems);
     problems.extend(cut_off(conn, tenant, retold.facts.counters().seq, Seq(total))?);
     Ok(Retold { problems, ..retold })
+}
+
+/// The entry of a row of the journal; `None` if it cannot be read.
+fn entry_of(row: &Row<'_>) -> Option<Entry> {
+    let blob = row.get_ref(2).ok()?.as_blob().ok()?;
+    codec::entry(blob).ok()
 }
 
 /// Whether entries are missing at the end of a journal: the tenant notes them, and a customer has
