@@ -48,9 +48,10 @@ const CLAIMS: u64 = 3;
 /// Lines of the table.
 const PARTS: u32 = 12;
 
-/// What the command line does meanwhile, and when: after so many hundredths of the time.
+/// What the command line does meanwhile, and when: after so many hundredths of the time. A check holds all
+/// customers in memory, so it comes before they have become too many for the machine.
 const CHORES: &[(u32, Chore)] =
-    &[(20, Chore::Backup), (40, Chore::Check), (60, Chore::Backup), (75, Chore::Check)];
+    &[(15, Chore::Check), (30, Chore::Backup), (45, Chore::Check), (75, Chore::Backup)];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
