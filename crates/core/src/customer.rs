@@ -2,11 +2,15 @@
 
 use crate::attribute::{Attribute, FieldKey, Value};
 use crate::{AppNumber, CustomerId, Micros, Seq};
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use smallvec::SmallVec;
+
+/// Apps that have supplied one value.
+pub type Apps = SmallVec<[AppNumber; 2]>;
 
 /// One field as it stands, with where it came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
     /// The value; `None` is a clear, which is a value with a time (identity page, step 7).
     pub value: Option<Value>,
@@ -16,14 +20,13 @@ pub struct Cell {
     pub seq: Seq,
     /// When it was observed; the arrival unless the sender said otherwise.
     pub at: Micros,
-    /// Apps that have supplied this very value, the first one first.
-    pub apps: Vec<AppNumber>,
+    /// Apps that have supplied this very value, the first one first. It is seldom another one than that.
+    pub apps: Apps,
 }
 
 /// The fields of one home, or the combination of several.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Fold(pub BTreeMap<FieldKey, Cell>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fold(pub LiteMap<FieldKey, Cell>);
 
 impl Fold {
     /// The cell of a field, a cleared one included.

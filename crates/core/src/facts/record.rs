@@ -8,6 +8,7 @@ use crate::journal::{Change, Claim, ClaimedField, Counted, Entry, FieldEffect, R
 use crate::merge::Merge;
 use crate::outcome::IdentityVerdict;
 use crate::{CustomerId, IdentityNumber, Micros, Seq};
+use smallvec::smallvec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -318,7 +319,7 @@ pub(super) fn write_fields(entry: &Entry, claim: &Claim, fold: &mut Fold) {
 
 fn write_field(entry: &Entry, field: &ClaimedField, at: Micros, fold: &mut Fold) {
     let (value, verified) = (field.value.clone(), field.verified);
-    let cell = Cell { value, verified, seq: entry.seq, at, apps: vec![entry.app] };
+    let cell = Cell { value, verified, seq: entry.seq, at, apps: smallvec![entry.app] };
     fold.0.insert(field.key.clone(), cell);
 }
 

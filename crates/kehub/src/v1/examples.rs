@@ -40,7 +40,7 @@ pub(crate) fn customer() -> Json {
         verified: false,
         seq: Seq(1),
         at: AT,
-        apps: vec![AppNumber(1)],
+        apps: vec![AppNumber(1)].into(),
     };
     let text = |text: &str| cell(Value::Text(text.into()));
     let fields = [

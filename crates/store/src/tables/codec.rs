@@ -6,16 +6,16 @@
 
 use super::Broken;
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
-use kehub_core::customer::{Cell, Customer, Fold, State};
+use kehub_core::customer::{Apps, Cell, Customer, Fold, State};
 use kehub_core::filter::{Condition, Filter};
 use kehub_core::journal::Entry;
 use kehub_core::policy::TypeSettings;
 use kehub_core::receipt::Remembered;
-use kehub_core::{AppNumber, Micros, Seq, TenantId, TypeNumber, canonical};
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
+use kehub_core::{Micros, Seq, TenantId, TypeNumber, canonical};
+use litemap::LiteMap;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// The bits of a packed key below the tenant.
@@ -210,7 +210,7 @@ pub(crate) fn fold_columns(fold: &Fold) -> Result<FoldColumns, Broken> {
 pub(crate) fn fold(own: &OwnColumns, columns: FoldColumns) -> Result<Fold, Broken> {
     let mut values = match columns.fields {
         Some(fields) => serde_json::from_str::<FieldsIn>(&fields).map_err(Broken::because)?.0,
-        None => BTreeMap::new(),
+        None => LiteMap::new_vec(),
     };
     values.extend(own.values());
     match columns.cells {
@@ -223,7 +223,7 @@ pub(crate) fn fold(own: &OwnColumns, columns: FoldColumns) -> Result<Fold, Broke
 /// Where the values of a fold came from. Most folds were written by one request, or few.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cells {
-    stamps: Vec<(Seq, Micros, Vec<AppNumber>)>,
+    stamps: Vec<(Seq, Micros, Apps)>,
     /// Per value shown, in the order of the fold, its stamp; empty if all have the first.
     shown: Vec<usize>,
     /// The places of the verified values among those shown.
@@ -263,11 +263,11 @@ impl Cells {
         })
     }
 
-    fn fold(&self, values: BTreeMap<FieldKey, Value>) -> Result<Fold, Broken> {
+    fn fold(&self, values: LiteMap<FieldKey, Value>) -> Result<Fold, Broken> {
         if !self.shown.is_empty() && self.shown.len() != values.len() {
             return Err(Broken::because("the cells are those of another number of values"));
         }
-        let mut fold = Fold::default();
+        let mut fold = Fold(LiteMap::with_capacity(values.len() + self.cleared.len()));
         for (place, (key, value)) in values.into_iter().enumerate() {
             let stamp = self.shown.get(place).copied().unwrap_or_default();
             let verified = self.verified.contains(&place);
@@ -342,7 +342,7 @@ impl Serialize for Out<'_> {
 }
 
 /// The values of [`FieldsOut`].
-struct FieldsIn(BTreeMap<FieldKey, Value>);
+struct FieldsIn(LiteMap<FieldKey, Value>);
 
 impl<'de> Deserialize<'de> for FieldsIn {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -360,24 +360,54 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldsIn, A::Error> {
-        let mut fields = BTreeMap::new();
-        while let Some(name) = map.next_key::<Box<str>>()? {
-            match (&*name, Attribute::named(&name)) {
-                ("attr", _) => {
-                    let custom = map.next_value::<BTreeMap<Box<str>, In>>()?;
+        let mut fields = LiteMap::new_vec();
+        while let Some(name) = map.next_key()? {
+            match name {
+                NameIn::Custom => {
+                    let custom = map.next_value::<LiteMap<Box<str>, In>>()?;
                     let custom = custom.into_iter().map(|(k, In(v))| (FieldKey::Custom(k), v));
                     fields.extend(custom);
                 }
-                (_, Some(Attribute::MobileVerified | Attribute::EmailVerified)) => {
+                NameIn::Builtin(Attribute::MobileVerified | Attribute::EmailVerified) => {
                     map.next_value::<IgnoredAny>()?;
                 }
-                (_, Some(attribute)) => {
+                NameIn::Builtin(attribute) => {
                     fields.insert(FieldKey::Builtin(attribute), map.next_value::<In>()?.0);
                 }
-                (_, None) => return Err(A::Error::custom(format!("no field `{name}`"))),
             }
         }
         Ok(FieldsIn(fields))
+    }
+}
+
+/// The name of a field.
+enum NameIn {
+    Builtin(Attribute),
+    /// Of all custom ones.
+    Custom,
+}
+
+impl<'de> Deserialize<'de> for NameIn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = NameIn;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<NameIn, E> {
+        match (name, Attribute::named(name)) {
+            ("attr", _) => Ok(NameIn::Custom),
+            (_, Some(attribute)) => Ok(NameIn::Builtin(attribute)),
+            (_, None) => Err(E::custom(format!("no field `{name}`"))),
+        }
     }
 }
 
@@ -521,10 +551,10 @@ pub(crate) fn older() -> (Fold, &'static str, Vec<u8>) {
     ];
     let cell = |(attribute, value)| {
         let cell =
-            Cell { value: Some(value), verified: false, seq: Seq(1), at: 0, apps: Vec::new() };
+            Cell { value: Some(value), verified: false, seq: Seq(1), at: 0, apps: Apps::new() };
         (FieldKey::Builtin(attribute), cell)
     };
-    let fold = Fold(values.map(cell).into());
+    let fold = Fold(values.map(cell).into_iter().collect());
     let fields = r#"{"name":"王伟","gender":1,"externalId":"e-1","city":"上海"}"#;
     let cells = fold_columns(&fold).unwrap().cells.unwrap();
     (fold, fields, cells)

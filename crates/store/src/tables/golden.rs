@@ -13,7 +13,7 @@ use kehub_core::outcome::{ConflictView, IdentityVerdict, ResultKind, Warning};
 use kehub_core::policy::{self, Case, OnConflict, OverLimit, Preset, TypeSettings};
 use kehub_core::receipt::{Remembered, RememberedPolicy, RememberedResolution};
 use kehub_core::{AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TypeNumber};
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 fn field(name: &str, value: Option<Value>, effect: FieldEffect) -> ClaimedField {
     let custom = name.strip_prefix("attr.").and_then(FieldKey::custom);
@@ -156,7 +156,7 @@ fn fold() -> Fold {
         apps: apps.iter().copied().map(AppNumber).collect(),
     };
     let builtin = FieldKey::Builtin;
-    Fold(BTreeMap::from([
+    Fold(LiteMap::from_iter([
         (builtin(Attribute::Name), cell(None, false, 5, &[1])),
         (builtin(Attribute::Source), cell(Some(Value::Text("店".into())), false, 4, &[1])),
         (builtin(Attribute::Mobile), cell(Some(Value::Text("1".into())), true, 4, &[1, 2])),
