@@ -412,8 +412,7 @@ impl Store for MemoryStore {
         let mut report = Report::default();
         let wanted = |tenant: &TenantId| only.is_none_or(|only| *tenant == only);
         for (_, facts) in state.facts.tenants.iter().filter(|(tenant, _)| wanted(tenant)) {
-            let journal = facts.entries().map(|entry| Entry::clone(entry));
-            check(facts, journal, &mut report);
+            check(facts, &mut report);
         }
         Ok(report)
     }
@@ -475,15 +474,17 @@ fn with_survivors(filter: &Filter, facts: &TenantFacts) -> Filter {
     filter
 }
 
-/// Whether facts are what a journal makes of them.
-fn check(facts: &TenantFacts, journal: impl Iterator<Item = Entry>, report: &mut Report) {
+/// Whether facts are what their journal makes of them.
+fn check(facts: &TenantFacts, report: &mut Report) {
     let found = facts.snapshot();
     let mut foresight = Foresight::default();
-    let journal: Vec<Entry> = journal.inspect(|entry| foresight.see(entry)).collect();
+    for entry in facts.entries() {
+        foresight.see(entry);
+    }
     let mut retelling =
         Retelling::new(facts.tenant(), facts.policy(), &found.identities, foresight);
-    for entry in journal {
-        retelling.tell(entry);
+    for entry in facts.entries() {
+        retelling.tell(Entry::clone(entry));
     }
     let Retold { facts: expected, problems, without_row } = retelling.end();
     let tenant = Some(facts.tenant());

@@ -256,11 +256,8 @@ proptest! {
         }
         let of_tenant = hub.tenant().policy();
         let mut retelling = Retelling::new(TENANT, of_tenant, &told.identities, foresight);
-        let moves = |entry: &Entry| {
-            let moves = |it: &Record| matches!(it, Record::Extracted(_) | Record::ClaimDecided(_));
-            entry.records.iter().any(moves)
-        };
-        let is_looked_back_at = journal.iter().any(moves);
+        let moves = |it: &Record| matches!(it, Record::Extracted(_) | Record::ClaimDecided(_));
+        let is_looked_back_at = journal.iter().flat_map(|entry| &entry.records).any(moves);
         for entry in journal {
             retelling.tell(entry);
         }
