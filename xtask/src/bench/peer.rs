@@ -128,6 +128,12 @@ pub(super) fn size(url: &str) -> Result<u64> {
     Ok(told.trim().parse()?)
 }
 
+/// Bytes that a database has on disk, and those of its server's write-ahead log.
+pub(super) fn sizes(url: &str) -> Result<(u64, u64)> {
+    let log = psql(url, &["-Atc", "SELECT sum(size) FROM pg_ls_waldir()"])?;
+    Ok((size(url)?, log.trim().parse()?))
+}
+
 /// Runs statements; what they printed.
 fn psql(url: &str, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(program("psql")?);

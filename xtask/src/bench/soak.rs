@@ -3,11 +3,12 @@
 
 use super::decisions::{self, Decisions};
 use super::filled::{Asked, Filled};
-use super::peer::size;
+use super::peer::sizes;
 use super::place::{Place, Work};
 use super::report::{Origin, Panel, keep, mebi, millis, panels_drawn, quantile};
 use crate::load::usage::memory;
 use crate::load::{Seen, alone, exchange, steady, times};
+use crate::postgres::program;
 use crate::{succeed, target};
 use anyhow::{Context as _, Result, ensure};
 use hdrhistogram::Histogram;
@@ -48,7 +49,7 @@ const CLAIMS: u64 = 3;
 /// Lines of the table.
 const PARTS: u32 = 12;
 
-/// What the command line does meanwhile, and when: after so many hundredths of the time. A check holds all
+/// What is done beside the load meanwhile, and when: after so many hundredths of the time. A check holds all
 /// customers in memory, so it comes before they have become too many for the machine.
 const CHORES: &[(u32, Chore)] =
     &[(15, Chore::Check), (30, Chore::Backup), (45, Chore::Check), (75, Chore::Backup)];
@@ -60,7 +61,7 @@ enum Chore {
     Check,
 }
 
-/// When the command line did something, in seconds from the beginning.
+/// When something was done beside the load, in seconds from the beginning.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Done {
     chore: Chore,
@@ -75,7 +76,7 @@ struct Sample {
     memory: f64,
     /// The file or the database, without the log.
     store: u64,
-    /// The write-ahead log of a file.
+    /// The write-ahead log of the file, or of the database's server.
     log: u64,
 }
 
@@ -254,7 +255,7 @@ impl Watched<'_> {
         loop {
             let (store, log) = match &self.file {
                 Some(file) => (length(file), length(&file.with_extension("db-wal"))),
-                None => (size(self.store)?, 0),
+                None => sizes(self.store)?,
             };
             samples.push(Sample { at: self.now(), memory: memory(self.process), store, log });
             if self.wait(Instant::now() + LOOK_EVERY) {
@@ -263,20 +264,17 @@ impl Watched<'_> {
         }
     }
 
-    /// Lets the command line work beside the load.
+    /// Checks the store beside the load, and makes backups of it.
     fn chores(&self, time: Duration) -> Result<Vec<Done>> {
         let mut done = Vec::new();
         for (hundredths, chore) in CHORES {
-            // A database is backed up by its own means.
-            if *chore == Chore::Backup && self.file.is_none() {
-                continue;
-            }
             if self.wait(self.start + time * *hundredths / 100) {
                 break;
             }
             let from = self.now();
             match chore {
-                Chore::Backup => back_up(self.store)?,
+                Chore::Backup if self.file.is_some() => back_up(self.store)?,
+                Chore::Backup => base_backup(self.store)?,
                 Chore::Check => check(self.store)?,
             }
             done.push(Done { chore: *chore, from, to: self.now() });
@@ -295,6 +293,15 @@ fn back_up(store: &str) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("backup.db");
     kehub(store, &["backup", "--to", file.to_str().context("a path that is no text")?])
+}
+
+/// Backs a database up by its server's own means, the log since the beginning included.
+fn base_backup(store: &str) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new(program("pg_basebackup")?);
+    command.arg("--dbname").arg(store).arg("--pgdata").arg(folder.path());
+    command.args(["--checkpoint=spread", "--wal-method=stream"]);
+    succeed(command.stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
 fn check(store: &str) -> Result<()> {
@@ -363,13 +370,11 @@ fn panels(course: &[(u32, u32)], samples: &[Sample]) -> [Panel; 2] {
     let line = |of: fn(&Sample) -> f64| {
         samples.iter().map(|sample| (sample.at / 60.0, of(sample))).collect::<Vec<_>>()
     };
-    let mut lines = vec![
+    let lines = vec![
         ("memory", line(|sample| mebi(sample.memory))),
         ("store", line(|sample| mebi_of(sample.store))),
+        ("log", line(|sample| mebi_of(sample.log))),
     ];
-    if samples.iter().any(|sample| sample.log > 0) {
-        lines.push(("log", line(|sample| mebi_of(sample.log))));
-    }
     [Panel::of_course(course, 60.0), Panel { unit: "MiB", lines }]
 }
 
