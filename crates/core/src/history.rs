@@ -221,7 +221,8 @@ impl Past {
     }
 
     fn beginning(&self) -> TenantFacts {
-        TenantFacts::beginning(self.tenant, self.policy.clone(), &self.identities)
+        let identities = self.identities.iter().cloned();
+        TenantFacts::beginning(self.tenant, self.policy.clone(), identities)
     }
 
     /// What has changed the customer that answers for an id, oldest first.

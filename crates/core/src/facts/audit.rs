@@ -33,7 +33,11 @@ pub struct Snapshot {
 impl TenantFacts {
     /// A tenant before its first entry, which knows the texts of all identities: what a journal is
     /// told to.
-    pub fn beginning(tenant: TenantId, policy: Policy, known: &[Identity]) -> TenantFacts {
+    pub fn beginning(
+        tenant: TenantId,
+        policy: Policy,
+        known: impl IntoIterator<Item = Identity>,
+    ) -> TenantFacts {
         let mut facts = TenantFacts::new(tenant, policy, Counters::default());
         for identity in known {
             facts.load_identity(Identity {
@@ -42,7 +46,7 @@ impl TenantFacts {
                 quarantine: Quarantine::No,
                 apps: Vec::new(),
                 pardoned: 0,
-                ..identity.clone()
+                ..identity
             });
         }
         facts
@@ -78,7 +82,7 @@ impl Snapshot {
         for kind in &self.types {
             policy.add_type(IdentityType::new(kind.number, kind.name.clone()));
         }
-        let mut facts = TenantFacts::beginning(tenant, policy, &self.identities);
+        let mut facts = TenantFacts::beginning(tenant, policy, self.identities.iter().cloned());
         for entry in journal {
             facts.record(Change::replayed(entry));
         }

@@ -7,6 +7,8 @@
 mod audit;
 mod combine;
 mod needs;
+mod numbered;
+mod parts;
 mod record;
 mod retelling;
 mod undo;
@@ -15,7 +17,8 @@ pub use audit::Snapshot;
 pub use combine::combine;
 pub(crate) use combine::{contact_of, reachable, same_contact};
 pub use needs::{NeededWebhooks, Needs};
-pub use retelling::{Foresight, Retelling, Retold};
+pub use parts::{Foresight, Part};
+pub use retelling::{Retelling, Retold};
 
 use crate::attribute::Attribute;
 use crate::canonical;
@@ -102,6 +105,8 @@ pub struct TenantFacts {
     used_types: BTreeSet<TypeNumber>,
     undecided: BTreeSet<(MergeId, Seq)>,
     entries: BTreeMap<Seq, Arc<Entry>>,
+    /// The types of all identities, where a journal is told in parts.
+    kinds: Option<Arc<parts::Kinds>>,
     dirty: Dirty,
 }
 
@@ -167,6 +172,7 @@ impl TenantFacts {
             used_types: BTreeSet::new(),
             undecided: BTreeSet::new(),
             entries: BTreeMap::new(),
+            kinds: None,
             dirty: Dirty::default(),
         }
     }

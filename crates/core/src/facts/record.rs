@@ -131,10 +131,7 @@ impl TenantFacts {
 
     fn record_counted(&mut self, counted: &Counted) {
         for (number, companion) in &counted.pairs {
-            let Some(kind) = self.identities.get(companion).map(|identity| identity.key.kind)
-            else {
-                continue;
-            };
+            let Some(kind) = self.kind_of(*companion) else { continue };
             self.with_identity(*number, |identity| identity.companions.push((kind, *companion)));
         }
         for number in &counted.quarantined {

@@ -113,6 +113,9 @@ impl TenantFacts {
 
     /// Combines the claims of a home anew, after some have come or gone. All of them are loaded.
     fn refold(&mut self, home: CustomerId) {
+        if !self.customers.contains_key(&home) && !self.homes.contains_key(&home) {
+            return;
+        }
         let mut fold = Fold::default();
         for (entry, claim) in self.claims().filter(|(_, _, at)| *at == home).map(|(e, c, _)| (e, c))
         {

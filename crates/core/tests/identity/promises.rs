@@ -5,7 +5,7 @@ use kehub_core::command::{
     Attach, Command, DecideClaim, Decision, Extract, FieldsSent, MergeByHand, Put, SetCannotLink,
     SetPolicy, SettleConflict, Upsert,
 };
-use kehub_core::facts::{Foresight, Retelling};
+use kehub_core::facts::{Foresight, Retelling, Retold, Snapshot, TenantFacts};
 use kehub_core::journal::{Entry, Record};
 use kehub_core::outcome::{IdentityVerdict, Outcome, Refusal, Resolution, ResultKind};
 use kehub_core::policy::{Case, OnConflict, OverLimit, Policy, Preset, Role, Setting, TypeChange};
@@ -250,21 +250,53 @@ proptest! {
         prop_assert_eq!(&told.replayed(TENANT, policy, journal.iter().cloned()), &told);
 
         // The same with no more of the journal in memory than is looked back at.
-        let mut foresight = Foresight::default();
-        for entry in &journal {
-            foresight.see(entry);
-        }
-        let of_tenant = hub.tenant().policy();
-        let mut retelling = Retelling::new(TENANT, of_tenant, &told.identities, foresight);
         let moves = |it: &Record| matches!(it, Record::Extracted(_) | Record::ClaimDecided(_));
         let is_looked_back_at = journal.iter().flat_map(|entry| &entry.records).any(moves);
-        for entry in journal {
-            retelling.tell(entry);
+        let (parts, _) = retold(hub.tenant(), &journal, u32::MAX);
+        prop_assert_eq!(parts.len(), 1);
+        prop_assert_eq!(parts[0].entries().next().is_some(), is_looked_back_at);
+        // And of the customers.
+        for at_once in [u32::MAX, 1, 2, 3] {
+            let (parts, end) = retold(hub.tenant(), &journal, at_once);
+            prop_assert_eq!(&end.problems, &Vec::<String>::new(), "{} at once", at_once);
+            prop_assert!(end.without_row.is_empty() && end.left_out == 0);
+            prop_assert_eq!(&end.policy, hub.tenant().policy());
+            let mut counters = hub.tenant().counters();
+            counters.identity = end.counters.identity;
+            prop_assert_eq!(end.counters, counters);
+            prop_assert_eq!(put_together(&parts), told.clone(), "{} at once", at_once);
         }
-        let retold = retelling.end();
-        prop_assert_eq!(retold.problems, Vec::<String>::new());
-        prop_assert_eq!(&retold.facts.snapshot(), &told);
-        prop_assert_eq!(retold.facts.entries().next().is_some(), is_looked_back_at);
+    }
+
+    /// What is wrong with a journal is found in parts of any size.
+    #[test]
+    fn a_damaged_journal_is_told_alike_in_parts(
+        preset in any_preset(),
+        commands in prop::collection::vec(any_command(), 2..40),
+        lost in any::<prop::sample::Index>(),
+    ) {
+        let mut hub = Hub::new(preset);
+        for command in commands {
+            hub.run(command, false);
+        }
+        let mut journal: Vec<Entry> = hub.tenant().entries().map(|it| Entry::clone(it)).collect();
+        if journal.is_empty() {
+            return Ok(());
+        }
+        let lost = journal.remove(lost.index(journal.len()));
+        // Where a claim is that was moved again is not known to the part that it was in at first.
+        let moves = |it: &Record| matches!(it, Record::Extracted(_) | Record::ClaimDecided(_));
+        let is_clear = !lost.records.iter().any(moves);
+        let (whole, whole_end) = retold(hub.tenant(), &journal, u32::MAX);
+        for at_once in [1, 2, 3] {
+            let (parts, end) = retold(hub.tenant(), &journal, at_once);
+            prop_assert_eq!(&end.problems, &whole_end.problems, "{} at once", at_once);
+            prop_assert_eq!(end.counters, whole_end.counters);
+            prop_assert_eq!(&end.policy, &whole_end.policy);
+            if is_clear {
+                prop_assert_eq!(put_together(&parts), put_together(&whole), "{} at once", at_once);
+            }
+        }
     }
 
     /// Along each customer, the entries that touched it form a chain from its head.
@@ -328,6 +360,65 @@ proptest! {
         prop_assert!(results[1..].iter().all(|result| *result == ResultKind::Unchanged));
         prop_assert_eq!(hub.facts.tenants.get_mut(&TENANT).unwrap().take_dirty().entries.len(), 1);
     }
+}
+
+/// What a journal makes of a tenant, told in parts of so many customers.
+fn retold(tenant: &TenantFacts, journal: &[Entry], at_once: u32) -> (Vec<TenantFacts>, Retold) {
+    let mut foresight = Foresight::default();
+    for identity in tenant.identities() {
+        foresight.know(identity.number, identity.key.kind);
+    }
+    for entry in journal {
+        foresight.see(entry);
+    }
+    let mut retelling = Retelling::new(TENANT, tenant.policy(), foresight, at_once);
+    let mut parts = Vec::new();
+    while let Some(part) = retelling.part() {
+        let numbers = part.identities();
+        let own = tenant.identities().filter(|it| numbers.contains(&it.number.0));
+        retelling.begin(own.cloned());
+        let between = retelling.due_between();
+        for entry in journal.iter().filter(|entry| between.contains(&entry.seq.0)) {
+            if retelling.is_due(entry.seq) {
+                retelling.tell(entry.seq, entry.clone());
+            }
+        }
+        let facts = retelling.told();
+        assert!(facts.customers().all(|customer| part.has_customer(customer.id)));
+        assert!(facts.homes().all(|(home, _)| part.has_customer(home)));
+        assert!(facts.customers().all(|it| part.customers().contains(&it.id.0)));
+        assert!(facts.merges().all(|merge| part.has_merge(merge.id)));
+        assert!(facts.conflicts().all(|conflict| part.conflicts().contains(&conflict.id.0)));
+        assert!(facts.links().all(|(link, _)| part.links().contains(&link.low.0)));
+        assert!(facts.undecided().all(|(merge, _)| part.undecided().contains(&merge.0)));
+        parts.push(facts);
+    }
+    (parts, retelling.end())
+}
+
+/// The parts of a tenant, in the order of its numbers. The types are those of the first one.
+fn put_together(parts: &[TenantFacts]) -> Snapshot {
+    let mut whole = Snapshot::default();
+    for (index, part) in parts.iter().map(TenantFacts::snapshot).enumerate() {
+        if index == 0 {
+            whole.types = part.types;
+        }
+        whole.customers.extend(part.customers);
+        whole.homes.extend(part.homes);
+        whole.identities.extend(part.identities);
+        whole.merges.extend(part.merges);
+        whole.cannot_links.extend(part.cannot_links);
+        whole.conflicts.extend(part.conflicts);
+        whole.undecided.extend(part.undecided);
+    }
+    whole.customers.sort_by_key(|customer| customer.id);
+    whole.homes.sort_by_key(|(home, _)| *home);
+    whole.identities.sort_by_key(|identity| identity.number);
+    whole.merges.sort_by_key(|merge| merge.id);
+    whole.cannot_links.sort();
+    whole.conflicts.sort_by_key(|conflict| conflict.id);
+    whole.undecided.sort_unstable();
+    whole
 }
 
 fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
