@@ -27,7 +27,9 @@ pub use memory::MemoryStore;
 pub use migration::Migration;
 pub use open_error::OpenError;
 pub use postgres::{PostgresOptions, PostgresStore};
-pub use report::{Checksum, Copied, CopiedTable, Finding, Progress, Rebuilt, Report, Silent};
+pub use report::{
+    CUSTOMERS_AT_ONCE, Checksum, Copied, CopiedTable, Finding, Progress, Rebuilt, Report, Silent,
+};
 pub use sqlite::{SqliteOptions, SqliteStore};
 #[cfg(any(test, feature = "testing"))]
 pub use testing::TestDatabase;
@@ -241,8 +243,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError>;
 
     /// Whether what is kept keeps its promises and is what the journal makes of it, as of one
-    /// moment; of one tenant, or of the whole store. Reads only. It holds what the journal makes of
-    /// a tenant in memory.
+    /// moment; of one tenant, or of the whole store. Reads only. What the journal makes of
+    /// [`CUSTOMERS_AT_ONCE`] customers is held in memory.
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError>;
 
     /// All tenants and apps, and the key that tokens are signed with.

@@ -478,15 +478,20 @@ fn with_survivors(filter: &Filter, facts: &TenantFacts) -> Filter {
 fn check(facts: &TenantFacts, report: &mut Report) {
     let found = facts.snapshot();
     let mut foresight = Foresight::default();
+    for identity in &found.identities {
+        foresight.know(identity.number, identity.key.kind);
+    }
     for entry in facts.entries() {
         foresight.see(entry);
     }
-    let mut retelling =
-        Retelling::new(facts.tenant(), facts.policy(), &found.identities, foresight);
+    // All of it is in memory as it is.
+    let mut retelling = Retelling::new(facts.tenant(), facts.policy(), foresight, u32::MAX);
+    retelling.begin(found.identities.iter().cloned());
     for entry in facts.entries() {
-        retelling.tell(Entry::clone(entry));
+        retelling.tell(entry.seq, Entry::clone(entry));
     }
-    let Retold { facts: expected, problems, without_row } = retelling.end();
+    let expected = retelling.told();
+    let Retold { problems, without_row, .. } = retelling.end();
     let tenant = Some(facts.tenant());
     for text in problems {
         report.find(tenant, text);

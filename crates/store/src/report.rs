@@ -3,6 +3,11 @@
 use kehub_core::TenantId;
 use std::fmt;
 
+/// Customers of one tenant that a check or a rebuild has in memory at once, unless it is told another
+/// number; more of them only where more were joined with each other. With two identities and some fields
+/// each, they take 2.5 GB.
+pub const CUSTOMERS_AT_ONCE: u32 = 500_000;
+
 /// Something that is not as it must be. It names ids and tables, and never content.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {

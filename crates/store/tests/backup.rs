@@ -6,7 +6,9 @@ use kehub_core::command::{Command, IdentitySent, Origin, Request, Upsert};
 use kehub_core::directory::NewTenant;
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, CustomerId, TenantId};
-use kehub_store::{Batch, Progress, Report, Silent, SqliteOptions, SqliteStore, Store};
+use kehub_store::{
+    Batch, CUSTOMERS_AT_ONCE, Progress, Report, Silent, SqliteOptions, SqliteStore, Store,
+};
 use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -88,7 +90,7 @@ async fn close(store: SqliteStore) {
 
 /// Accounts in a store, which must be sound.
 async fn accounts_in(path: &Path) -> Vec<String> {
-    let report = SqliteStore::check(path, None, &Silent).unwrap();
+    let report = SqliteStore::check(path, None, CUSTOMERS_AT_ONCE, &Silent).unwrap();
     assert!(report.is_sound(), "{report:?}");
     let store = open(path);
     let snapshot = store.snapshot(TENANT).await.unwrap();
@@ -326,7 +328,8 @@ async fn a_check_beside_a_hub_does_not_hinder_its_log() {
     let store = place.store(300).await;
     let names = place.names();
     let progress = StartOver { place: &place, seen: Mutex::default() };
-    let report = SqliteStore::check(place.at("hub.db"), None, &progress).unwrap();
+    let report =
+        SqliteStore::check(place.at("hub.db"), None, CUSTOMERS_AT_ONCE, &progress).unwrap();
     assert!(report.is_sound() && report.customers == 300, "{report:?}");
     // Nor does it leave anything behind, whenever it ends.
     assert_eq!(progress.seen.into_inner().unwrap(), [(false, names)]);

@@ -7,7 +7,7 @@ use kehub_core::directory::NewTenant;
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::{OnConflict, Policy, Preset};
 use kehub_core::{AppNumber, CustomerId, Seq, TenantId};
-use kehub_store::{Batch, Silent, SqliteOptions, SqliteStore, Store};
+use kehub_store::{Batch, CUSTOMERS_AT_ONCE, Silent, SqliteOptions, SqliteStore, Store};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -177,14 +177,14 @@ async fn erased_data_is_swept_out_of_unused_parts_of_pages() {
     forgotten(folder.path(), &texts).await;
     store.close().await.unwrap();
     drop(store);
-    assert!(SqliteStore::check(&path, None, &Silent).unwrap().is_sound());
+    assert!(SqliteStore::check(&path, None, CUSTOMERS_AT_ONCE, &Silent).unwrap().is_sound());
 
     let path = killed.path().join("hub.db");
     let store = SqliteStore::open(&path, SqliteOptions::default()).unwrap();
     forgotten(killed.path(), &texts).await;
     store.close().await.unwrap();
     drop(store);
-    assert!(SqliteStore::check(&path, None, &Silent).unwrap().is_sound());
+    assert!(SqliteStore::check(&path, None, CUSTOMERS_AT_ONCE, &Silent).unwrap().is_sound());
 }
 
 /// Somebody who reads for long keeps the log, and keeps nobody from writing.

@@ -6,7 +6,7 @@ use kehub_core::directory::NewTenant;
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, TenantId};
-use kehub_store::{Batch, Silent, SqliteOptions, SqliteStore, Store};
+use kehub_store::{Batch, CUSTOMERS_AT_ONCE, Silent, SqliteOptions, SqliteStore, Store};
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
@@ -96,7 +96,8 @@ async fn an_old_file_is_brought_up_to_date_and_can_say_how_before() {
     let rest: Vec<i64> = all.iter().copied().skip(1).collect();
     assert_eq!(due(&path), rest);
     assert_eq!(std::fs::read(&path).unwrap(), before);
-    let refused = SqliteStore::check(&path, None, &Silent).unwrap_err().to_string();
+    let refused =
+        SqliteStore::check(&path, None, CUSTOMERS_AT_ONCE, &Silent).unwrap_err().to_string();
     assert!(refused.contains("older Kehub"), "{refused}");
 
     // A copy of an old file is restored as one of today.
@@ -108,7 +109,7 @@ async fn an_old_file_is_brought_up_to_date_and_can_say_how_before() {
     let applied = SqliteStore::migrate(&path).unwrap();
     assert_eq!(applied.iter().map(|migration| migration.number).collect::<Vec<_>>(), rest);
     assert_eq!(SqliteStore::migrate(&path).unwrap(), &[]);
-    assert!(SqliteStore::check(&path, None, &Silent).unwrap().is_sound());
+    assert!(SqliteStore::check(&path, None, CUSTOMERS_AT_ONCE, &Silent).unwrap().is_sound());
     for path in [path, restored] {
         assert!(due(&path).is_empty());
         assert_eq!(open(&path).unwrap().directory().await.unwrap().tenants.len(), 1);

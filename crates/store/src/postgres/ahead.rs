@@ -131,7 +131,7 @@ mod tests {
     use super::super::connection::Server;
     use super::super::{check, schema};
     use super::*;
-    use crate::{Kept, Silent, TestDatabase};
+    use crate::{CUSTOMERS_AT_ONCE, Kept, Silent, TestDatabase};
     use kehub_core::attribute::{Attribute, FieldKey, Value};
     use kehub_core::command::{Command, FieldsSent, Idempotency, IdentitySent, Origin, Upsert};
     use kehub_core::directory::NewTenant;
@@ -259,7 +259,7 @@ mod tests {
             }
         }
         assert!(held > 50 && fell > 50, "{held} held, {fell} did not");
-        let report = check::check(&rig.conn, None, &Silent).await.unwrap();
+        let report = check::check(&rig.conn, None, CUSTOMERS_AT_ONCE, &Silent).await.unwrap();
         assert!(report.is_sound(), "{:?}", report.findings);
     }
 

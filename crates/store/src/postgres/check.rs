@@ -1,37 +1,29 @@
 //! Whether a database keeps its promises: no row reaches into another tenant, and the rows are what
 //! the journal makes of them. Reads only.
 //!
-//! What the journal makes of a tenant is held in memory, without the entries themselves; it is read
-//! twice for that. The rows are not held.
+//! What the journal makes of a part of a tenant is held in memory at once. The rows are not held.
 
 use super::compare;
 use super::connection::{Connection, LONG};
+use super::retold::Telling;
 use super::trouble::Trouble;
-use super::{load, policy, query, rows, webhooks};
+use super::{policy, query, rows, webhooks};
 use crate::report::{Progress, Report};
 use crate::tables::codec::{self, key_range};
-use crate::tables::compare::{Difference, Kind, check_live, check_types};
+use crate::tables::compare::{Differences, Kind, Types, check_live};
 use futures_util::TryStreamExt as _;
 use kehub_core::directory::{Directory, Tenant};
-use kehub_core::facts::{Foresight, Retelling, Retold, TenantFacts};
+use kehub_core::facts::Counters;
 use kehub_core::journal::Entry;
-use kehub_core::policy::Policy;
 use kehub_core::{Seq, TenantId};
 use std::collections::BTreeSet;
 use std::pin::pin;
 
 /// How many problems of one kind are asked for.
 const ROWS_MAX: i64 = 100;
-/// How often progress is told while the journal is read, in entries.
-const TOLD_EVERY: i64 = 10_000;
 
-const JOURNAL: &str = "SELECT key, entry, at FROM journal WHERE key BETWEEN $1 AND $2 ORDER BY key";
-const IDENTITIES: &str = query::ALL_IDENTITIES;
 const RECEIPTS: &str =
     "SELECT tenant, app, key, request, at, seq, outcome FROM receipt WHERE tenant = $1";
-const AHEAD: &str = "
-    SELECT key, head FROM customer
-    WHERE key BETWEEN $1 AND $2 AND head > $3 AND head <= $4 ORDER BY key LIMIT 1";
 const KEPT: &str = "
     SELECT last_customer, last_identity, last_seq, last_merge, last_conflict
     FROM tenant WHERE id = $1";
@@ -60,10 +52,7 @@ pub(super) const UPDATED_WRONG: &str = "
 /// The statements of this file, for tests that look at all of them.
 #[cfg(test)]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("whole journal", JOURNAL),
-    ("whole identities", IDENTITIES),
     ("receipts of a tenant", RECEIPTS),
-    ("customers ahead of the journal", AHEAD),
     ("what a tenant notes", KEPT),
     ("counts of live customers", LIVE),
     ("last identity", LAST_IDENTITY),
@@ -135,6 +124,7 @@ pub(super) const OF_TENANTS: &[(&str, &str)] = &[
 pub(super) async fn check(
     conn: &Connection,
     only: Option<TenantId>,
+    at_once: u32,
     progress: &dyn Progress,
 ) -> Result<Report, Trouble> {
     conn.batch(LONG).await?;
@@ -146,7 +136,7 @@ pub(super) async fn check(
     }
     for tenant in directory.tenants.iter().filter(|it| only.is_none_or(|only| it.id == only)) {
         reaching_out(conn, tenant.id, &mut report).await?;
-        check_tenant(conn, tenant, progress, &mut report).await?;
+        check_tenant(conn, tenant, at_once, progress, &mut report).await?;
         report.tenants += 1;
     }
     Ok(report)
@@ -188,41 +178,40 @@ async fn reaching_out(
 async fn check_tenant(
     conn: &Connection,
     tenant: &Tenant,
+    at_once: u32,
     progress: &dyn Progress,
     report: &mut Report,
 ) -> Result<(), Trouble> {
     let policy = policy::policy(conn, tenant.id).await?.unwrap_or_default();
-    let (Retold { facts, problems, without_row }, steps) =
-        retold(conn, tenant.id, &policy, progress).await?;
-    for text in problems {
-        report.find(Some(tenant.id), text);
+    let (mut differences, mut types) = (Differences::default(), Types::default());
+    let mut telling = Telling::new(conn, tenant.id, &policy, at_once, progress).await?;
+    while let Some((facts, part)) = telling.next_part().await? {
+        let mut found = Vec::new();
+        for kind in Kind::ALL {
+            progress.at(kind.plural(), 0, 0);
+            compare::compare(conn, &facts, &part, kind, &mut found).await?;
+        }
+        differences.extend(found);
+        types.look_at(&facts);
     }
-    let lost = without_row.iter().map(|number| Difference::missing(Kind::Identity, number.0));
-    let mut differences: Vec<Difference> = lost.collect();
-    for kind in Kind::ALL {
-        progress.at(kind.plural(), 0, 0);
-        compare::compare(conn, &facts, kind, &mut differences).await?;
-    }
-    for difference in &differences {
-        report.find(Some(tenant.id), difference.to_string());
-    }
-    if *facts.policy() != policy {
+    let (retold, steps) = telling.end().await?;
+    differences.tell(tenant.id, &retold, report);
+    if retold.policy != policy {
         report.find(Some(tenant.id), "the policy is not what the journal says");
     }
-    check_types(&facts, report);
-    check_aside(conn, tenant.id, facts.counters().seq, report).await?;
-    check_kept(conn, tenant.id, &facts, report).await?;
-    for text in trail_problems(conn, tenant.id, facts.counters().seq, steps).await? {
+    types.tell(tenant.id, &retold.policy, report);
+    check_aside(conn, tenant.id, retold.counters.seq, report).await?;
+    check_kept(conn, tenant.id, retold.counters, report).await?;
+    for text in trail_problems(conn, tenant.id, retold.counters.seq, steps).await? {
         report.find(Some(tenant.id), text);
     }
     for customer in updated_wrong(conn, tenant.id).await? {
         let text = format!("customer {customer} is not listed by the time of its last update");
         report.find(Some(tenant.id), text);
     }
-    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    report.customers += count(facts.customers().count());
-    report.identities += count(facts.identities().count());
-    report.entries += u64::try_from(facts.counters().seq.0).unwrap_or_default();
+    report.customers += retold.customers;
+    report.identities += retold.identities;
+    report.entries += u64::try_from(retold.counters.seq.0).unwrap_or_default();
     Ok(())
 }
 
@@ -242,76 +231,6 @@ impl Steps {
             self.sum += i128::from(customer.0) * i128::from(entry.seq.0);
         }
     }
-}
-
-/// What the journal of a tenant makes of it, and which customers its entries touched.
-pub(super) async fn retold(
-    conn: &Connection,
-    tenant: TenantId,
-    policy: &Policy,
-    progress: &dyn Progress,
-) -> Result<(Retold, Steps), Trouble> {
-    let (first, last) = key_range(tenant);
-    let mut identities = Vec::new();
-    let mut found = pin!(conn.each(IDENTITIES, &[&first, &last]).await?);
-    while let Some(row) = found.try_next().await? {
-        identities.extend(rows::identity(&row).ok());
-    }
-    let mut foresight = Foresight::default();
-    progress.at("the journal", 0, 0);
-    let mut found = pin!(conn.each(JOURNAL, &[&first, &last]).await?);
-    while let Some(row) = found.try_next().await? {
-        // What cannot be read is told below.
-        if let Ok(entry) = rows::entry(&row) {
-            foresight.see(&entry);
-        }
-    }
-    let mut retelling = Retelling::new(tenant, policy, &identities, foresight);
-    drop(identities);
-    let total = load::noted(conn, tenant).await?.seq.0;
-    let mut problems = Vec::new();
-    let mut steps = Steps::default();
-    let mut found = pin!(conn.each(JOURNAL, &[&first, &last]).await?);
-    while let Some(row) = found.try_next().await? {
-        let number = codec::number_of(rows::key(&row)?);
-        if number % TOLD_EVERY == 0 {
-            let (done, total) = (u64::try_from(number), u64::try_from(total));
-            progress.at("the journal", done.unwrap_or_default(), total.unwrap_or_default());
-        }
-        let Ok(entry) = rows::entry(&row) else {
-            problems.push(format!("journal entry {number} cannot be read"));
-            continue;
-        };
-        if (entry.seq.0, entry.at) != (number, row.try_get(2)?) {
-            problems.push(format!("journal entry {number} stands in the place of another one"));
-        }
-        steps.add(&entry);
-        retelling.tell(entry);
-    }
-    let mut retold = retelling.end();
-    problems.append(&mut retold.problems);
-    problems.extend(cut_off(conn, tenant, retold.facts.counters().seq, Seq(total)).await?);
-    Ok((Retold { problems, ..retold }, steps))
-}
-
-/// Whether entries are missing at the end of a journal: the tenant notes them, and a customer has
-/// seen one of them. Either alone may be a damaged row.
-async fn cut_off(
-    conn: &Connection,
-    tenant: TenantId,
-    end: Seq,
-    noted: Seq,
-) -> Result<Option<String>, Trouble> {
-    if noted <= end {
-        return Ok(None);
-    }
-    let (first, last) = key_range(tenant);
-    let found = conn.first(AHEAD, &[&first, &last, &end.0, &noted.0]).await?;
-    let Some(row) = found else { return Ok(None) };
-    let (customer, head) = (codec::number_of(rows::key(&row)?), row.try_get::<_, i64>(1)?);
-    Ok(Some(format!(
-        "the journal ends with entry {end}, and customer {customer} has seen entry {head}"
-    )))
 }
 
 /// What is wrong with the trails: they have as many steps as the entries touched customers, and each
@@ -387,13 +306,12 @@ async fn check_aside(
 async fn check_kept(
     conn: &Connection,
     tenant: TenantId,
-    facts: &TenantFacts,
+    counters: Counters,
     report: &mut Report,
 ) -> Result<(), Trouble> {
     let (first, last) = key_range(tenant);
     let own = i64::from(tenant.0);
     let Some(row) = conn.first(KEPT, &[&own]).await? else { return Ok(()) };
-    let counters = facts.counters();
     let identity = conn.one(LAST_IDENTITY, &[&first, &last]).await?;
     let identity = codec::number_of(rows::key(&identity)?);
     let expected = [

@@ -7,24 +7,25 @@ use super::query::{
 };
 use super::rows;
 use super::trouble::Trouble;
-use crate::tables::codec::{key_range, number_of};
+use crate::tables::codec::{keys_of, number_of};
 use crate::tables::compare::{Difference, Kind, Walk, customer_parts, identity_parts, whole};
 use futures_util::TryStreamExt as _;
 use kehub_core::TenantId;
-use kehub_core::facts::TenantFacts;
+use kehub_core::facts::{Part, TenantFacts};
 use kehub_core::identity::Identity;
 use std::pin::pin;
 use tokio_postgres::Row;
 
-/// Everything of one kind of row that differs.
+/// Everything of one kind of row that differs, in a part of a tenant.
 pub(super) async fn compare(
     conn: &Connection,
     facts: &TenantFacts,
+    part: &Part,
     kind: Kind,
     found: &mut Vec<Difference>,
 ) -> Result<(), Trouble> {
     let tenant = facts.tenant();
-    let mut table = Table { conn, tenant, kind, found };
+    let mut table = Table { conn, tenant, part, kind, found };
     match kind {
         Kind::Customer => {
             let expected = Box::new(facts.customers().map(|it| ((it.id.0, 0), it)));
@@ -90,6 +91,7 @@ type Expected<'e, E> = Box<dyn Iterator<Item = ((i64, i64), E)> + Send + 'e>;
 struct Table<'a> {
     conn: &'a Connection,
     tenant: TenantId,
+    part: &'a Part,
     kind: Kind,
     found: &'a mut Vec<Difference>,
 }
@@ -104,11 +106,14 @@ impl Table<'_> {
         read: impl Fn(&Row) -> Result<A, Trouble>,
         parts: impl Fn(&E, &A) -> Option<String>,
     ) -> Result<(), Trouble> {
-        let (first, last) = key_range(self.tenant);
+        let (first, last) = keys_of(self.tenant, &self.kind.numbers(self.part));
         let mut rows = pin!(self.conn.each(sql, &[&first, &last]).await?);
         let mut walk = Walk::new(self.kind, expected, self.found);
         while let Some(row) = rows.try_next().await? {
-            walk.row(key_of(&row)?, read(&row), &parts);
+            let key = key_of(&row)?;
+            if self.kind.is_of(self.part, key.0) {
+                walk.row(key, read(&row), &parts);
+            }
         }
         walk.end();
         Ok(())

@@ -12,7 +12,7 @@ use super::cluster::SPREAD;
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
 use super::statements::ASKED_ALIKE;
-use super::{check, copy, lookup, rebuild};
+use super::{check, copy, lookup, rebuild, retold};
 use kehub_core::attribute::{Attribute, Value};
 use kehub_core::filter::{Comparison, Condition, Filter, Order, Position, SortKey, Test};
 use kehub_core::{CustomerId, TenantId};
@@ -54,8 +54,13 @@ const ASKS_ALL_NODES: &[&str] = &[
     "erasure of identities",
 ];
 /// Those of `kehub check` and `kehub rebuild` as well, which read everything.
-const READS_EVERYTHING: &[&[(&str, &str)]] =
-    &[check::STATEMENTS, check::REACHING_OUT, check::OF_TENANTS, rebuild::STATEMENTS];
+const READS_EVERYTHING: &[&[(&str, &str)]] = &[
+    check::STATEMENTS,
+    check::REACHING_OUT,
+    check::OF_TENANTS,
+    retold::STATEMENTS,
+    rebuild::STATEMENTS,
+];
 
 /// Functions whose result is the same on every node.
 const SAME_EVERYWHERE: &[&str] =

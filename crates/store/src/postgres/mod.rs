@@ -7,9 +7,9 @@
 //! [`query`], [`review`], [`policy`] and [`duplicates`] read beside the writers, each read
 //! from one snapshot; [`render`] turns filters into SQL. [`bell`] tells the hubs of a database of each
 //! other's commits. [`cluster`] spreads the tables over the nodes of a Citus cluster, [`lookup`] holds
-//! the statements that differ there. [`check`], [`compare`] and [`rebuild`] hold rows against the
-//! journal, [`copy`] is an end of a copy from one store to another. [`rows`] says how what is kept looks
-//! in columns, [`schema`] makes the tables, [`connection`] and [`tls`] reach the server.
+//! the statements that differ there. [`check`], [`retold`], [`compare`] and [`rebuild`] hold rows against
+//! the journal, [`copy`] is an end of a copy from one store to another. [`rows`] says how what is kept
+//! looks in columns, [`schema`] makes the tables, [`connection`] and [`tls`] reach the server.
 
 mod ahead;
 mod begin;
@@ -37,6 +37,7 @@ mod query;
 mod queue;
 mod rebuild;
 mod render;
+mod retold;
 mod review;
 mod rows;
 mod schema;
@@ -52,9 +53,9 @@ mod writer;
 pub(crate) use copy::{CopySource, CopyTarget};
 
 use crate::{
-    Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration, OpenError, OwnedIdentity,
-    Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report, SidedConflict, Silent,
-    Store, StoreError, TypedIdentity, WholeCustomer,
+    Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration,
+    OpenError, OwnedIdentity, Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report,
+    SidedConflict, Silent, Store, StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use bell::Bell;
@@ -193,10 +194,11 @@ impl PostgresStore {
 
     /// Looks at a database beside whoever uses it, changing nothing, as of one moment: as
     /// [`Store::check`], of the tenant of this name or of the whole database. On a cluster, who wants
-    /// to write waits until it is over.
+    /// to write waits until it is over. About `at_once` customers are held in memory.
     pub async fn check(
         url: &str,
         only: Option<&str>,
+        at_once: u32,
         progress: &dyn Progress,
     ) -> Result<Report, OpenError> {
         let server = server(url)?;
@@ -205,23 +207,24 @@ impl PostgresStore {
             schema::check_current(&conn).await?;
             cluster::begin_exact(&conn).await?;
             let only = policy::tenant_named(&conn, only).await?;
-            check::check(&conn, only, progress).await
+            check::check(&conn, only, at_once, progress).await
         };
         look.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))
     }
 
     /// Makes the rows of a database anew from its journal, where they are not what it says, in one
     /// transaction; who wants to write meanwhile waits. What a journal does not hold stays: texts of
-    /// identities, tenants, apps, webhooks.
+    /// identities, tenants, apps, webhooks. About `at_once` customers are held in memory.
     pub async fn rebuild(
         url: &str,
         only: Option<&str>,
+        at_once: u32,
         progress: &dyn Progress,
     ) -> Result<Rebuilt, OpenError> {
         let server = server(url)?;
         let rebuild = async {
             let conn = server.look(server.connect().await?).await?;
-            rebuild::rebuild(&conn, only, progress).await
+            rebuild::rebuild(&conn, only, at_once, progress).await
         };
         rebuild.await.map_err(|trouble| OpenError::of(server.place(), trouble))
     }
@@ -507,7 +510,7 @@ impl Store for PostgresStore {
         let check = async {
             let conn = self.server.connect().await?;
             cluster::begin_exact(&conn).await?;
-            check::check(&conn, only, &Silent).await
+            check::check(&conn, only, CUSTOMERS_AT_ONCE, &Silent).await
         };
         Ok(check.await?)
     }

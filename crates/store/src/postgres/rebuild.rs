@@ -1,16 +1,18 @@
 //! Makes the rows of a database anew from its journal, where they are not what it says. The texts of
 //! identities, the names of types, tenants, apps and webhooks stand in no journal, and stay.
 
-use super::check::{LAST_IDENTITY, LIVE, check, retold, trail_problems, updated_wrong};
+use super::check::{LAST_IDENTITY, LIVE, check, trail_problems, updated_wrong};
 use super::compare;
 use super::connection::{Connection, LONG};
+use super::retold::Telling;
 use super::trouble::Trouble;
 use super::{cluster, policy, rows, schema, write};
 use crate::report::{Progress, Rebuilt};
 use crate::tables::codec::{self, key_range};
 use crate::tables::compare::{Difference, Kind, What};
-use kehub_core::facts::{Dirty, TenantFacts};
+use kehub_core::facts::{Dirty, Part, TenantFacts};
 use kehub_core::merge::CannotLink;
+use kehub_core::policy::Policy;
 use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId};
 
 const BEGIN: &str = "
@@ -63,6 +65,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
 pub(super) async fn rebuild(
     conn: &Connection,
     only: Option<&str>,
+    at_once: u32,
     progress: &dyn Progress,
 ) -> Result<Rebuilt, Trouble> {
     conn.batch(BEGIN).await?;
@@ -76,9 +79,9 @@ pub(super) async fn rebuild(
     let mut rebuilt = Rebuilt::default();
     let tenants = policy::directory(conn).await?.tenants.into_iter();
     for tenant in tenants.filter(|tenant| only.is_none_or(|only| tenant.id == only)) {
-        rebuild_tenant(conn, tenant.id, progress, &mut rebuilt).await?;
+        rebuild_tenant(conn, tenant.id, at_once, progress, &mut rebuilt).await?;
     }
-    rebuilt.after = check(conn, only, progress).await?;
+    rebuilt.after = check(conn, only, at_once, progress).await?;
     conn.batch("COMMIT").await?;
     Ok(rebuilt)
 }
@@ -86,39 +89,39 @@ pub(super) async fn rebuild(
 async fn rebuild_tenant(
     conn: &Connection,
     tenant: TenantId,
+    at_once: u32,
     progress: &dyn Progress,
     rebuilt: &mut Rebuilt,
 ) -> Result<(), Trouble> {
     let policy = policy::policy(conn, tenant).await?.unwrap_or_default();
-    let (told, steps) = retold(conn, tenant, &policy, progress).await?;
+    // All of it is told before anything is written: it may be damaged towards its end.
+    let mut telling = Telling::new(conn, tenant, &policy, at_once, progress).await?;
+    let mut differs = false;
+    while let Some((facts, part)) = telling.next_part().await? {
+        let mut found = Vec::new();
+        for kind in Kind::ALL.into_iter().filter(|_| !differs) {
+            compare::compare(conn, &facts, &part, kind, &mut found).await?;
+        }
+        differs |= !found.is_empty();
+    }
+    let (told, steps) = telling.end().await?;
     if let Some(problem) = told.problems.first() {
         // What it says would take the place of what may be the only good copy.
         return Err(Trouble::broken(format!(
             "the journal of tenant {tenant} is damaged, so nothing is made anew from it: {problem}"
         )));
     }
-    let facts = told.facts;
-    let mut differences = Vec::new();
-    // Where the text of an identity is lost, so is its type, and with it what others were sent with:
-    // all of them are left as they are.
-    let is_lost = !told.without_row.is_empty();
-    for kind in Kind::ALL.into_iter().filter(|kind| !(is_lost && *kind == Kind::Identity)) {
-        compare::compare(conn, &facts, kind, &mut differences).await?;
+    if differs || told.policy != policy {
+        let is_lost = !told.without_row.is_empty();
+        let mut telling = Telling::new(conn, tenant, &policy, at_once, progress).await?;
+        while let Some((facts, part)) = telling.next_part().await? {
+            mend_part(conn, &facts, &part, &policy, is_lost, rebuilt).await?;
+        }
     }
-    let mut dirty = Dirty::default();
-    for difference in &differences {
-        difference.count_in(rebuilt);
-        mend(conn, &facts, difference, &mut dirty).await?;
-    }
-    if *facts.policy() != policy {
-        dirty.policy = true;
-        dirty.types = facts.policy().types().map(|kind| kind.number).collect();
-    }
-    write::anew(conn, &facts, &dirty).await?;
-    if !trail_problems(conn, tenant, facts.counters().seq, steps).await?.is_empty() {
+    let counters = told.counters;
+    if !trail_problems(conn, tenant, counters.seq, steps).await?.is_empty() {
         trail(conn, tenant).await?;
     }
-    let counters = facts.counters();
     let (own, (first, last)) = (i64::from(tenant.0), key_range(tenant));
     list_by_time(conn, tenant).await?;
     let identity = rows::key(&conn.one(LAST_IDENTITY, &[&first, &last]).await?)?;
@@ -139,6 +142,32 @@ async fn rebuild_tenant(
     )
     .await?;
     Ok(())
+}
+
+/// Writes what differs of a part. Where the text of an identity is lost, so is its type, and with it what
+/// others were sent with: all of them are left as they are.
+async fn mend_part(
+    conn: &Connection,
+    facts: &TenantFacts,
+    part: &Part,
+    policy: &Policy,
+    is_lost: bool,
+    rebuilt: &mut Rebuilt,
+) -> Result<(), Trouble> {
+    let mut differences = Vec::new();
+    for kind in Kind::ALL.into_iter().filter(|kind| !(is_lost && *kind == Kind::Identity)) {
+        compare::compare(conn, facts, part, kind, &mut differences).await?;
+    }
+    let mut dirty = Dirty::default();
+    for difference in &differences {
+        difference.count_in(rebuilt);
+        mend(conn, facts, difference, &mut dirty).await?;
+    }
+    if part.is_first() && facts.policy() != policy {
+        dirty.policy = true;
+        dirty.types = facts.policy().types().map(|kind| kind.number).collect();
+    }
+    write::anew(conn, facts, &dirty).await
 }
 
 /// Makes anew what lists by time go by, if it is not what the customers of a tenant say.

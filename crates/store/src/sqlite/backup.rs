@@ -12,7 +12,7 @@ use super::check::{check, file_problems};
 use super::trouble::Trouble;
 use super::{connection, make_folder, rows, schema};
 use crate::OpenError;
-use crate::report::{Progress, Report};
+use crate::report::{CUSTOMERS_AT_ONCE, Progress, Report};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use std::ffi::{OsString, c_int};
@@ -135,7 +135,7 @@ fn migrated_and_checked(copy: &Path, progress: &dyn Progress) -> Result<Report, 
     schema::migrate(&mut connection::unshared(copy)?)?;
     let mut conn = connection::looking(copy)?;
     let tx = conn.transaction()?;
-    check(&tx, None, progress)
+    check(&tx, None, CUSTOMERS_AT_ONCE, progress)
 }
 
 fn put(copy: TempPath, path: &Path, place: &Place) -> Result<(), Trouble> {

@@ -1,34 +1,26 @@
 //! Whether a file keeps its promises: it is sound as a database, no row reaches into another
 //! tenant, and the rows are what the journal makes of them. Reads only.
 //!
-//! What the journal makes of a tenant is held in memory, without the entries themselves; it is read
-//! twice for that. The rows are not held.
+//! What the journal makes of a part of a tenant is held in memory at once. The rows are not held.
 
 use super::codec::{self, key_range};
-use super::compare::{self, Difference, Kind};
+use super::compare::{self, Kind};
+use super::retold::Telling;
 use super::trouble::Trouble;
 use super::{load, query, rows, webhooks};
 use crate::report::{Progress, Report};
-use crate::tables::compare::{check_live, check_types};
+use crate::tables::compare::{Differences, Types, check_live};
 use kehub_core::directory::{Directory, Tenant};
-use kehub_core::facts::{Foresight, Retelling, Retold, TenantFacts};
-use kehub_core::journal::Entry;
-use kehub_core::policy::Policy;
+use kehub_core::facts::Counters;
 use kehub_core::receipt::ReceiptKey;
 use kehub_core::{AppNumber, Seq, TenantId};
 use rusqlite::{Connection, Row};
 
 /// How many problems of one kind are asked for.
 const ROWS_MAX: i64 = 100;
-/// How often progress is told while the journal is read, in entries.
-const TOLD_EVERY: i64 = 10_000;
 
 const INTEGRITY: &str = "PRAGMA integrity_check(100)";
-const JOURNAL: &str = "SELECT key, at, entry FROM journal WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
 const RECEIPTS: &str = "SELECT request, at, seq, outcome, app, key FROM receipt WHERE tenant = ?1";
-const AHEAD: &str = "
-    SELECT key, head FROM customer
-    WHERE key BETWEEN ?1 AND ?2 AND head > ?3 AND head <= ?4 ORDER BY key LIMIT 1";
 const KEPT: &str = "
     SELECT last_customer, last_identity, last_seq, last_merge, last_conflict,
            (SELECT coalesce(max(key), ?2) FROM identity WHERE key BETWEEN ?2 AND ?3)
@@ -81,6 +73,7 @@ const OF_TENANTS: &[(&str, &str)] = &[
 pub(super) fn check(
     conn: &Connection,
     only: Option<TenantId>,
+    at_once: u32,
     progress: &dyn Progress,
 ) -> Result<Report, Trouble> {
     let mut report = Report::default();
@@ -94,7 +87,7 @@ pub(super) fn check(
     }
     for tenant in directory.tenants.iter().filter(|it| only.is_none_or(|only| it.id == only)) {
         reaching_out(conn, tenant.id, &mut report)?;
-        check_tenant(conn, tenant, progress, &mut report)?;
+        check_tenant(conn, tenant, at_once, progress, &mut report)?;
         report.tenants += 1;
     }
     Ok(report)
@@ -134,104 +127,34 @@ fn reaching_out(conn: &Connection, tenant: TenantId, report: &mut Report) -> Res
 fn check_tenant(
     conn: &Connection,
     tenant: &Tenant,
+    at_once: u32,
     progress: &dyn Progress,
     report: &mut Report,
 ) -> Result<(), Trouble> {
     let policy = load::policy(conn, tenant.id)?.unwrap_or_default();
-    let Retold { facts, problems, without_row } = retold(conn, tenant.id, &policy, progress)?;
-    for text in problems {
-        report.find(Some(tenant.id), text);
+    let (mut differences, mut types) = (Differences::default(), Types::default());
+    let mut telling = Telling::new(conn, tenant.id, &policy, at_once, progress)?;
+    while let Some((facts, part)) = telling.next_part()? {
+        let mut found = Vec::new();
+        for kind in Kind::ALL {
+            progress.at(kind.plural(), 0, 0);
+            compare::compare(conn, &facts, &part, kind, &mut found)?;
+        }
+        differences.extend(found);
+        types.look_at(&facts);
     }
-    let lost = without_row.iter().map(|number| Difference::missing(Kind::Identity, number.0));
-    let mut differences: Vec<Difference> = lost.collect();
-    for kind in Kind::ALL {
-        progress.at(kind.plural(), 0, 0);
-        compare::compare(conn, &facts, kind, &mut differences)?;
-    }
-    for difference in &differences {
-        report.find(Some(tenant.id), difference.to_string());
-    }
-    if *facts.policy() != policy {
+    let retold = telling.end()?;
+    differences.tell(tenant.id, &retold, report);
+    if retold.policy != policy {
         report.find(Some(tenant.id), "the policy is not what the journal says");
     }
-    check_types(&facts, report);
-    check_aside(conn, tenant.id, facts.counters().seq, report)?;
-    check_kept(conn, tenant.id, &facts, report)?;
-    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    report.customers += count(facts.customers().count());
-    report.identities += count(facts.identities().count());
-    report.entries += u64::try_from(facts.counters().seq.0).unwrap_or_default();
+    types.tell(tenant.id, &retold.policy, report);
+    check_aside(conn, tenant.id, retold.counters.seq, report)?;
+    check_kept(conn, tenant.id, retold.counters, report)?;
+    report.customers += retold.customers;
+    report.identities += retold.identities;
+    report.entries += u64::try_from(retold.counters.seq.0).unwrap_or_default();
     Ok(())
-}
-
-/// What the journal of a tenant makes of it.
-pub(super) fn retold(
-    conn: &Connection,
-    tenant: TenantId,
-    policy: &Policy,
-    progress: &dyn Progress,
-) -> Result<Retold, Trouble> {
-    let identities = load::identities(conn, tenant)?;
-    let mut statement = conn.prepare_cached(JOURNAL)?;
-    let mut foresight = Foresight::default();
-    progress.at("the journal", 0, 0);
-    let mut rows = statement.query(key_range(tenant))?;
-    while let Some(row) = rows.next()? {
-        // What cannot be read is told below.
-        if let Some(entry) = entry_of(row) {
-            foresight.see(&entry);
-        }
-    }
-    drop(rows);
-    let mut retelling = Retelling::new(tenant, policy, &identities, foresight);
-    drop(identities);
-    let total = load::noted(conn, tenant)?.seq.0;
-    let mut problems = Vec::new();
-    let mut rows = statement.query(key_range(tenant))?;
-    while let Some(row) = rows.next()? {
-        let number = codec::number_of(row.get(0)?);
-        if number % TOLD_EVERY == 0 {
-            let (done, total) = (u64::try_from(number), u64::try_from(total));
-            progress.at("the journal", done.unwrap_or_default(), total.unwrap_or_default());
-        }
-        let (Some(entry), Ok(at)) = (entry_of(row), row.get::<_, i64>(1)) else {
-            problems.push(format!("journal entry {number} cannot be read"));
-            continue;
-        };
-        if (entry.seq.0, entry.at) != (number, at) {
-            problems.push(format!("journal entry {number} stands in the place of another one"));
-        }
-        retelling.tell(entry);
-    }
-    let mut retold = retelling.end();
-    problems.append(&mut retold.problems);
-    problems.extend(cut_off(conn, tenant, retold.facts.counters().seq, Seq(total))?);
-    Ok(Retold { problems, ..retold })
-}
-
-/// The entry of a row of the journal; `None` if it cannot be read.
-fn entry_of(row: &Row<'_>) -> Option<Entry> {
-    let blob = row.get_ref(2).ok()?.as_blob().ok()?;
-    codec::entry(blob).ok()
-}
-
-/// Whether entries are missing at the end of a journal: the tenant notes them, and a customer has
-/// seen one of them. Either alone may be a damaged row.
-fn cut_off(
-    conn: &Connection,
-    tenant: TenantId,
-    end: Seq,
-    noted: Seq,
-) -> Result<Option<String>, Trouble> {
-    if noted <= end {
-        return Ok(None);
-    }
-    let (first, last) = key_range(tenant);
-    let read = |row: &Row<'_>| Ok((codec::number_of(row.get(0)?), row.get::<_, i64>(1)?));
-    let found = rows::first(conn, AHEAD, (first, last, end.0, noted.0), read)?;
-    Ok(found.map(|(customer, head)| {
-        format!("the journal ends with entry {end}, and customer {customer} has seen entry {head}")
-    }))
 }
 
 /// What no journal tells has to be readable at least: a request is answered from its receipt, and a
@@ -269,7 +192,7 @@ fn check_aside(
 fn check_kept(
     conn: &Connection,
     tenant: TenantId,
-    facts: &TenantFacts,
+    counters: Counters,
     report: &mut Report,
 ) -> Result<(), Trouble> {
     let (first, last) = key_range(tenant);
@@ -278,7 +201,6 @@ fn check_kept(
         Ok(numbers?)
     };
     let kept = rows::first(conn, KEPT, (tenant.0, first, last), read)?.unwrap_or_default();
-    let counters = facts.counters();
     let identity = kept.get(5).copied().map(codec::number_of).unwrap_or_default();
     let expected = [
         ("customer", counters.customer.0),

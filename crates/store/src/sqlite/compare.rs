@@ -1,6 +1,6 @@
 //! The rows of a tenant beside what its journal makes of them, one at a time and in order.
 
-use super::codec::{key_range, number_of};
+use super::codec::{keys_of, number_of};
 use super::rows::{
     self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
 };
@@ -8,7 +8,7 @@ use super::trouble::Trouble;
 pub(super) use crate::tables::compare::{Difference, Kind, What};
 use crate::tables::compare::{Walk, customer_parts, identity_parts, whole};
 use kehub_core::TenantId;
-use kehub_core::facts::TenantFacts;
+use kehub_core::facts::{Part, TenantFacts};
 use kehub_core::identity::Identity;
 use rusqlite::{Connection, Row};
 
@@ -36,15 +36,16 @@ const CONFLICTS: &str = concat!(
 const UNDECIDED: &str =
     "SELECT merge, claim FROM undecided WHERE merge BETWEEN ?1 AND ?2 ORDER BY merge, claim";
 
-/// Everything of one kind of row that differs.
+/// Everything of one kind of row that differs, in a part of a tenant.
 pub(super) fn compare(
     conn: &Connection,
     facts: &TenantFacts,
+    part: &Part,
     kind: Kind,
     found: &mut Vec<Difference>,
 ) -> Result<(), Trouble> {
     let tenant = facts.tenant();
-    let mut table = Table { conn, tenant, kind, found };
+    let mut table = Table { conn, tenant, part, kind, found };
     match kind {
         Kind::Customer => {
             let expected = facts.customers().map(|it| ((it.id.0, 0), it));
@@ -91,6 +92,7 @@ pub(super) fn compare(
 struct Table<'a> {
     conn: &'a Connection,
     tenant: TenantId,
+    part: &'a Part,
     kind: Kind,
     found: &'a mut Vec<Difference>,
 }
@@ -106,10 +108,13 @@ impl Table<'_> {
         parts: impl Fn(&E, &A) -> Option<String>,
     ) -> Result<(), Trouble> {
         let mut statement = self.conn.prepare_cached(sql)?;
-        let mut rows = statement.query(key_range(self.tenant))?;
+        let mut rows = statement.query(keys_of(self.tenant, &self.kind.numbers(self.part)))?;
         let mut walk = Walk::new(self.kind, expected, self.found);
         while let Some(row) = rows.next()? {
-            walk.row(key_of(row)?, read(row), &parts);
+            let key = key_of(row)?;
+            if self.kind.is_of(self.part, key.0) {
+                walk.row(key, read(row), &parts);
+            }
         }
         walk.end();
         Ok(())

@@ -244,10 +244,13 @@ pub(super) fn noted(conn: &Connection, tenant: TenantId) -> Result<Counters, Tro
     Ok(found.unwrap_or_default())
 }
 
-/// All identities of a tenant that can be read, by number.
-pub(super) fn identities(conn: &Connection, tenant: TenantId) -> Result<Vec<Identity>, Trouble> {
-    let found =
-        rows::all(conn, IDENTITIES, codec::key_range(tenant), |row| Ok(rows::identity(row).ok()))?;
+/// All identities of a range of keys that can be read, by number.
+pub(super) fn identities(
+    conn: &Connection,
+    first: i64,
+    last: i64,
+) -> Result<Vec<Identity>, Trouble> {
+    let found = rows::all(conn, IDENTITIES, (first, last), |row| Ok(rows::identity(row).ok()))?;
     Ok(found.into_iter().flatten().collect())
 }
 

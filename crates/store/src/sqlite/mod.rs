@@ -8,7 +8,8 @@
 //! [`policy`] reads what people look at before they change a policy. [`checkpoint`] moves what was
 //! committed from the log into the file without keeping the writer waiting, and after an erasure
 //! [`sweep`] removes what is left of it. [`backup`] copies the file, and puts a copy in its place;
-//! [`copy`] is an end of a copy from one store to another. [`webhooks`] reads and writes those.
+//! [`copy`] is an end of a copy from one store to another. [`check`], [`retold`], [`compare`] and
+//! [`rebuild`] hold rows against the journal. [`webhooks`] reads and writes those.
 //! [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the tables,
 //! [`connection`] opens the file.
 
@@ -29,6 +30,7 @@ mod query;
 mod queue;
 mod rebuild;
 mod render;
+mod retold;
 mod review;
 mod rows;
 mod schema;
@@ -42,9 +44,9 @@ pub(crate) use copy::{CopySource, CopyTarget, refuse_same};
 
 use crate::tables::{codec, group};
 use crate::{
-    Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration, OpenError, OwnedIdentity,
-    Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report, SidedConflict, Silent,
-    Store, StoreError, TypedIdentity, WholeCustomer,
+    Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration,
+    OpenError, OwnedIdentity, Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report,
+    SidedConflict, Silent, Store, StoreError, TypedIdentity, WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
@@ -215,10 +217,11 @@ impl SqliteStore {
     /// Looks at a file beside whoever uses it, changing nothing, as of one moment: as
     /// [`Store::check`], of the tenant of this name or of the whole file. If a hub uses it, a copy of its
     /// pages is looked at, which stands in the same folder for the moment, so that the hub need not keep
-    /// in its log whatever it writes meanwhile.
+    /// in its log whatever it writes meanwhile. About `at_once` customers are held in memory.
     pub fn check(
         path: impl AsRef<Path>,
         only: Option<&str>,
+        at_once: u32,
         progress: &dyn Progress,
     ) -> Result<Report, OpenError> {
         let path = path.as_ref();
@@ -230,21 +233,23 @@ impl SqliteStore {
             let tx = conn.transaction()?;
             schema::check_current(&tx)?;
             let only = load::tenant_named(&tx, only)?;
-            check::check(&tx, only, progress)
+            check::check(&tx, only, at_once, progress)
         };
         look().map_err(|cause| OpenError::of(path.display(), cause))
     }
 
     /// Makes the rows of a file anew from its journal, where they are not what it says, in one
     /// transaction. Nobody else may have the file open. What a journal does not hold stays: texts
-    /// of identities, tenants, apps, webhooks.
+    /// of identities, tenants, apps, webhooks. About `at_once` customers are held in memory.
     pub fn rebuild(
         path: impl AsRef<Path>,
         only: Option<&str>,
+        at_once: u32,
         progress: &dyn Progress,
     ) -> Result<Rebuilt, OpenError> {
         let path = path.as_ref();
-        rebuild::rebuild(path, only, progress).map_err(|cause| OpenError::of(path.display(), cause))
+        rebuild::rebuild(path, only, at_once, progress)
+            .map_err(|cause| OpenError::of(path.display(), cause))
     }
 
     /// Runs a read of a handful of rows by their keys.
@@ -502,7 +507,7 @@ impl Store for SqliteStore {
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {
-        self.read(move |conn| check::check(conn, only, &Silent)).await
+        self.read(move |conn| check::check(conn, only, CUSTOMERS_AT_ONCE, &Silent)).await
     }
 
     async fn directory(&self) -> Result<Directory, StoreError> {

@@ -1,15 +1,17 @@
 //! Makes the rows of a file anew from its journal, where they are not what it says. The texts of
 //! identities, the names of types, tenants, apps and webhooks stand in no journal, and stay.
 
-use super::check::{LIVE, check, file_problems, retold};
+use super::check::{LIVE, check, file_problems};
 use super::codec::{self, key_range};
 use super::compare::{self, Difference, Kind, What};
 use super::load::{self, TenantBefore};
+use super::retold::Telling;
 use super::trouble::Trouble;
 use super::{connection, rows, schema, write};
 use crate::report::{Progress, Rebuilt};
-use kehub_core::facts::{Dirty, TenantFacts};
+use kehub_core::facts::{Dirty, Part, TenantFacts};
 use kehub_core::merge::CannotLink;
+use kehub_core::policy::Policy;
 use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId};
 use rusqlite::Connection;
 use std::path::Path;
@@ -32,6 +34,7 @@ const KEPT_UPDATE: &str = "
 pub(super) fn rebuild(
     path: &Path,
     only: Option<&str>,
+    at_once: u32,
     progress: &dyn Progress,
 ) -> Result<Rebuilt, Trouble> {
     let conn = connection::alone(path)?;
@@ -45,9 +48,9 @@ pub(super) fn rebuild(
     }
     let tenants = load::directory(&conn)?.tenants.into_iter();
     for tenant in tenants.filter(|tenant| only.is_none_or(|only| tenant.id == only)) {
-        rebuild_tenant(&conn, tenant.id, progress, &mut rebuilt)?;
+        rebuild_tenant(&conn, tenant.id, at_once, progress, &mut rebuilt)?;
     }
-    rebuilt.after = check(&conn, only, progress)?;
+    rebuilt.after = check(&conn, only, at_once, progress)?;
     conn.execute_batch("COMMIT")?;
     Ok(rebuilt)
 }
@@ -55,37 +58,36 @@ pub(super) fn rebuild(
 fn rebuild_tenant(
     conn: &Connection,
     tenant: TenantId,
+    at_once: u32,
     progress: &dyn Progress,
     rebuilt: &mut Rebuilt,
 ) -> Result<(), Trouble> {
     let policy = load::policy(conn, tenant)?.unwrap_or_default();
-    let told = retold(conn, tenant, &policy, progress)?;
+    // All of it is told before anything is written: it may be damaged towards its end.
+    let mut telling = Telling::new(conn, tenant, &policy, at_once, progress)?;
+    let mut differs = false;
+    while let Some((facts, part)) = telling.next_part()? {
+        let mut found = Vec::new();
+        for kind in Kind::ALL.into_iter().filter(|_| !differs) {
+            compare::compare(conn, &facts, &part, kind, &mut found)?;
+        }
+        differs |= !found.is_empty();
+    }
+    let told = telling.end()?;
     if let Some(problem) = told.problems.first() {
         // What it says would take the place of what may be the only good copy.
         return Err(Trouble::broken(format!(
             "the journal of tenant {tenant} is damaged, so nothing is made anew from it: {problem}"
         )));
     }
-    let facts = told.facts;
-    let mut differences = Vec::new();
-    // Where the text of an identity is lost, so is its type, and with it what others were sent with:
-    // all of them are left as they are.
-    let is_lost = !told.without_row.is_empty();
-    for kind in Kind::ALL.into_iter().filter(|kind| !(is_lost && *kind == Kind::Identity)) {
-        compare::compare(conn, &facts, kind, &mut differences)?;
+    if differs || told.policy != policy {
+        let is_lost = !told.without_row.is_empty();
+        let mut telling = Telling::new(conn, tenant, &policy, at_once, progress)?;
+        while let Some((facts, part)) = telling.next_part()? {
+            mend_part(conn, &facts, &part, &policy, is_lost, rebuilt)?;
+        }
     }
-    let mut dirty = Dirty::default();
-    let mut before = TenantBefore::default();
-    for difference in &differences {
-        difference.count_in(rebuilt);
-        mend(conn, &facts, difference, &mut dirty, &mut before)?;
-    }
-    if *facts.policy() != policy {
-        dirty.policy = true;
-        dirty.types = facts.policy().types().map(|kind| kind.number).collect();
-    }
-    write::anew(conn, &facts, &dirty, &before)?;
-    let counters = facts.counters();
+    let counters = told.counters;
     let (first, last) = key_range(tenant);
     let live = rows::first(conn, LIVE, (tenant.0, first, last), rows::live)?.unwrap_or_default();
     conn.execute(
@@ -104,6 +106,33 @@ fn rebuild_tenant(
         ),
     )?;
     Ok(())
+}
+
+/// Writes what differs of a part. Where the text of an identity is lost, so is its type, and with it what
+/// others were sent with: all of them are left as they are.
+fn mend_part(
+    conn: &Connection,
+    facts: &TenantFacts,
+    part: &Part,
+    policy: &Policy,
+    is_lost: bool,
+    rebuilt: &mut Rebuilt,
+) -> Result<(), Trouble> {
+    let mut differences = Vec::new();
+    for kind in Kind::ALL.into_iter().filter(|kind| !(is_lost && *kind == Kind::Identity)) {
+        compare::compare(conn, facts, part, kind, &mut differences)?;
+    }
+    let mut dirty = Dirty::default();
+    let mut before = TenantBefore::default();
+    for difference in &differences {
+        difference.count_in(rebuilt);
+        mend(conn, facts, difference, &mut dirty, &mut before)?;
+    }
+    if part.is_first() && facts.policy() != policy {
+        dirty.policy = true;
+        dirty.types = facts.policy().types().map(|kind| kind.number).collect();
+    }
+    write::anew(conn, facts, &dirty, &before)
 }
 
 /// Removes a row that is not what the journal says, and notes that it is to be written.

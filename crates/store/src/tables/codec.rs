@@ -17,6 +17,7 @@ use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// The bits of a packed key below the tenant.
 const NUMBER_BITS: u32 = 40;
@@ -41,6 +42,13 @@ pub(crate) fn own_key(tenant: TenantId, number: i64) -> Result<i64, Broken> {
 pub(crate) fn key_range(tenant: TenantId) -> (i64, i64) {
     let first = i64::from(tenant.0) << NUMBER_BITS;
     (first, first | ((1 << NUMBER_BITS) - 1))
+}
+
+/// The first and the last key that these numbers of a tenant can have.
+pub(crate) fn keys_of(tenant: TenantId, numbers: &RangeInclusive<i64>) -> (i64, i64) {
+    let (first, last) = key_range(tenant);
+    let key = |number: i64| first + number.clamp(0, last - first);
+    (key(*numbers.start()), key(*numbers.end()))
 }
 
 /// The number within a packed key.

@@ -3,12 +3,14 @@
 use super::codec::{self, Indexed, Live};
 use crate::report::{Rebuilt, Report};
 use kehub_core::customer::Customer;
-use kehub_core::facts::TenantFacts;
+use kehub_core::facts::{Part, Retold, TenantFacts};
 use kehub_core::identity::Identity;
-use kehub_core::{TenantId, TypeNumber};
-use std::collections::BTreeMap;
+use kehub_core::policy::Policy;
+use kehub_core::{CustomerId, IdentityNumber, MergeId, TenantId, TypeNumber};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::iter::Peekable;
+use std::ops::RangeInclusive;
 
 /// What a row holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,10 +58,32 @@ impl Kind {
             Kind::Undecided => "undecided claims",
         }
     }
+
+    /// The numbers between which the rows of a part are.
+    pub(crate) fn numbers(self, part: &Part) -> RangeInclusive<i64> {
+        match self {
+            Kind::Customer | Kind::Home => part.customers(),
+            Kind::Identity => part.identities(),
+            // In no order of their homes.
+            Kind::Merge => i64::MIN..=i64::MAX,
+            Kind::CannotLink => part.links(),
+            Kind::Conflict => part.conflicts(),
+            Kind::Undecided => part.undecided(),
+        }
+    }
+
+    /// Whether a row between those numbers is of the part.
+    pub(crate) fn is_of(self, part: &Part, number: i64) -> bool {
+        match self {
+            Kind::Customer | Kind::Home => part.has_customer(CustomerId(number)),
+            Kind::Merge => part.has_merge(MergeId(number)),
+            Kind::Identity | Kind::CannotLink | Kind::Conflict | Kind::Undecided => true,
+        }
+    }
 }
 
 /// How a row is not what the journal says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum What {
     Missing,
     Unexpected,
@@ -69,7 +93,7 @@ pub(crate) enum What {
 }
 
 /// A row that is not what the journal says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Difference {
     pub(crate) kind: Kind,
     /// Its number, or the two that name it.
@@ -91,10 +115,14 @@ impl Difference {
             What::Unreadable | What::Differs(_) => &mut rebuilt.replaced,
         };
         let name = self.kind.plural();
-        match counts.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((name, 1)),
+        if let Some((_, count)) = counts.iter_mut().find(|(known, _)| *known == name) {
+            *count += 1;
+            return;
         }
+        counts.push((name, 1));
+        // However many customers were in memory at once.
+        let place = |name| Kind::ALL.iter().position(|kind| kind.plural() == name);
+        counts.sort_by_key(|(name, _)| place(*name));
     }
 }
 
@@ -113,6 +141,52 @@ impl fmt::Display for Difference {
             What::Differs(parts) => write!(f, " is not what the journal says: {parts}"),
         }
     }
+}
+
+/// The first of all rows that are not what the journal says, whatever the order in which they are found.
+#[derive(Debug, Default)]
+pub(crate) struct Differences {
+    first: BTreeSet<Difference>,
+    left_out: u64,
+}
+
+impl Differences {
+    pub(crate) fn extend(&mut self, found: impl IntoIterator<Item = Difference>) {
+        for difference in found {
+            self.first.insert(difference);
+            if self.first.len() > Report::FINDINGS_MAX {
+                self.first.pop_last();
+                self.left_out += 1;
+            }
+        }
+    }
+
+    /// Tells them behind what is wrong with the journal.
+    pub(crate) fn tell(mut self, tenant: TenantId, retold: &Retold, report: &mut Report) {
+        for text in &retold.problems {
+            report.find(Some(tenant), text.clone());
+        }
+        let lost = retold.without_row.iter();
+        self.extend(lost.map(|number| Difference::missing(Kind::Identity, number.0)));
+        for difference in &self.first {
+            report.find(Some(tenant), difference.to_string());
+        }
+        report.left_out += retold.left_out + self.left_out;
+    }
+}
+
+/// What is told while the journal is read for a part.
+pub(crate) fn journal_step(part: &Part) -> String {
+    match part.place() {
+        (_, 1) => "the journal".to_owned(),
+        (index, count) => format!("the journal, part {} of {count}", index + 1),
+    }
+}
+
+/// What is told of an identity whose value stands in a second row, by the key of its own.
+pub(crate) fn same_value(key: i64) -> String {
+    let number = codec::number_of(key);
+    format!("identity {number} has the same type and value as another one")
 }
 
 /// A walk through the rows of one kind and what is expected of them together. Both are in order.
@@ -208,31 +282,49 @@ pub(crate) fn check_live(tenant: TenantId, found: Live, noted: Live, report: &mu
     }
 }
 
-/// Types that identities are of must be there, each under a name of its own, and identities under
-/// their canonical values.
-pub(crate) fn check_types(facts: &TenantFacts, report: &mut Report) {
-    let tenant = facts.tenant();
-    let mut names: BTreeMap<String, TypeNumber> = BTreeMap::new();
-    for kind in facts.policy().types() {
-        if let Some(other) = names.insert(kind.key(), kind.number) {
-            let text = format!("identity types {other} and {} have one name", kind.number);
-            report.find(Some(tenant), text);
+/// Whether the types that identities are of are there, and identities under their canonical values.
+#[derive(Debug, Default)]
+pub(crate) struct Types {
+    lost: BTreeMap<TypeNumber, u64>,
+    moved: BTreeSet<IdentityNumber>,
+    left_out: u64,
+}
+
+impl Types {
+    /// Looks at the identities of a part.
+    pub(crate) fn look_at(&mut self, facts: &TenantFacts) {
+        for identity in facts.identities() {
+            let Some(kind) = facts.policy().type_of(identity.key.kind) else {
+                *self.lost.entry(identity.key.kind).or_default() += 1;
+                continue;
+            };
+            if !identity.is_erased() && kind.canonical(&identity.raw) != *identity.key.value {
+                self.moved.insert(identity.number);
+                if self.moved.len() > Report::FINDINGS_MAX {
+                    self.moved.pop_last();
+                    self.left_out += 1;
+                }
+            }
         }
     }
-    let mut lost: BTreeMap<TypeNumber, usize> = BTreeMap::new();
-    for identity in facts.identities() {
-        let Some(kind) = facts.policy().type_of(identity.key.kind) else {
-            *lost.entry(identity.key.kind).or_default() += 1;
-            continue;
-        };
-        if !identity.is_erased() && kind.canonical(&identity.raw) != *identity.key.value {
-            let text =
-                format!("identity {} is kept under another value than it has", identity.number);
+
+    /// Tells what was found, and which types have one name.
+    pub(crate) fn tell(self, tenant: TenantId, policy: &Policy, report: &mut Report) {
+        let mut names: BTreeMap<String, TypeNumber> = BTreeMap::new();
+        for kind in policy.types() {
+            if let Some(other) = names.insert(kind.key(), kind.number) {
+                let text = format!("identity types {other} and {} have one name", kind.number);
+                report.find(Some(tenant), text);
+            }
+        }
+        for number in self.moved {
+            let text = format!("identity {number} is kept under another value than it has");
             report.find(Some(tenant), text);
         }
-    }
-    for (kind, count) in lost {
-        let text = format!("identity type {kind} has no row, and {count} identities are of it");
-        report.find(Some(tenant), text);
+        report.left_out += self.left_out;
+        for (kind, count) in self.lost {
+            let text = format!("identity type {kind} has no row, and {count} identities are of it");
+            report.find(Some(tenant), text);
+        }
     }
 }

@@ -4,9 +4,14 @@ use crate::receipts::keyed;
 use crate::support::{Rig, TENANT, fields, identity, upsert};
 use kehub_core::CustomerId;
 use kehub_core::command::{Attach, Command, Put, SetPolicy};
+use kehub_core::facts::Snapshot;
 use kehub_core::policy::Preset;
-use kehub_store::{PostgresStore, Rebuilt, Report, Silent, SqliteStore};
+use kehub_store::{CUSTOMERS_AT_ONCE, PostgresStore, Rebuilt, Report, Silent, SqliteStore};
 use rusqlite::Connection;
+use std::path::Path;
+
+/// How many customers are in memory at once, instead of [`CUSTOMERS_AT_ONCE`].
+const FEW: [u32; 3] = [1, 2, 3];
 
 /// A bit of everything, in two tenants.
 async fn fill(rig: &Rig) {
@@ -42,6 +47,32 @@ pub(crate) async fn a_store_in_use_is_sound(rig: &Rig) {
     assert!(one.entries < report.entries);
 }
 
+/// What is found in a file, however many customers are in memory at once.
+fn looked_at(file: &Path) -> Report {
+    let report = SqliteStore::check(file, None, CUSTOMERS_AT_ONCE, &Silent).unwrap();
+    for at_once in FEW {
+        let in_parts = SqliteStore::check(file, None, at_once, &Silent).unwrap();
+        assert_eq!(in_parts, report, "{at_once} at once");
+    }
+    report
+}
+
+/// What a rebuild of a file changes, which is made anew from so many customers at once.
+fn rebuilt(file: &Path, at_once: u32) -> Rebuilt {
+    SqliteStore::rebuild(file, None, at_once, &Silent).unwrap()
+}
+
+/// How a file is refused that must not be made anew, however many customers are in memory at once.
+fn refused(file: &Path) -> String {
+    let refused =
+        |at_once| SqliteStore::rebuild(file, None, at_once, &Silent).unwrap_err().to_string();
+    let text = refused(CUSTOMERS_AT_ONCE);
+    for at_once in FEW {
+        assert_eq!(refused(at_once), text, "{at_once} at once");
+    }
+    text
+}
+
 /// What is found in a file after this damage, what a rebuild says of it, and how the file is then.
 async fn mended(damage: &str) -> (Vec<String>, Rebuilt) {
     let rig = Rig::sqlite().await;
@@ -51,26 +82,43 @@ async fn mended(damage: &str) -> (Vec<String>, Rebuilt) {
     let file = rig.file();
     drop(rig.store);
     Connection::open(&file).unwrap().execute_batch(damage).unwrap();
-    let found = texts(&SqliteStore::check(&file, None, &Silent).unwrap());
-    let rebuilt = SqliteStore::rebuild(&file, None, &Silent).unwrap();
+    let found = texts(&looked_at(&file));
+    let copy = file.with_extension("copy");
+    std::fs::copy(&file, &copy).unwrap();
+    let whole = rebuilt(&file, CUSTOMERS_AT_ONCE);
+    for at_once in FEW {
+        let part = file.with_extension(format!("copy{at_once}"));
+        std::fs::copy(&copy, &part).unwrap();
+        assert_eq!(rebuilt(&part, at_once), whole, "{damage}, {at_once} at once");
+        is_as_before(&part, &whole, &before, damage).await;
+    }
+    is_as_before(&file, &whole, &before, damage).await;
+    (found, whole)
+}
+
+/// A file in which nothing is wrong any more holds what it held before.
+async fn is_as_before(file: &Path, rebuilt: &Rebuilt, before: &Snapshot, damage: &str) {
     if rebuilt.after.is_sound() {
-        let store = SqliteStore::open(&file, kehub_store::SqliteOptions::default()).unwrap();
+        let store = SqliteStore::open(file, kehub_store::SqliteOptions::default()).unwrap();
         let store: &dyn kehub_store::Store = &store;
-        assert_eq!(store.snapshot(TENANT).await.unwrap(), before, "{damage}");
+        assert_eq!(store.snapshot(TENANT).await.unwrap(), *before, "{damage}");
         store.close().await.unwrap();
     }
-    (found, rebuilt)
 }
 
 /// The same of a database: what is found after this damage, and what is left after a rebuild.
-async fn mended_on_postgres(rig: Rig, damage: &str) -> (Vec<String>, Rebuilt) {
+async fn mended_on_postgres(rig: Rig, damage: &str, at_once: u32) -> (Vec<String>, Rebuilt) {
     fill(&rig).await;
     let before = rig.store.snapshot(TENANT).await.unwrap();
     let past = rig.store.past(TENANT, &[CustomerId(2)]).await.unwrap();
     rig.database().run(damage).await;
     let url = rig.database().url();
-    let found = texts(&PostgresStore::check(&url, None, &Silent).await.unwrap());
-    let rebuilt = PostgresStore::rebuild(&url, None, &Silent).await.unwrap();
+    let report = PostgresStore::check(&url, None, CUSTOMERS_AT_ONCE, &Silent).await.unwrap();
+    for few in FEW {
+        assert_eq!(rig.check_in_parts(few).await, report, "{damage}, {few} at once");
+    }
+    let found = texts(&report);
+    let rebuilt = PostgresStore::rebuild(&url, None, at_once, &Silent).await.unwrap();
     assert_eq!(rebuilt.after.findings, [], "{damage}");
     // Beside the hub, which goes on.
     assert_eq!(rig.store.snapshot(TENANT).await.unwrap(), before, "{damage}");
@@ -139,8 +187,10 @@ async fn a_damaged_database_is_made_anew_from_its_journal() {
         ),
     ];
     for (damage, expected) in cases {
-        for rig in [Rig::postgres().await, Rig::cluster().await] {
-            let (found, _) = mended_on_postgres(rig, &damage).await;
+        for (rig, at_once) in
+            [(Rig::postgres().await, CUSTOMERS_AT_ONCE), (Rig::cluster().await, 1)]
+        {
+            let (found, _) = mended_on_postgres(rig, &damage, at_once).await;
             assert_eq!(found.len(), expected.len(), "{damage}: {found:?}");
             for (found, expected) in found.iter().zip(&expected) {
                 assert!(found.starts_with(expected), "{damage}: {found}");
@@ -320,9 +370,9 @@ async fn an_index_that_lost_an_entry_is_made_anew() {
     .unwrap();
     conn.execute_batch("PRAGMA writable_schema = RESET").unwrap();
     drop(conn);
-    let report = SqliteStore::check(&file, None, &Silent).unwrap();
+    let report = looked_at(&file);
     assert!(texts(&report).iter().any(|text| text.contains("customer_source")), "{report:?}");
-    let rebuilt = SqliteStore::rebuild(&file, None, &Silent).unwrap();
+    let rebuilt = rebuilt(&file, CUSTOMERS_AT_ONCE);
     assert!(rebuilt.reindexed && rebuilt.after.is_sound(), "{rebuilt:?}");
 }
 
@@ -346,9 +396,9 @@ async fn a_damaged_journal_is_told_and_nothing_is_made_from_it() {
         let file = rig.file();
         drop(rig.store);
         Connection::open(&file).unwrap().execute_batch(damage).unwrap();
-        let found = texts(&SqliteStore::check(&file, None, &Silent).unwrap());
+        let found = texts(&looked_at(&file));
         assert!(found.iter().any(|text| text.contains(expected)), "{found:?}");
-        let refused = SqliteStore::rebuild(&file, None, &Silent).unwrap_err().to_string();
+        let refused = refused(&file);
         assert!(refused.contains("the journal of tenant 1 is damaged"), "{refused}");
     }
 }
@@ -375,6 +425,26 @@ async fn a_lost_type_is_told() {
     }
 }
 
+/// Only where the index is gone that would not have let it in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_stands_twice_is_told() {
+    let rig = Rig::sqlite().await;
+    fill(&rig).await;
+    rig.store.close().await.unwrap();
+    let file = rig.file();
+    drop(rig.store);
+    let damage = "
+        DROP INDEX identity_value;
+        UPDATE identity SET (type, value, raw) =
+            (SELECT type, value, raw FROM identity WHERE key = 1 << 40 | 1)
+        WHERE key = 1 << 40 | 4";
+    Connection::open(&file).unwrap().execute_batch(damage).unwrap();
+    let found = texts(&looked_at(&file));
+    let expected = "tenant 1: identity 1 has the same type and value as another one".to_owned();
+    assert!(found.contains(&expected), "{found:?}");
+    assert!(refused(&file).contains("identity 1 has the same type and value"));
+}
+
 /// Rows know of entries that are not there: what they hold stands nowhere else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_was_cut_off_is_told_and_nothing_is_made_from_it() {
@@ -385,11 +455,11 @@ async fn a_journal_that_was_cut_off_is_told_and_nothing_is_made_from_it() {
     drop(rig.store);
     let damage = "DELETE FROM journal WHERE key >= 1 << 40 | 11 AND key >> 40 = 1";
     Connection::open(&file).unwrap().execute_batch(damage).unwrap();
-    let found = texts(&SqliteStore::check(&file, None, &Silent).unwrap());
+    let found = texts(&looked_at(&file));
     let expected =
         "tenant 1: the journal ends with entry 10, and customer 5 has seen entry 11".to_owned();
     assert!(found.contains(&expected), "{found:?}");
-    let refused = SqliteStore::rebuild(&file, None, &Silent).unwrap_err().to_string();
+    let refused = refused(&file);
     assert!(refused.contains("the journal of tenant 1 is damaged"), "{refused}");
 }
 
@@ -410,7 +480,7 @@ async fn receipts_and_webhooks_that_cannot_be_read_are_told() {
         INSERT INTO webhook VALUES (1 << 40 | 1, '', '', 'of no kind', 1, x'00', NULL, NULL, 0, 0, 0,
                                     0, 0, NULL, NULL, NULL, NULL);";
     Connection::open(&file).unwrap().execute_batch(damage).unwrap();
-    let found = texts(&SqliteStore::check(&file, None, &Silent).unwrap());
+    let found = texts(&looked_at(&file));
     let beginnings = [
         "tenant 1: 1 receipts cannot be read",
         "tenant 1: 1 receipts are of entries that are not there",
@@ -433,8 +503,8 @@ async fn a_damaged_row_of_an_erased_identity_is_mended() {
     drop(rig.store);
     let damage = "UPDATE identity SET companions = NULL, apps = NULL, quarantine = 1";
     Connection::open(&file).unwrap().execute_batch(damage).unwrap();
-    assert!(!SqliteStore::check(&file, None, &Silent).unwrap().is_sound());
-    let rebuilt = SqliteStore::rebuild(&file, None, &Silent).unwrap();
+    assert!(!looked_at(&file).is_sound());
+    let rebuilt = rebuilt(&file, CUSTOMERS_AT_ONCE);
     assert_eq!(texts(&rebuilt.after), Vec::<String>::new());
 }
 
@@ -443,11 +513,14 @@ async fn a_file_in_use_is_looked_at_and_not_rebuilt() {
     let rig = Rig::sqlite().await;
     fill(&rig).await;
     let file = rig.file();
-    let report = SqliteStore::check(&file, Some("second"), &Silent).unwrap();
+    let report = SqliteStore::check(&file, Some("second"), CUSTOMERS_AT_ONCE, &Silent).unwrap();
     assert_eq!((report.findings, report.tenants), (Vec::new(), 1));
-    let refused = SqliteStore::rebuild(&file, None, &Silent).unwrap_err().to_string();
+    let refused =
+        SqliteStore::rebuild(&file, None, CUSTOMERS_AT_ONCE, &Silent).unwrap_err().to_string();
     assert!(refused.contains("another process has the file open"), "{refused}");
     rig.upsert(&["a1"], &[]).await;
-    let missing = SqliteStore::check(&file, Some("third"), &Silent).unwrap_err().to_string();
+    let missing = SqliteStore::check(&file, Some("third"), CUSTOMERS_AT_ONCE, &Silent)
+        .unwrap_err()
+        .to_string();
     assert!(missing.contains("there is no tenant `third`"), "{missing}");
 }

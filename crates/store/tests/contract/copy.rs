@@ -15,8 +15,8 @@ use kehub_core::webhook::{
 };
 use kehub_core::{ConflictId, CustomerId, MergeId, Seq, TenantId, WebhookId};
 use kehub_store::{
-    Batch, Copied, CopyOptions, Place, PostgresOptions, PostgresStore, Progress, Report, Silent,
-    SqliteOptions, SqliteStore, Store, TestDatabase,
+    Batch, CUSTOMERS_AT_ONCE, Copied, CopyOptions, Place, PostgresOptions, PostgresStore, Progress,
+    Report, Silent, SqliteOptions, SqliteStore, Store, TestDatabase,
 };
 use rusqlite::Connection;
 use std::path::PathBuf;
@@ -177,9 +177,9 @@ impl End {
 
     pub(crate) async fn check(&self) -> Result<Report, String> {
         match self {
-            End::File(_) => SqliteStore::check(self.path(), None, &Silent),
+            End::File(_) => SqliteStore::check(self.path(), None, CUSTOMERS_AT_ONCE, &Silent),
             End::Database(database, _) => {
-                PostgresStore::check(&database.url(), None, &Silent).await
+                PostgresStore::check(&database.url(), None, CUSTOMERS_AT_ONCE, &Silent).await
             }
         }
         .map_err(|error| error.to_string())

@@ -6,7 +6,9 @@ use kehub_core::WebhookId;
 use kehub_core::command::Command;
 use kehub_core::directory::AppChange;
 use kehub_core::webhook::WebhookChange;
-use kehub_store::{Copied, Place, PostgresStore, Progress, Silent, SqliteStore, TestDatabase};
+use kehub_store::{
+    CUSTOMERS_AT_ONCE, Copied, Place, PostgresStore, Progress, Silent, SqliteStore, TestDatabase,
+};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -135,7 +137,7 @@ async fn an_unfinished_copy_is_no_store() {
     told(&file.check().await.unwrap_err());
     told(&SqliteStore::migrate(&path).unwrap_err());
     told(&SqliteStore::migrations_due(&path).unwrap_err());
-    told(&SqliteStore::rebuild(&path, None, &Silent).unwrap_err());
+    told(&SqliteStore::rebuild(&path, None, CUSTOMERS_AT_ONCE, &Silent).unwrap_err());
     told(&SqliteStore::back_up(&path, &other, &Silent).unwrap_err());
     told(&SqliteStore::restore(&other, &path, false, &Silent).unwrap_err());
     let End::Database(server, _) = &*database else { panic!("no database") };
@@ -144,7 +146,7 @@ async fn an_unfinished_copy_is_no_store() {
     told(&database.check().await.unwrap_err());
     told(&PostgresStore::migrate(&url, false).await.unwrap_err());
     told(&PostgresStore::migrations_due(&url).await.unwrap_err());
-    told(&PostgresStore::rebuild(&url, None, &Silent).await.unwrap_err());
+    told(&PostgresStore::rebuild(&url, None, CUSTOMERS_AT_ONCE, &Silent).await.unwrap_err());
     let to = End::file();
     told(&to.fill_from(Place::Sqlite(&path), &Silent).await.unwrap_err());
     told(&to.fill_from(Place::Postgres(&url), &Silent).await.unwrap_err());

@@ -194,6 +194,8 @@ async fn told(groups: &Groups, engine: &Rig) {
     for rig in [&model, engine] {
         assert_eq!(rig.store.check(None).await.unwrap().findings, []);
     }
+    let whole = engine.check_in_parts(u32::MAX).await;
+    assert_eq!(engine.check_in_parts(1).await, whole);
     let duplicates = model.store.duplicates(TENANT).await.unwrap();
     assert_eq!(engine.store.duplicates(TENANT).await.unwrap(), duplicates);
     let expected = model.store.snapshot(TENANT).await.unwrap();

@@ -9,8 +9,8 @@ use kehub_core::outcome::{Outcome, Resolution};
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, CustomerId, TenantId};
 use kehub_store::{
-    Batch, Lane, MemoryStore, Page, PageRequest, PostgresOptions, PostgresStore, SqliteOptions,
-    SqliteStore, Start, Store, StoreError, TestDatabase,
+    Batch, Lane, MemoryStore, Page, PageRequest, PostgresOptions, PostgresStore, Report, Silent,
+    SqliteOptions, SqliteStore, Start, Store, StoreError, TestDatabase,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -136,6 +136,15 @@ impl Rig {
 
     pub(crate) async fn customer(&self, id: i64) -> Option<Customer> {
         self.store.customer(TENANT, CustomerId(id)).await.unwrap()
+    }
+
+    /// What a check of a file or database finds that has about so many customers in memory at once.
+    pub(crate) async fn check_in_parts(&self, at_once: u32) -> Report {
+        match &self.database {
+            Some(database) => PostgresStore::check(&database.url(), None, at_once, &Silent).await,
+            None => SqliteStore::check(self.file(), None, at_once, &Silent),
+        }
+        .unwrap()
     }
 
     pub(crate) async fn page(&self, filter: Filter, order: Order, part: (u64, u32)) -> Page {

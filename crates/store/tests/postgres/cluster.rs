@@ -4,8 +4,8 @@
 use super::{TENANT, first, open, request, resolution, run, upsert};
 use kehub_core::CustomerId;
 use kehub_store::{
-    CopyOptions, Place, PostgresOptions, PostgresStore, Silent, SqliteOptions, SqliteStore, Store,
-    TestDatabase,
+    CUSTOMERS_AT_ONCE, CopyOptions, Place, PostgresOptions, PostgresStore, Silent, SqliteOptions,
+    SqliteStore, Store, TestDatabase,
 };
 use std::time::Duration;
 
@@ -127,7 +127,8 @@ async fn a_database_in_use_is_distributed_with_all_that_it_holds() {
     store.close().await.unwrap();
     let store = distributed(&database).await;
     assert_eq!(store.check(None).await.unwrap().findings, []);
-    let report = PostgresStore::check(&database.url(), None, &Silent).await.unwrap();
+    let report =
+        PostgresStore::check(&database.url(), None, CUSTOMERS_AT_ONCE, &Silent).await.unwrap();
     assert_eq!(report.findings, []);
 }
 

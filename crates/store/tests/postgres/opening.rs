@@ -1,5 +1,5 @@
 use crate::{TENANT, first, open, request, run, upsert};
-use kehub_store::{PostgresOptions, PostgresStore, Silent, Store, TestDatabase};
+use kehub_store::{CUSTOMERS_AT_ONCE, PostgresOptions, PostgresStore, Silent, Store, TestDatabase};
 
 async fn refused(url: &str) -> String {
     PostgresStore::open(url, PostgresOptions::default()).await.unwrap_err().to_string()
@@ -38,7 +38,8 @@ async fn a_database_of_a_newer_or_another_schema_is_refused() {
     assert!(refused(&url).await.contains("migration 1"), "{}", refused(&url).await);
     database.run("INSERT INTO migration VALUES (99, 'later')").await;
     assert!(refused(&url).await.contains("newer Kehub"), "{}", refused(&url).await);
-    let looked = PostgresStore::check(&url, None, &Silent).await.unwrap_err().to_string();
+    let looked =
+        PostgresStore::check(&url, None, CUSTOMERS_AT_ONCE, &Silent).await.unwrap_err().to_string();
     assert!(looked.contains("newer Kehub"), "{looked}");
 }
 
