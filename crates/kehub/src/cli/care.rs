@@ -6,19 +6,25 @@ use super::store::NOT_DISTRIBUTED;
 use crate::config::StoreLocation;
 use anyhow::{Result, bail};
 use clap::builder::BoolishValueParser;
-use kehub_store::{PostgresStore, Rebuilt, Report, SqliteStore};
+use kehub_store::{CUSTOMERS_AT_ONCE, PostgresStore, Rebuilt, Report, SqliteStore};
 use std::path::{Path, PathBuf};
 
 /// How nice those are that work beside a hub, of 19: of each second that both want, a hub gets nine
 /// tenths.
 const NICENESS: i32 = 10;
 
-/// Which tenants are looked at.
+/// Which tenants are looked at, and how.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Only this tenant; all of them, and the store itself, unless given
     #[arg(long)]
     tenant: Option<String>,
+
+    /// Customers held in memory at once, about 5 KB each; with fewer of them, the journal of a large
+    /// tenant is read more often
+    #[arg(long, value_name = "CUSTOMERS", default_value_t = CUSTOMERS_AT_ONCE,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    at_once: u32,
 }
 
 /// Where a copy goes.
@@ -127,10 +133,10 @@ pub(super) async fn migrate(location: &StoreLocation, options: &MigrateOptions) 
 pub(super) async fn check(location: &StoreLocation, options: &Options) -> Result<()> {
     give_way();
     let terminal = Terminal::default();
-    let tenant = options.tenant.as_deref();
+    let (tenant, at_once) = (options.tenant.as_deref(), options.at_once);
     let report = match location {
-        StoreLocation::Sqlite(path) => SqliteStore::check(path, tenant, &terminal),
-        StoreLocation::Postgres(url) => PostgresStore::check(url, tenant, &terminal).await,
+        StoreLocation::Sqlite(path) => SqliteStore::check(path, tenant, at_once, &terminal),
+        StoreLocation::Postgres(url) => PostgresStore::check(url, tenant, at_once, &terminal).await,
     };
     terminal.clear();
     let report = report?;
@@ -144,10 +150,12 @@ pub(super) async fn check(location: &StoreLocation, options: &Options) -> Result
 /// Makes the rows of the store anew from its journal.
 pub(super) async fn rebuild(location: &StoreLocation, options: &Options) -> Result<()> {
     let terminal = Terminal::default();
-    let tenant = options.tenant.as_deref();
+    let (tenant, at_once) = (options.tenant.as_deref(), options.at_once);
     let rebuilt = match location {
-        StoreLocation::Sqlite(path) => SqliteStore::rebuild(path, tenant, &terminal),
-        StoreLocation::Postgres(url) => PostgresStore::rebuild(url, tenant, &terminal).await,
+        StoreLocation::Sqlite(path) => SqliteStore::rebuild(path, tenant, at_once, &terminal),
+        StoreLocation::Postgres(url) => {
+            PostgresStore::rebuild(url, tenant, at_once, &terminal).await
+        }
     };
     terminal.clear();
     let rebuilt = rebuilt?;

@@ -54,8 +54,8 @@ enum Command {
     /// Look whether the store keeps its promises and is what its journal says, beside a running hub
     ///
     /// Reads only, as of one moment, and ends with 1 if something is wrong. What the journal makes
-    /// of one tenant is held in memory: about 8 GB for a million customers. Until it ends, the
-    /// write-ahead log of a busy hub's file grows, and a PostgreSQL server keeps what was replaced.
+    /// of some customers at a time is held in memory. Until it ends, the write-ahead log of a busy
+    /// hub's file grows, and a PostgreSQL server keeps what was replaced.
     Check(care::Options),
     /// Make the rows of the store anew from its journal, where they are not what it says
     ///

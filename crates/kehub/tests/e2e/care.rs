@@ -12,7 +12,8 @@ async fn a_store_is_checked_beside_a_running_hub_and_rebuilt_without_one() {
     let writers = start_writers(&hub.url(""), &hub.token().await, 1, &acknowledged);
     eventually("some writes are acknowledged", async || acknowledged.lock().unwrap().len() > 100)
         .await;
-    for arguments in [&["check"][..], &["check", "--tenant", "default"]] {
+    let few = ["check", "--at-once", "7"];
+    for arguments in [&["check"][..], &["check", "--tenant", "default"], &few] {
         let told = folder.run(arguments);
         assert!(told.contains("looked at 1 tenants") && told.ends_with("sound\n"), "{told}");
     }
@@ -25,10 +26,14 @@ async fn a_store_is_checked_beside_a_running_hub_and_rebuilt_without_one() {
     for writer in writers {
         writer.await.unwrap();
     }
-    let told = folder.run(&["rebuild"]);
-    assert!(told.starts_with("all rows were what the journal says\n"), "{told}");
+    for arguments in [&["rebuild"][..], &["rebuild", "--at-once", "7"]] {
+        let told = folder.run(arguments);
+        assert!(told.starts_with("all rows were what the journal says\n"), "{told}");
+    }
     assert!(folder.run(&["check"]).ends_with("sound\n"));
 
+    let none = folder.kehub(&["check", "--at-once", "0"]).output().unwrap();
+    assert_eq!(none.status.code(), Some(2));
     let missing = folder.kehub(&["check", "--tenant", "nobody"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(1));
     assert!(said(&missing).contains("there is no tenant `nobody`"), "{}", said(&missing));
