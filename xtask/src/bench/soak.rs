@@ -49,8 +49,8 @@ const CLAIMS: u64 = 3;
 /// Lines of the table.
 const PARTS: u32 = 12;
 
-/// What is done beside the load meanwhile, and when: after so many hundredths of the time. A check holds all
-/// customers in memory, so it comes before they have become too many for the machine.
+/// What is done beside the load meanwhile, and when: after so many hundredths of the time. A check takes the
+/// longer the more customers there are, and is to end before the load does.
 const CHORES: &[(u32, Chore)] =
     &[(15, Chore::Check), (30, Chore::Backup), (45, Chore::Check), (75, Chore::Backup)];
 
