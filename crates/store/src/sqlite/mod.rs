@@ -238,6 +238,12 @@ impl SqliteStore {
         look().map_err(|cause| OpenError::of(path.display(), cause))
     }
 
+    /// Whether a hub uses a file, as far as can be told. Who writes to it as well had better leave
+    /// it time: none of them waits in the queue of another.
+    pub fn is_served(path: impl AsRef<Path>) -> bool {
+        connection::is_served(path.as_ref()).unwrap_or(true)
+    }
+
     /// Makes the rows of a file anew from its journal, where they are not what it says, in one
     /// transaction. Nobody else may have the file open. What a journal does not hold stays: texts
     /// of identities, tenants, apps, webhooks. About `at_once` customers are held in memory.
