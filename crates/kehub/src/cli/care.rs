@@ -70,7 +70,7 @@ fn file(location: &StoreLocation) -> Result<&Path> {
 }
 
 /// Leaves the processor to a hub that runs beside this process.
-fn give_way() {
+pub(super) fn give_way() {
     if let Err(error) = rustix::process::nice(NICENESS) {
         tracing::debug!(%error, "the system does not let a process give way");
     }

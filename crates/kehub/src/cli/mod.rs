@@ -4,6 +4,7 @@
 mod app;
 mod care;
 mod copy;
+mod import;
 mod progress;
 mod serve;
 mod store;
@@ -51,6 +52,15 @@ enum Command {
     /// Manage tenants: customers of one are invisible to all others
     #[command(subcommand)]
     Tenant(tenant::Command),
+    /// Bring customers in from files: CSV, XLSX or NDJSON, also packed, of any size
+    ///
+    /// Each row is an upsert, as `POST /api/customers` takes it. What each column is shows in its
+    /// heading, Chinese or English, and is printed first; --map says what does not show. Identities,
+    /// then the mobile, then the e-mail decide who a row is, so that a file that is imported again
+    /// doubles nobody. Rows that do not fit go to a file of their own, with the reason: mend them
+    /// there and import that file. Beside a running hub every other turn is the hub's. Ctrl-C ends it
+    /// after the batch under way. Ends with 1 if a row was refused, with 2 if nothing was begun.
+    Import(Box<import::Options>),
     /// Look whether the store keeps its promises and is what its journal says, beside a running hub
     ///
     /// Reads only, as of one moment, and ends with 1 if something is wrong. What the journal makes
@@ -106,7 +116,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("kehub: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<import::NotBegun>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -129,6 +139,7 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::App(command) => single()?.block_on(app::run(&cli.store, command)),
         Command::Tenant(command) => single()?.block_on(tenant::run(&cli.store, command)),
+        Command::Import(options) => single()?.block_on(import::run(&cli.store, &options)),
         Command::Check(options) => single()?.block_on(care::check(&cli.store, &options)),
         Command::Rebuild(options) => single()?.block_on(care::rebuild(&cli.store, &options)),
         Command::Backup(options) => care::backup(&cli.store, &options),

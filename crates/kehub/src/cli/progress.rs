@@ -19,28 +19,46 @@ const COUNT: &str =
 /// except now and then of what is counted.
 pub(super) struct Terminal {
     bar: ProgressBar,
-    unit: Option<&'static str>,
+    told_as: ToldAs,
     /// When the last line was printed.
     told: Mutex<Instant>,
 }
 
+/// What stands beside a step.
+#[derive(Clone, Copy, Debug)]
+enum ToldAs {
+    /// Its share of the whole; on a terminal only.
+    Share,
+    /// The same, also in lines elsewhere.
+    ShareInLines,
+    /// How many of these are done, and how fast; also in lines elsewhere.
+    Count(&'static str),
+}
+
 impl Default for Terminal {
     fn default() -> Terminal {
-        Terminal::new(None)
+        Terminal::new(ToldAs::Share)
     }
 }
 
 impl Terminal {
     /// Tells also how many of these are done, and how fast.
     pub(super) fn counting(unit: &'static str) -> Terminal {
-        Terminal::new(Some(unit))
+        Terminal::new(ToldAs::Count(unit))
     }
 
-    fn new(unit: Option<&'static str>) -> Terminal {
+    /// Tells steps now and then also where there is no terminal.
+    pub(super) fn in_lines() -> Terminal {
+        Terminal::new(ToldAs::ShareInLines)
+    }
+
+    fn new(told_as: ToldAs) -> Terminal {
         // Hidden by itself where there is no terminal.
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        bar.set_prefix(unit.unwrap_or_default());
-        Terminal { bar, unit, told: Mutex::new(Instant::now()) }
+        if let ToldAs::Count(unit) = told_as {
+            bar.set_prefix(unit);
+        }
+        Terminal { bar, told_as, told: Mutex::new(Instant::now()) }
     }
 
     /// Leaves nothing behind.
@@ -49,20 +67,27 @@ impl Terminal {
     }
 
     fn style(&self, total: u64) -> &'static str {
-        match (total, self.unit) {
+        match (total, self.told_as) {
             (0, _) => STEP,
-            (_, Some(_)) => COUNT,
-            (_, None) => SHARE,
+            (_, ToldAs::Count(_)) => COUNT,
+            (_, ToldAs::Share | ToldAs::ShareInLines) => SHARE,
         }
     }
 
     fn print(&self, step: &str, done: u64, total: u64) {
-        let Some(unit) = self.unit else { return };
+        let line = match self.told_as {
+            ToldAs::Share => return,
+            ToldAs::Count(unit) => format!("{step}: {done} of {total} {unit}"),
+            ToldAs::ShareInLines => match done.saturating_mul(100).checked_div(total) {
+                None => step.to_owned(),
+                Some(percent) => format!("{step} ({percent} %)"),
+            },
+        };
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.elapsed() >= LINE_PERIOD {
             *told = Instant::now();
             // Where that cannot be written to, there is nobody to read it.
-            drop(writeln!(stderr(), "{step}: {done} of {total} {unit}"));
+            drop(writeln!(stderr(), "{line}"));
         }
     }
 }

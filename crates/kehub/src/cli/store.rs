@@ -14,7 +14,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 /// The app number of the command line itself, in journals.
-const COMMAND_LINE: AppNumber = AppNumber(0);
+pub(super) const COMMAND_LINE: AppNumber = AppNumber(0);
 
 /// Why one file is not spread over a cluster.
 pub(super) const NOT_DISTRIBUTED: &str = "--distributed needs a store on a Citus cluster: --store postgres://USER:PASSWORD@HOST/DATABASE";

@@ -55,6 +55,26 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// The same, so that it outlives the body.
+    pub(crate) fn owned(&self) -> Json<'static> {
+        match self {
+            Json::Null => Json::Null,
+            Json::Flag(flag) => Json::Flag(*flag),
+            Json::Integer(number) => Json::Integer(*number),
+            Json::Large(number) => Json::Large(*number),
+            Json::Real(number) => Json::Real(*number),
+            Json::Text(text) => Json::Text(Cow::Owned(text.clone().into_owned())),
+            Json::Array(items) => Json::Array(items.iter().map(Json::owned).collect()),
+            Json::Object(Object(members)) => {
+                let members = members.iter();
+                let owned = |(key, json): &(Cow<'a, str>, Json<'a>)| {
+                    (Cow::Owned(key.clone().into_owned()), json.owned())
+                };
+                Json::Object(Object(members.map(owned).collect()))
+            }
+        }
+    }
+
     /// What it is, for people.
     pub(crate) fn found(&self) -> &'static str {
         match self {

@@ -14,5 +14,6 @@ mod crash;
 mod first_run;
 mod hub;
 mod hubs;
+mod import;
 mod shutdown;
 mod webhooks;

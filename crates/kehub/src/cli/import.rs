@@ -1,0 +1,496 @@
+//! `kehub import`.
+
+use super::care::give_way;
+use super::progress::Terminal;
+use super::store::{COMMAND_LINE, default_tenant, open, tenant};
+use super::{DEFAULT_TENANT, say};
+use crate::clock::SystemClock;
+use crate::config::{StoreLocation, StoreOptions};
+use crate::files::clean::{CleanOptions, Cleaner, ROW_TYPE};
+use crate::files::import::{Counts, Destination, Import, Watch};
+use crate::files::mapping::{Choices, Mapping};
+use crate::files::refused::{Place, Report, near};
+use crate::files::rows::{Chunk, Rows};
+use crate::files::source::{Extent, Form, ReadOptions, Source, encoding_named};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use encoding_rs::Encoding;
+use kehub_core::attribute::Value;
+use kehub_core::command::Upsert;
+use kehub_core::policy::{OnConflict, Policy, Preset};
+use kehub_store::{Progress as _, SqliteStore, Store};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// What is brought in, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// CSV, XLSX or NDJSON, also packed as .gz or .zst; `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// The tenant that the customers belong to
+    #[arg(long, default_value = DEFAULT_TENANT)]
+    tenant: String,
+
+    /// Say what a column is: an attribute, `attr.KEY`, `identity:TYPE`, or `-` to leave it out
+    ///
+    /// COLUMN is a heading, or # and the number of a column. May be given several times.
+    #[arg(long = "map", value_name = "COLUMN=TARGET")]
+    maps: Vec<String>,
+
+    /// Say what columns are, in a file: a JSON object of columns and targets
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+
+    /// Show what columns are taken for, the first rows, and what would be refused; apply nothing
+    ///
+    /// Reads the whole file and does not look at the store: whether a row makes a customer, finds
+    /// one, merges some or meets a conflict is decided when it is applied.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// What happens when a row brings customers together: merge, keep or reject; as the tenant is
+    /// set, unless given
+    #[arg(long, value_name = "WHAT", value_parser = on_conflict)]
+    on_conflict: Option<OnConflict>,
+
+    /// Where refused rows go; beside FILE as NAME.refused.EXT, unless given
+    #[arg(long, value_name = "FILE")]
+    refused: Option<PathBuf>,
+
+    /// Pass over so many rows at the beginning, as an interrupted import says
+    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    skip_rows: u64,
+
+    /// What parts the values of CSV, if it is not one of , ; | and tab: one character, or `tab`
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    delimiter: Option<u8>,
+
+    /// The encoding of text, if it does not show: such as utf-8, gb18030, utf-16le
+    #[arg(long, value_name = "NAME", value_parser = encoding_named)]
+    encoding: Option<&'static Encoding>,
+
+    /// The sheet of a workbook; the first one, unless given
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
+
+    /// The offset of times that name none, such as +08:00; UTC unless given
+    #[arg(long, value_name = "+HH:MM", default_value = "Z", value_parser = zone,
+        allow_hyphen_values = true)]
+    utc_offset: String,
+
+    /// What the file is called, for rows without anything to know them by; its name unless given
+    ///
+    /// Such a row gets an identity made of this and of what it says, so that it is known again.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+}
+
+/// Why nothing was begun; the process ends with 2 then.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing was imported")]
+pub(super) struct NotBegun;
+
+fn on_conflict(name: &str) -> Result<OnConflict, &'static str> {
+    OnConflict::named(name).ok_or("expected merge, keep or reject")
+}
+
+fn delimiter(text: &str) -> Result<u8, &'static str> {
+    match text.as_bytes() {
+        _ if text.eq_ignore_ascii_case("tab") || text == "\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n".contains(byte) => {
+            Ok(*byte)
+        }
+        _ => Err("expected one character that is no letter, digit or quote, or `tab`"),
+    }
+}
+
+fn zone(text: &str) -> Result<String, &'static str> {
+    let is_zone = crate::wire::time::parse(&format!("2024-01-01T00:00:00{text}")).is_some();
+    (is_zone && !text.is_empty()).then(|| text.to_owned()).ok_or("expected Z, or one like +08:00")
+}
+
+/// Brings files in, one after the other.
+pub(super) async fn run(location: &StoreLocation, options: &Options) -> Result<()> {
+    let choices = choices(options).context(NotBegun)?;
+    if options.files.len() > 1 {
+        let several =
+            options.refused.is_some() || options.skip_rows > 0 || options.source.is_some();
+        if several {
+            let problem = "--refused, --skip-rows and --source are about one file, not several";
+            return Err(anyhow!(problem).context(NotBegun));
+        }
+    }
+    let over = Arc::new(AtomicBool::new(false));
+    if options.dry_run {
+        for file in &options.files {
+            look_at(options, &choices, file, &over).await?;
+        }
+        return Ok(());
+    }
+    give_way();
+    let store = open(location, StoreOptions::default()).await.context(NotBegun)?;
+    let mut refused = 0;
+    let mut result = Ok(());
+    for file in &options.files {
+        let job = Job { location, options, choices: &choices, over: &over };
+        match job.import(&*store, file).await {
+            Ok(counts) => refused += counts.refused,
+            Err(error) => {
+                result = Err(error);
+                break;
+            }
+        }
+    }
+    store.close().await.context("cannot close the store")?;
+    result?;
+    ensure!(refused == 0, "{refused} rows were refused");
+    Ok(())
+}
+
+/// From now on Ctrl-C says that it is over; before, it ends a process that has applied nothing.
+fn listen(over: &Arc<AtomicBool>) {
+    let over = Arc::clone(over);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            over.store(true, Ordering::Relaxed);
+        }
+    });
+}
+
+fn choices(options: &Options) -> Result<Choices> {
+    let mut choices = Choices::default();
+    if let Some(path) = &options.mapping {
+        let text = std::fs::read(path).with_context(|| path.display().to_string())?;
+        choices.add_file(&text).with_context(|| path.display().to_string())?;
+    }
+    for pair in &options.maps {
+        choices.add(pair).context("--map")?;
+    }
+    Ok(choices)
+}
+
+/// A file that is open, with its first rows and what its columns are.
+struct Opened {
+    form: Form,
+    extent: Extent,
+    rows: Rows,
+    first: Chunk,
+    mapping: Mapping,
+}
+
+impl Opened {
+    async fn new(options: &Options, choices: &Choices, path: &Path) -> Result<Opened> {
+        let read = ReadOptions {
+            delimiter: options.delimiter,
+            encoding: options.encoding,
+            sheet: options.sheet.clone(),
+        };
+        let source = Source::open(path, &read)?;
+        let (form, extent) = (source.form(), source.extent());
+        let mut rows = Rows::start(source)?;
+        let first = rows.next().await?.unwrap_or_default();
+        let mapping = Mapping::new(&first.columns, choices.clone(), form == Form::Lines)?;
+        Ok(Opened { form, extent, rows, first, mapping })
+    }
+}
+
+/// Shows what a file is taken for.
+async fn look_at(
+    options: &Options,
+    choices: &Choices,
+    path: &Path,
+    over: &Arc<AtomicBool>,
+) -> Result<()> {
+    let opened = Opened::new(options, choices, path).await;
+    let opened = opened.with_context(|| path.display().to_string()).context(NotBegun)?;
+    show_mapping(path, opened.form, &opened.mapping)?;
+    let policy = Policy::new(Preset::default(), OnConflict::default());
+    let cleaner = Cleaner::new(clean_options(options, path), policy);
+    let place = options.refused.clone().map(Place::Named);
+    let mut import = Import {
+        destination: None,
+        cleaner,
+        mapping: opened.mapping,
+        report: place.map(|place| Report::new(place, opened.form)),
+        skip: options.skip_rows,
+        counts: Counts::default(),
+        refused: Vec::new(),
+        samples: Vec::new(),
+        knows_row_type: false,
+    };
+    let watch = Waiting::new(path, opened.extent, over, None);
+    let mut rows = opened.rows;
+    let known = import.mapping.columns.len();
+    listen(over);
+    let ended = import.run(opened.first, &mut rows, &watch).await;
+    watch.terminal.clear();
+    show_later(&import.mapping, known)?;
+    let has_ended = ended.with_context(|| path.display().to_string())?;
+    for (line, upsert) in &import.samples {
+        say!("line {line}: {}", Shown(upsert))?;
+    }
+    show_refused(&import)?;
+    let Counts { rows, fit, refused, .. } = import.counts;
+    say!("{rows} rows: {fit} would be sent, {refused} refused; nothing was applied")?;
+    ensure!(has_ended, "{}: interrupted", path.display());
+    Ok(())
+}
+
+/// What holds for all files of a run.
+struct Job<'a> {
+    location: &'a StoreLocation,
+    options: &'a Options,
+    choices: &'a Choices,
+    over: &'a Arc<AtomicBool>,
+}
+
+impl Job<'_> {
+    async fn import(&self, store: &dyn Store, path: &Path) -> Result<Counts> {
+        let (mut import, mut rows, first, extent) =
+            self.begin(store, path).await.context(NotBegun)?;
+        let watch = Waiting::new(path, extent, self.over, Some(self.location));
+        let known = import.mapping.columns.len();
+        listen(self.over);
+        let ended = import.run(first, &mut rows, &watch).await;
+        watch.terminal.clear();
+        show_later(&import.mapping, known)?;
+        let counts = import.counts;
+        show_refused(&import)?;
+        say!("{}", Told(&counts))?;
+        if let Some(report) = import.report.as_ref().and_then(Report::path) {
+            say!(
+                "refused rows are in {}: mend them there, and import that file",
+                report.display()
+            )?;
+        }
+        let name = path.display();
+        let on = format!("{name}: go on with --skip-rows {}", counts.rows);
+        if ended.context(on)? {
+            return Ok(counts);
+        }
+        bail!("{name}: interrupted: go on with --skip-rows {}", counts.rows)
+    }
+
+    async fn begin<'s>(
+        &self,
+        store: &'s dyn Store,
+        path: &Path,
+    ) -> Result<(Import<'s>, Rows, Chunk, Extent)> {
+        let options = self.options;
+        let tenant = if options.tenant == DEFAULT_TENANT {
+            default_tenant(store).await?
+        } else {
+            tenant(store, &options.tenant).await?
+        };
+        let policy = store.policy(tenant.id).await?.context("there is no such tenant")?;
+        let named = || path.display().to_string();
+        let opened = Opened::new(options, self.choices, path).await.with_context(named)?;
+        show_mapping(path, opened.form, &opened.mapping)?;
+        let says_something = opened.mapping.says_something() || opened.form == Form::Lines;
+        ensure!(says_something, "{}: no column has a known label: use --map", path.display());
+        let place = options
+            .refused
+            .clone()
+            .map_or_else(|| Place::Near(near(path, opened.form)), Place::Named);
+        if let Place::Named(path) = &place {
+            ensure!(!path.exists(), "--refused {}: it is there already", path.display());
+        }
+        let knows_row_type = policy.type_named(ROW_TYPE).is_some();
+        let import = Import {
+            destination: Some(Destination {
+                store,
+                tenant: tenant.id,
+                app: COMMAND_LINE,
+                request: "import".into(),
+                clock: &SystemClock,
+            }),
+            cleaner: Cleaner::new(clean_options(options, path), policy),
+            mapping: opened.mapping,
+            report: Some(Report::new(place, opened.form)),
+            skip: options.skip_rows,
+            counts: Counts::default(),
+            refused: Vec::new(),
+            samples: Vec::new(),
+            knows_row_type,
+        };
+        Ok((import, opened.rows, opened.first, opened.extent))
+    }
+}
+
+fn clean_options(options: &Options, path: &Path) -> CleanOptions {
+    let name =
+        || path.file_name().map_or_else(|| "-".into(), |it| it.to_string_lossy().into_owned());
+    CleanOptions {
+        source: options.source.clone().unwrap_or_else(name),
+        zone: options.utc_offset.clone(),
+        on_conflict: options.on_conflict,
+    }
+}
+
+fn show_mapping(path: &Path, form: Form, mapping: &Mapping) -> Result<()> {
+    let form = match form {
+        Form::Table(b'\t') => "CSV with tabs".to_owned(),
+        Form::Table(delimiter) => format!("CSV with `{}`", char::from(delimiter)),
+        Form::Lines => "NDJSON".to_owned(),
+        Form::Workbook => "XLSX".to_owned(),
+    };
+    say!("{}: {form}, {} columns", path.display(), mapping.columns.len())?;
+    show_columns(mapping, 0)
+}
+
+/// Shows what columns are, from this one on.
+fn show_columns(mapping: &Mapping, from: usize) -> Result<()> {
+    for (place, column) in mapping.columns.iter().enumerate().skip(from) {
+        say!("  {:20} -> {}", mapping.heading(place), column.target)?;
+    }
+    Ok(())
+}
+
+/// Shows what came of columns that were not known at the beginning.
+fn show_later(mapping: &Mapping, known: usize) -> Result<()> {
+    if mapping.columns.len() > known {
+        say!("columns that came later:")?;
+        show_columns(mapping, known)?;
+    }
+    for wanted in mapping.unmet() {
+        say!("no column `{wanted}` came")?;
+    }
+    Ok(())
+}
+
+fn show_refused(import: &Import<'_>) -> Result<()> {
+    for row in &import.refused {
+        let values: Vec<String> = row.values.iter().map(|value| format!(" `{value}`")).collect();
+        say!("line {} refused: {}{}", row.line, row.reason, values.concat())?;
+    }
+    let shown = u64::try_from(import.refused.len()).unwrap_or(u64::MAX);
+    if import.counts.refused > shown {
+        say!("and {} more", import.counts.refused - shown)?;
+    }
+    Ok(())
+}
+
+/// What came of rows, for people.
+struct Told<'a>(&'a Counts);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts {
+            rows, created, updated, unchanged, merged, conflicts, refused, skipped, ..
+        } = self.0;
+        write!(
+            f,
+            "{rows} rows: {created} created, {updated} updated, {unchanged} unchanged, {merged} \
+             merged, {refused} refused; {conflicts} with conflicts"
+        )?;
+        if *skipped > 0 {
+            write!(f, "; {skipped} skipped")?;
+        }
+        Ok(())
+    }
+}
+
+/// What came of rows so far, without what there is none of.
+struct Brief<'a>(&'a Counts);
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts {
+            rows, created, updated, unchanged, merged, conflicts, refused, skipped, ..
+        } = *self.0;
+        write!(f, "{rows} rows")?;
+        for (count, what) in [
+            (created, "created"),
+            (updated, "updated"),
+            (unchanged, "unchanged"),
+            (merged, "merged"),
+            (refused, "refused"),
+            (conflicts, "with conflicts"),
+            (skipped, "skipped"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row as it would be sent.
+struct Shown<'a>(&'a Upsert);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = &self.0.fields;
+        let mut parts: Vec<String> = Vec::new();
+        for (key, value) in &fields.values {
+            let value = match value {
+                None => continue,
+                Some(Value::Text(text)) => text.to_string(),
+                Some(Value::Integer(number)) => number.to_string(),
+                Some(Value::Decimal(number)) => number.get().to_string(),
+                Some(Value::Flag(flag)) => flag.to_string(),
+            };
+            parts.push(format!("{key} = {value}"));
+        }
+        for (name, flag) in
+            [("mobileVerified", fields.mobile_verified), ("emailVerified", fields.email_verified)]
+        {
+            parts.extend(flag.map(|flag| format!("{name} = {flag}")));
+        }
+        let identities = self.0.identities.iter();
+        parts.extend(identities.map(|it| format!("identity:{} = {}", it.kind, it.value)));
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// Somebody in front of a terminal, or a file that lines go to.
+struct Waiting<'a> {
+    terminal: Terminal,
+    name: String,
+    extent: Extent,
+    over: &'a AtomicBool,
+    /// The file of a store that a hub may have open as well.
+    shared: Option<&'a Path>,
+    begun: Instant,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(
+        path: &Path,
+        extent: Extent,
+        over: &'a AtomicBool,
+        location: Option<&'a StoreLocation>,
+    ) -> Waiting<'a> {
+        let shared = match location {
+            Some(StoreLocation::Sqlite(path)) => Some(path.as_path()),
+            Some(StoreLocation::Postgres(_)) | None => None,
+        };
+        let name =
+            path.file_name().map_or_else(|| "-".into(), |it| it.to_string_lossy().into_owned());
+        let (terminal, begun) = (Terminal::in_lines(), Instant::now());
+        Waiting { terminal, name, extent, over, shared, begun }
+    }
+}
+
+impl Watch for Waiting<'_> {
+    fn at(&self, counts: &Counts) {
+        let millis = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let rate = (counts.rows - counts.skipped).saturating_mul(1_000) / millis;
+        let step = format!("{}: {rate} rows/s, {}", self.name, Brief(counts));
+        let total = self.extent.total;
+        self.terminal.at(&step, self.extent.read().min(total), total);
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared.is_some_and(SqliteStore::is_served)
+    }
+}

@@ -1,0 +1,467 @@
+//! Rows applied to a store, in batches, and what came of them.
+
+use super::clean::{CellProblem, Cleaner, ROW_TYPE};
+use super::error::FileError;
+use super::mapping::Mapping;
+use super::refused::{Report, reason};
+use super::rows::{Chunk, Item, Row, Rows, Unreadable};
+use crate::clock::Clock;
+use kehub_core::command::{Command, Origin, Request, SetPolicy, Upsert};
+use kehub_core::outcome::{Outcome, Refusal, ResultKind};
+use kehub_core::policy::{Role, Setting, TypeChange};
+use kehub_core::{AppNumber, TenantId};
+use kehub_store::{Batch, Lane, Store, StoreError};
+use std::io;
+use std::time::{Duration, Instant};
+
+/// Rows that are applied in one go: few enough that single requests do not wait for long.
+const BATCH_ROWS: usize = 250;
+/// How often a batch is sent that was not applied, or perhaps was: upserts sent again change
+/// nothing. Between two tries there is a pause, of twice the length each time.
+const TRIES_MAX: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The shortest time that is left to others between two batches: who waits for a file looks for it
+/// every 25 ms or more often.
+const OTHERS_TURN: Duration = Duration::from_millis(30);
+/// How often it is looked whether it is over while no rows come.
+const LOOK_PERIOD: Duration = Duration::from_millis(200);
+/// How many refused rows are kept to be shown.
+const SAMPLES_MAX: usize = 5;
+/// The rank of the identities that are made for rows.
+const ROW_PRIORITY: u16 = 90;
+
+/// Where rows go, and in whose name.
+pub(crate) struct Destination<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) tenant: TenantId,
+    pub(crate) app: AppNumber,
+    /// The id of the request, for finding it in logs.
+    pub(crate) request: Box<str>,
+    pub(crate) clock: &'a dyn Clock,
+}
+
+/// How many rows came to what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Rows read, all of them.
+    pub(crate) rows: u64,
+    /// Passed over, as somebody asked.
+    pub(crate) skipped: u64,
+    /// Fit to be applied.
+    pub(crate) fit: u64,
+    pub(crate) created: u64,
+    pub(crate) updated: u64,
+    pub(crate) unchanged: u64,
+    pub(crate) merged: u64,
+    /// Rows that opened a conflict or review entry; they are among the others, too.
+    pub(crate) conflicts: u64,
+    /// Not applied: they do not fit, or the rules say no.
+    pub(crate) refused: u64,
+}
+
+/// A refused row, to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RefusedRow {
+    pub(crate) line: u64,
+    pub(crate) reason: String,
+    /// What does not fit, where that is one of its values.
+    pub(crate) values: Vec<String>,
+}
+
+/// Whoever waits for the end.
+pub(crate) trait Watch {
+    /// So far it came.
+    fn at(&self, counts: &Counts);
+    /// Whether no further batch is to begin.
+    fn is_over(&self) -> bool;
+    /// Whether somebody else writes to the same place and cannot be queued with.
+    fn is_shared(&self) -> bool;
+}
+
+/// Why an import cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ImportError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("the report of refused rows cannot be written: {0}")]
+    Report(#[source] io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the store gave an outcome of another kind")]
+    Outcome,
+}
+
+/// Rows of one file on their way to customers.
+pub(crate) struct Import<'a> {
+    /// Where they go; nowhere if they are only looked at.
+    pub(crate) destination: Option<Destination<'a>>,
+    pub(crate) cleaner: Cleaner,
+    pub(crate) mapping: Mapping,
+    pub(crate) report: Option<Report>,
+    /// Rows that are passed over at the beginning.
+    pub(crate) skip: u64,
+    pub(crate) counts: Counts,
+    /// The first refused rows.
+    pub(crate) refused: Vec<RefusedRow>,
+    /// The first rows that fit, if they are only looked at.
+    pub(crate) samples: Vec<(u64, Upsert)>,
+    /// Whether the tenant knows the type of identities that are made for rows.
+    pub(crate) knows_row_type: bool,
+}
+
+impl Import<'_> {
+    /// Applies the rows that were read, and all that follow, until somebody says that it is over:
+    /// then `false`.
+    pub(crate) async fn run(
+        &mut self,
+        first: Chunk,
+        rows: &mut Rows,
+        watch: &dyn Watch,
+    ) -> Result<bool, ImportError> {
+        let result = self.chunks(first, rows, watch).await;
+        let flushed = self.report.as_mut().map_or(Ok(()), Report::flush);
+        let ended = result?;
+        flushed.map_err(ImportError::Report)?;
+        Ok(ended)
+    }
+
+    async fn chunks(
+        &mut self,
+        first: Chunk,
+        rows: &mut Rows,
+        watch: &dyn Watch,
+    ) -> Result<bool, ImportError> {
+        // Its columns are in the mapping already.
+        let mut items = first.items;
+        loop {
+            let mut rest = items.into_iter().peekable();
+            while rest.peek().is_some() {
+                if watch.is_over() {
+                    return Ok(false);
+                }
+                let begun = Instant::now();
+                self.batch(rest.by_ref().take(BATCH_ROWS)).await?;
+                watch.at(&self.counts);
+                if self.destination.is_some() && watch.is_shared() {
+                    tokio::time::sleep(begun.elapsed().max(OTHERS_TURN)).await;
+                }
+            }
+            // Who types rows may take long, and want to end meanwhile.
+            let next = loop {
+                match tokio::time::timeout(LOOK_PERIOD, rows.next()).await {
+                    Ok(next) => break next?,
+                    Err(_) if watch.is_over() => return Ok(false),
+                    Err(_) => (),
+                }
+            };
+            let Some(chunk) = next else { return Ok(true) };
+            self.mapping.extend(&chunk.columns);
+            items = chunk.items;
+        }
+    }
+
+    async fn batch(&mut self, items: impl Iterator<Item = Item>) -> Result<(), ImportError> {
+        let (mut rows, mut upserts) = (Vec::new(), Vec::new());
+        let mut read = self.counts.rows;
+        // What is counted is done: a batch that fails may be begun again where the counts are.
+        let mut settled = self.counts;
+        for item in items {
+            read += 1;
+            if read <= self.skip {
+                settled.skipped += 1;
+                continue;
+            }
+            match item {
+                Item::Unreadable(line) => {
+                    settled.refused += 1;
+                    self.refuse_line(&line)?;
+                }
+                Item::Row(row) => match self.cleaner.upsert(&self.mapping, &row) {
+                    Ok(upsert) => {
+                        settled.fit += 1;
+                        rows.push(row);
+                        upserts.push(upsert);
+                    }
+                    Err(problems) => {
+                        settled.refused += 1;
+                        self.refuse(&row, &problems)?;
+                    }
+                },
+            }
+        }
+        if self.destination.is_none() {
+            let lines = rows.iter().map(|row| row.line).zip(upserts);
+            self.samples.extend(lines.take(SAMPLES_MAX.saturating_sub(self.samples.len())));
+        } else if !upserts.is_empty() {
+            self.apply(&rows, upserts, &mut settled).await?;
+        }
+        settled.rows = read;
+        self.counts = settled;
+        Ok(())
+    }
+
+    async fn apply(
+        &mut self,
+        rows: &[Row],
+        upserts: Vec<Upsert>,
+        counts: &mut Counts,
+    ) -> Result<(), ImportError> {
+        let Some(destination) = &self.destination else { return Ok(()) };
+        let is_made = |upsert: &Upsert| upsert.identities.iter().any(|it| it.kind == ROW_TYPE);
+        if !self.knows_row_type && upserts.iter().any(is_made) {
+            destination.name_row_type().await?;
+            self.knows_row_type = true;
+        }
+        let commands = upserts.into_iter().map(Command::Upsert).collect();
+        let outcomes = destination.apply(commands).await?;
+        for (row, outcome) in rows.iter().zip(outcomes) {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "no other is one of an upsert")]
+            match outcome {
+                Outcome::Resolved(resolution) => {
+                    let count = match resolution.result {
+                        ResultKind::Created => &mut counts.created,
+                        ResultKind::Updated => &mut counts.updated,
+                        ResultKind::Unchanged => &mut counts.unchanged,
+                        ResultKind::Merged => &mut counts.merged,
+                    };
+                    *count += 1;
+                    let opened = resolution.conflicts.iter().any(|conflict| conflict.new);
+                    counts.conflicts += u64::from(opened);
+                }
+                Outcome::Refused(refusal) => {
+                    counts.refused += 1;
+                    let problem = told(&refusal);
+                    let problem = CellProblem { column: None, value: String::new(), problem };
+                    self.refuse(row, &[problem])?;
+                }
+                _ => return Err(ImportError::Outcome),
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, row: &Row, problems: &[CellProblem]) -> Result<(), ImportError> {
+        if let Some(report) = &mut self.report {
+            report.row(&self.mapping, row, problems).map_err(ImportError::Report)?;
+        }
+        if self.refused.len() < SAMPLES_MAX {
+            let values = problems.iter().filter(|problem| problem.column.is_some());
+            self.refused.push(RefusedRow {
+                line: row.line,
+                reason: reason(&self.mapping, problems),
+                values: values.map(|problem| problem.value.clone()).collect(),
+            });
+        }
+        Ok(())
+    }
+
+    fn refuse_line(&mut self, line: &Unreadable) -> Result<(), ImportError> {
+        if let Some(report) = &mut self.report {
+            report.unreadable(&self.mapping, line).map_err(ImportError::Report)?;
+        }
+        if self.refused.len() < SAMPLES_MAX {
+            let (reason, values) = (line.reason.clone(), Vec::new());
+            self.refused.push(RefusedRow { line: line.line, reason, values });
+        }
+        Ok(())
+    }
+}
+
+impl Destination<'_> {
+    /// Says what the identities of rows are: something that tells two people as little apart as a
+    /// device does.
+    async fn name_row_type(&self) -> Result<(), ImportError> {
+        let change = TypeChange {
+            priority: Setting::Value(ROW_PRIORITY),
+            role: Setting::Value(Role::Weak),
+            ..TypeChange::default()
+        };
+        let types = vec![(ROW_TYPE.to_owned(), change)];
+        let command = Command::SetPolicy(SetPolicy { types, ..SetPolicy::default() });
+        match self.apply(vec![command]).await?.as_slice() {
+            [Outcome::Policy(_)] => Ok(()),
+            _ => Err(ImportError::Outcome),
+        }
+    }
+
+    async fn apply(&self, commands: Vec<Command>) -> Result<Vec<Outcome>, ImportError> {
+        let requests = commands.into_iter().map(|command| Request {
+            tenant: self.tenant,
+            origin: Origin {
+                app: self.app,
+                actor: None,
+                request: self.request.clone(),
+                at: self.clock.now(),
+            },
+            dry_run: false,
+            idempotency: None,
+            command,
+        });
+        let batch = Batch::new(requests.collect(), Lane::Bulk).ok_or(ImportError::Outcome)?;
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..TRIES_MAX {
+            let applied = self.store.apply(batch.clone()).await;
+            if let Ok(_) | Err(StoreError::Corrupt(_)) = applied {
+                return Ok(applied?);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        Ok(self.store.apply(batch).await?)
+    }
+}
+
+/// Why the rules say no to an upsert.
+#[expect(clippy::wildcard_enum_match_arm, reason = "no other refusal is one of an upsert")]
+fn told(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::NothingUsable { .. } => {
+            "expected an identity that matches, or another way to find or make a customer, found \
+             none"
+                .to_owned()
+        }
+        Refusal::Conflicts { conflicts, .. } => {
+            let rules: Vec<&str> = conflicts.iter().map(|it| it.rule.name()).collect();
+            format!("expected no conflict, found {}", rules.join(", "))
+        }
+        Refusal::CustomAttributesTooMany { found, limit } => {
+            format!("expected at most {limit} custom attributes on a customer, found {found}")
+        }
+        _ => "expected an upsert that the rules allow, found another".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clean::CleanOptions;
+    use super::super::mapping::Choices;
+    use super::super::source::{ReadOptions, Source};
+    use super::*;
+    use crate::clock::ManualClock;
+    use kehub_core::directory::NewTenant;
+    use kehub_core::filter::Filter;
+    use kehub_core::policy::{OnConflict, Policy, Preset};
+    use kehub_store::{Fault, MemoryStore, UnreliableStore};
+    use std::cell::Cell;
+    use std::io::Cursor;
+    use std::sync::Arc;
+
+    const TENANT: TenantId = TenantId(1);
+
+    /// Says that it is over after so many batches.
+    struct After(Cell<usize>);
+
+    impl Watch for After {
+        fn at(&self, _: &Counts) {
+            self.0.set(self.0.get().saturating_sub(1));
+        }
+
+        fn is_over(&self) -> bool {
+            self.0.get() == 0
+        }
+
+        fn is_shared(&self) -> bool {
+            false
+        }
+    }
+
+    fn destination<'a>(store: &'a dyn Store, clock: &'a dyn Clock) -> Destination<'a> {
+        Destination { store, tenant: TENANT, app: AppNumber(0), request: "test".into(), clock }
+    }
+
+    async fn store(clock: &dyn Clock) -> UnreliableStore {
+        let store = UnreliableStore::new(Arc::new(MemoryStore::new().unwrap()));
+        let new = NewTenant { name: "default".into(), preset: Preset::Compat };
+        destination(&store, clock).apply(vec![Command::CreateTenant(new)]).await.unwrap();
+        store
+    }
+
+    /// Brings a text in, until so many batches are done; what came of it, and whether all of it was
+    /// read.
+    async fn import(
+        store: &dyn Store,
+        text: &str,
+        on_conflict: Option<OnConflict>,
+        (skip, batches): (u64, usize),
+    ) -> (Counts, Result<bool, ImportError>) {
+        let bytes = Box::new(Cursor::new(text.as_bytes().to_vec()));
+        let source = Source::of_stream(bytes, &ReadOptions::default()).unwrap();
+        let mut rows = Rows::start(source).unwrap();
+        let first = rows.next().await.unwrap().unwrap();
+        let mapping = Mapping::new(&first.columns, Choices::default(), false).unwrap();
+        let options = CleanOptions { source: "test".into(), zone: "Z".into(), on_conflict };
+        let policy = Policy::new(Preset::Compat, OnConflict::Merge);
+        let clock = ManualClock::at(1_000_000);
+        let mut import = Import {
+            destination: Some(destination(store, &clock)),
+            cleaner: Cleaner::new(options, policy),
+            mapping,
+            report: None,
+            skip,
+            counts: Counts::default(),
+            refused: Vec::new(),
+            samples: Vec::new(),
+            knows_row_type: false,
+        };
+        let ended = import.run(first, &mut rows, &After(Cell::new(batches))).await;
+        (import.counts, ended)
+    }
+
+    fn members(count: usize) -> String {
+        let rows = (0..count).map(|row| format!("member {row},M{row}\n"));
+        std::iter::once("name,identity:member-id\n".to_owned()).chain(rows).collect()
+    }
+
+    async fn customers(store: &dyn Store) -> u64 {
+        store.customer_count(TENANT, &Filter::default()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_store_in_trouble_is_asked_again_and_nothing_is_doubled() {
+        let store = store(&ManualClock::at(0)).await;
+        store.plan([Fault::Before, Fault::After, Fault::QueueFull, Fault::None, Fault::After]);
+        let (counts, ended) = import(&store, &members(600), None, (0, usize::MAX)).await;
+        assert!(ended.unwrap());
+        assert_eq!((counts.rows, counts.fit, counts.refused), (600, 600, 0));
+        assert_eq!(counts.created + counts.unchanged, 600);
+        assert_eq!(customers(&store).await, 600);
+        store.plan([Fault::None, Fault::Corrupt]);
+        let (counts, ended) = import(&store, &members(600), None, (0, usize::MAX)).await;
+        assert!(matches!(ended, Err(ImportError::Store(StoreError::Corrupt(_)))));
+        assert_eq!((counts.rows, counts.unchanged), (250, 250));
+    }
+
+    #[tokio::test]
+    async fn it_ends_between_batches_and_goes_on_there() {
+        let store = store(&ManualClock::at(0)).await;
+        let (counts, ended) = import(&store, &members(1_200), None, (0, 2)).await;
+        assert_eq!((counts.rows, ended.unwrap()), (500, false));
+        let (counts, ended) = import(&store, &members(1_200), None, (500, usize::MAX)).await;
+        assert_eq!((counts.rows, counts.skipped, counts.created), (1_200, 500, 700));
+        assert!(ended.unwrap());
+    }
+
+    #[tokio::test]
+    async fn rows_without_anything_to_know_them_by_are_known_again() {
+        let store = store(&ManualClock::at(0)).await;
+        let text = "姓名,城市\n王芳,深圳\n王芳,广州\n王芳,深圳\n";
+        let (counts, _) = import(&store, text, None, (0, usize::MAX)).await;
+        assert_eq!((counts.created, counts.unchanged), (2, 1));
+        let (counts, _) = import(&store, text, None, (0, usize::MAX)).await;
+        assert_eq!((counts.created, counts.unchanged), (0, 3));
+        let policy = store.policy(TENANT).await.unwrap().unwrap();
+        let kind = policy.type_named(ROW_TYPE).unwrap();
+        assert_eq!(policy.rules_for(kind).role, Role::Weak);
+    }
+
+    #[tokio::test]
+    async fn what_the_rules_refuse_is_refused() {
+        let store = store(&ManualClock::at(0)).await;
+        let text = "identity:a,identity:b\nA1,B1\nA2,B2\nA1,B2\n";
+        let reject = Some(OnConflict::Reject);
+        let (counts, _) = import(&store, text, reject, (0, usize::MAX)).await;
+        assert_eq!((counts.created, counts.refused, counts.conflicts), (2, 1, 0));
+        let (counts, _) = import(&store, text, Some(OnConflict::Keep), (0, usize::MAX)).await;
+        assert_eq!((counts.unchanged, counts.refused, counts.conflicts), (2, 0, 1));
+    }
+}

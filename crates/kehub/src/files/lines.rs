@@ -1,0 +1,141 @@
+//! NDJSON: one JSON object a line. Members are columns; those of `attr` are called `attr.KEY`.
+
+use super::error::FileError;
+use super::rows::{COLUMNS_MAX, Met, ROW_BYTES_MAX, Row, Take, Unreadable};
+use crate::wire::json::{Json, Object};
+use std::collections::HashMap;
+use std::io::{BufRead, Read as _};
+
+/// The member that holds custom attributes.
+const CUSTOM: &str = "attr";
+
+/// Reads all lines; blank ones are passed over.
+pub(super) fn read(mut text: impl BufRead, take: &mut Take<'_>) -> Result<(), FileError> {
+    let mut columns = Columns::default();
+    let mut buffer = Vec::new();
+    let limit = u64::try_from(ROW_BYTES_MAX).unwrap_or(u64::MAX);
+    for line in 1.. {
+        buffer.clear();
+        let read = text.by_ref().take(limit).read_until(b'\n', &mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        if read == ROW_BYTES_MAX && !buffer.ends_with(b"\n") {
+            let expected = format!("a line of at most {ROW_BYTES_MAX} bytes");
+            return Err(FileError::at(line, expected, "a longer one"));
+        }
+        let bytes = buffer.trim_ascii();
+        if bytes.is_empty() {
+            continue;
+        }
+        let flow = match Json::parse(bytes) {
+            Ok(Json::Object(object)) => {
+                let row = columns.row(line, bytes.len(), &object)?;
+                let new = columns.taken();
+                if !new.is_empty() && take(Met::Columns(new)).is_break() {
+                    return Ok(());
+                }
+                take(Met::Row(row))
+            }
+            other => {
+                let reason = match other {
+                    Ok(json) => format!("expected a JSON object, found {}", json.found()),
+                    Err(error) => format!("expected a JSON object: {error}"),
+                };
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                take(Met::Unreadable(Unreadable { line, text, reason }))
+            }
+        };
+        if flow.is_break() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The columns met so far.
+#[derive(Default)]
+struct Columns {
+    places: HashMap<String, usize>,
+    new: Vec<String>,
+}
+
+impl Columns {
+    fn row(&mut self, line: u64, bytes: usize, object: &Object<'_>) -> Result<Row, FileError> {
+        let mut row = Row { line, bytes, ..Row::default() };
+        for (name, json) in object.iter() {
+            match json {
+                Json::Object(custom) if name == CUSTOM => {
+                    for (key, json) in custom.iter() {
+                        self.put(&mut row, &format!("{CUSTOM}.{key}"), json)?;
+                    }
+                }
+                Json::Null if name == CUSTOM => (),
+                Json::Null
+                | Json::Flag(_)
+                | Json::Integer(_)
+                | Json::Large(_)
+                | Json::Real(_)
+                | Json::Text(_)
+                | Json::Array(_)
+                | Json::Object(_) => self.put(&mut row, name, json)?,
+            }
+        }
+        Ok(row)
+    }
+
+    fn put(&mut self, row: &mut Row, name: &str, json: &Json<'_>) -> Result<(), FileError> {
+        let place = match self.places.get(name) {
+            Some(place) => *place,
+            None if self.places.len() == COLUMNS_MAX => {
+                let expected = format!("at most {COLUMNS_MAX} different members");
+                return Err(FileError::at(row.line, expected, "one more"));
+            }
+            None => {
+                let place = self.places.len();
+                self.places.insert(name.to_owned(), place);
+                self.new.push(name.to_owned());
+                place
+            }
+        };
+        if row.cells.len() <= place {
+            row.cells.resize(place + 1, Json::Null);
+        }
+        if let Some(cell) = row.cells.get_mut(place) {
+            *cell = json.owned();
+        }
+        Ok(())
+    }
+
+    /// The columns that are new since the last call.
+    fn taken(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::tests::told;
+
+    #[test]
+    fn members_are_columns_as_they_come() {
+        let text = "{\"name\":\"王\",\"attr\":{\"size\":38}}\n\n{\"city\":null,\"name\":\"Li\",\"x\":[1]}\n";
+        let told = told(|take| super::read(text.as_bytes(), take)).unwrap();
+        assert_eq!(
+            told,
+            "columns name|attr.size\n1: 王|38\ncolumns city|x\n3: Li||| an array\n"
+                .replace("| an", "|an")
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_no_object_spoils_no_other() {
+        let text = "{\"a\":1\n[1]\n{\"a\":1,\"a\":2}\n{\"a\":3}";
+        let told = told(|take| super::read(text.as_bytes(), take)).unwrap();
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines[0].starts_with("1! {\"a\":1 (expected a JSON object: EOF"), "{told}");
+        assert_eq!(lines[1], "2! [1] (expected a JSON object, found an array)");
+        assert!(lines[2].contains("the key `a` is given twice"), "{told}");
+        assert_eq!(lines[3..], ["columns a", "4: 3"]);
+    }
+}

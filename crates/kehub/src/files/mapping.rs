@@ -1,0 +1,376 @@
+//! What the columns of a file are.
+
+use super::labels::{self, folded};
+use kehub_core::attribute::{Access, Attribute, FieldKey};
+use kehub_core::canonical::{cleaned, type_key};
+use kehub_core::limits::IDENTITY_TYPE_CHARS_MAX;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Columns that a report of refused rows has more than its file; read again they say nothing.
+pub(crate) const REPORT_COLUMNS: [&str; 3] = [LINE_COLUMN, REASON_COLUMN, TEXT_COLUMN];
+/// Where a refused row stood.
+pub(crate) const LINE_COLUMN: &str = "kehub line";
+/// Why it was refused.
+pub(crate) const REASON_COLUMN: &str = "kehub reason";
+/// What stood there, where it was no row at all.
+pub(crate) const TEXT_COLUMN: &str = "kehub text";
+
+const IDENTITY: &str = "identity:";
+const CUSTOM: &str = "attr.";
+
+/// What a column is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Target {
+    /// An attribute that senders give.
+    Attribute(Attribute),
+    /// A custom attribute.
+    Custom(FieldKey),
+    /// Identities of this type.
+    Identity(Box<str>),
+    /// Nothing; why, for people.
+    Ignored(Ignored),
+}
+
+/// Why a column is nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ignored {
+    /// Somebody said so.
+    Chosen,
+    /// No label is known that reads like this.
+    Unknown,
+    /// The hub sets this attribute itself.
+    Derived(Attribute),
+    /// It has no heading.
+    Unnamed,
+    /// A report of refused rows has it.
+    Report,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Attribute(attribute) => attribute.fmt(f),
+            Target::Custom(key) => key.fmt(f),
+            Target::Identity(kind) => write!(f, "{IDENTITY}{kind}"),
+            Target::Ignored(why) => match why {
+                Ignored::Chosen => f.write_str("-"),
+                Ignored::Unknown => f.write_str("- (no known label)"),
+                Ignored::Derived(attribute) => write!(f, "- (`{attribute}` is set by the hub)"),
+                Ignored::Unnamed => f.write_str("- (no heading)"),
+                Ignored::Report => f.write_str("- (from a report of refused rows)"),
+            },
+        }
+    }
+}
+
+impl Target {
+    /// What somebody says that a column is.
+    fn chosen(text: &str) -> Result<Target, MappingError> {
+        let text = text.trim();
+        if text == "-" {
+            return Ok(Target::Ignored(Ignored::Chosen));
+        }
+        let unknown = || MappingError::TargetUnknown(text.to_owned());
+        if let Some(kind) = text.strip_prefix(IDENTITY) {
+            return identity(kind).ok_or_else(unknown);
+        }
+        if let Some(key) = text.strip_prefix(CUSTOM) {
+            return FieldKey::custom(key).map(Target::Custom).ok_or_else(unknown);
+        }
+        let named = |it: &&Attribute| it.name().eq_ignore_ascii_case(text);
+        let attribute = Attribute::ALL.iter().find(named).copied();
+        let given = attribute.filter(|it| it.access() != Access::Derived);
+        given.map(Target::Attribute).ok_or_else(unknown)
+    }
+
+    /// What a heading says that its column is.
+    fn guessed(heading: &str) -> Target {
+        if heading.trim().is_empty() {
+            return Target::Ignored(Ignored::Unnamed);
+        }
+        if REPORT_COLUMNS.contains(&heading.trim()) {
+            return Target::Ignored(Ignored::Report);
+        }
+        let prefixed =
+            heading.trim().split_once([':', '.']).and_then(|(prefix, rest)| {
+                match folded(prefix).as_str() {
+                    "identity" | "identities" => identity(rest),
+                    "attr" => FieldKey::custom(rest.trim()).map(Target::Custom),
+                    _ => None,
+                }
+            });
+        let folded = folded(heading);
+        let numbered = || {
+            let digits = folded.strip_prefix("attr")?;
+            let is_number = !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
+            FieldKey::custom(&folded).filter(|_| is_number).map(Target::Custom)
+        };
+        let labelled = || {
+            labels::attribute(&folded).map(|attribute| match attribute.access() {
+                Access::Derived => Target::Ignored(Ignored::Derived(attribute)),
+                Access::Written | Access::PartOf(_) => Target::Attribute(attribute),
+            })
+        };
+        let identified = || labels::identity(&folded).map(|it| Target::Identity(it.into()));
+        let found = prefixed.or_else(numbered).or_else(labelled).or_else(identified);
+        found.unwrap_or(Target::Ignored(Ignored::Unknown))
+    }
+
+    /// Whether a row may give it once only.
+    fn is_single(&self) -> bool {
+        matches!(self, Target::Attribute(_) | Target::Custom(_))
+    }
+}
+
+fn identity(kind: &str) -> Option<Target> {
+    let kind = cleaned(kind);
+    let fits = !type_key(&kind).is_empty() && kind.chars().count() <= IDENTITY_TYPE_CHARS_MAX;
+    fits.then(|| Target::Identity(kind.into()))
+}
+
+/// Why columns cannot be mapped like this.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MappingError {
+    #[error("expected COLUMN=TARGET, found `{0}`")]
+    NotAPair(String),
+    #[error(
+        "expected a target, found `{0}`\nthere are: - to leave a column out, identity:TYPE, \
+         attr.KEY, and {names}", names = attribute_names()
+    )]
+    TargetUnknown(String),
+    #[error("expected a column of the file, found `{wanted}`\nthere are: {known}")]
+    ColumnUnknown { wanted: String, known: String },
+    #[error(
+        "`{wanted}` is the heading of several columns: name one by its number, such as #{first}"
+    )]
+    ColumnAmbiguous { wanted: String, first: usize },
+    #[error(
+        "columns #{one} and #{other} both are `{target}`: leave one out, such as with \
+         --map '#{other}=-'"
+    )]
+    TargetTwice { one: usize, other: usize, target: String },
+    #[error("a mapping is a JSON object of columns and targets: {0}")]
+    NotAMapping(String),
+}
+
+fn attribute_names() -> String {
+    let given = Attribute::ALL.iter().filter(|it| it.access() != Access::Derived);
+    given.map(|it| it.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// What somebody says about columns, by heading or `#` and number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Choices(Vec<(String, Target)>);
+
+/// A mapping file: columns and targets.
+#[derive(Deserialize)]
+struct MappingFile(BTreeMap<String, String>);
+
+impl Choices {
+    /// Adds `COLUMN=TARGET`. Later ones win.
+    pub(crate) fn add(&mut self, pair: &str) -> Result<(), MappingError> {
+        // A heading may hold `=`, a target cannot.
+        let (column, target) =
+            pair.rsplit_once('=').ok_or_else(|| MappingError::NotAPair(pair.to_owned()))?;
+        self.0.push((column.trim().to_owned(), Target::chosen(target)?));
+        Ok(())
+    }
+
+    /// Adds what a mapping file says.
+    pub(crate) fn add_file(&mut self, text: &[u8]) -> Result<(), MappingError> {
+        let text = text.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(text);
+        let file: MappingFile = serde_json::from_slice(text)
+            .map_err(|error| MappingError::NotAMapping(error.to_string()))?;
+        for (column, target) in file.0 {
+            self.0.push((column.trim().to_owned(), Target::chosen(&target)?));
+        }
+        Ok(())
+    }
+}
+
+/// The columns of a file, and what each is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mapping {
+    choices: Choices,
+    pub(crate) columns: Vec<Column>,
+    /// Whether columns may come that are not known yet.
+    is_open: bool,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) heading: String,
+    pub(crate) target: Target,
+}
+
+impl Mapping {
+    /// Gives the columns of a file their meaning. If more may come (`is_open`), choices about
+    /// columns that are not there wait for them.
+    pub(crate) fn new(
+        headings: &[String],
+        choices: Choices,
+        is_open: bool,
+    ) -> Result<Mapping, MappingError> {
+        let mut mapping = Mapping { choices, columns: Vec::new(), is_open };
+        mapping.extend(headings);
+        mapping.check_choices()?;
+        mapping.check_targets()?;
+        Ok(mapping)
+    }
+
+    /// Adds columns that came later.
+    pub(crate) fn extend(&mut self, headings: &[String]) {
+        for heading in headings {
+            let place = format!("#{}", self.columns.len() + 1);
+            let mut choices = self.choices.0.iter().rev();
+            let chosen = choices.find(|(column, _)| *column == place || is_same(column, heading));
+            let target = chosen.map(|(_, target)| target.clone());
+            let target = target.unwrap_or_else(|| Target::guessed(heading));
+            self.columns.push(Column { heading: heading.clone(), target });
+        }
+    }
+
+    fn check_choices(&self) -> Result<(), MappingError> {
+        for (wanted, _) in &self.choices.0 {
+            match self.places(wanted).as_slice() {
+                [_] => (),
+                [] if self.is_open => (),
+                [] => {
+                    let known = self.columns.iter().map(|column| format!("`{}`", column.heading));
+                    let known = known.collect::<Vec<_>>().join(", ");
+                    return Err(MappingError::ColumnUnknown { wanted: wanted.clone(), known });
+                }
+                [first, ..] => {
+                    let (wanted, first) = (wanted.clone(), first + 1);
+                    return Err(MappingError::ColumnAmbiguous { wanted, first });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns that somebody means by this.
+    fn places(&self, wanted: &str) -> Vec<usize> {
+        let columns = self.columns.iter().enumerate();
+        let meant = columns.filter(|(place, column)| {
+            format!("#{}", place + 1) == wanted || is_same(wanted, &column.heading)
+        });
+        meant.map(|(place, _)| place).collect()
+    }
+
+    /// Columns that somebody spoke of and that never came.
+    pub(crate) fn unmet(&self) -> impl Iterator<Item = &str> {
+        let wanted = self.choices.0.iter().map(|(wanted, _)| wanted.as_str());
+        wanted.filter(|wanted| self.places(wanted).is_empty())
+    }
+
+    fn check_targets(&self) -> Result<(), MappingError> {
+        let mut seen: BTreeMap<&Target, usize> = BTreeMap::new();
+        for (place, column) in self.columns.iter().enumerate() {
+            if !column.target.is_single() {
+                continue;
+            }
+            if let Some(one) = seen.insert(&column.target, place) {
+                let (one, other) = (one + 1, place + 1);
+                let target = column.target.to_string();
+                return Err(MappingError::TargetTwice { one, other, target });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether any column says something.
+    pub(crate) fn says_something(&self) -> bool {
+        self.columns.iter().any(|column| !matches!(column.target, Target::Ignored(_)))
+    }
+
+    /// The heading of a column; its number if it has none.
+    pub(crate) fn heading(&self, place: usize) -> String {
+        let heading = self.columns.get(place).map(|column| column.heading.clone());
+        heading.filter(|it| !it.is_empty()).unwrap_or_else(|| format!("#{}", place + 1))
+    }
+}
+
+fn is_same(wanted: &str, heading: &str) -> bool {
+    wanted == heading || (!heading.is_empty() && folded(wanted) == folded(heading))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headings(text: &str) -> Vec<String> {
+        text.split(',').map(str::to_owned).collect()
+    }
+
+    fn mapped(columns: &str, choices: &[&str]) -> Result<String, MappingError> {
+        let mut chosen = Choices::default();
+        for choice in choices {
+            chosen.add(choice)?;
+        }
+        let mapping = Mapping::new(&headings(columns), chosen, false)?;
+        let targets = mapping.columns.iter().map(|column| column.target.to_string());
+        Ok(targets.collect::<Vec<_>>().join(", "))
+    }
+
+    #[test]
+    fn headings_find_attributes_custom_ones_and_identities() {
+        let columns = "姓名,手机号,OpenID,attr12,attr.size,identity:member-id,客户ID,喜好,";
+        assert_eq!(
+            mapped(columns, &[]).unwrap(),
+            "name, mobile, identity:wechat, attr.attr12, attr.size, identity:member-id, \
+             - (`id` is set by the hub), - (no known label), - (no heading)"
+        );
+    }
+
+    #[test]
+    fn choices_win_over_labels_and_later_ones_over_earlier() {
+        let choices =
+            ["会员号=identity:member-id", "a=b=attr.x", "#3=-", "手机=email", "手机=telephone"];
+        assert_eq!(
+            mapped("会员号,a=b,姓名,手机", &choices).unwrap(),
+            "identity:member-id, attr.x, -, telephone"
+        );
+        let mut chosen = Choices::default();
+        chosen
+            .add_file(r#"{"喜好": "attr.hobby", "客户ID": "identity:dmhub-id"}"#.as_bytes())
+            .unwrap();
+        let mapping = Mapping::new(&headings("客户 id,喜好"), chosen, false).unwrap();
+        let targets: Vec<String> = mapping.columns.iter().map(|it| it.target.to_string()).collect();
+        assert_eq!(targets, ["identity:dmhub-id", "attr.hobby"]);
+    }
+
+    #[test]
+    fn what_is_unclear_is_refused_with_what_there_is() {
+        for (columns, choice, said) in [
+            ("a", "a=nam", "expected a target, found `nam`\nthere are: - to leave"),
+            ("a", "a=id", "expected a target, found `id`"),
+            ("a", "a=attr.1 x", "expected a target"),
+            ("a", "a=identity:", "expected a target"),
+            ("a", "a", "expected COLUMN=TARGET, found `a`"),
+            ("a", "b=name", "expected a column of the file, found `b`\nthere are: `a`"),
+            (
+                "a,x,a",
+                "a=name",
+                "`a` is the heading of several columns: name one by its number, such as #1",
+            ),
+            ("手机,手机号", "手机=mobile", "columns #1 and #2 both are `mobile`: leave one out"),
+        ] {
+            let error = mapped(columns, &[choice]).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        }
+        assert!(mapped("openid,OpenID", &[]).is_ok());
+        let error = Choices::default().add_file(b"[1]").unwrap_err().to_string();
+        assert!(error.starts_with("a mapping is a JSON object"), "{error}");
+    }
+
+    #[test]
+    fn a_report_of_refused_rows_is_read_without_what_it_added() {
+        let columns = format!("name,{}", REPORT_COLUMNS.join(","));
+        let report = "- (from a report of refused rows)";
+        assert_eq!(mapped(&columns, &[]).unwrap(), format!("name, {report}, {report}, {report}"));
+    }
+}

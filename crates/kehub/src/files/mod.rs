@@ -1,0 +1,20 @@
+//! Customers in files: reading rows of any usual form, giving columns a meaning, cleaning values,
+//! and applying rows as the upserts that they are.
+//!
+//! A thread of its own reads ([`rows`]), a [`mapping::Mapping`] says what columns are, a
+//! [`clean::Cleaner`] makes an upsert of a row or says what does not fit, and [`import`] applies
+//! them and writes down what was refused. Memory does not grow with the file.
+
+pub(crate) mod clean;
+mod dates;
+mod encoding;
+pub(crate) mod error;
+pub(crate) mod import;
+mod labels;
+mod lines;
+pub(crate) mod mapping;
+pub(crate) mod refused;
+pub(crate) mod rows;
+mod sheet;
+pub(crate) mod source;
+mod table;

@@ -1,0 +1,275 @@
+//! The report of refused rows: a file in the form of the one they came from, for people to mend
+//! and bring in again.
+
+use super::clean::CellProblem;
+use super::mapping::{Column, Ignored, LINE_COLUMN, Mapping, REASON_COLUMN, TEXT_COLUMN, Target};
+use super::rows::{Row, Unreadable, text_of};
+use super::source::Form;
+use crate::wire::json::Json;
+use serde_json::{Map, Value, json};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// How many names are tried for a report that nobody has named.
+const NAMES_MAX: u32 = 1_000;
+
+/// Writes refused rows. There is no file before there is one.
+pub(crate) struct Report {
+    place: Place,
+    form: Form,
+    writer: Option<Writer>,
+}
+
+/// Where a report goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// To this file, which must not be there.
+    Named(PathBuf),
+    /// To this file, or to one with a number if it is there.
+    Near(PathBuf),
+}
+
+enum Writer {
+    Table(PathBuf, Box<csv::Writer<BufWriter<File>>>),
+    Lines(PathBuf, BufWriter<File>),
+}
+
+/// What a report of this file is called: `customers.refused.csv`. One of a workbook is CSV, which
+/// every spreadsheet program opens.
+pub(crate) fn near(input: &Path, form: Form) -> PathBuf {
+    let packed = |path: &Path| {
+        let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
+        matches!(extension.as_deref(), Some("gz" | "zst"))
+    };
+    let unpacked = if packed(input) { input.with_extension("") } else { input.to_owned() };
+    let own = unpacked.extension().map(|it| it.to_string_lossy().into_owned());
+    let extension = match (form, own) {
+        (Form::Workbook, _) | (Form::Table(_), None) => "csv".to_owned(),
+        (Form::Lines, None) => "ndjson".to_owned(),
+        (Form::Table(_) | Form::Lines, Some(own)) => own,
+    };
+    if input == Path::new("-") {
+        return PathBuf::from(format!("stdin.refused.{extension}"));
+    }
+    unpacked.with_extension(format!("refused.{extension}"))
+}
+
+impl Report {
+    pub(crate) fn new(place: Place, form: Form) -> Report {
+        Report { place, form, writer: None }
+    }
+
+    /// Where it is, if there is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.writer {
+            None => None,
+            Some(Writer::Table(path, _) | Writer::Lines(path, _)) => Some(path),
+        }
+    }
+
+    /// Writes a row, and why it was refused.
+    pub(crate) fn row(
+        &mut self,
+        mapping: &Mapping,
+        row: &Row,
+        problems: &[CellProblem],
+    ) -> io::Result<()> {
+        let reason = reason(mapping, problems);
+        match self.opened(mapping)? {
+            Writer::Table(_, table) => {
+                let cells = own_columns(mapping).map(|(place, _)| text_of(row.cell(place)));
+                let mut record: Vec<String> = cells.collect();
+                record.extend([row.line.to_string(), reason]);
+                // What it had beyond its headings, behind all else.
+                record.extend(row.cells.iter().skip(mapping.columns.len()).map(text_of));
+                Ok(table.write_record(record)?)
+            }
+            Writer::Lines(_, lines) => {
+                let mut members = Map::new();
+                for (place, column) in own_columns(mapping) {
+                    let cell = row.cell(place);
+                    if *cell != Json::Null {
+                        members.insert(column.heading.clone(), value(cell));
+                    }
+                }
+                members.insert(LINE_COLUMN.to_owned(), json!(row.line));
+                members.insert(REASON_COLUMN.to_owned(), json!(reason));
+                writeln!(lines, "{}", Value::Object(members))
+            }
+        }
+    }
+
+    /// Writes a line that is no row.
+    pub(crate) fn unreadable(&mut self, mapping: &Mapping, line: &Unreadable) -> io::Result<()> {
+        match self.opened(mapping)? {
+            Writer::Table(_, table) => {
+                let mut record = vec![String::new(); own_columns(mapping).count()];
+                record.extend([line.line.to_string(), line.reason.clone(), line.text.clone()]);
+                Ok(table.write_record(record)?)
+            }
+            Writer::Lines(_, lines) => {
+                let (number, reason, text) = (line.line, &line.reason, &line.text);
+                let members =
+                    json!({ LINE_COLUMN: number, REASON_COLUMN: reason, TEXT_COLUMN: text });
+                writeln!(lines, "{members}")
+            }
+        }
+    }
+
+    /// Makes sure that all of it is in its file.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        match &mut self.writer {
+            None => Ok(()),
+            Some(Writer::Table(_, table)) => table.flush(),
+            Some(Writer::Lines(_, lines)) => lines.flush(),
+        }
+    }
+
+    fn opened(&mut self, mapping: &Mapping) -> io::Result<&mut Writer> {
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => begin(&self.place, self.form, mapping)?,
+        };
+        Ok(self.writer.insert(writer))
+    }
+}
+
+/// The columns that the file has of its own, and not from an earlier report.
+fn own_columns(mapping: &Mapping) -> impl Iterator<Item = (usize, &Column)> {
+    let columns = mapping.columns.iter().enumerate();
+    columns.filter(|(_, column)| column.target != Target::Ignored(Ignored::Report))
+}
+
+fn begin(place: &Place, form: Form, mapping: &Mapping) -> io::Result<Writer> {
+    let (path, file) = create(place)?;
+    let mut file = BufWriter::new(file);
+    let delimiter = match form {
+        Form::Lines => return Ok(Writer::Lines(path, file)),
+        Form::Table(delimiter) => delimiter,
+        Form::Workbook => b',',
+    };
+    // Without it Excel takes UTF-8 for something else.
+    file.write_all("\u{FEFF}".as_bytes())?;
+    let mut table = csv::WriterBuilder::new().flexible(true).delimiter(delimiter).from_writer(file);
+    let headings = own_columns(mapping).map(|(_, column)| column.heading.as_str());
+    table.write_record(headings.chain([LINE_COLUMN, REASON_COLUMN]))?;
+    Ok(Writer::Table(path, Box::new(table)))
+}
+
+/// Makes the file. One that is there may be what somebody is mending: it is never overwritten.
+fn create(place: &Place) -> io::Result<(PathBuf, File)> {
+    let path = match place {
+        Place::Named(path) => return Ok((path.clone(), File::create_new(path)?)),
+        Place::Near(path) => path,
+    };
+    let extension = path.extension().map(|it| it.to_string_lossy().into_owned());
+    for number in 1..=NAMES_MAX {
+        let numbered = match (&extension, number) {
+            (_, 1) | (None, _) => path.clone(),
+            (Some(extension), number) => path.with_extension(format!("{number}.{extension}")),
+        };
+        match File::create_new(&numbered) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
+            file => return Ok((numbered, file?)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// All that is wrong with a row, for people.
+pub(crate) fn reason(mapping: &Mapping, problems: &[CellProblem]) -> String {
+    let told = problems.iter().map(|problem| match problem.column {
+        Some(column) => format!("{}: {}", mapping.heading(column), problem.problem),
+        None => problem.problem.clone(),
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+fn value(cell: &Json<'_>) -> Value {
+    match cell {
+        Json::Null => Value::Null,
+        Json::Flag(flag) => json!(flag),
+        Json::Integer(number) => json!(number),
+        Json::Large(number) => json!(number),
+        Json::Real(number) => json!(number),
+        Json::Text(text) => json!(text),
+        Json::Array(items) => items.iter().map(value).collect(),
+        Json::Object(members) => {
+            Value::Object(members.iter().map(|(key, json)| (key.to_owned(), value(json))).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mapping::Choices;
+    use super::*;
+    use std::borrow::Cow;
+    use std::fs;
+
+    fn mapping(headings: &[&str]) -> Mapping {
+        let headings: Vec<String> = headings.iter().map(|it| (*it).to_owned()).collect();
+        Mapping::new(&headings, Choices::default(), false).unwrap()
+    }
+
+    fn row(cells: &[&str]) -> Row {
+        let cells = cells.iter().map(|text| Json::Text(Cow::Owned((*text).to_owned()))).collect();
+        Row { line: 7, cells, ..Row::default() }
+    }
+
+    fn problem(column: Option<usize>) -> CellProblem {
+        let problem = "expected a date, found text".to_owned();
+        CellProblem { column, value: "x".to_owned(), problem }
+    }
+
+    #[test]
+    fn a_report_is_called_after_its_file() {
+        for (input, form, report) in [
+            ("a/shop.csv", Form::Table(b','), "a/shop.refused.csv"),
+            ("shop.txt.gz", Form::Table(b'\t'), "shop.refused.txt"),
+            ("shop.XLSX", Form::Workbook, "shop.refused.csv"),
+            ("shop.jsonl.zst", Form::Lines, "shop.refused.jsonl"),
+            ("shop", Form::Lines, "shop.refused.ndjson"),
+            ("-", Form::Table(b','), "stdin.refused.csv"),
+        ] {
+            assert_eq!(near(Path::new(input), form), Path::new(report), "{input}");
+        }
+    }
+
+    #[test]
+    fn a_table_keeps_its_delimiter_and_no_file_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.refused.csv");
+        let mapping = mapping(&["name", "生日", LINE_COLUMN, REASON_COLUMN]);
+        for _ in 0..2 {
+            let mut report = Report::new(Place::Near(path.clone()), Form::Table(b';'));
+            report.row(&mapping, &row(&["a;b", "x", "3", "old"]), &[problem(Some(1))]).unwrap();
+            report.flush().unwrap();
+        }
+        let second = fs::read_to_string(folder.path().join("shop.refused.2.csv")).unwrap();
+        let expected = "\u{FEFF}name;生日;kehub line;kehub reason\n\
+                        \"a;b\";x;7;生日: expected a date, found text\n";
+        assert_eq!(second, expected);
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        let mut named = Report::new(Place::Named(path), Form::Table(b';'));
+        assert!(named.row(&mapping, &row(&["a"]), &[problem(None)]).is_err());
+    }
+
+    #[test]
+    fn lines_keep_their_members() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.ndjson");
+        let mapping = mapping(&["name", "attr.x"]);
+        let mut report = Report::new(Place::Named(path.clone()), Form::Lines);
+        assert_eq!(report.path(), None);
+        let cells = vec![Json::Null, Json::Array(vec![Json::Integer(1)])];
+        let row = Row { line: 7, cells, ..Row::default() };
+        report.row(&mapping, &row, &[problem(Some(1)), problem(None)]).unwrap();
+        report.flush().unwrap();
+        let line: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let problem = "expected a date, found text";
+        let reason = format!("attr.x: {problem}; {problem}");
+        assert_eq!(line, json!({ "attr.x": [1], "kehub line": 7, "kehub reason": reason }));
+    }
+}

@@ -1,0 +1,182 @@
+//! Rows on their way from a file, and the thread that reads them.
+
+use super::error::FileError;
+use super::source::Source;
+use crate::wire::json::Json;
+use std::ops::ControlFlow;
+use std::thread;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// Bytes of one row at most. A quote that is never closed would make all of a file one row.
+pub(super) const ROW_BYTES_MAX: usize = 1024 * 1024;
+/// Columns of a file at most.
+pub(super) const COLUMNS_MAX: usize = 2_000;
+/// Rows that are handed over together.
+const CHUNK_ROWS: usize = 1_000;
+/// Bytes of them from which on they are handed over although they are few.
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+/// Chunks that wait while others are applied.
+const CHUNKS_WAITING: usize = 2;
+
+/// A row. Cells are in the order of the columns; missing ones at the end are empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Row {
+    /// Where it begins, counted from 1.
+    pub(crate) line: u64,
+    pub(crate) cells: Vec<Json<'static>>,
+    /// How much of the file it is.
+    pub(super) bytes: usize,
+}
+
+impl Row {
+    pub(crate) fn cell(&self, column: usize) -> &Json<'static> {
+        self.cells.get(column).unwrap_or(&Json::Null)
+    }
+}
+
+/// A line that is no row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Unreadable {
+    pub(crate) line: u64,
+    pub(crate) text: String,
+    /// What was expected, what was found.
+    pub(crate) reason: String,
+}
+
+/// What a reader meets.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Met {
+    /// Columns, behind those known so far.
+    Columns(Vec<String>),
+    Row(Row),
+    Unreadable(Unreadable),
+}
+
+/// Whoever takes what a reader meets.
+pub(crate) type Take<'a> = dyn FnMut(Met) -> ControlFlow<()> + 'a;
+
+/// A row, or what should be one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Item {
+    Row(Row),
+    Unreadable(Unreadable),
+}
+
+/// Some rows, and the columns that were not known before them.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    pub(crate) columns: Vec<String>,
+    pub(crate) items: Vec<Item>,
+}
+
+/// A file that is read while its rows are used: a thread reads, and waits once it is ahead.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    chunks: Receiver<Result<Chunk, FileError>>,
+}
+
+impl Rows {
+    /// Begins to read.
+    pub(crate) fn start(source: Source) -> Result<Rows, FileError> {
+        let (sender, chunks) = channel(CHUNKS_WAITING);
+        // It ends by itself when nobody takes rows any more.
+        thread::Builder::new().name("rows".into()).spawn(move || send_all(source, &sender))?;
+        Ok(Rows { chunks })
+    }
+
+    /// The next rows; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Chunk>, FileError> {
+        self.chunks.recv().await.transpose()
+    }
+}
+
+fn send_all(source: Source, chunks: &Sender<Result<Chunk, FileError>>) {
+    let (mut chunk, mut bytes) = (Chunk::default(), 0);
+    let read = source.read(&mut |met| {
+        match met {
+            Met::Columns(columns) => chunk.columns.extend(columns),
+            Met::Row(row) => {
+                bytes += row.bytes;
+                chunk.items.push(Item::Row(row));
+            }
+            Met::Unreadable(line) => {
+                bytes += line.text.len();
+                chunk.items.push(Item::Unreadable(line));
+            }
+        }
+        if chunk.items.len() < CHUNK_ROWS && bytes < CHUNK_BYTES {
+            return ControlFlow::Continue(());
+        }
+        bytes = 0;
+        match chunks.blocking_send(Ok(std::mem::take(&mut chunk))) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    });
+    // Whoever has gone away does not miss the rest.
+    if !chunk.items.is_empty() || !chunk.columns.is_empty() {
+        chunks.blocking_send(Ok(chunk)).ok();
+    }
+    if let Err(error) = read {
+        chunks.blocking_send(Err(error)).ok();
+    }
+}
+
+/// Text of a cell for people; empty if there is none.
+pub(crate) fn text_of(cell: &Json<'_>) -> String {
+    match cell {
+        Json::Null => String::new(),
+        Json::Text(text) => text.clone().into_owned(),
+        Json::Integer(number) => number.to_string(),
+        Json::Large(number) => number.to_string(),
+        Json::Real(number) => number.to_string(),
+        Json::Flag(flag) => flag.to_string(),
+        Json::Array(_) | Json::Object(_) => cell.found().to_owned(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// What a reader meets, a line each.
+    pub(crate) fn told(
+        read: impl FnOnce(&mut Take<'_>) -> Result<(), FileError>,
+    ) -> Result<String, FileError> {
+        let mut told = Vec::new();
+        read(&mut |met| {
+            told.push(match met {
+                Met::Columns(columns) => format!("columns {}\n", columns.join("|")),
+                Met::Row(row) => {
+                    let cells: Vec<String> = row.cells.iter().map(text_of).collect();
+                    format!("{}: {}\n", row.line, cells.join("|"))
+                }
+                Met::Unreadable(line) => {
+                    format!("{}! {} ({})\n", line.line, line.text, line.reason)
+                }
+            });
+            ControlFlow::Continue(())
+        })?;
+        Ok(told.concat())
+    }
+
+    #[tokio::test]
+    async fn rows_come_in_chunks_until_nobody_takes_them() {
+        let text: String =
+            std::iter::once("n\n".to_owned()).chain((0..5_000).map(|n| format!("{n}\n"))).collect();
+        let source = || {
+            let bytes = Box::new(std::io::Cursor::new(text.clone().into_bytes()));
+            Source::of_stream(bytes, &super::super::source::ReadOptions::default()).unwrap()
+        };
+        let mut rows = Rows::start(source()).unwrap();
+        let (mut count, mut columns) = (0, Vec::new());
+        while let Some(chunk) = rows.next().await.unwrap() {
+            assert!(chunk.items.len() <= CHUNK_ROWS);
+            count += chunk.items.len();
+            columns.extend(chunk.columns);
+        }
+        assert_eq!((count, columns), (5_000, vec!["n".to_owned()]));
+        let mut rows = Rows::start(source()).unwrap();
+        assert_eq!(rows.next().await.unwrap().unwrap().items.len(), CHUNK_ROWS);
+    }
+}

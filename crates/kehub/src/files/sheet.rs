@@ -1,0 +1,188 @@
+//! XLSX: the cells of one sheet, one after the other. Texts that cells share are held in memory,
+//! because the format keeps them apart from the cells.
+
+use super::error::FileError;
+use super::rows::{COLUMNS_MAX, Met, Row, Take};
+use crate::wire::json::Json;
+use calamine::{DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxError};
+use kehub_core::canonical::is_blank;
+use std::borrow::Cow;
+use std::io::{Read, Seek};
+
+/// From here on a number of a spreadsheet may stand for several whole numbers.
+const EXACT_NUMBER_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// Reads the headings and all rows of the sheet of this name, or the first one; blank rows are
+/// passed over.
+pub(super) fn read(
+    bytes: impl Read + Seek,
+    name: Option<&str>,
+    take: &mut Take<'_>,
+) -> Result<(), FileError> {
+    let mut workbook: Xlsx<_> = Xlsx::new(bytes).map_err(|error| unreadable(&error))?;
+    let names = workbook.sheet_names();
+    let chosen = match name {
+        None => names.first().cloned(),
+        Some(name) => names.iter().find(|known| known.trim() == name.trim()).cloned(),
+    };
+    let Some(chosen) = chosen else {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let found = name.map_or_else(|| "none".to_owned(), |name| format!("`{name}`"));
+        return Err(FileError::unfit(format!("one of the sheets {}", names.join(", ")), found));
+    };
+    let mut cells = workbook.worksheet_cells_reader(&chosen).map_err(|error| unreadable(&error))?;
+    let mut table = Table { headings: None, row: Row::default() };
+    while let Some(cell) = cells.next_cell().map_err(|error| unreadable(&error))? {
+        let (row, column) = cell.get_position();
+        let line = u64::from(row) + 1;
+        if line != table.row.line && table.end_row(take) {
+            return Ok(());
+        }
+        table.row.line = line;
+        table.put(usize::try_from(column).unwrap_or(usize::MAX), cell.get_value())?;
+    }
+    table.end_row(take);
+    match table.headings {
+        Some(_) => Ok(()),
+        None => Err(FileError::unfit("a row of headings", "an empty sheet")),
+    }
+}
+
+fn unreadable(error: &XlsxError) -> FileError {
+    FileError::unfit("an XLSX workbook", error.to_string())
+}
+
+/// A sheet that is being read.
+struct Table {
+    /// How many there are, once they are known.
+    headings: Option<usize>,
+    row: Row,
+}
+
+impl Table {
+    fn put(&mut self, column: usize, value: &DataRef<'_>) -> Result<(), FileError> {
+        let cell = json(value);
+        if matches!(&cell, Json::Null) || matches!(&cell, Json::Text(text) if is_blank(text)) {
+            return Ok(());
+        }
+        if column >= COLUMNS_MAX {
+            let expected = format!("at most {COLUMNS_MAX} columns");
+            return Err(FileError::at(self.row.line, expected, "a value in one further right"));
+        }
+        if self.row.cells.len() <= column {
+            self.row.cells.resize(column + 1, Json::Null);
+        }
+        self.row.bytes += if let Json::Text(text) = &cell { text.len() } else { size_of::<f64>() };
+        if let Some(place) = self.row.cells.get_mut(column) {
+            *place = cell;
+        }
+        Ok(())
+    }
+
+    /// Hands over what was read of a row; `true` if nobody takes more.
+    fn end_row(&mut self, take: &mut Take<'_>) -> bool {
+        let row = std::mem::take(&mut self.row);
+        if row.cells.is_empty() {
+            return false;
+        }
+        let met = if self.headings.is_none() {
+            self.headings = Some(row.cells.len());
+            let names = row.cells.iter().map(super::rows::text_of);
+            Met::Columns(names.map(|name| name.trim().to_owned()).collect())
+        } else {
+            Met::Row(row)
+        };
+        take(met).is_break()
+    }
+}
+
+fn json(value: &DataRef<'_>) -> Json<'static> {
+    let text = |text: &str| Json::Text(Cow::Owned(text.to_owned()));
+    match value {
+        DataRef::Empty => Json::Null,
+        DataRef::Int(number) => Json::Integer(*number),
+        DataRef::Float(number) => number_of(*number),
+        DataRef::String(value) | DataRef::DateTimeIso(value) | DataRef::DurationIso(value) => {
+            text(value)
+        }
+        DataRef::SharedString(value) => text(value),
+        DataRef::Bool(flag) => Json::Flag(*flag),
+        DataRef::DateTime(moment) => moment_of(moment),
+        // Such as `#N/A`, which is never a value: it is refused like the same text in CSV.
+        DataRef::Error(error) => Json::Text(Cow::Owned(error.to_string())),
+    }
+}
+
+/// Numbers of a spreadsheet all have a fraction, also those that were typed without one.
+fn number_of(number: f64) -> Json<'static> {
+    if number.fract() != 0.0 || number.abs() >= EXACT_NUMBER_MAX {
+        return Json::Real(number);
+    }
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "checked above")]
+    Json::Integer(number as i64)
+}
+
+/// A date as `yyyy-MM-dd`, with its time if it has one.
+fn moment_of(moment: &ExcelDateTime) -> Json<'static> {
+    if !moment.is_datetime() || moment.as_f64() < 1.0 {
+        return number_of(moment.as_f64());
+    }
+    let (year, month, day, hour, minute, second, milli) = moment.to_ymd_hms_milli();
+    let day = format!("{year:04}-{month:02}-{day:02}");
+    let text = match (hour, minute, second, milli) {
+        (0, 0, 0, 0) => day,
+        (_, _, _, 0) => format!("{day}T{hour:02}:{minute:02}:{second:02}"),
+        _ => format!("{day}T{hour:02}:{minute:02}:{second:02}.{milli:03}"),
+    };
+    Json::Text(Cow::Owned(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::tests::told;
+    use super::*;
+    use rust_xlsxwriter::{ExcelDateTime as Day, Format, Workbook};
+    use std::io::Cursor;
+
+    fn read(workbook: &mut Workbook, name: Option<&str>) -> Result<String, FileError> {
+        let bytes = Cursor::new(workbook.save_to_buffer().unwrap());
+        told(|take| super::read(bytes, name, take))
+    }
+
+    #[test]
+    fn numbers_dates_and_flags_are_text_as_people_see_it() {
+        let mut workbook = Workbook::new();
+        let sheet = workbook.add_worksheet();
+        for (column, heading) in (0..).zip([" 手机", "b", "c", "d"]) {
+            sheet.write(1, column, heading).unwrap();
+        }
+        sheet.write(3, 0, 13_800_000_001_f64).unwrap();
+        sheet.write(3, 1, 0.5).unwrap();
+        sheet.write(3, 2, true).unwrap();
+        let format = Format::new().set_num_format("yyyy-mm-dd");
+        sheet
+            .write_datetime_with_format(4, 1, Day::from_ymd(1990, 3, 5).unwrap(), &format)
+            .unwrap();
+        let moment = Day::from_ymd(2024, 3, 5).unwrap().and_hms_milli(12, 30, 15, 250).unwrap();
+        let format = Format::new().set_num_format("yyyy-mm-dd hh:mm:ss");
+        sheet.write_datetime_with_format(4, 3, &moment, &format).unwrap();
+        sheet.write(6, 0, "  ").unwrap();
+        let expected = "columns 手机|b|c|d\n4: 13800000001|0.5|true\n\
+                        5: |1990-03-05||2024-03-05T12:30:15.250\n";
+        assert_eq!(read(&mut workbook, None).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_sheet_is_found_by_its_name() {
+        let mut workbook = Workbook::new();
+        workbook.add_worksheet().set_name("封面").unwrap();
+        workbook.add_worksheet().set_name("客户").unwrap().write(0, 0, "姓名").unwrap();
+        assert_eq!(read(&mut workbook, Some("客户 ")).unwrap(), "columns 姓名\n");
+        let none = read(&mut workbook, Some("other")).unwrap_err().to_string();
+        assert_eq!(none, "expected one of the sheets `封面`, `客户`, found `other`");
+        let empty = read(&mut workbook, None).unwrap_err().to_string();
+        assert_eq!(empty, "expected a row of headings, found an empty sheet");
+        let broken = told(|take| super::read(Cursor::new(b"PK\x03\x04".to_vec()), None, take));
+        assert!(broken.unwrap_err().to_string().starts_with("expected an XLSX workbook"));
+    }
+}

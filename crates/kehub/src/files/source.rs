@@ -1,0 +1,265 @@
+//! Where a file comes from, how it is packed, and what it is: told by its bytes, not by its name.
+
+use super::encoding::{self, Utf8};
+use super::error::FileError;
+use super::rows::Take;
+use super::{lines, sheet, table};
+use encoding_rs::Encoding;
+use flate2::read::MultiGzDecoder;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom, stdin};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a reader cannot know from the file alone, if somebody says it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadOptions {
+    /// What parts the values of CSV.
+    pub(crate) delimiter: Option<u8>,
+    /// What the text is encoded in.
+    pub(crate) encoding: Option<&'static Encoding>,
+    /// The sheet of a workbook.
+    pub(crate) sheet: Option<String>,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Rows of text, with this between the values.
+    Table(u8),
+    /// A JSON object a line.
+    Lines,
+    /// A workbook of Excel 2007 and later.
+    Workbook,
+}
+
+/// How much of a file has been read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extent {
+    read: Arc<AtomicU64>,
+    /// Bytes in all; 0 if nobody knows.
+    pub(crate) total: u64,
+}
+
+impl Extent {
+    /// Bytes read so far.
+    pub(crate) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+}
+
+/// A file that is open, and known for what it is.
+pub(crate) struct Source {
+    contents: Contents,
+    form: Form,
+    extent: Extent,
+}
+
+enum Contents {
+    Text(Utf8<Box<dyn Read + Send>>),
+    Workbook(Box<dyn Seekable>, Option<String>),
+}
+
+pub(super) trait Seekable: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Seekable for T {}
+
+/// The encoding of this name.
+pub(crate) fn encoding_named(name: &str) -> Result<&'static Encoding, String> {
+    encoding::named(name).ok_or_else(|| "expected a name such as utf-8, gb18030 or utf-16le".into())
+}
+
+impl Source {
+    /// Opens a file, or standard input for `-`.
+    pub(crate) fn open(path: &Path, options: &ReadOptions) -> Result<Source, FileError> {
+        if path == Path::new("-") {
+            return Source::of_stream(Box::new(stdin()), options);
+        }
+        let mut file = File::open(path)?;
+        let total = file.metadata()?.len();
+        let mut magic = Vec::new();
+        file.by_ref().take(MAGIC_BYTES).read_to_end(&mut magic)?;
+        file.seek(SeekFrom::Start(0))?;
+        let extent = Extent { total, ..Extent::default() };
+        if Packing::of(&magic) == Packing::Zip {
+            let file = BufReader::new(Counted { inner: file, extent: extent.clone() });
+            return Ok(Source::workbook(Box::new(file), options, extent));
+        }
+        Source::new(Box::new(Counted { inner: file, extent: extent.clone() }), options, extent)
+    }
+
+    /// What comes through a pipe or a connection. A workbook is held in memory then, because it can
+    /// only be read from its end.
+    pub(crate) fn of_stream(
+        stream: Box<dyn Read + Send>,
+        options: &ReadOptions,
+    ) -> Result<Source, FileError> {
+        let extent = Extent::default();
+        Source::new(Box::new(Counted { inner: stream, extent: extent.clone() }), options, extent)
+    }
+
+    fn new(
+        bytes: Box<dyn Read + Send>,
+        options: &ReadOptions,
+        extent: Extent,
+    ) -> Result<Source, FileError> {
+        let (packing, bytes) = looked_at(bytes)?;
+        let (inner, mut bytes): (Packing, Box<dyn Read + Send>) = match packing {
+            Packing::Gzip => looked_at(Box::new(MultiGzDecoder::new(bytes)))?,
+            Packing::Zstd => looked_at(Box::new(zstd::Decoder::new(bytes)?))?,
+            Packing::None | Packing::Zip | Packing::OldWorkbook => (packing, bytes),
+        };
+        match inner {
+            Packing::Zip => {
+                let mut held = Vec::new();
+                bytes.read_to_end(&mut held)?;
+                Ok(Source::workbook(Box::new(Cursor::new(held)), options, extent))
+            }
+            Packing::OldWorkbook => Err(FileError::unfit(
+                "CSV, XLSX or one JSON object a line",
+                "a workbook of an old Excel (.xls): save it as .xlsx",
+            )),
+            Packing::Gzip | Packing::Zstd => {
+                Err(FileError::unfit("a file that is packed once", "one that is packed twice"))
+            }
+            Packing::None => {
+                let mut text = Utf8::new(bytes, options.encoding);
+                let form = form_of(text.fill_buf()?, options.delimiter);
+                Ok(Source { contents: Contents::Text(text), form, extent })
+            }
+        }
+    }
+
+    fn workbook(bytes: Box<dyn Seekable>, options: &ReadOptions, extent: Extent) -> Source {
+        let contents = Contents::Workbook(bytes, options.sheet.clone());
+        Source { contents, form: Form::Workbook, extent }
+    }
+
+    /// What it is.
+    pub(crate) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// How much of it has been read; also tells while it is being read.
+    pub(crate) fn extent(&self) -> Extent {
+        self.extent.clone()
+    }
+
+    /// Reads all rows, for as long as somebody takes them.
+    pub(crate) fn read(self, take: &mut Take<'_>) -> Result<(), FileError> {
+        match (self.contents, self.form) {
+            (Contents::Workbook(bytes, name), _) => sheet::read(bytes, name.as_deref(), take),
+            (Contents::Text(text), Form::Table(delimiter)) => table::read(text, delimiter, take),
+            (Contents::Text(text), Form::Lines | Form::Workbook) => lines::read(text, take),
+        }
+    }
+}
+
+/// How many bytes tell how a file is packed.
+const MAGIC_BYTES: u64 = 8;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packing {
+    None,
+    Gzip,
+    Zstd,
+    Zip,
+    OldWorkbook,
+}
+
+impl Packing {
+    fn of(magic: &[u8]) -> Packing {
+        match magic {
+            [0x1F, 0x8B, ..] => Packing::Gzip,
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Packing::Zstd,
+            [b'P', b'K', 3, 4, ..] => Packing::Zip,
+            [0xD0, 0xCF, 0x11, 0xE0, ..] => Packing::OldWorkbook,
+            _ => Packing::None,
+        }
+    }
+}
+
+/// How bytes are packed, and all of them again.
+fn looked_at(mut bytes: Box<dyn Read + Send>) -> io::Result<(Packing, Box<dyn Read + Send>)> {
+    let mut magic = Vec::new();
+    bytes.by_ref().take(MAGIC_BYTES).read_to_end(&mut magic)?;
+    let packing = Packing::of(&magic);
+    Ok((packing, Box::new(Cursor::new(magic).chain(bytes))))
+}
+
+/// What a text is, as its beginning tells.
+fn form_of(beginning: &[u8], delimiter: Option<u8>) -> Form {
+    if let Some(delimiter) = delimiter {
+        return Form::Table(delimiter);
+    }
+    let first = beginning.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first == Some(&b'{') { Form::Lines } else { Form::Table(table::delimiter_of(beginning)) }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    extent: Extent,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        self.extent.read.fetch_add(u64::try_from(read).unwrap_or(0), Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Counted<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::tests::told;
+    use super::*;
+    use std::io::Write as _;
+
+    fn read(bytes: &[u8], options: &ReadOptions) -> Result<String, FileError> {
+        let source = Source::of_stream(Box::new(Cursor::new(bytes.to_vec())), options)?;
+        told(|take| source.read(take))
+    }
+
+    fn gzipped(bytes: &[u8]) -> Vec<u8> {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(bytes).unwrap();
+        packer.finish().unwrap()
+    }
+
+    #[test]
+    fn a_packed_file_is_told_by_its_bytes() {
+        let plain = "name,city\n王芳,深圳\n";
+        let expected = "columns name|city\n2: 王芳|深圳\n";
+        let options = ReadOptions::default();
+        assert_eq!(read(plain.as_bytes(), &options).unwrap(), expected);
+        let mut members = gzipped("name,city\n".as_bytes());
+        members.extend(gzipped("王芳,深圳\n".as_bytes()));
+        assert_eq!(read(&members, &options).unwrap(), expected);
+        let zstd = zstd::encode_all(plain.as_bytes(), 1).unwrap();
+        assert_eq!(read(&zstd, &options).unwrap(), expected);
+        assert!(read(&zstd[..zstd.len() - 3], &options).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_so() {
+        let options = ReadOptions::default();
+        let old = read(&[0xD0, 0xCF, 0x11, 0xE0, 0xA1], &options).unwrap_err().to_string();
+        assert!(old.contains("save it as .xlsx"), "{old}");
+        let twice = read(&gzipped(&gzipped(b"name\nA\n")), &options).unwrap_err().to_string();
+        assert!(twice.contains("packed twice"), "{twice}");
+    }
+
+    #[test]
+    fn the_beginning_tells_the_form() {
+        assert_eq!(form_of(b" \n{\"name\":1}", None), Form::Lines);
+        assert_eq!(form_of(b"name;city\n", None), Form::Table(b';'));
+        assert_eq!(form_of(b"{a}|b\n", Some(b'|')), Form::Table(b'|'));
+    }
+}

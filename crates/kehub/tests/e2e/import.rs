@@ -1,0 +1,199 @@
+//! `kehub import`, as somebody with a spreadsheet would.
+
+use crate::hub::{Folder, Hub, eventually, said};
+use encoding_rs::GB18030;
+use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+const SHOP: &str = "姓名,手机号,性别,生日,是否会员,注册时间,OpenID,喜好\r\n\
+    王芳,+86 138-0000-0001,女,1990年3月5日,是,2024/3/5 12:30,oA1,茶\r\n\
+    \"李, 雷\",13800000002,先生,1991/2/3,否,,,\r\n\
+    张伟,,男,3/5/1990,,,,\r\n\
+    赵六,,,,,,,\r\n\
+    \r\n\
+    王芳,138 0000 0001,,,,,,\r\n";
+
+fn imported(folder: &Folder, arguments: &[&str]) -> Output {
+    folder.kehub(&["import"]).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// What a run that came to this exit code printed.
+fn told(folder: &Folder, arguments: &[&str], code: i32) -> String {
+    let output = imported(folder, arguments);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    said
+}
+
+async fn list(hub: &Hub, filter: &str) -> Vec<Value> {
+    let token = hub.token().await;
+    let answer = hub.get(&format!("/v1/customers?access_token={token}&{filter}")).await;
+    answer["rows"].as_array().unwrap().clone()
+}
+
+async fn count(hub: &Hub) -> u64 {
+    let token = hub.token().await;
+    let count = hub.get(&format!("/v1/customers/count?access_token={token}")).await;
+    count.as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chinese_spreadsheet_goes_in_once_and_what_was_refused_is_mended() {
+    let folder = Folder::new();
+    let hub = folder.start().await;
+    fs::write(folder.path().join("shop.csv"), GB18030.encode(SHOP).0).unwrap();
+
+    let shown = told(&folder, &["--dry-run", "shop.csv"], 0);
+    assert!(shown.contains("shop.csv: CSV with `,`, 8 columns\n"), "{shown}");
+    assert!(shown.contains("喜好") && shown.contains("-> - (no known label)"), "{shown}");
+    assert!(shown.contains("mobile = 13800000001"), "{shown}");
+    assert!(shown.contains("5 rows: 4 would be sent, 1 refused; nothing was applied"), "{shown}");
+    assert_eq!(count(&hub).await, 0);
+
+    let said = told(&folder, &["shop.csv", "--utc-offset", "+08:00"], 1);
+    let counts = "5 rows: 3 created, 0 updated, 1 unchanged, 0 merged, 1 refused; 0 with conflicts";
+    assert!(said.contains(counts), "{said}");
+    assert!(said.contains("line 4 refused: 生日: expected a date like 1990-01-31"), "{said}");
+    assert_eq!(count(&hub).await, 3);
+    let wang = list(&hub, "mobile=13800000001").await.pop().unwrap();
+    let expected = json!({
+        "name": "王芳", "gender": 2, "birthday": "1990-03-05", "isMember": true,
+        "dateJoin": "2024-03-05T04:30:00Z",
+    });
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(wang[key], *value, "{wang}");
+    }
+    let token = hub.token().await;
+    let identities = format!(
+        "/v1/customeridentities?access_token={token}&identityType=wechat&identityValue=oA1"
+    );
+    assert_eq!(hub.get(&identities).await[0]["customerId"], wang["id"].to_string());
+
+    let again = told(&folder, &["shop.csv", "--utc-offset", "+08:00"], 1);
+    assert!(again.contains("5 rows: 0 created, 0 updated, 4 unchanged"), "{again}");
+    assert_eq!(count(&hub).await, 3);
+    assert!(folder.path().join("shop.refused.2.csv").exists());
+
+    let report = folder.path().join("shop.refused.csv");
+    let refused = fs::read_to_string(&report).unwrap();
+    assert!(refused.starts_with("\u{FEFF}姓名,手机号,"), "{refused}");
+    assert!(refused.contains("张伟,,男,3/5/1990,,,,,4,\"生日: expected"), "{refused}");
+    fs::write(&report, refused.replace("3/5/1990", "1990/3/5")).unwrap();
+    let mended = told(&folder, &["shop.refused.csv"], 0);
+    assert!(mended.contains("1 rows: 1 created"), "{mended}");
+    assert_eq!(list(&hub, "name=张伟").await[0]["birthday"], "1990-03-05");
+    assert!(folder.run(&["check"]).ends_with("sound\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workbook_keeps_its_dates_and_digits() {
+    let folder = Folder::new();
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    let headings = ["姓名", "手机", "生日", "入会时间", "积分", "会员号"];
+    for (column, heading) in (0..).zip(headings) {
+        sheet.write(0, column, heading).unwrap();
+    }
+    let day = Format::new().set_num_format("yyyy/m/d");
+    let moment = Format::new().set_num_format("yyyy/m/d hh:mm");
+    sheet.write(2, 0, "王芳").unwrap();
+    sheet.write(2, 1, 13_800_000_001_f64).unwrap();
+    let birthday = ExcelDateTime::from_ymd(1990, 3, 5).unwrap();
+    sheet.write_datetime_with_format(2, 2, &birthday, &day).unwrap();
+    let joined = ExcelDateTime::from_ymd(2024, 3, 5).unwrap().and_hms(12, 30, 15).unwrap();
+    sheet.write_datetime_with_format(2, 3, &joined, &moment).unwrap();
+    sheet.write(2, 4, 12.5).unwrap();
+    sheet.write(2, 5, "M1").unwrap();
+    sheet.write(3, 0, "李雷").unwrap();
+    sheet.write(3, 2, "soon").unwrap();
+    workbook.save(folder.path().join("members.xlsx")).unwrap();
+
+    let arguments = ["members.xlsx", "--map", "会员号=identity:member-id"];
+    let said = told(&folder, &arguments, 1);
+    assert!(said.contains("members.xlsx: XLSX, 6 columns"), "{said}");
+    assert!(said.contains("2 rows: 1 created") && said.contains("line 4 refused: 生日"), "{said}");
+    let refused = fs::read_to_string(folder.path().join("members.refused.csv")).unwrap();
+    assert!(refused.contains("李雷,,soon,,,,4,"), "{refused}");
+    let again = told(&folder, &arguments, 1);
+    assert!(again.contains("2 rows: 0 created, 0 updated, 1 unchanged"), "{again}");
+
+    let hub = folder.start().await;
+    let rows = list(&hub, "mobile=13800000001").await;
+    let [wang] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!(wang["birthday"], "1990-03-05");
+    assert_eq!(wang["dateMemberReg"], "2024-03-05T12:30:15Z");
+    assert_eq!(wang["membershipScore"], 12.5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_come_through_a_pipe() {
+    let folder = Folder::new();
+    let lines = "{\"name\":\"Li\",\"mobile\":\"13800000003\",\"attr\":{\"size\":38}}\nno json\n";
+    let mut command = folder.kehub(&["import", "-", "--refused", "bad.ndjson"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut importing = command.spawn().unwrap();
+    importing.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = importing.wait_with_output().unwrap();
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("2 rows: 1 created") && said.contains("1 refused"), "{said}");
+    let refused = fs::read_to_string(folder.path().join("bad.ndjson")).unwrap();
+    let refused: Value = serde_json::from_str(&refused).unwrap();
+    assert_eq!((&refused["kehub text"], &refused["kehub line"]), (&json!("no json"), &json!(2)));
+    let hub = folder.start().await;
+    assert_eq!(list(&hub, "mobile=13800000003").await[0]["attr"]["size"], 38);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_import_goes_on_where_it_stopped() {
+    const ROWS: u64 = 20_000;
+    let folder = Folder::new();
+    let hub = folder.start().await;
+    let mut text = "name,identity:member-id\n".to_owned();
+    for row in 0..ROWS {
+        writeln!(text, "member {row},M{row}").unwrap();
+    }
+    fs::write(folder.path().join("members.csv"), text).unwrap();
+    let mut command = folder.kehub(&["import", "members.csv"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let importing = command.spawn().unwrap();
+    eventually("some rows are in", async || count(&hub).await > 500).await;
+    let id = importing.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let output = importing.wait_with_output().unwrap();
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let skip = said.rsplit_once("--skip-rows ").unwrap().1.trim().to_owned();
+    let done: u64 = skip.parse().unwrap();
+    assert!((500..ROWS).contains(&done), "{said}");
+    assert_eq!(count(&hub).await, done);
+    let rest = told(&folder, &["members.csv", "--skip-rows", &skip], 0);
+    assert!(rest.contains(&format!("{ROWS} rows: {} created", ROWS - done)), "{rest}");
+    assert_eq!(count(&hub).await, ROWS);
+}
+
+#[test]
+fn what_cannot_begin_says_why() {
+    let folder = Folder::new();
+    fs::write(folder.path().join("shop.csv"), "手机,手机号,x\n1,2,3\n").unwrap();
+    fs::write(folder.path().join("empty.csv"), "").unwrap();
+    fs::write(folder.path().join("strange.csv"), "foo,bar\n1,2\n").unwrap();
+    for (arguments, reason) in [
+        (&["missing.csv"][..], "missing.csv: No such file"),
+        (&["shop.csv"], "columns #1 and #2 both are `mobile`"),
+        (&["shop.csv", "--map", "手机=phone"], "expected a target, found `phone`"),
+        (&["shop.csv", "--map", "y=name"], "expected a column of the file, found `y`"),
+        (&["shop.csv", "--tenant", "other"], "there is no tenant `other`"),
+        (&["empty.csv"], "expected a row of headings, found an empty file"),
+        (&["strange.csv"], "no column has a known label"),
+        (&["shop.csv", "--encoding", "klingon"], "expected a name such as utf-8"),
+        (&["shop.csv", "--refused", "empty.csv", "--map", "#2=-"], "it is there already"),
+    ] {
+        let said = told(&folder, arguments, 2);
+        assert!(said.contains(reason), "{arguments:?}: {said}");
+    }
+}
