@@ -12,9 +12,10 @@ use crate::files::mapping::{Choices, Mapping};
 use crate::files::refused::{Place, Report, near};
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Extent, Form, ReadOptions, Source, encoding_named};
+use crate::wire::time;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use encoding_rs::Encoding;
-use kehub_core::attribute::Value;
+use kehub_core::attribute::{FieldKey, Kind, Value};
 use kehub_core::command::Upsert;
 use kehub_core::policy::{OnConflict, Policy, Preset};
 use kehub_store::{Progress as _, SqliteStore, Store};
@@ -109,7 +110,7 @@ fn delimiter(text: &str) -> Result<u8, &'static str> {
 }
 
 fn zone(text: &str) -> Result<String, &'static str> {
-    let is_zone = crate::wire::time::parse(&format!("2024-01-01T00:00:00{text}")).is_some();
+    let is_zone = time::parse(&format!("2024-01-01T00:00:00{text}")).is_some();
     (is_zone && !text.is_empty()).then(|| text.to_owned()).ok_or("expected Z, or one like +08:00")
 }
 
@@ -428,9 +429,11 @@ impl fmt::Display for Shown<'_> {
         let fields = &self.0.fields;
         let mut parts: Vec<String> = Vec::new();
         for (key, value) in &fields.values {
+            let is_time = matches!(key, FieldKey::Builtin(it) if it.kind() == Kind::Time);
             let value = match value {
                 None => continue,
                 Some(Value::Text(text)) => text.to_string(),
+                Some(Value::Integer(at)) if is_time => time::precise(*at).unwrap_or_default(),
                 Some(Value::Integer(number)) => number.to_string(),
                 Some(Value::Decimal(number)) => number.get().to_string(),
                 Some(Value::Flag(flag)) => flag.to_string(),
@@ -492,5 +495,20 @@ impl Watch for Waiting<'_> {
 
     fn is_shared(&self) -> bool {
         self.shared.is_some_and(SqliteStore::is_served)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delimiters_and_offsets_that_can_be_none_are_refused() {
+        assert_eq!([delimiter("tab"), delimiter("\\t"), delimiter("^")], [Ok(9), Ok(9), Ok(b'^')]);
+        for text in ["", "a", "1", "\"", ";;", "；", "\n"] {
+            assert!(delimiter(text).is_err(), "{text}");
+        }
+        assert!(["Z", "+08:00", "-0330"].into_iter().all(|text| zone(text).is_ok()));
+        assert!(["", "8", "+8", "Asia/Shanghai", "+25:00"].into_iter().all(|it| zone(it).is_err()));
     }
 }

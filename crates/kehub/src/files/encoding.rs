@@ -3,7 +3,7 @@
 //! Which one it is shows where it matters: at the byte order mark, or at the first bytes that are
 //! not ASCII, however far into the file those are. Up to there all of them are the same.
 
-use encoding_rs::{Decoder, Encoding, GB18030, UTF_8};
+use encoding_rs::{Decoder, Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 use std::io::{self, BufRead, Read};
 
 /// Bytes that are looked at together: enough text that UTF-8 and GB18030 are not mistaken for one
@@ -72,8 +72,12 @@ fn seen(chunk: &[u8], is_first: bool) -> Option<&'static Encoding> {
     if let Some((encoding, _)) = Encoding::for_bom(chunk).filter(|_| is_first) {
         return Some(encoding);
     }
-    if chunk.is_ascii() {
-        return None;
+    match chunk {
+        // Every other byte of ASCII in UTF-16 is zero.
+        [1..=127, 0, ..] if is_first => return Some(UTF_16LE),
+        [0, 1..=127, ..] if is_first => return Some(UTF_16BE),
+        _ if chunk.is_ascii() => return None,
+        _ => (),
     }
     match std::str::from_utf8(chunk) {
         Ok(_) => Some(UTF_8),
@@ -134,6 +138,9 @@ mod tests {
     fn an_encoding_that_is_named_needs_no_mark() {
         let bytes = utf16("name\n王", u16::to_le_bytes);
         assert_eq!(read(&bytes, named("UTF-16LE")), "name\n王");
+        // It shows by itself if the first character is ASCII.
+        assert_eq!(read(&bytes, None), "name\n王");
+        assert_eq!(read(&utf16("name\n王", u16::to_be_bytes), None), "name\n王");
         assert_eq!(read(&GB18030.encode("𠮷€").0, named("gb18030")), "𠮷€");
         assert!(named("klingon").is_none());
     }

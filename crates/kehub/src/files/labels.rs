@@ -2,7 +2,9 @@
 
 use kehub_core::attribute::Attribute;
 
-/// Labels beside the name of each attribute, in the form of [`folded`].
+/// Labels beside the name of each attribute, in the form of [`folded`]. Absent on purpose is what may
+/// mean several things, such as 会员, and whatever might join people wrongly: 电话 may be a shared
+/// landline, so it is no mobile.
 const ATTRIBUTES: &[(Attribute, &[&str])] = &[
     (Attribute::Id, &["客户id", "用户id", "客户编号", "customerid"]),
     (Attribute::DisplayName, &["显示名称", "展示名"]),
@@ -34,7 +36,7 @@ const ATTRIBUTES: &[(Attribute, &[&str])] = &[
     (Attribute::Weibo, &["微博", "微博账号", "新浪微博"]),
     (Attribute::Qq, &["qq号", "qq号码"]),
     (Attribute::Country, &["国家", "国家地区"]),
-    (Attribute::Province, &["省", "省份", "省市", "state"]),
+    (Attribute::Province, &["省", "省份"]),
     (Attribute::City, &["市", "城市", "所在城市"]),
     (Attribute::County, &["区县", "区", "县", "县区", "district"]),
     (Attribute::Region, &["地区", "区域", "大区"]),
@@ -65,8 +67,8 @@ const ATTRIBUTES: &[(Attribute, &[&str])] = &[
     (Attribute::CreateFromName, &["创建来源名称"]),
     (Attribute::CreateMethod, &["创建方式"]),
     (Attribute::UpdateMethod, &["更新方式"]),
-    (Attribute::IsEmployee, &["是否员工", "内部员工", "员工"]),
-    (Attribute::IsMember, &["是否会员", "会员"]),
+    (Attribute::IsEmployee, &["是否员工", "内部员工"]),
+    (Attribute::IsMember, &["是否会员"]),
     (Attribute::IsReferrer, &["是否推荐人"]),
     (Attribute::IsAnonymous, &["是否匿名", "匿名"]),
     (Attribute::Referrer, &["推荐人"]),
@@ -78,7 +80,7 @@ const ATTRIBUTES: &[(Attribute, &[&str])] = &[
     (Attribute::NotAcceptEmail, &["不接收邮件", "拒收邮件", "邮件退订"]),
     (Attribute::NotAcceptSms, &["不接收短信", "拒收短信", "短信退订"]),
     (Attribute::MembershipLevel, &["会员等级", "会员级别"]),
-    (Attribute::MembershipNo, &["会员号", "会员编号", "会员卡号", "卡号"]),
+    (Attribute::MembershipNo, &["会员号", "会员编号", "会员卡号"]),
     (Attribute::MembershipScore, &["积分", "会员积分"]),
     (Attribute::DateMemberReg, &["入会时间", "入会日期", "会员注册时间"]),
     (Attribute::LatestEngageDate, &["最近互动时间", "最近活跃时间", "最后互动时间"]),
@@ -164,7 +166,7 @@ mod tests {
             ("acceptsms", Attribute::AcceptSms),
             ("QQ号：", Attribute::Qq),
             ("E-mail", Attribute::Email),
-            ("省/市", Attribute::Province),
+            ("区/县", Attribute::County),
             ("Date of Birth", Attribute::Birthday),
             ("创建时间", Attribute::DateCreated),
         ] {

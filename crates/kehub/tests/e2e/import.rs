@@ -51,6 +51,7 @@ async fn a_chinese_spreadsheet_goes_in_once_and_what_was_refused_is_mended() {
     assert!(shown.contains("shop.csv: CSV with `,`, 8 columns\n"), "{shown}");
     assert!(shown.contains("喜好") && shown.contains("-> - (no known label)"), "{shown}");
     assert!(shown.contains("mobile = 13800000001"), "{shown}");
+    assert!(shown.contains("dateJoin = 2024-03-05T12:30:00Z"), "{shown}");
     assert!(shown.contains("5 rows: 4 would be sent, 1 refused; nothing was applied"), "{shown}");
     assert_eq!(count(&hub).await, 0);
 
@@ -148,16 +149,20 @@ async fn lines_come_through_a_pipe() {
     assert_eq!(list(&hub, "mobile=13800000003").await[0]["attr"]["size"], 38);
 }
 
+fn members(rows: u64) -> String {
+    let mut text = "name,identity:member-id\n".to_owned();
+    for row in 0..rows {
+        writeln!(text, "member {row},M{row}").unwrap();
+    }
+    text
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_import_goes_on_where_it_stopped() {
     const ROWS: u64 = 20_000;
     let folder = Folder::new();
     let hub = folder.start().await;
-    let mut text = "name,identity:member-id\n".to_owned();
-    for row in 0..ROWS {
-        writeln!(text, "member {row},M{row}").unwrap();
-    }
-    fs::write(folder.path().join("members.csv"), text).unwrap();
+    fs::write(folder.path().join("members.csv"), members(ROWS)).unwrap();
     let mut command = folder.kehub(&["import", "members.csv"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let importing = command.spawn().unwrap();
@@ -174,6 +179,27 @@ async fn an_interrupted_import_goes_on_where_it_stopped() {
     let rest = told(&folder, &["members.csv", "--skip-rows", &skip], 0);
     assert!(rest.contains(&format!("{ROWS} rows: {} created", ROWS - done)), "{rest}");
     assert_eq!(count(&hub).await, ROWS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_killed_is_begun_again() {
+    const ROWS: u64 = 10_000;
+    let folder = Folder::new();
+    let hub = folder.start().await;
+    fs::write(folder.path().join("members.csv"), members(ROWS)).unwrap();
+    let mut command = folder.kehub(&["import", "members.csv"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut importing = command.spawn().unwrap();
+    eventually("some rows are in", async || count(&hub).await > 500).await;
+    importing.kill().unwrap();
+    importing.wait().unwrap();
+    let done = count(&hub).await;
+    assert!(done < ROWS);
+    let said = told(&folder, &["members.csv"], 0);
+    let counts = format!("{ROWS} rows: {} created, 0 updated, {done} unchanged", ROWS - done);
+    assert!(said.contains(&counts), "{said}");
+    assert_eq!(count(&hub).await, ROWS);
+    assert!(folder.run(&["check"]).ends_with("sound\n"));
 }
 
 #[test]
