@@ -67,9 +67,12 @@ fn start(store: &str) -> Result<Server> {
     Server::start(&target().join("release").join("kehub"), store)
 }
 
+/// What a store in a folder is called.
+const FILE: &str = "kehub.db";
+
 /// A store in a folder, as the command line names it.
 fn file_in(folder: &Path) -> String {
-    format!("sqlite:{}", folder.join("kehub.db").display())
+    format!("sqlite:{}", folder.join(FILE).display())
 }
 
 /// A socket of our own for a server that was started by [`Server::launch`], which is told where it is.

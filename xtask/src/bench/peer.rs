@@ -38,6 +38,12 @@ impl Database {
         size(&self.url)
     }
 
+    /// Bytes of a table, its indexes included.
+    pub(super) fn size_of(&self, table: &str) -> Result<u64> {
+        let sql = format!("SELECT pg_total_relation_size('{table}')");
+        Ok(psql(&self.url, &["-Atc", &sql])?.trim().parse()?)
+    }
+
     /// Leaves the server with statistics, and with nothing to tidy that is not of the measuring.
     pub(super) fn vacuum(&self) -> Result<()> {
         psql(&self.url, &["-c", "VACUUM ANALYZE"]).map(drop)

@@ -1,6 +1,7 @@
 //! `cargo xtask bench soak`: a hub under mixed load at half of what it can do, for long, with imports,
 //! merges, backups and checks beside it. Memory, files and times are to level off.
 
+use super::FILE;
 use super::decisions::{self, Decisions};
 use super::filled::{Asked, Filled};
 use super::peer::sizes;
@@ -110,7 +111,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let watched = Watched {
         start: Instant::now(),
         store: &filled.store,
-        file: filled.database.is_none().then(|| filled.folder.path().join("kehub.db")),
+        file: filled.database.is_none().then(|| filled.folder.path().join(FILE)),
         process: place.server.process(),
         is_over: &is_over,
     };

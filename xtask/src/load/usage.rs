@@ -4,7 +4,6 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use std::fs;
 use std::ops::Sub;
-use std::path::Path;
 use std::process::Command;
 
 /// What was used up to one moment, or between two.
@@ -92,17 +91,6 @@ fn field(told: &str, name: &str) -> Option<f64> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// Bytes of the files in a folder and below.
-pub(crate) fn disk(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let size = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(told) if told.is_dir() => disk(&entry.path()),
-        Ok(told) => told.len(),
-        Err(_) => 0,
-    };
-    entries.map(size).sum()
-}
-
 /// What the machine is, for people.
 pub(crate) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -116,8 +104,7 @@ pub(crate) fn machine() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{disk, family, field, ticks};
-    use std::fs;
+    use super::{family, field, ticks};
 
     #[test]
     fn the_time_of_a_process_is_read_behind_its_name() {
@@ -143,14 +130,5 @@ mod tests {
         child.wait().unwrap();
         assert_eq!(family.first(), Some(&own));
         assert!(family.contains(&child.id()));
-    }
-
-    #[test]
-    fn files_below_a_folder_count() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("below")).unwrap();
-        fs::write(folder.path().join("one"), [0; 10]).unwrap();
-        fs::write(folder.path().join("below").join("two"), [0; 32]).unwrap();
-        assert_eq!(disk(folder.path()), 42);
     }
 }
