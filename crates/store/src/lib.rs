@@ -535,5 +535,12 @@ pub enum StoreError {
     Corrupt(#[source] Source),
 }
 
+impl StoreError {
+    /// Nothing is applied or read after [`Store::close`].
+    pub(crate) fn closed() -> StoreError {
+        StoreError::NotApplied("the store is closed".into())
+    }
+}
+
 /// The cause of a [`StoreError`], for the log.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;

@@ -64,7 +64,7 @@ impl MemoryStore {
     fn open_state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
         let state = self.state();
         if state.closed {
-            return Err(StoreError::NotApplied("the store is closed".into()));
+            return Err(StoreError::closed());
         }
         Ok(state)
     }

@@ -236,7 +236,7 @@ impl PostgresStore {
     /// The row of a customer id, whatever has become of it.
     async fn row(&self, tenant: TenantId, id: CustomerId) -> Result<Option<Customer>, StoreError> {
         let read = self.readers.once(|conn| query::customer_row(conn, tenant, id).boxed());
-        read.await?.ok_or_else(|| StoreError::NotApplied("the store is closed".into()))
+        read.await?.ok_or_else(StoreError::closed)
     }
 }
 
@@ -271,7 +271,7 @@ const READ_AGAIN: (u32, Duration) = (20, Duration::from_millis(25));
 /// Begins a read beside the writers.
 async fn reading(readers: &Arc<Readers>) -> Result<Reading, StoreError> {
     let begun = readers.begin().await?;
-    begun.ok_or_else(|| StoreError::NotApplied("the store is closed".into()))
+    begun.ok_or_else(StoreError::closed)
 }
 
 /// Reads from one snapshot. Each node of a cluster has its own: what is there of one is, for some

@@ -276,8 +276,7 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let closed = || StoreError::NotApplied("the store is closed".into());
-        let permit = self.inner.readers.permit().await.ok_or_else(closed)?;
+        let permit = self.inner.readers.permit().await.ok_or_else(StoreError::closed)?;
         let inner = Arc::clone(&self.inner);
         let task = tokio::task::spawn_blocking(move || {
             let found = inner.readers.read(&inner.path, read);

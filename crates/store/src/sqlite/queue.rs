@@ -65,7 +65,7 @@ impl Queue {
         let count = requests.len();
         let mut waiting = self.waiting();
         if waiting.closed {
-            return Err(StoreError::NotApplied("the store is closed".into()));
+            return Err(StoreError::closed());
         }
         // An idle queue takes any batch, so that one larger than the queue can pass at all.
         let limit = self.limit;
