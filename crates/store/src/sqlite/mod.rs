@@ -52,7 +52,7 @@ use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
 use connection::Readers;
 use kehub_core::command::Request;
-use kehub_core::customer::Customer;
+use kehub_core::customer::{Customer, State};
 use kehub_core::decide::decide_on_trial;
 use kehub_core::directory::Directory;
 use kehub_core::duplicates::Duplicates;
@@ -65,7 +65,7 @@ use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId};
-use load::TypesCache;
+use load::{SeenTypes, TypesCache};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -125,6 +125,7 @@ struct Inner {
     checkpointer: Checkpointer,
     path: PathBuf,
     log: Arc<Log>,
+    types: SeenTypes,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -165,7 +166,8 @@ impl SqliteStore {
             let writer = Writer::start(conn, &options, Arc::clone(&log), syncing(file))?;
             let readers = Readers::open(path, options.readers)?;
             let checkpointer = Checkpointer::start(path, options.wal_pages, Arc::clone(&log))?;
-            Ok(Inner { writer, readers, checkpointer, path: path.to_owned(), log })
+            let types = SeenTypes::default();
+            Ok(Inner { writer, readers, checkpointer, path: path.to_owned(), log, types })
         };
         let inner = open().map_err(|cause: Trouble| OpenError::of(path.display(), cause))?;
         Ok(SqliteStore { inner: Arc::new(inner) })
@@ -263,10 +265,27 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Trouble> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
+        let found = self.inner.readers.glance(read.clone());
+        self.durably(found, read).await
+    }
+
+    /// Runs one statement that reads a handful of rows by their keys.
+    async fn peek<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Trouble> + Clone + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let found = self.inner.readers.peek(read.clone());
+        self.durably(found, read).await
+    }
+
+    /// What was found near, as soon as it cannot be lost any more; read far, if it was not found.
+    async fn durably<T: Send + 'static>(
+        &self,
+        found: Option<Result<T, Trouble>>,
+        read: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let durable = &self.inner.log.durable;
-        let Some(found) = self.inner.readers.glance(read.clone()) else {
-            return self.read(read).await;
-        };
+        let Some(found) = found else { return self.read(read).await };
         durable.reached(durable.begun()).await?;
         Ok(found?)
     }
@@ -318,7 +337,12 @@ impl Store for SqliteStore {
         tenant: TenantId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        self.glance(move |conn| query::survivor(conn, tenant, id)).await
+        let row = self.peek(move |conn| query::customer_row(conn, tenant, id)).await?;
+        if row.as_ref().is_some_and(|row| matches!(row.state, State::MergedInto(_))) {
+            // Two rows, as of one moment.
+            return self.glance(move |conn| query::survivor(conn, tenant, id)).await;
+        }
+        Ok(row.filter(|row| row.state == State::Live))
     }
 
     async fn customer_whole(
@@ -359,9 +383,23 @@ impl Store for SqliteStore {
         kind: Option<&str>,
         value: &str,
     ) -> Result<Vec<OwnedIdentity>, StoreError> {
+        let seen = &self.inner.types;
+        if let Some(kind) = kind.and_then(|kind| seen.named(tenant, kind)) {
+            let value = kind.canonical(value);
+            let found = self.peek(move |conn| query::owned_of(conn, tenant, &kind, &value)).await?;
+            if let Some(found) = found {
+                return Ok(vec![found]);
+            }
+        }
         let (kind, value) = (kind.map(str::to_owned), value.to_owned());
-        self.glance(move |conn| query::identities_named(conn, tenant, kind.as_deref(), &value))
-            .await
+        let look = move |conn: &Connection| {
+            let types = query::types_of(conn, tenant)?;
+            let found = query::identities_named(conn, tenant, &types, kind.as_deref(), &value)?;
+            Ok((found, types))
+        };
+        let (found, types) = self.glance(look).await?;
+        seen.see(tenant, types);
+        Ok(found)
     }
 
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
@@ -437,7 +475,7 @@ impl Store for SqliteStore {
         tenant: TenantId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        self.glance(move |conn| query::customer_row(conn, tenant, id)).await
+        self.peek(move |conn| query::customer_row(conn, tenant, id)).await
     }
 
     async fn past(&self, tenant: TenantId, customers: &[CustomerId]) -> Result<Past, StoreError> {

@@ -96,10 +96,16 @@ pub(crate) async fn identities_are_found_by_owner_type_and_value(rig: &Rig) {
         let found = rig.store.identities_named(TENANT, kind, value).await.unwrap();
         found.into_iter().map(|it| (it.owner.0, it.kind.to_string())).collect::<Vec<_>>()
     };
-    assert_eq!(named(Some("Mobile "), "+86 138 0000 0001").await, [(1, "mobile".to_owned())]);
-    assert_eq!(named(None, "E1@example.com").await, [(1, "email".to_owned())]);
-    assert_eq!(named(Some("wechat"), "13800000001").await, []);
-    assert_eq!(named(Some("nothing"), "o1").await, []);
+    // Who asks again may be answered in another way.
+    for _ in 0..2 {
+        assert_eq!(named(Some("Mobile "), "+86 138 0000 0001").await, [(1, "mobile".to_owned())]);
+        assert_eq!(named(Some("wechat"), "o1").await, [(1, "wechat".to_owned())]);
+        assert_eq!(named(None, "E1@example.com").await, [(1, "email".to_owned())]);
+        assert_eq!(named(Some("wechat"), "13800000001").await, []);
+        assert_eq!(named(Some("nothing"), "o1").await, []);
+    }
+    rig.run(TENANT, Command::Erase(CustomerId(1))).await;
+    assert_eq!(named(Some("wechat"), "o1").await, []);
 }
 
 pub(crate) async fn an_identity_is_found_whoever_owns_it(rig: &Rig) {

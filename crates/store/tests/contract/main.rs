@@ -73,6 +73,7 @@ contract! {
     policy::{
         what_is_set_for_a_type_rules_the_next_upsert,
         case_is_fixed_once_a_type_has_identities,
+        who_looks_by_a_type_sees_what_was_set_for_it_since,
         a_released_identity_matches_again,
         quarantined_identities_are_listed,
         holdings_are_those_of_live_customers,

@@ -86,6 +86,21 @@ pub(crate) async fn case_is_fixed_once_a_type_has_identities(rig: &Rig) {
     assert_eq!((same.seq, nothing.seq, nothing.types), (None, None, Vec::new()));
 }
 
+pub(crate) async fn who_looks_by_a_type_sees_what_was_set_for_it_since(rig: &Rig) {
+    let named = || rig.store.identities_named(TENANT, Some("wechat"), "ABC");
+    assert_eq!(named().await.unwrap(), []);
+    let insensitive =
+        TypeChange { case: Setting::Value(Case::Insensitive), ..TypeChange::default() };
+    rig.run(TENANT, set_type("wechat", insensitive)).await;
+    let sent =
+        IdentitySent { kind: "wechat".into(), value: "aBc".into(), ..IdentitySent::default() };
+    rig.run(TENANT, Command::Upsert(Upsert { identities: vec![sent], ..Upsert::default() })).await;
+    for _ in 0..2 {
+        let found = named().await.unwrap();
+        assert_eq!(found.iter().map(|it| &*it.identity.raw).collect::<Vec<_>>(), ["aBc"]);
+    }
+}
+
 pub(crate) async fn a_released_identity_matches_again(rig: &Rig) {
     for account in ["a1", "a2", "a3"] {
         rig.upsert(&[account, "m1"], &[]).await;
