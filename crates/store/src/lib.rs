@@ -20,6 +20,7 @@ mod tables;
 #[cfg(any(test, feature = "testing"))]
 mod testing;
 mod unreliable;
+mod walk;
 
 pub use copy::{CopyOptions, Place, copy};
 pub use impact::impact;
@@ -34,6 +35,7 @@ pub use sqlite::{SqliteOptions, SqliteStore};
 #[cfg(any(test, feature = "testing"))]
 pub use testing::TestDatabase;
 pub use unreliable::{Fault, UnreliableStore};
+pub use walk::{Outline, Survey, Walk};
 
 use async_trait::async_trait;
 use kehub_core::command::Request;
@@ -94,6 +96,21 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// How many live customers match.
     async fn customer_count(&self, tenant: TenantId, filter: &Filter) -> Result<u64, StoreError>;
+
+    /// Begins a walk by all live customers that match, as of the moment at which this returns, in the
+    /// order of their ids; of writes that come later it tells nothing. Memory does not grow with it. A
+    /// redirecting id in the filter stands for its survivor. Only a few walks may be under way: one too
+    /// many is [`StoreError::NotApplied`].
+    ///
+    /// For as long as it lasts, however slowly somebody listens, what was replaced meanwhile is kept:
+    /// the write-ahead log of a file grows, and a PostgreSQL server cannot clean its tables. On a Citus
+    /// cluster, who wants to write waits for some milliseconds while it begins.
+    async fn walk(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        survey: Survey,
+    ) -> Result<Walk, StoreError>;
 
     /// The identities of these customers and of those that answer for them, each once, by owner
     /// and number.

@@ -2,9 +2,9 @@
 //! facts behind a lock, and what [`kehub_core::facts::TenantFacts::record`] makes of them.
 
 use crate::{
-    Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, OwnedIdentity, Page, PageRequest,
-    QuarantinedIdentity, Report, SidedConflict, Start, Store, StoreError, TypedIdentity,
-    WholeCustomer,
+    Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Outline, OwnedIdentity, Page,
+    PageRequest, QuarantinedIdentity, Report, SidedConflict, Start, Store, StoreError, Survey,
+    TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
@@ -107,13 +107,7 @@ impl Store for MemoryStore {
     ) -> Result<Option<WholeCustomer>, StoreError> {
         let state = self.open_state()?;
         let Some(facts) = state.tenant(tenant) else { return Ok(None) };
-        let Some(customer) = facts.survivor(id).cloned() else { return Ok(None) };
-        let owner = customer.id;
-        let homes = facts.homes_of(owner).into_iter();
-        let merged = homes.filter(|home| *home != owner).collect();
-        let held = facts.held_by(owner);
-        let identities = held.filter_map(|identity| owned(facts, owner, identity)).collect();
-        Ok(Some(WholeCustomer { customer, merged, identities }))
+        Ok(facts.survivor(id).map(|customer| whole(facts, customer)))
     }
 
     async fn customers(
@@ -140,6 +134,26 @@ impl Store for MemoryStore {
     async fn customer_count(&self, tenant: TenantId, filter: &Filter) -> Result<u64, StoreError> {
         let state = self.open_state()?;
         Ok(u64::try_from(state.matching(tenant, filter).len()).unwrap_or(u64::MAX))
+    }
+
+    async fn walk(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        survey: Survey,
+    ) -> Result<Walk, StoreError> {
+        let state = self.open_state()?;
+        let Some(facts) = state.tenant(tenant) else {
+            return Ok(Walk::over(Outline::default(), Vec::new()));
+        };
+        let found = state.matching(tenant, filter);
+        let mut outline = Outline::default();
+        match survey {
+            Survey::Count => outline.customers = u64::try_from(found.len()).unwrap_or(u64::MAX),
+            Survey::Fields => found.iter().for_each(|customer| outline.see(customer)),
+        }
+        outline.types = facts.policy().types().map(|kind| kind.name.clone()).collect();
+        Ok(Walk::over(outline, found.into_iter().map(|it| whole(facts, it)).collect()))
     }
 
     async fn identities_of(
@@ -541,6 +555,15 @@ fn duplicates(facts: &TenantFacts, live: &[&Customer]) -> Duplicates {
     match Duplicates::among(finder.candidates(), suspect, are_apart) {
         Ok(found) => found,
     }
+}
+
+fn whole(facts: &TenantFacts, customer: &Customer) -> WholeCustomer {
+    let owner = customer.id;
+    let homes = facts.homes_of(owner).into_iter();
+    let merged = homes.filter(|home| *home != owner).collect();
+    let held = facts.held_by(owner);
+    let identities = held.filter_map(|identity| owned(facts, owner, identity)).collect();
+    WholeCustomer { customer: customer.clone(), merged, identities }
 }
 
 fn owned(facts: &TenantFacts, owner: CustomerId, identity: &Identity) -> Option<OwnedIdentity> {

@@ -3,7 +3,8 @@
 
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest,
-    QuarantinedIdentity, Report, SidedConflict, Store, StoreError, TypedIdentity, WholeCustomer,
+    QuarantinedIdentity, Report, SidedConflict, Store, StoreError, Survey, TypedIdentity, Walk,
+    WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::command::Command;
@@ -130,6 +131,18 @@ impl Store for UnreliableStore {
     async fn customer_count(&self, tenant: TenantId, filter: &Filter) -> Result<u64, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.customer_count(tenant, filter).await)
+    }
+
+    /// One that fails after the work tells everybody, and then of trouble.
+    async fn walk(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        survey: Survey,
+    ) -> Result<Walk, StoreError> {
+        let fails = self.next().await?;
+        let walk = self.inner.walk(tenant, filter, survey).await?;
+        Ok(if fails { walk.failing() } else { walk })
     }
 
     async fn identities_of(

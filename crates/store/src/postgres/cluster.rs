@@ -10,9 +10,11 @@
 //! settles it. So a group that has locked its tenants waits until nothing is prepared that was
 //! prepared before: then it sees all that was committed before it.
 
-use super::connection::Connection;
+use super::connection::{Connection, READ, Server};
 use super::trouble::Trouble;
-use std::collections::BTreeSet;
+use super::{policy, query};
+use kehub_core::{CustomerId, TenantId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// A table that is spread over the nodes.
@@ -62,6 +64,9 @@ const RECOVER: &str = "SELECT recover_prepared_transactions()";
 const KEEP_CONNECTIONS: &str = "
     SELECT set_config('citus.max_cached_conns_per_worker', '16', false)
     WHERE coalesce(current_setting('citus.max_cached_conns_per_worker', true), '1') = '1'";
+/// All shards of a worker are asked in one transaction.
+const ONE_CONNECTION: &str =
+    "SELECT set_config('citus.max_adaptive_executor_pool_size', '1', false)";
 /// Sees what is committed while it runs, but nobody commits to what it has locked.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '60s'";
 const LOCK_HUB: &str = "SELECT 1 FROM hub FOR UPDATE";
@@ -169,10 +174,30 @@ pub(super) async fn recover(conn: &Connection) {
 /// nodes: there, who wants to write waits until it is over.
 pub(super) async fn begin_exact(conn: &Connection) -> Result<(), Trouble> {
     if !conn.is_distributed() {
-        return conn.batch(super::connection::READ).await;
+        return conn.batch(READ).await;
     }
     conn.batch(BEGIN).await?;
     conn.all(LOCK_HUB, &[]).await?;
     conn.all(LOCK_TENANTS, &[]).await?;
     settled(conn).await
+}
+
+/// A session in a transaction that sees one moment, however long it takes, and holds nobody off. On a
+/// cluster each node takes a snapshot when it is first asked: all of them are asked while nobody writes,
+/// which takes some milliseconds, and by one connection each, which keeps its snapshot.
+pub(super) async fn begin_at_one_moment(server: &Server) -> Result<Connection, Trouble> {
+    let conn = server.connect().await?;
+    if !conn.is_distributed() {
+        conn.batch(READ).await?;
+        return Ok(conn);
+    }
+    conn.all(ONE_CONNECTION, &[]).await?;
+    let holding = server.connect().await?;
+    begin_exact(&holding).await?;
+    conn.batch(READ).await?;
+    // Both ask for what belongs to a key that nothing belongs to, wherever it may be.
+    query::homes_of(&conn, TenantId(0), &[(CustomerId(1), u32::MAX)]).await?;
+    policy::held(&conn, &BTreeMap::from([(0, CustomerId(1))])).await?;
+    holding.batch("ROLLBACK").await?;
+    Ok(conn)
 }

@@ -5,7 +5,7 @@
 //! the facts ([`named`], [`owners`], [`load`], [`past`]), lets the core decide, and writes what became
 //! dirty ([`write`], [`columns`]) together with its COMMIT ([`commit`]); [`ahead`] decides before its turn.
 //! [`query`], [`review`], [`policy`] and [`duplicates`] read beside the writers, each read
-//! from one snapshot; [`render`] turns filters into SQL. [`bell`] tells the hubs of a database of each
+//! from one snapshot, [`walk`] for as long as it takes to tell everybody; [`render`] turns filters into SQL. [`bell`] tells the hubs of a database of each
 //! other's commits. [`cluster`] spreads the tables over the nodes of a Citus cluster, [`lookup`] holds
 //! the statements that differ there. [`check`], [`retold`], [`compare`] and [`rebuild`] hold rows against
 //! the journal, [`copy`] is an end of a copy from one store to another. [`rows`] says how what is kept
@@ -46,16 +46,18 @@ mod statements;
 mod tls;
 mod tried;
 mod trouble;
+mod walk;
 mod webhooks;
 mod write;
 mod writer;
 
 pub(crate) use copy::{CopySource, CopyTarget};
 
+use crate::walk::Walks;
 use crate::{
     Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration,
     OpenError, OwnedIdentity, Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report,
-    SidedConflict, Silent, Store, StoreError, TypedIdentity, WholeCustomer,
+    SidedConflict, Silent, Store, StoreError, Survey, TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use bell::Bell;
@@ -125,6 +127,7 @@ pub struct PostgresStore {
     readers: Arc<Readers>,
     /// One that reads who may ask, whatever the others are busy with: a revocation must not wait.
     access: Arc<Readers>,
+    walks: Walks,
     workers: Mutex<Vec<JoinHandle<()>>>,
     listener: AbortHandle,
 }
@@ -168,8 +171,8 @@ impl PostgresStore {
         let listener = listener.abort_handle();
         let readers = Readers::new(Arc::clone(&server), options.readers);
         let access = Readers::new(Arc::clone(&server), 1);
-        let workers = Mutex::new(workers);
-        Ok(PostgresStore { server, queue, bell, readers, access, workers, listener })
+        let (workers, walks) = (Mutex::new(workers), Walks::default());
+        Ok(PostgresStore { server, queue, bell, readers, access, walks, workers, listener })
     }
 
     /// What would be applied to a database when it is opened. Changes nothing.
@@ -247,6 +250,7 @@ impl Drop for PostgresStore {
         self.listener.abort();
         self.readers.close();
         self.access.close();
+        self.walks.close();
     }
 }
 
@@ -343,6 +347,15 @@ impl Store for PostgresStore {
 
     async fn customer_count(&self, tenant: TenantId, filter: &Filter) -> Result<u64, StoreError> {
         read!(self, conn => query::count(conn, tenant, filter))
+    }
+
+    async fn walk(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        survey: Survey,
+    ) -> Result<Walk, StoreError> {
+        walk::walk(&self.server, &self.walks, tenant, filter, survey).await
     }
 
     async fn identities_of(
@@ -533,6 +546,7 @@ impl Store for PostgresStore {
         self.listener.abort();
         self.readers.close();
         self.access.close();
+        self.walks.close();
         Ok(())
     }
 }

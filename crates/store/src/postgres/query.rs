@@ -22,7 +22,7 @@ use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, TypeNumber, canonica
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::types::ToSql;
 
-const COLUMNS: &str = customer_columns!();
+pub(super) const COLUMNS: &str = customer_columns!();
 const LIVE: &str =
     "SELECT customers_live, customers_male, customers_female FROM tenant WHERE id = $1";
 const CUSTOMERS: &str =
@@ -181,7 +181,12 @@ pub(super) async fn count(
     matching(conn, tenant, &filter).await
 }
 
-async fn matching(conn: &Connection, tenant: TenantId, filter: &Filter) -> Result<u64, Trouble> {
+/// How many live customers match a filter whose ids have been resolved.
+pub(super) async fn matching(
+    conn: &Connection,
+    tenant: TenantId,
+    filter: &Filter,
+) -> Result<u64, Trouble> {
     if let Some(matching) = Live::matching(filter) {
         return u64::try_from(matching(noted(conn, tenant).await?)).map_err(Trouble::broken);
     }
@@ -275,13 +280,21 @@ impl Query {
         conn.all(&numbered(&self.sql, &self.args), &args).await
     }
 
+    /// Opens a cursor of this name: what is asked stays the same however long its rows are read, and is
+    /// sorted once.
+    pub(super) async fn declare(&self, conn: &Connection, name: &str) -> Result<(), Trouble> {
+        let args: Vec<&(dyn ToSql + Sync)> = self.args.iter().map(Arg::as_sql).collect();
+        let asked = numbered(&self.sql, &self.args);
+        conn.run(&format!("DECLARE {name} NO SCROLL CURSOR FOR {asked}"), &args).await.map(drop)
+    }
+
     async fn customers(&self, conn: &Connection) -> Result<Vec<Customer>, Trouble> {
         rows::read(&self.rows(conn).await?, |row| Ok(rows::customer(row)?.0))
     }
 }
 
 /// The filter with redirecting ids replaced by those that answer for them.
-async fn with_survivors(
+pub(super) async fn with_survivors(
     conn: &Connection,
     tenant: TenantId,
     filter: &Filter,
@@ -343,15 +356,35 @@ pub(super) async fn whole(
     id: CustomerId,
 ) -> Result<Option<WholeCustomer>, Trouble> {
     let Some(customer) = survivor(conn, tenant, id).await? else { return Ok(None) };
-    let homes = homes_of(conn, tenant, &[(customer.id, customer.homes)]).await?;
-    let merged = homes.keys().map(|key| CustomerId(number_of(*key)));
-    let merged = merged.filter(|id| *id != customer.id).collect();
     let types = types_of(conn, tenant).await?;
-    let held = policy::held(conn, &homes).await?.remove(&customer.id);
-    let held = held.unwrap_or_default().into_iter();
-    let identities = held.map(|identity| owned(customer.id, identity, &types));
-    let identities = identities.collect::<Result<_, _>>()?;
-    Ok(Some(WholeCustomer { customer, merged, identities }))
+    Ok(made_whole(conn, tenant, vec![customer], &types).await?.pop())
+}
+
+/// Live customers, each with what belongs to it.
+pub(super) async fn made_whole(
+    conn: &Connection,
+    tenant: TenantId,
+    customers: Vec<Customer>,
+    types: &BTreeMap<TypeNumber, IdentityType>,
+) -> Result<Vec<WholeCustomer>, Trouble> {
+    let owners: Vec<(CustomerId, u32)> = customers.iter().map(|it| (it.id, it.homes)).collect();
+    let homes = homes_of(conn, tenant, &owners).await?;
+    let mut held = policy::held(conn, &homes).await?;
+    let mut merged: BTreeMap<CustomerId, Vec<CustomerId>> = BTreeMap::new();
+    for (key, owner) in &homes {
+        let home = CustomerId(number_of(*key));
+        if home != *owner {
+            merged.entry(*owner).or_default().push(home);
+        }
+    }
+    let whole = |customer: Customer| {
+        let held = held.remove(&customer.id).unwrap_or_default().into_iter();
+        let identities = held.map(|identity| owned(customer.id, identity, types));
+        let identities = identities.collect::<Result<_, _>>()?;
+        let merged = merged.remove(&customer.id).unwrap_or_default();
+        Ok(WholeCustomer { customer, merged, identities })
+    };
+    customers.into_iter().map(whole).collect()
 }
 
 /// The identities of values in the canonical form of their types.

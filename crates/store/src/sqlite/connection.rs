@@ -40,6 +40,13 @@ const READING: &str = "
     PRAGMA mmap_size = 1073741824;
     PRAGMA temp_store = MEMORY;";
 
+/// For who goes through a file once, at leisure: it leaves the memory of the machine to others, and what
+/// it has to sort to the disk.
+const WALKING: &str = "
+    PRAGMA query_only = TRUE;
+    PRAGMA cache_size = -16384;
+    PRAGMA temp_store = FILE;";
+
 const ALONE: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA secure_delete = ON;
@@ -278,11 +285,20 @@ fn reading_near(path: &Path) -> Result<Connection, Trouble> {
 }
 
 fn reading(path: &Path) -> Result<Connection, Trouble> {
+    reading_as(path, READING)
+}
+
+/// A connection that reads for long, and belongs to no pool.
+pub(super) fn walking(path: &Path) -> Result<Connection, Trouble> {
+    reading_as(path, WALKING)
+}
+
+fn reading_as(path: &Path, settings: &str) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     set_up(&conn)?;
     leave_log(&conn)?;
-    conn.execute_batch(READING)?;
+    conn.execute_batch(settings)?;
     Ok(conn)
 }
 

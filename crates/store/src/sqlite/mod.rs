@@ -5,7 +5,8 @@
 //! durable before anybody hears of it. [`query`] reads
 //! for lists and look-ups, beside the writer, each read from one snapshot; [`render`] turns its
 //! filters into SQL. [`duplicates`] looks at everybody once, to find who looks like one person;
-//! [`policy`] reads what people look at before they change a policy. [`checkpoint`] moves what was
+//! [`policy`] reads what people look at before they change a policy, [`walk`] tells everybody who is
+//! there, for as long as that takes. [`checkpoint`] moves what was
 //! committed from the log into the file without keeping the writer waiting, and after an erasure
 //! [`sweep`] removes what is left of it. [`backup`] copies the file, and puts a copy in its place;
 //! [`copy`] is an end of a copy from one store to another. [`check`], [`retold`], [`compare`] and
@@ -36,6 +37,7 @@ mod rows;
 mod schema;
 mod sweep;
 mod trouble;
+mod walk;
 mod webhooks;
 mod write;
 mod writer;
@@ -43,10 +45,11 @@ mod writer;
 pub(crate) use copy::{CopySource, CopyTarget, refuse_same};
 
 use crate::tables::{codec, group};
+use crate::walk::Walks;
 use crate::{
     Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration,
     OpenError, OwnedIdentity, Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report,
-    SidedConflict, Silent, Store, StoreError, TypedIdentity, WholeCustomer,
+    SidedConflict, Silent, Store, StoreError, Survey, TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
@@ -75,6 +78,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
 use trouble::Trouble;
+use walk::Walker;
 use writer::Writer;
 
 /// How many times as long as it is meant to become a log stays that somebody made longer: under load it
@@ -122,6 +126,7 @@ pub struct SqliteStore {
 struct Inner {
     writer: Writer,
     readers: Readers,
+    walks: Walks,
     checkpointer: Checkpointer,
     path: PathBuf,
     log: Arc<Log>,
@@ -166,8 +171,9 @@ impl SqliteStore {
             let writer = Writer::start(conn, &options, Arc::clone(&log), syncing(file))?;
             let readers = Readers::open(path, options.readers)?;
             let checkpointer = Checkpointer::start(path, options.wal_pages, Arc::clone(&log))?;
-            let types = SeenTypes::default();
-            Ok(Inner { writer, readers, checkpointer, path: path.to_owned(), log, types })
+            let (walks, types) = (Walks::default(), SeenTypes::default());
+            let path = path.to_owned();
+            Ok(Inner { writer, readers, walks, checkpointer, path, log, types })
         };
         let inner = open().map_err(|cause: Trouble| OpenError::of(path.display(), cause))?;
         Ok(SqliteStore { inner: Arc::new(inner) })
@@ -366,6 +372,24 @@ impl Store for SqliteStore {
     async fn customer_count(&self, tenant: TenantId, filter: &Filter) -> Result<u64, StoreError> {
         let filter = filter.clone();
         self.read(move |conn| query::count(conn, tenant, &filter)).await
+    }
+
+    async fn walk(
+        &self,
+        tenant: TenantId,
+        filter: &Filter,
+        survey: Survey,
+    ) -> Result<Walk, StoreError> {
+        let Inner { path, walks, log, .. } = &*self.inner;
+        let (steps, mut walk) = Walk::new();
+        let (path, walks, log) = (path.clone(), walks.clone(), Arc::clone(log));
+        let filter = filter.clone();
+        let walker = Walker { path, tenant, filter, survey, steps, walks, log };
+        match walker.start()?.await {
+            Ok(commits) => self.inner.log.durable.reached(commits).await.map(|()| walk),
+            // It met trouble before it saw anything.
+            Err(_) => Err(walk.outline().await.err().unwrap_or_else(crate::walk::broke_off)),
+        }
     }
 
     async fn identities_of(
@@ -570,6 +594,7 @@ impl Store for SqliteStore {
         let close = move || {
             inner.writer.close();
             inner.readers.close();
+            inner.walks.close();
             inner.checkpointer.close();
         };
         tokio::task::spawn_blocking(close).await.map_err(|error| StoreError::Corrupt(error.into()))

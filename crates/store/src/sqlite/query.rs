@@ -19,6 +19,7 @@ use kehub_core::{CustomerId, IdentityNumber, Seq, TenantId, TypeNumber, canonica
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, Row, params_from_iter};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 const STATE: &str = "SELECT live, survivor FROM customer WHERE key = ?1";
 const LIVE: &str =
@@ -167,7 +168,12 @@ pub(super) fn count(conn: &Connection, tenant: TenantId, filter: &Filter) -> Res
     matching(conn, tenant, &filter)
 }
 
-fn matching(conn: &Connection, tenant: TenantId, filter: &Filter) -> Result<u64, Trouble> {
+/// How many live customers match a filter whose ids have been resolved.
+pub(super) fn matching(
+    conn: &Connection,
+    tenant: TenantId,
+    filter: &Filter,
+) -> Result<u64, Trouble> {
     let count = match Live::matching(filter) {
         Some(matching) => matching(noted(conn, tenant)?),
         None => Query::count(tenant, filter).rows(conn)?.first().copied().unwrap_or_default(),
@@ -234,10 +240,30 @@ impl Query {
     fn rows(&self, conn: &Connection) -> Result<Vec<i64>, Trouble> {
         rows::all(conn, &self.sql, params_from_iter(&self.args), rows::integer)
     }
+
+    /// Takes one key after the other, until it is enough; whether it took all of them.
+    pub(super) fn each(
+        &self,
+        conn: &Connection,
+        mut take: impl FnMut(i64) -> Result<ControlFlow<()>, Trouble>,
+    ) -> Result<ControlFlow<()>, Trouble> {
+        let mut statement = conn.prepare(&self.sql)?;
+        let mut rows = statement.query(params_from_iter(&self.args))?;
+        while let Some(row) = rows.next()? {
+            if take(row.get(0)?)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
 }
 
 /// The filter with redirecting ids replaced by those that answer for them.
-fn with_survivors(conn: &Connection, tenant: TenantId, filter: &Filter) -> Result<Filter, Trouble> {
+pub(super) fn with_survivors(
+    conn: &Connection,
+    tenant: TenantId,
+    filter: &Filter,
+) -> Result<Filter, Trouble> {
     let mut filter = filter.clone();
     for condition in &mut filter.conditions {
         if let Condition::IdIn(ids) = condition {
@@ -283,12 +309,22 @@ pub(super) fn whole(
     id: CustomerId,
 ) -> Result<Option<WholeCustomer>, Trouble> {
     let Some(customer) = survivor(conn, tenant, id)? else { return Ok(None) };
-    let merged = merged_into(conn, tenant, customer.id, customer.homes)?;
     let types = types_of(conn, tenant)?;
+    made_whole(conn, tenant, customer, &types).map(Some)
+}
+
+/// A live customer with what belongs to it.
+pub(super) fn made_whole(
+    conn: &Connection,
+    tenant: TenantId,
+    customer: Customer,
+    types: &BTreeMap<TypeNumber, IdentityType>,
+) -> Result<WholeCustomer, Trouble> {
+    let merged = merged_into(conn, tenant, customer.id, customer.homes)?;
     let held = held_by(conn, tenant, customer.id, &merged)?.into_iter();
-    let identities = held.map(|identity| owned(customer.id, identity, &types));
+    let identities = held.map(|identity| owned(customer.id, identity, types));
     let identities = identities.collect::<Result<_, _>>()?;
-    Ok(Some(WholeCustomer { customer, merged, identities }))
+    Ok(WholeCustomer { customer, merged, identities })
 }
 
 /// The ids that redirect to a customer of so many homes.

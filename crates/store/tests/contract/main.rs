@@ -20,6 +20,7 @@ mod parting;
 mod policy;
 mod receipts;
 mod support;
+mod walks;
 mod webhooks;
 mod writes;
 
@@ -90,6 +91,15 @@ contract! {
         a_whole_customer_has_its_identities_and_redirecting_ids,
         custom_attributes_sort_across_types,
         a_name_that_an_erased_customer_gave_is_gone,
+    },
+    walks::{
+        a_walk_tells_everybody_once_with_what_they_hold,
+        a_walk_is_of_the_moment_at_which_it_began,
+        a_walk_tells_only_those_that_match,
+        an_outline_knows_which_fields_are_shown,
+        a_walk_that_is_given_up_makes_room,
+        a_walk_sees_nothing_of_another_tenant,
+        a_walk_breaks_off_when_the_store_is_closed,
     },
     feed::{
         who_follows_the_feed_knows_who_owns_what,

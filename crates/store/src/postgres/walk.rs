@@ -1,0 +1,117 @@
+//! Walks by all customers that match, in a task and a session of their own: who reads for minutes must
+//! not keep the pool from those who read for a moment.
+
+use super::cluster;
+use super::connection::{Connection, LONG, Server};
+use super::query::{self, COLUMNS, Query};
+use super::render::Part;
+use super::rows;
+use super::trouble::Trouble;
+use crate::StoreError;
+use crate::walk::{CHUNK, CLOSED, Outline, Step, Survey, Walk, Walks};
+use kehub_core::customer::Customer;
+use kehub_core::filter::{Filter, Order};
+use kehub_core::policy::IdentityType;
+use kehub_core::{TenantId, TypeNumber};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// The cursor that goes by everybody.
+const CURSOR: &str = "walked";
+const CLOSE: &str = "CLOSE walked";
+
+/// What a walk goes by, and to whom it is told.
+struct Walker {
+    tenant: TenantId,
+    filter: Filter,
+    survey: Survey,
+    steps: mpsc::Sender<Step>,
+    walks: Walks,
+}
+
+/// Begins a walk.
+pub(super) async fn walk(
+    server: &Arc<Server>,
+    walks: &Walks,
+    tenant: TenantId,
+    filter: &Filter,
+    survey: Survey,
+) -> Result<Walk, StoreError> {
+    let permit = walks.begin()?;
+    let conn = cluster::begin_at_one_moment(server).await?;
+    conn.batch(LONG).await?;
+    // Taken with the first statement, where none was needed before.
+    let types = query::types_of(&conn, tenant).await?;
+    let (steps, walk) = Walk::new();
+    let walker = Walker { tenant, filter: filter.clone(), survey, steps, walks: walks.clone() };
+    tokio::spawn(async move {
+        let walked = tokio::select! {
+            // Whatever is under way then ends with the session.
+            () = walker.steps.closed() => Ok(()),
+            walked = walker.tell_all(&conn, &types) => walked,
+        };
+        drop(conn);
+        drop(permit);
+        let last = match walked {
+            Ok(()) => Step::End,
+            Err(trouble) => Step::Trouble(trouble),
+        };
+        walker.tell(last).await;
+    });
+    Ok(walk)
+}
+
+impl Walker {
+    async fn tell_all(
+        &self,
+        conn: &Connection,
+        types: &BTreeMap<TypeNumber, IdentityType>,
+    ) -> Result<(), StoreError> {
+        let filter = query::with_survivors(conn, self.tenant, &self.filter).await?;
+        let (order, all) = (Order::default(), Part::all(self.tenant));
+        let everybody = Query::part(COLUMNS, self.tenant, &filter, &order, all);
+        let mut outline = Outline::default();
+        match self.survey {
+            Survey::Count => {
+                outline.customers = query::matching(conn, self.tenant, &filter).await?;
+            }
+            Survey::Fields => {
+                everybody.declare(conn, CURSOR).await?;
+                loop {
+                    let customers = next(conn).await?;
+                    if customers.is_empty() {
+                        break;
+                    }
+                    customers.iter().for_each(|customer| outline.see(customer));
+                }
+                conn.batch(CLOSE).await?;
+            }
+        }
+        outline.types = types.values().map(|kind| kind.name.clone()).collect();
+        self.tell(Step::Outline(outline)).await;
+        everybody.declare(conn, CURSOR).await?;
+        loop {
+            let customers = next(conn).await?;
+            if customers.is_empty() {
+                return Ok(());
+            }
+            if self.walks.is_closed() {
+                return Err(StoreError::NotApplied(CLOSED.into()));
+            }
+            let whole = query::made_whole(conn, self.tenant, customers, types).await?;
+            self.tell(Step::Customers(whole)).await;
+        }
+    }
+
+    /// Tells a step, however long it takes. Where nobody listens any more, the walk is given up.
+    async fn tell(&self, step: Step) {
+        drop(self.steps.send(step).await);
+    }
+}
+
+/// The next customers of the cursor; none at its end.
+async fn next(conn: &Connection) -> Result<Vec<Customer>, Trouble> {
+    let fetch = format!("FETCH FORWARD {CHUNK} FROM {CURSOR}");
+    rows::read(&conn.all(&fetch, &[]).await?, |row| Ok(rows::customer(row)?.0))
+}
