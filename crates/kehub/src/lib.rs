@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 mod config;
 pub mod credentials;
+mod export;
 mod files;
 pub mod server;
 mod telemetry;

@@ -34,6 +34,11 @@ impl Parameters {
         parameters
     }
 
+    /// Parameters that come from elsewhere than an address.
+    pub(crate) fn given(given: Vec<(String, String)>) -> Parameters {
+        Parameters { given, known: Vec::new(), errors: Vec::new() }
+    }
+
     /// The value of a parameter; given twice, it is a problem.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
@@ -119,7 +124,8 @@ impl Parameters {
 
     /// Remembers a parameter whose name says nothing here.
     pub(crate) fn unknown(&mut self, name: &str, expected: &str) {
-        let known = format!("{}, {expected}", self.known.join(", "));
+        let known: Vec<&str> = self.known.iter().copied().chain([expected]).collect();
+        let known = known.join(", ");
         self.errors.push(ItemError::unknown(Place::Parameter(shortened(name)), &known));
     }
 

@@ -4,6 +4,7 @@
 mod app;
 mod care;
 mod copy;
+mod export;
 mod import;
 mod progress;
 mod serve;
@@ -88,6 +89,12 @@ enum Command {
     /// end it first if you want to move. Killed, it goes on where it stopped if it is run again. Until
     /// the copy is verified, nothing else opens it. Passwords are better given in the environment.
     Copy(copy::Options),
+    /// Write customers to a file: CSV, NDJSON or XLSX, beside a running hub
+    ///
+    /// All that match, as of one moment, in the order of their ids, for its owner only: it holds personal
+    /// data. The file is there when it is whole, and not before. Until it ends, the write-ahead log of a
+    /// busy hub's file grows, and a PostgreSQL server keeps what was replaced.
+    Export(Box<export::Options>),
     /// Bring the store up to date, as `serve` does when it starts
     Migrate(care::MigrateOptions),
     /// Print the description of the API
@@ -145,6 +152,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Backup(options) => care::backup(&cli.store, &options),
         Command::Restore(options) => care::restore(&cli.store, &options),
         Command::Copy(options) => single()?.block_on(copy::run(&options)),
+        Command::Export(options) => single()?.block_on(export::run(&cli.store, *options)),
         Command::Migrate(options) => single()?.block_on(care::migrate(&cli.store, &options)),
         Command::Openapi => {
             say!("{}", serde_json::to_string_pretty(crate::server::openapi())?)

@@ -49,6 +49,25 @@ pub(crate) fn precise(at: Micros) -> Option<String> {
     Some(format!("{text}.{fraction}Z"))
 }
 
+/// Writes a moment as [`precise`] does, so many seconds from UTC: `2017-01-31T16:00:00+08:00`.
+pub(crate) fn precise_at(at: Micros, offset_seconds: i32) -> Option<String> {
+    if offset_seconds == 0 {
+        return precise(at);
+    }
+    let shift = i64::from(offset_seconds).saturating_mul(MICROS_PER_SECOND);
+    let mut text = precise(at.checked_add(shift)?)?;
+    text.pop();
+    let sign = if offset_seconds < 0 { '-' } else { '+' };
+    let minutes = offset_seconds.abs() / 60;
+    Some(format!("{text}{sign}{:02}:{:02}", minutes / 60, minutes % 60))
+}
+
+/// Reads `Z` or an offset as in [`parse`], in seconds.
+pub(crate) fn offset_seconds(text: &str) -> Option<i32> {
+    let text = Some(text).filter(|text| !text.is_empty())?;
+    offset(text).map(Offset::seconds)
+}
+
 /// The first moment of the second that holds this one.
 pub(crate) fn second_of(at: Micros) -> Micros {
     at - at.rem_euclid(MICROS_PER_SECOND)
@@ -129,6 +148,21 @@ mod tests {
         let expected =
             ["1969-12-31T23:59:59Z", "1969-12-31T23:59:59.250Z", "1969-12-31T23:59:59.000001Z"];
         assert_eq!(precise, expected.map(|text| Some(text.to_owned())));
+    }
+
+    #[test]
+    fn a_moment_is_the_same_one_at_any_offset() {
+        for (zone, shown) in [
+            ("Z", "08:00:00.250Z"),
+            ("+08:00", "16:00:00.250+08:00"),
+            ("-0330", "04:30:00.250-03:30"),
+        ] {
+            let at = 1_485_849_600_250_000;
+            let text = precise_at(at, offset_seconds(zone).unwrap()).unwrap();
+            assert_eq!(text, format!("2017-01-31T{shown}"));
+            assert_eq!(parse(&text), Some(at));
+        }
+        assert_eq!(["", "8", "+24:00", "z"].map(offset_seconds), [None; 4]);
     }
 
     #[test]

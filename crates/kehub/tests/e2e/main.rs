@@ -11,6 +11,7 @@ mod away;
 mod care;
 mod copy;
 mod crash;
+mod export;
 mod first_run;
 mod hub;
 mod hubs;

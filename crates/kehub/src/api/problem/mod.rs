@@ -282,6 +282,16 @@ impl Problem {
         Problem::from(around::Problem::Internal)
     }
 
+    /// What does not fit, a line each, for people.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let line = |error: &ItemError| match &error.place {
+            Place::Pointer(place) | Place::Parameter(place) => {
+                format!("`{place}`: {}", error.detail)
+            }
+        };
+        self.errors.iter().map(line).collect()
+    }
+
     /// The document as it is answered to the request of this id.
     pub(crate) fn body(&self, request_id: &str) -> Value {
         let code = self.code;
