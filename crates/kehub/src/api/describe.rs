@@ -4,7 +4,7 @@
 use super::problem::{Code, ItemError, Place, Problem, Retry};
 use super::{
     access, apps, cannot_links, changes, claims, conflicts, customers, duplicates, explanations,
-    identities, identity_types, merges, past, policy, quarantine, webhooks,
+    exports, identities, identity_types, merges, past, policy, quarantine, webhooks,
 };
 use kehub_core::attribute::FieldProblem;
 use kehub_core::directory::Permission;
@@ -31,6 +31,7 @@ const NOUNS: &[Noun] = &[
     (merges::describe::operation, merges::describe::schemas),
     (duplicates::describe::operation, duplicates::describe::schemas),
     (explanations::describe::operation, explanations::describe::schemas),
+    (exports::describe::operation, exports::describe::schemas),
     (identities::describe::operation, identities::describe::schemas),
     (identity_types::describe::operation, identity_types::describe::schemas),
     (past::describe::operation, past::schemas::all),
@@ -174,6 +175,17 @@ impl Described {
         };
         let content = json!({ "application/json": { "schema": shape, "example": example } });
         self.answers.push((status, json!({ "description": about, "content": content })));
+        self
+    }
+
+    /// A success that is a file of one of these media types, each with an example.
+    pub(crate) fn files(mut self, about: &str, files: &[(&str, &str)]) -> Described {
+        let content = |(media, example): &(&str, &str)| {
+            let schema = json!({ "type": "string" });
+            ((*media).to_owned(), json!({ "schema": schema, "example": example }))
+        };
+        let content: Map<String, Value> = files.iter().map(content).collect();
+        self.answers.push((200, json!({ "description": about, "content": content })));
         self
     }
 

@@ -14,6 +14,7 @@ pub(crate) mod decided;
 pub(crate) mod describe;
 pub(crate) mod duplicates;
 pub(crate) mod explanations;
+pub(crate) mod exports;
 pub(crate) mod identities;
 pub(crate) mod identity_types;
 pub(crate) mod merges;

@@ -44,6 +44,7 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/apps/{id}/revoke",
     "/api/duplicates",
     "/api/explanations",
+    "/api/exports",
     "/api/policy",
     "/api/identity-types",
     "/api/identity-types/{type}",
@@ -78,7 +79,8 @@ pub(crate) fn described() -> OpenApiRouter<Hub> {
 fn own() -> OpenApiRouter<Hub> {
     use crate::api::{
         access, apps, cannot_links, changes, claims, conflicts, customers, duplicates,
-        explanations, identities, identity_types, merges, past, policy, quarantine, webhooks,
+        explanations, exports, identities, identity_types, merges, past, policy, quarantine,
+        webhooks,
     };
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
@@ -103,6 +105,7 @@ fn own() -> OpenApiRouter<Hub> {
         .routes(routes!(apps::change::api_app_revoke))
         .routes(routes!(duplicates::list::api_duplicate_list))
         .routes(routes!(explanations::get::api_explanation_get))
+        .routes(routes!(exports::get::api_export_get))
         .routes(routes!(policy::one::api_policy_get, policy::one::api_policy_patch))
         .routes(routes!(identity_types::list::api_identity_type_list))
         .routes(routes!(

@@ -14,6 +14,7 @@ mod customers;
 mod decisions;
 mod duplicates;
 mod explanations;
+mod exports;
 mod hub;
 mod idempotency;
 mod identities;

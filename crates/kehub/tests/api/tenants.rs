@@ -203,6 +203,15 @@ async fn others(hub: &TestHub, method: &str, path: &str) {
             assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));
             stranger.get(&format!("{path}?customerId=3")).await.refused(404, "customerNotFound");
         }
+        ("get", "/api/exports") => {
+            for format in ["csv", "ndjson"] {
+                let exported = stranger.get(&format!("{path}?format={format}")).await;
+                assert_eq!(exported.status, 200);
+                for ours in ["Wang", "Beijing", "o2", "club-card"] {
+                    assert!(!exported.text.contains(ours), "{}", exported.text);
+                }
+            }
+        }
         ("get", "/api/explanations") => {
             for (query, code) in [
                 ("fromCustomer=3&toCustomer=3", "customerNotFound"),
