@@ -2,6 +2,7 @@
 
 use crate::hub::{Folder, Hub, eventually, said};
 use encoding_rs::GB18030;
+use kehub_store::TestDatabase;
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -200,6 +201,19 @@ async fn an_import_that_is_killed_is_begun_again() {
     assert!(said.contains(&counts), "{said}");
     assert_eq!(count(&hub).await, ROWS);
     assert!(folder.run(&["check"]).ends_with("sound\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_goes_into_a_database_beside_its_hub() {
+    let database = TestDatabase::new().await;
+    let folder = Folder::on(&database.url());
+    let hub = folder.start().await;
+    fs::write(folder.path().join("members.csv"), members(1_000)).unwrap();
+    for counts in ["1000 rows: 1000 created", "1000 rows: 0 created, 0 updated, 1000 unchanged"] {
+        let said = told(&folder, &["members.csv"], 0);
+        assert!(said.contains(counts) && !said.contains("://"), "{said}");
+    }
+    assert_eq!(count(&hub).await, 1_000);
 }
 
 #[test]
