@@ -150,7 +150,11 @@ impl Store for MemoryStore {
         let mut outline = Outline::default();
         match survey {
             Survey::Count => outline.customers = u64::try_from(found.len()).unwrap_or(u64::MAX),
-            Survey::Fields => found.iter().for_each(|customer| outline.see(customer)),
+            Survey::Fields => {
+                for customer in &found {
+                    outline.see(customer);
+                }
+            }
         }
         outline.types = facts.policy().types().map(|kind| kind.name.clone()).collect();
         Ok(Walk::over(outline, found.into_iter().map(|it| whole(facts, it)).collect()))

@@ -297,7 +297,7 @@ mod tests {
         let name = |name: &str| Name::of(Path::new(name));
         let of = |format, compression| Name { format, compression, is_tabbed: false };
         assert_eq!(name("a/b.csv"), of(Some(Format::Csv), None));
-        assert_eq!(name("b.tsv").is_tabbed, true);
+        assert!(name("b.tsv").is_tabbed);
         assert_eq!(name("B.NDJSON.GZ"), of(Some(Format::Ndjson), Some(Compression::Gzip)));
         assert_eq!(name("2026.05.xlsx"), of(Some(Format::Xlsx), None));
         assert_eq!(name("b.jsonl.zst"), of(Some(Format::Ndjson), Some(Compression::Zstd)));

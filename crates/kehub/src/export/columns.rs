@@ -44,7 +44,7 @@ pub(super) enum Cell<'a> {
 /// The columns of a table, in order.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
-    columns: Vec<Column>,
+    in_order: Vec<Column>,
     identities: Identities,
     headings: Headings,
 }
@@ -87,7 +87,7 @@ impl Columns {
                 once.push(column);
             }
         }
-        Columns { columns: once, identities: options.identities, headings: options.headings }
+        Columns { in_order: once, identities: options.identities, headings: options.headings }
     }
 
     /// What stands above them.
@@ -104,7 +104,7 @@ impl Columns {
             Column::Name => either("身份名称", "identityName"),
             Column::Scope => either("身份范围", "identityScope"),
         };
-        self.columns.iter().map(heading).collect()
+        self.in_order.iter().map(heading).collect()
     }
 
     /// Hands on the cells of each row of a customer.
@@ -114,7 +114,7 @@ impl Columns {
         mut take: impl FnMut(&mut dyn Iterator<Item = Cell<'_>>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut row = |identity: Option<&OwnedIdentity>| {
-            take(&mut self.columns.iter().map(|column| cell(column, whole, identity)))
+            take(&mut self.in_order.iter().map(|column| cell(column, whole, identity)))
         };
         if self.identities == Identities::Rows && !whole.identities.is_empty() {
             return whole.identities.iter().try_for_each(|identity| row(Some(identity)));

@@ -3,7 +3,8 @@
 use kehub_core::attribute::Attribute;
 
 /// The heading of an attribute in Chinese. No two are the same.
-pub(super) const fn zh(attribute: Attribute) -> &'static str {
+#[expect(clippy::too_many_lines, reason = "a line for each attribute")]
+pub(crate) const fn zh(attribute: Attribute) -> &'static str {
     match attribute {
         Attribute::Id => "客户ID",
         Attribute::DisplayName => "显示名称",

@@ -4,7 +4,7 @@
 
 mod columns;
 mod csv;
-mod headings;
+pub(crate) mod headings;
 mod lines;
 pub(crate) mod options;
 mod sink;

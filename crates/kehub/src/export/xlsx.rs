@@ -146,13 +146,14 @@ fn write(
             Some(day) => sheet.write_number_with_format(row, column, f64::from(day), &formats.day),
             None => sheet.write_string(row, column, *text),
         },
-        Cell::Moment(at) => match moment(*at, utc_offset) {
-            Some(days) => sheet.write_number_with_format(row, column, days, &formats.moment),
-            None => {
+        Cell::Moment(at) => {
+            if let Some(days) = moment(*at, utc_offset) {
+                sheet.write_number_with_format(row, column, days, &formats.moment)
+            } else {
                 let text = time::precise_at(*at, utc_offset).unwrap_or_default();
                 sheet.write_string(row, column, text)
             }
-        },
+        }
     }
     .map(drop)
 }

@@ -57,6 +57,11 @@ const ATTRIBUTES: &[(Attribute, &[&str])] = &[
     (Attribute::Source1, &["一级来源", "来源1"]),
     (Attribute::Source2, &["二级来源", "来源2"]),
     (Attribute::Source3, &["三级来源", "来源3"]),
+    (Attribute::Source4, &["四级来源", "来源4"]),
+    (Attribute::Source5, &["五级来源", "来源5"]),
+    (Attribute::Source6, &["六级来源", "来源6"]),
+    (Attribute::Source7, &["七级来源", "来源7"]),
+    (Attribute::Source8, &["八级来源", "来源8"]),
     (Attribute::CampaignId, &["活动id", "活动编号"]),
     (Attribute::CampaignName, &["活动", "活动名称", "campaign"]),
     (Attribute::UtmMedium, &["utm媒介"]),
@@ -142,6 +147,7 @@ pub(super) fn identity(folded_heading: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::headings::zh;
     use std::collections::BTreeSet;
 
     #[test]
@@ -153,6 +159,16 @@ mod tests {
             assert!(seen.insert(*label), "{label} is there twice");
             let is_name = Attribute::ALL.iter().any(|it| it.name().eq_ignore_ascii_case(label));
             assert!(!is_name, "{label} is the name of an attribute");
+        }
+    }
+
+    /// What was exported can be brought in again.
+    #[test]
+    fn headings_of_exports_are_known() {
+        for expected in Attribute::ALL {
+            for heading in [expected.name(), zh(*expected)] {
+                assert_eq!(attribute(&folded(heading)), Some(*expected), "{heading}");
+            }
         }
     }
 

@@ -136,7 +136,7 @@ async fn a_spreadsheet_has_dates_and_numbers(hub: TestHub) {
     let sheet = book.worksheet_range("客户").unwrap();
     let rows: Vec<&[Data]> = sheet.rows().collect();
     let place = |heading: &str| {
-        let found = rows[0].iter().position(|cell| cell.to_string() == heading);
+        let found = rows[0].iter().position(|cell| *cell == *heading);
         found.unwrap_or_else(|| panic!("{heading}: {:?}", rows[0]))
     };
     let cell = |row: usize, heading: &str| &rows[row][place(heading)];

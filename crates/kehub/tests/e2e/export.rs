@@ -63,10 +63,7 @@ async fn come_out(folder: &Folder) {
 
     for ((line, row), cells) in lines.iter().zip(&rows).zip(&cells) {
         for field in ["id", "name", "gender", "stage", "birthday", "dateCreated"] {
-            let told = match &line[field] {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
+            let told = line[field].as_str().map_or_else(|| line[field].to_string(), str::to_owned);
             assert_eq!(row[at(field)], *told, "{field}");
         }
         assert_eq!(row[at("attr.size")], line["attr"]["size"].to_string());

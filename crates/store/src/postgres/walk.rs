@@ -46,14 +46,14 @@ pub(super) async fn walk(
     let (steps, walk) = Walk::new();
     let walker = Walker { tenant, filter: filter.clone(), survey, steps, walks: walks.clone() };
     tokio::spawn(async move {
-        let walked = tokio::select! {
+        let told = tokio::select! {
             // Whatever is under way then ends with the session.
             () = walker.steps.closed() => Ok(()),
-            walked = walker.tell_all(&conn, &types) => walked,
+            told = walker.tell_all(&conn, &types) => told,
         };
         drop(conn);
         drop(permit);
-        let last = match walked {
+        let last = match told {
             Ok(()) => Step::End,
             Err(trouble) => Step::Trouble(trouble),
         };
@@ -83,7 +83,9 @@ impl Walker {
                     if customers.is_empty() {
                         break;
                     }
-                    customers.iter().for_each(|customer| outline.see(customer));
+                    for customer in &customers {
+                        outline.see(customer);
+                    }
                 }
                 conn.batch(CLOSE).await?;
             }

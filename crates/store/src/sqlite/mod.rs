@@ -271,8 +271,7 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Trouble> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
-        let found = self.inner.readers.glance(read.clone());
-        self.durably(found, read).await
+        self.durably(self.inner.readers.glance(read.clone()), read).await
     }
 
     /// Runs one statement that reads a handful of rows by their keys.
@@ -280,8 +279,7 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Trouble> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
-        let found = self.inner.readers.peek(read.clone());
-        self.durably(found, read).await
+        self.durably(self.inner.readers.peek(read.clone()), read).await
     }
 
     /// What was found near, as soon as it cannot be lost any more; read far, if it was not found.
@@ -290,9 +288,8 @@ impl SqliteStore {
         found: Option<Result<T, Trouble>>,
         read: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let durable = &self.inner.log.durable;
         let Some(found) = found else { return self.read(read).await };
-        durable.reached(durable.begun()).await?;
+        self.inner.log.durable.reached(self.inner.log.durable.begun()).await?;
         Ok(found?)
     }
 
@@ -343,7 +340,7 @@ impl Store for SqliteStore {
         tenant: TenantId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        let row = self.peek(move |conn| query::customer_row(conn, tenant, id)).await?;
+        let row = self.customer_row(tenant, id).await?;
         if row.as_ref().is_some_and(|row| matches!(row.state, State::MergedInto(_))) {
             // Two rows, as of one moment.
             return self.glance(move |conn| query::survivor(conn, tenant, id)).await;

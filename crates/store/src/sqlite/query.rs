@@ -402,8 +402,8 @@ pub(super) fn owned_of(
             (Some(_), _) => identity.home,
             (None, survivor) => survivor.map(|key| CustomerId(number_of(key))),
         };
-        let owned = |owner| OwnedIdentity { owner, kind: seen.name.clone(), identity };
-        Ok(owner.map(owned))
+        let kind = seen.name.clone();
+        Ok(owner.map(|owner| OwnedIdentity { owner, kind, identity }))
     });
     Ok(found?.flatten())
 }

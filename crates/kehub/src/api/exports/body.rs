@@ -19,7 +19,7 @@ const PIECE: usize = 64 * 1024;
 /// Pieces that wait to be sent.
 const AHEAD: usize = 2;
 /// How long a client may take nothing: meanwhile the store keeps what was replaced.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 enum Piece {
     Bytes(Bytes),
