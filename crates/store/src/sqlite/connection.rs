@@ -218,14 +218,6 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Trouble>,
     ) -> Option<Result<T, Trouble>> {
-        self.peek(|conn| at_one_moment(conn, read))
-    }
-
-    /// As [`Readers::glance`], with one statement, which is as of one moment by itself.
-    pub(super) fn peek<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> Result<T, Trouble>,
-    ) -> Option<Result<T, Trouble>> {
         if self.permits.is_closed() {
             return None;
         }
@@ -245,7 +237,7 @@ impl Readers {
             Some(conn) => conn,
             None => reading(path)?,
         };
-        lent(conn, &self.idle, |conn| at_one_moment(conn, read))
+        lent(conn, &self.idle, read)
     }
 }
 
@@ -259,7 +251,7 @@ fn lent<T>(
     pool: &Mutex<Vec<Connection>>,
     read: impl FnOnce(&Connection) -> Result<T, Trouble>,
 ) -> Result<T, Trouble> {
-    let found = read(&conn);
+    let found = at_one_moment(&conn, read);
     if conn.is_autocommit() {
         locked(pool).push(conn);
     }

@@ -19,11 +19,9 @@ use kehub_core::receipt::ReceiptKey;
 use kehub_core::webhook::Webhooks;
 use kehub_core::{
     AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber,
-    canonical,
 };
 use rusqlite::{Connection, Row};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 const TENANT: &str = "
     SELECT preset, on_conflict, policy_version,
@@ -142,25 +140,6 @@ impl TypesCache {
         let policy = policy_of_types(types(conn, tenant)?);
         self.types.insert(tenant, policy.clone());
         Ok(policy)
-    }
-}
-
-/// The types that a look for an identity has read last. They may have changed since, which a look that
-/// goes by them has to see.
-#[derive(Debug, Default)]
-pub(super) struct SeenTypes(RwLock<HashMap<TenantId, HashMap<String, Arc<IdentityType>>>>);
-
-impl SeenTypes {
-    /// The type of this name, as it was seen.
-    pub(super) fn named(&self, tenant: TenantId, name: &str) -> Option<Arc<IdentityType>> {
-        let seen = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        seen.get(&tenant)?.get(&canonical::type_key(name)).cloned()
-    }
-
-    pub(super) fn see(&self, tenant: TenantId, types: BTreeMap<TypeNumber, IdentityType>) {
-        let types = types.into_values().map(|kind| (kind.key(), Arc::new(kind))).collect();
-        let mut seen = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        seen.insert(tenant, types);
     }
 }
 

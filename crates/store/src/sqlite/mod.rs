@@ -55,7 +55,7 @@ use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
 use connection::Readers;
 use kehub_core::command::Request;
-use kehub_core::customer::{Customer, State};
+use kehub_core::customer::Customer;
 use kehub_core::decide::decide_on_trial;
 use kehub_core::directory::Directory;
 use kehub_core::duplicates::Duplicates;
@@ -68,7 +68,7 @@ use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId};
-use load::{SeenTypes, TypesCache};
+use load::TypesCache;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -130,7 +130,6 @@ struct Inner {
     checkpointer: Checkpointer,
     path: PathBuf,
     log: Arc<Log>,
-    types: SeenTypes,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -171,9 +170,8 @@ impl SqliteStore {
             let writer = Writer::start(conn, &options, Arc::clone(&log), syncing(file))?;
             let readers = Readers::open(path, options.readers)?;
             let checkpointer = Checkpointer::start(path, options.wal_pages, Arc::clone(&log))?;
-            let (walks, types) = (Walks::default(), SeenTypes::default());
-            let path = path.to_owned();
-            Ok(Inner { writer, readers, walks, checkpointer, path, log, types })
+            let (walks, path) = (Walks::default(), path.to_owned());
+            Ok(Inner { writer, readers, walks, checkpointer, path, log })
         };
         let inner = open().map_err(|cause: Trouble| OpenError::of(path.display(), cause))?;
         Ok(SqliteStore { inner: Arc::new(inner) })
@@ -271,25 +269,11 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Trouble> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.durably(self.inner.readers.glance(read.clone()), read).await
-    }
-
-    /// Runs one statement that reads a handful of rows by their keys.
-    async fn peek<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Connection) -> Result<T, Trouble> + Clone + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.durably(self.inner.readers.peek(read.clone()), read).await
-    }
-
-    /// What was found near, as soon as it cannot be lost any more; read far, if it was not found.
-    async fn durably<T: Send + 'static>(
-        &self,
-        found: Option<Result<T, Trouble>>,
-        read: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let Some(found) = found else { return self.read(read).await };
-        self.inner.log.durable.reached(self.inner.log.durable.begun()).await?;
+        let durable = &self.inner.log.durable;
+        let Some(found) = self.inner.readers.glance(read.clone()) else {
+            return self.read(read).await;
+        };
+        durable.reached(durable.begun()).await?;
         Ok(found?)
     }
 
@@ -340,12 +324,7 @@ impl Store for SqliteStore {
         tenant: TenantId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        let row = self.customer_row(tenant, id).await?;
-        if row.as_ref().is_some_and(|row| matches!(row.state, State::MergedInto(_))) {
-            // Two rows, as of one moment.
-            return self.glance(move |conn| query::survivor(conn, tenant, id)).await;
-        }
-        Ok(row.filter(|row| row.state == State::Live))
+        self.glance(move |conn| query::survivor(conn, tenant, id)).await
     }
 
     async fn customer_whole(
@@ -404,23 +383,9 @@ impl Store for SqliteStore {
         kind: Option<&str>,
         value: &str,
     ) -> Result<Vec<OwnedIdentity>, StoreError> {
-        let seen = &self.inner.types;
-        if let Some(kind) = kind.and_then(|kind| seen.named(tenant, kind)) {
-            let value = kind.canonical(value);
-            let found = self.peek(move |conn| query::owned_of(conn, tenant, &kind, &value)).await?;
-            if let Some(found) = found {
-                return Ok(vec![found]);
-            }
-        }
         let (kind, value) = (kind.map(str::to_owned), value.to_owned());
-        let look = move |conn: &Connection| {
-            let types = query::types_of(conn, tenant)?;
-            let found = query::identities_named(conn, tenant, &types, kind.as_deref(), &value)?;
-            Ok((found, types))
-        };
-        let (found, types) = self.glance(look).await?;
-        seen.see(tenant, types);
-        Ok(found)
+        self.glance(move |conn| query::identities_named(conn, tenant, kind.as_deref(), &value))
+            .await
     }
 
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
@@ -496,7 +461,7 @@ impl Store for SqliteStore {
         tenant: TenantId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        self.peek(move |conn| query::customer_row(conn, tenant, id)).await
+        self.glance(move |conn| query::customer_row(conn, tenant, id)).await
     }
 
     async fn past(&self, tenant: TenantId, customers: &[CustomerId]) -> Result<Past, StoreError> {

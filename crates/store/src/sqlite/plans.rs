@@ -1,7 +1,7 @@
 //! How SQLite goes about the statements: every look-up by a key or an index, and the first page of
 //! each single filter in an order that an index serves, without sorting.
 
-use super::query::{OWNED, Query};
+use super::query::Query;
 use super::render::parts_behind;
 use super::{connection, load, past, policy, schema, webhooks, write};
 use kehub_core::attribute::{Attribute, Value};
@@ -29,7 +29,6 @@ fn every_look_up_goes_by_a_key_or_an_index() {
     let folder = tempfile::TempDir::new().unwrap();
     let conn = empty_hub(&folder);
     let reading = load::STATEMENTS.iter().chain(past::STATEMENTS).chain(policy::STATEMENTS);
-    let reading = reading.chain(&[("an owned identity", OWNED)]);
     let writing = write::STATEMENTS.iter().chain(webhooks::STATEMENTS);
     for (name, sql) in reading.chain(writing) {
         let plan = plan(&conn, sql);

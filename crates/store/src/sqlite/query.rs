@@ -28,20 +28,6 @@ const JOURNAL: &str =
     "SELECT entry FROM journal WHERE key > ?1 AND key <= ?2 ORDER BY key LIMIT ?3";
 const NEWEST: &str = "SELECT last_seq FROM tenant WHERE id = ?1";
 const IDENTITY: &str = concat!("SELECT ", identity_columns!(), " FROM identity WHERE key = ?1");
-/// An identity beside its type and those who may answer for its home.
-pub(super) const OWNED: &str = concat!(
-    "SELECT ",
-    identity_columns!(),
-    ", type_name, type_settings, home_live, home_survivor, survivor_live
-    FROM identity
-    JOIN (SELECT key AS type_key, name AS type_name, settings AS type_settings FROM identity_type)
-         ON type_key = type
-    JOIN (SELECT key AS home_key, live AS home_live, survivor AS home_survivor FROM customer)
-         ON home_key = home
-    LEFT JOIN (SELECT key AS survivor_key, live AS survivor_live FROM customer)
-         ON survivor_key = home_survivor
-    WHERE type = ?1 AND value = ?2"
-);
 const ALL_CUSTOMERS: &str = concat!(
     "SELECT ",
     customer_columns!(),
@@ -360,10 +346,10 @@ pub(super) fn held_by(
 pub(super) fn identities_named(
     conn: &Connection,
     tenant: TenantId,
-    types: &BTreeMap<TypeNumber, IdentityType>,
     kind: Option<&str>,
     value: &str,
 ) -> Result<Vec<OwnedIdentity>, Trouble> {
+    let types = types_of(conn, tenant)?;
     let wanted = kind.map(canonical::type_key);
     let mut found = Vec::new();
     for kind in types.values() {
@@ -374,38 +360,11 @@ pub(super) fn identities_named(
         let Some(identity) = load::identity_of_value(conn, tenant, &key)? else { continue };
         let Some(home) = identity.home else { continue };
         if let Some(owner) = answering(conn, tenant, home)? {
-            found.push(owned(owner, identity, types)?);
+            found.push(owned(owner, identity, &types)?);
         }
     }
     found.sort_by_key(|found| (found.owner, found.identity.number));
     Ok(found)
-}
-
-/// The owned identity of a canonical value, if its type is still what it was seen to be. By one
-/// statement; `None` says nothing, but that more of them are needed.
-pub(super) fn owned_of(
-    conn: &Connection,
-    tenant: TenantId,
-    seen: &IdentityType,
-    value: &str,
-) -> Result<Option<OwnedIdentity>, Trouble> {
-    let found = rows::first(conn, OWNED, (codec::type_key(tenant, seen.number), value), |row| {
-        let name = row.get_ref(11)?.as_str().map_err(Trouble::broken)?;
-        let settings = row.get_ref(12)?.as_str_or_null().map_err(Trouble::broken)?;
-        if *name != *seen.name || codec::settings(settings).ok().as_ref() != Some(&seen.settings) {
-            return Ok(None);
-        }
-        let (home_live, survivor): (Option<i64>, Option<i64>) = (row.get(13)?, row.get(14)?);
-        let survivor_live: Option<i64> = row.get(15)?;
-        let identity = rows::identity(row)?;
-        let owner = match (home_live, survivor.filter(|_| survivor_live.is_some())) {
-            (Some(_), _) => identity.home,
-            (None, survivor) => survivor.map(|key| CustomerId(number_of(key))),
-        };
-        let kind = seen.name.clone();
-        Ok(owner.map(|owner| OwnedIdentity { owner, kind, identity }))
-    });
-    Ok(found?.flatten())
 }
 
 /// The identity of a type and value, whoever owns it.
