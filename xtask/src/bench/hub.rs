@@ -270,7 +270,7 @@ impl Rest {
 fn sizes_in(file: &Path) -> Result<(u64, u64)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(file, flags)?;
-    let sql = "SELECT sum(pgsize) FROM dbstat WHERE name = 'journal' AND aggregate";
+    let sql = "SELECT sum(pgsize) FROM dbstat WHERE name = 'journal' AND aggregate = TRUE";
     let journal: i64 = conn.query_row(sql, (), |row| row.get(0))?;
     Ok((std::fs::metadata(file)?.len(), u64::try_from(journal)?))
 }
@@ -291,5 +291,26 @@ impl fmt::Display for Rest {
             mebi(*memory),
             mebi(*memory_after_start)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_has_a_size_of_its_own() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join(FILE);
+        let conn = Connection::open(&file).unwrap();
+        let tables = "CREATE TABLE journal (key INTEGER PRIMARY KEY, entry BLOB);
+            CREATE TABLE customer (key INTEGER PRIMARY KEY, fields BLOB);
+            INSERT INTO journal VALUES (1, zeroblob(100000));
+            INSERT INTO customer VALUES (1, zeroblob(300000))";
+        conn.execute_batch(tables).unwrap();
+        drop(conn);
+        let (all, journal) = sizes_in(&file).unwrap();
+        assert!((100_000..200_000).contains(&journal), "{journal}");
+        assert!(all > journal + 300_000, "{all}");
     }
 }
