@@ -29,19 +29,7 @@ pub(super) struct Client {
 impl Client {
     /// A client whose calls take so long at most, from the look-up of the host to the answer.
     pub(super) fn new(reach: Reach, time_limit: Duration) -> Result<Client, reqwest::Error> {
-        // Whoever came first has chosen the same.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = Http::builder()
-            .user_agent(concat!("Kehub/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Resolver(reach)))
-            .redirect(redirect::Policy::none())
-            // A proxy would look up hosts itself.
-            .no_proxy()
-            .referer(false)
-            .timeout(time_limit)
-            .pool_max_idle_per_host(IDLE_MAX)
-            .build()?;
-        Ok(Client { http, reach })
+        Ok(Client { http: http(reach, time_limit)?, reach })
     }
 
     /// Tells a webhook one event.
@@ -74,6 +62,23 @@ impl Client {
     }
 }
 
+/// What makes calls to the addresses of others: only those within reach, without redirects, each in this
+/// time at most.
+pub(crate) fn http(reach: Reach, time_limit: Duration) -> Result<Http, reqwest::Error> {
+    // Whoever came first has chosen the same.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Http::builder()
+        .user_agent(concat!("Kehub/", env!("CARGO_PKG_VERSION")))
+        .dns_resolver(Arc::new(Resolver(reach)))
+        .redirect(redirect::Policy::none())
+        // A proxy would look up hosts itself.
+        .no_proxy()
+        .referer(false)
+        .timeout(time_limit)
+        .pool_max_idle_per_host(IDLE_MAX)
+        .build()
+}
+
 /// Reads a short answer to its end.
 async fn read_to_the_end(mut answer: Response) {
     let mut left = ANSWER_BYTES_MAX;
@@ -83,7 +88,8 @@ async fn read_to_the_end(mut answer: Response) {
     }
 }
 
-fn reason(error: &reqwest::Error) -> Reason {
+/// How a call failed.
+pub(crate) fn reason(error: &reqwest::Error) -> Reason {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(error) = cause {
         match error.downcast_ref() {

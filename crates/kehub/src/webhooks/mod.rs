@@ -9,7 +9,7 @@
 //! under the same id.
 
 pub(crate) mod address;
-mod client;
+pub(crate) mod client;
 mod deliver;
 mod event;
 mod queue;
