@@ -5,6 +5,7 @@ use crate::directory::{AppChange, NewTenant};
 use crate::limits::CUSTOM_ATTRIBUTES_MAX;
 use crate::policy::{OnConflict, Preset, TypeChange};
 use crate::webhook::{Delivery, WebhookChange};
+use crate::wechat::WechatChange;
 use crate::{AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId};
 use std::collections::BTreeMap;
 
@@ -71,6 +72,8 @@ pub enum Command {
     Webhook(WebhookChange),
     /// Write down what was delivered to webhooks.
     Deliver(Delivery),
+    /// Bind or change a WeChat account, or work on the import of its fans.
+    Wechat(WechatChange),
     /// Say that two customers are one person.
     Merge(MergeByHand),
     /// Undo a merge.
@@ -112,6 +115,7 @@ impl Command {
             | Command::Release(_)
             | Command::Webhook(_)
             | Command::Deliver(_)
+            | Command::Wechat(_)
             | Command::Probe => false,
         }
     }

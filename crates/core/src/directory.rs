@@ -42,6 +42,8 @@ pub enum Permission {
     WebhooksAdmin,
     /// Create apps, and say what they may do.
     AppsAdmin,
+    /// Bind WeChat accounts, and import their fans.
+    WechatAdmin,
 }
 
 impl Permission {
@@ -57,6 +59,7 @@ impl Permission {
         Permission::ChangesRead,
         Permission::WebhooksAdmin,
         Permission::AppsAdmin,
+        Permission::WechatAdmin,
     ];
 
     /// The name that people type.
@@ -72,6 +75,7 @@ impl Permission {
             Permission::ChangesRead => "changes.read",
             Permission::WebhooksAdmin => "webhooks.admin",
             Permission::AppsAdmin => "apps.admin",
+            Permission::WechatAdmin => "wechat.admin",
         }
     }
 

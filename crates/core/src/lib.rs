@@ -29,6 +29,7 @@ pub mod policy;
 pub mod receipt;
 mod stored;
 pub mod webhook;
+pub mod wechat;
 
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +83,10 @@ number!(
 number!(
     /// A webhook of one tenant, from 1.
     WebhookId(i64)
+);
+number!(
+    /// A WeChat account of one tenant, from 1.
+    WechatId(i64)
 );
 number!(
     /// An app (a set of credentials) of the hub, from 1, at most 2^24.

@@ -42,5 +42,7 @@ pub const CARRIERS_MAX: usize = 64;
 pub const RECEIPT_LIFE_MICROS: Micros = 24 * 60 * 60 * 1_000_000;
 /// Webhooks of one tenant: each is one more reader of its feed.
 pub const WEBHOOKS_MAX: usize = 20;
+/// WeChat accounts of one tenant: all of them are read at once.
+pub const WECHAT_ACCOUNTS_MAX: usize = 100;
 /// Commands in one [`crate::command::Batch`].
 pub const BATCH_MAX: usize = 10_000;

@@ -14,6 +14,7 @@ use crate::merge::{CannotLink, Merge};
 use crate::policy::{IdentityType, Policy, TypeProblem};
 use crate::receipt::Receipt;
 use crate::webhook::{WebhookOutcome, WebhookRefusal};
+use crate::wechat::{WechatOutcome, WechatRefusal};
 use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,8 @@ pub enum Outcome {
     Repeated(Box<Receipt>),
     /// What came of a command about webhooks.
     Webhook(WebhookOutcome),
+    /// What came of a command about WeChat accounts.
+    Wechat(WechatOutcome),
     /// Two customers were merged by hand.
     Merged(Box<MergedByHand>),
     /// A merge was undone.
@@ -138,6 +141,8 @@ pub enum Refusal {
     AppTaken,
     /// A command about webhooks cannot be done.
     Webhook(WebhookRefusal),
+    /// A command about WeChat accounts cannot be done.
+    Wechat(WechatRefusal),
     /// No such identity.
     IdentityMissing(IdentityNumber),
     /// The identity is not quarantined.

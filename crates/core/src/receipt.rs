@@ -18,8 +18,10 @@ use crate::outcome::{
 };
 use crate::policy::{OnConflict, Policy, Preset, TypeSettings};
 use crate::webhook::WebhookOutcome;
+use crate::wechat::WechatOutcome;
 use crate::{
     AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TypeNumber, WebhookId,
+    WechatId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -170,6 +172,8 @@ pub enum Remembered {
         /// The entry; `None` if it was so before, too.
         seq: Option<Seq>,
     },
+    /// A WeChat account was bound, changed or unbound.
+    Wechat(WechatId),
 }
 
 /// A policy, as far as the request that set it told of it.
@@ -258,6 +262,10 @@ impl Remembered {
             | Outcome::Settled(_)
             | Outcome::Linked { .. } => Remembered::of_decision(outcome),
             Outcome::Webhook(WebhookOutcome::Deleted(id)) => Some(Remembered::Webhook(*id)),
+            Outcome::Wechat(WechatOutcome::Stands { account, .. }) => {
+                Some(Remembered::Wechat(account.id))
+            }
+            Outcome::Wechat(WechatOutcome::Unbound(id)) => Some(Remembered::Wechat(*id)),
             Outcome::Webhook(WebhookOutcome::Lease(_) | WebhookOutcome::Kept)
             | Outcome::Tenant(_)
             | Outcome::Written
@@ -419,6 +427,7 @@ fn sent_by(command: &Command) -> &[IdentitySent] {
         | Command::Probe
         | Command::Webhook(_)
         | Command::Deliver(_)
+        | Command::Wechat(_)
         | Command::Merge(_)
         | Command::Unmerge(_)
         | Command::Extract(_)

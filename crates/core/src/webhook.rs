@@ -194,6 +194,14 @@ pub struct Webhooks {
     pub lease: Lease,
 }
 
+impl Webhooks {
+    /// Those of a tenant, or of all.
+    pub fn of(&self, tenant: Option<TenantId>) -> BTreeMap<(TenantId, WebhookId), Webhook> {
+        let theirs = self.all.iter().filter(|((it, _), _)| tenant.is_none_or(|of| of == *it));
+        theirs.map(|(key, it)| (*key, it.clone())).collect()
+    }
+}
+
 /// A change of a tenant's webhooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebhookChange {

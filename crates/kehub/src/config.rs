@@ -2,7 +2,8 @@
 
 use crate::credentials::Credentials;
 use crate::server::{Limits, Settings};
-use crate::webhooks::DeliveryOptions;
+use crate::webhooks::{DeliveryOptions, address};
+use crate::wechat::{self, SecretKey, TokenKind};
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use kehub_core::limits;
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+use url::Url;
 
 /// Where customers are kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -123,6 +125,46 @@ pub(crate) enum LogLevel {
     Debug,
 }
 
+/// How WeChat is called, by whatever calls it.
+#[derive(Debug, Args)]
+pub(crate) struct WechatArgs {
+    /// What secrets of WeChat accounts are encrypted with, 32 bytes as `openssl rand -hex 32` prints them;
+    /// better given in the environment, and kept: without it they are lost
+    #[arg(long, env = "KEHUB_SECRET_KEY", hide_env_values = true)]
+    pub(crate) secret_key: Option<SecretKey>,
+
+    /// Where WeChat answers
+    #[arg(long, env = "KEHUB_WECHAT_BASE", value_name = "URL", default_value = wechat::BASE,
+        value_parser = wechat_base)]
+    pub(crate) wechat_base: Url,
+
+    /// Let that be an address of this machine and its networks, such as a proxy's
+    #[arg(long, env = "KEHUB_WECHAT_ALLOW_PRIVATE", value_parser = BoolishValueParser::new())]
+    pub(crate) wechat_allow_private: bool,
+
+    /// By which interface access tokens are asked for: `cgi-bin/stable_token`, or `cgi-bin/token`, with
+    /// which every new token ends the one that another program uses
+    #[arg(long, env = "KEHUB_WECHAT_TOKEN", value_enum, default_value = "stable")]
+    pub(crate) wechat_token: TokenKind,
+}
+
+impl WechatArgs {
+    pub(crate) fn options(&self) -> wechat::Options {
+        wechat::Options {
+            secret_key: self.secret_key,
+            base: self.wechat_base.clone(),
+            private: self.wechat_allow_private,
+            token: self.wechat_token,
+            ..wechat::Options::default()
+        }
+    }
+}
+
+fn wechat_base(text: &str) -> Result<Url, String> {
+    let url = address::parse(text).filter(|url| url.query().is_none());
+    url.ok_or_else(|| format!("expected an address like {}, found other text", wechat::BASE))
+}
+
 /// Options of `kehub serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
@@ -210,6 +252,9 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "KEHUB_WEBHOOKS_TIMEOUT", value_name = "SECONDS", default_value_t = 10,
         value_parser = clap::value_parser!(u64).range(1..=60))]
     pub(crate) webhooks_timeout: u64,
+
+    #[command(flatten)]
+    pub(crate) wechat: WechatArgs,
 }
 
 impl ServeOptions {
@@ -221,6 +266,7 @@ impl ServeOptions {
             put_answers_before: self.v1_put_answers_before,
             custom_attributes_max: self.custom_attributes_max,
             webhooks_private: self.webhooks_allow_private,
+            wechat: self.wechat.options(),
         }
     }
 

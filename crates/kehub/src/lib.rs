@@ -14,4 +14,5 @@ pub mod server;
 mod telemetry;
 mod v1;
 pub mod webhooks;
+pub mod wechat;
 mod wire;

@@ -53,8 +53,9 @@ use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
+use kehub_core::wechat::WechatAccount;
 use kehub_core::{
-    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber, WebhookId,
+    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber, WebhookId, WechatId,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -258,6 +259,12 @@ pub trait Store: fmt::Debug + Send + Sync {
         &self,
         tenant: Option<TenantId>,
     ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError>;
+
+    /// The WeChat accounts of a tenant, or of all, with how far the import of their fans has come.
+    async fn wechat_accounts(
+        &self,
+        tenant: Option<TenantId>,
+    ) -> Result<BTreeMap<(TenantId, WechatId), WechatAccount>, StoreError>;
 
     /// Whether what is kept keeps its promises and is what the journal makes of it, as of one
     /// moment; of one tenant, or of the whole store. Reads only. What the journal makes of

@@ -23,8 +23,10 @@ use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
+use kehub_core::wechat::WechatAccount;
 use kehub_core::{
-    ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId, WebhookId, canonical,
+    ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId, WebhookId, WechatId,
+    canonical,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -419,10 +421,14 @@ impl Store for MemoryStore {
         &self,
         tenant: Option<TenantId>,
     ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError> {
-        let state = self.open_state()?;
-        let webhooks = state.facts.webhooks.all.iter();
-        let theirs = webhooks.filter(|((owner, _), _)| tenant.is_none_or(|it| it == *owner));
-        Ok(theirs.map(|(key, webhook)| (*key, webhook.clone())).collect())
+        Ok(self.open_state()?.facts.webhooks.of(tenant))
+    }
+
+    async fn wechat_accounts(
+        &self,
+        tenant: Option<TenantId>,
+    ) -> Result<BTreeMap<(TenantId, WechatId), WechatAccount>, StoreError> {
+        Ok(self.open_state()?.facts.wechat.of(tenant))
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {
@@ -465,6 +471,7 @@ impl State {
         }
         self.facts.directory_dirty = false;
         self.facts.webhooks_dirty = false;
+        self.facts.wechat_dirty = false;
         self.gauges.groups_total += 1;
         self.gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
         if self.gauges.group_sizes.len() < crate::RECENT_GROUPS_MAX {

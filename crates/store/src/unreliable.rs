@@ -19,7 +19,10 @@ use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
-use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId};
+use kehub_core::wechat::WechatAccount;
+use kehub_core::{
+    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId, WechatId,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
@@ -322,6 +325,14 @@ impl Store for UnreliableStore {
     ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.webhooks(tenant).await)
+    }
+
+    async fn wechat_accounts(
+        &self,
+        tenant: Option<TenantId>,
+    ) -> Result<BTreeMap<(TenantId, WechatId), WechatAccount>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.wechat_accounts(tenant).await)
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {

@@ -21,6 +21,7 @@ const HOSTS: [&str; 7] = [
     "www.apache.org",
     // The host that clients of the compatible API are moved away from.
     "api.convertlab.com",
+    "api.weixin.qq.com",
     // The name spaces of SVG and of JSON Schema, which are names and never fetched.
     "www.w3.org",
     "json-schema.org",

@@ -22,6 +22,7 @@ mod sort;
 mod undo;
 mod upsert;
 mod webhook;
+mod wechat;
 
 use crate::CustomerId;
 use crate::command::{Command, Request};
@@ -98,6 +99,7 @@ fn decide_anew(request: &Request, facts: &mut Facts) -> Outcome {
         Command::Probe => Outcome::Written,
         Command::Webhook(change) => webhook::change_webhook(request, change, facts),
         Command::Deliver(delivery) => webhook::deliver(request, delivery, facts),
+        Command::Wechat(change) => wechat::change(request, change, facts),
         Command::Merge(merge) => {
             in_tenant(request, facts, |tenant| merge::merge(request, *merge, tenant))
         }

@@ -31,6 +31,7 @@ use crate::merge::{CannotLink, Merge};
 use crate::policy::Policy;
 use crate::receipt::{Receipt, ReceiptKey, expired_at};
 use crate::webhook::Webhooks;
+use crate::wechat::WechatAccounts;
 use crate::{ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId, TypeNumber};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -77,6 +78,10 @@ pub struct Facts {
     pub webhooks: Webhooks,
     /// Whether `webhooks` have changed.
     pub webhooks_dirty: bool,
+    /// The WeChat accounts of the tenants that the batch has commands about them of.
+    pub wechat: WechatAccounts,
+    /// Whether `wechat` has changed.
+    pub wechat_dirty: bool,
 }
 
 /// What of one tenant a decision looks at.

@@ -116,7 +116,8 @@ impl Needs {
                 | Command::ChangeApp(_)
                 | Command::Probe
                 | Command::Webhook(_)
-                | Command::Deliver(_) => (),
+                | Command::Deliver(_)
+                | Command::Wechat(_) => (),
             }
         }
         needs
@@ -132,6 +133,7 @@ impl Needs {
             | Command::Delete(_)
             | Command::Webhook(_)
             | Command::Deliver(_)
+            | Command::Wechat(_)
             | Command::Release(_)
             | Command::Probe
             | Command::Merge(_)
@@ -158,6 +160,7 @@ impl Needs {
             Command::Webhook(WebhookChange::Create { .. } | WebhookChange::Delete(_))
             | Command::Deliver(Delivery::Lease(_)) => Some(NeededWebhooks::Settings),
             Command::Upsert(_)
+            | Command::Wechat(_)
             | Command::Put(_)
             | Command::Attach(_)
             | Command::Delete(_)
@@ -177,6 +180,11 @@ impl Needs {
         }
     }
 
+    /// Whether a command looks at the WeChat accounts of its tenant.
+    pub fn wechat(command: &Command) -> bool {
+        matches!(command, Command::Wechat(_))
+    }
+
     /// How many carriers of a match key the commands of a tenant may take away from those that come
     /// later: an upsert as many as it may merge, any other command one.
     pub fn removable(tenant: TenantId, batch: &[Request]) -> usize {
@@ -194,6 +202,7 @@ impl Needs {
                 | Command::Probe
                 | Command::Webhook(_)
                 | Command::Deliver(_)
+                | Command::Wechat(_)
                 | Command::Merge(_)
                 | Command::Unmerge(_)
                 | Command::Extract(_)

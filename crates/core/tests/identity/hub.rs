@@ -397,6 +397,7 @@ fn told(outcome: &Outcome, sent: &[IdentitySent]) -> String {
         | Outcome::App { .. }
         | Outcome::Written
         | Outcome::Webhook(_)
+        | Outcome::Wechat(_)
         | Outcome::Repeated(_) => {
             format!("{outcome:?}")
         }
@@ -489,7 +490,8 @@ fn told_refusal(refusal: &Refusal, sent: &[IdentitySent]) -> String {
         | Refusal::TenantExists(_)
         | Refusal::AppMissing
         | Refusal::AppTaken
-        | Refusal::Webhook(_) => parts.push(format!("{refusal:?}")),
+        | Refusal::Webhook(_)
+        | Refusal::Wechat(_) => parts.push(format!("{refusal:?}")),
         other => parts.push(decisions::why(other)),
     }
     parts.join(", ")

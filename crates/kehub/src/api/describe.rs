@@ -5,6 +5,7 @@ use super::problem::{Code, ItemError, Place, Problem, Retry};
 use super::{
     access, apps, cannot_links, changes, claims, conflicts, customers, duplicates, explanations,
     exports, identities, identity_types, merges, past, policy, quarantine, webhooks,
+    wechat_accounts,
 };
 use kehub_core::attribute::FieldProblem;
 use kehub_core::directory::Permission;
@@ -38,6 +39,7 @@ const NOUNS: &[Noun] = &[
     (policy::describe::operation, policy::describe::schemas),
     (quarantine::describe::operation, quarantine::describe::schemas),
     (webhooks::describe::operation, webhooks::describe::schemas),
+    (wechat_accounts::describe::operation, wechat_accounts::describe::schemas),
 ];
 
 /// What is to be told about the operation of this name; `None` if it is none of `/api`.
@@ -59,7 +61,7 @@ pub(crate) fn schemas() -> Map<String, Value> {
 }
 
 /// Headings of the calls under `/api`.
-pub(crate) fn tags() -> [Value; 12] {
+pub(crate) fn tags() -> [Value; 13] {
     let tag = |name: &str, about: &str| json!({ "name": name, "description": about });
     [
         tag("API access", "Kehub's own API: tokens."),
@@ -74,6 +76,7 @@ pub(crate) fn tags() -> [Value; 12] {
         tag("API policy", "Kehub's own API: the rules of the tenant and of its identity types."),
         tag("API quarantine", "Kehub's own API: what has been seen with too many people."),
         tag("API webhooks", "Kehub's own API: telling other systems what happens."),
+        tag("API WeChat", "Kehub's own API: official accounts and their fans."),
     ]
 }
 

@@ -26,6 +26,7 @@ pub(crate) mod quarantine;
 pub(crate) mod reader;
 pub(crate) mod shapes;
 pub(crate) mod webhooks;
+pub(crate) mod wechat_accounts;
 
 pub(crate) use call::Call;
 pub(crate) use problem::Problem;

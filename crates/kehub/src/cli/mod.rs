@@ -10,6 +10,7 @@ mod progress;
 mod serve;
 mod store;
 mod tenant;
+mod wechat;
 mod welcome;
 
 use crate::config::{ServeOptions, StoreLocation};
@@ -53,6 +54,9 @@ enum Command {
     /// Manage tenants: customers of one are invisible to all others
     #[command(subcommand)]
     Tenant(tenant::Command),
+    /// Bind WeChat accounts, and import their fans
+    #[command(subcommand)]
+    Wechat(wechat::Command),
     /// Bring customers in from files: CSV, XLSX or NDJSON, also packed, of any size
     ///
     /// Each row is an upsert, as `POST /api/customers` takes it. What each column is shows in its
@@ -128,10 +132,16 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What was mistyped, without the addresses in it: they may hold passwords.
+/// Flags whose values are secrets.
+const SECRET_FLAGS: [&str; 2] = ["--secret-key", "--bootstrap-app"];
+
+/// What was mistyped, without secrets, and without the addresses in it: they may hold passwords.
 fn discreet(mut error: clap::Error) -> clap::Error {
     let is_address = |value: &ContextValue| value.to_string().contains("://");
-    if error.get(ContextKind::InvalidValue).is_some_and(is_address) {
+    let flag = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    if SECRET_FLAGS.iter().any(|secret| flag.starts_with(secret)) {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    } else if error.get(ContextKind::InvalidValue).is_some_and(is_address) {
         let hidden = ContextValue::String("…://…".to_owned());
         error.insert(ContextKind::InvalidValue, hidden);
     }
@@ -146,6 +156,7 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::App(command) => single()?.block_on(app::run(&cli.store, command)),
         Command::Tenant(command) => single()?.block_on(tenant::run(&cli.store, command)),
+        Command::Wechat(command) => single()?.block_on(wechat::run(&cli.store, command)),
         Command::Import(options) => single()?.block_on(import::run(&cli.store, &options)),
         Command::Check(options) => single()?.block_on(care::check(&cli.store, &options)),
         Command::Rebuild(options) => single()?.block_on(care::rebuild(&cli.store, &options)),

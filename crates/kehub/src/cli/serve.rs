@@ -8,6 +8,7 @@ use crate::credentials::{Credentials, secret_hash};
 use crate::server::{self, App, Hub};
 use crate::telemetry;
 use crate::webhooks::Deliverer;
+use crate::wechat::FanWorker;
 use anyhow::{Context as _, Result, ensure};
 use kehub_core::TenantId;
 use kehub_core::directory::{AppChange, Permission};
@@ -106,8 +107,10 @@ async fn serve(
         ending.end();
     };
     let deliverer = Deliverer::start(hub.clone(), options.delivery())?;
+    let fans = FanWorker::start(hub.clone()).context("cannot draw a number")?;
     server::serve(listener, App::new(hub), options.limits(), end).await;
     refreshing.abort();
+    fans.stop().await;
     deliverer.stop().await;
     Ok(())
 }

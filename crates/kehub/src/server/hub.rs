@@ -7,6 +7,7 @@ use super::status::Readiness;
 use crate::api::duplicates::kept::KeptDuplicates;
 use crate::clock::Clock;
 use crate::server::problem::Problem;
+use crate::wechat::{self, Wechat};
 use kehub_core::command::Request;
 use kehub_core::limits;
 use kehub_core::outcome::{Outcome, Refusal};
@@ -18,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 /// What an operator may set about answers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Bytes of a body at most (W34).
     pub body_bytes_max: usize,
@@ -32,6 +33,8 @@ pub struct Settings {
     pub custom_attributes_max: usize,
     /// Whether webhooks may have addresses of this machine and its networks.
     pub webhooks_private: bool,
+    /// How WeChat is called, and what its secrets are encrypted with.
+    pub wechat: wechat::Options,
 }
 
 impl Default for Settings {
@@ -43,6 +46,7 @@ impl Default for Settings {
             put_answers_before: false,
             custom_attributes_max: limits::CUSTOM_ATTRIBUTES_MAX,
             webhooks_private: false,
+            wechat: wechat::Options::default(),
         }
     }
 }
@@ -60,6 +64,7 @@ struct Inner {
     metrics: Metrics,
     readiness: Readiness,
     duplicates: KeptDuplicates,
+    wechat: Wechat,
     /// Tells the deliverer that somebody changed a webhook.
     webhooks_changed: Notify,
     /// Whether the hub was asked to end.
@@ -81,6 +86,7 @@ impl Hub {
         run: u32,
     ) -> Result<Hub, StoreError> {
         let access = Access::new(store.directory().await?);
+        let wechat = Wechat::new(settings.wechat.clone());
         Ok(Hub(Arc::new(Inner {
             store,
             clock,
@@ -91,6 +97,7 @@ impl Hub {
             readiness: Readiness::default(),
             duplicates: KeptDuplicates::default(),
             webhooks_changed: Notify::new(),
+            wechat,
             ending: watch::Sender::default(),
         })))
     }
@@ -105,6 +112,11 @@ impl Hub {
     /// Notified when somebody changed a webhook through this hub.
     pub(crate) fn webhooks_changed(&self) -> &Notify {
         &self.0.webhooks_changed
+    }
+
+    /// What it takes to call WeChat.
+    pub(crate) fn wechat(&self) -> &Wechat {
+        &self.0.wechat
     }
 
     /// Asks calls that only wait for news to end, because the hub is about to.

@@ -7,6 +7,7 @@ use super::tokens::keyed;
 use crate::wire::query::Query;
 use axum::http::{HeaderMap, Method, Uri};
 use hmac::{Hmac, Mac};
+use kehub_core::TenantId;
 use kehub_core::command::Idempotency;
 use sha2::Sha256;
 
@@ -69,6 +70,14 @@ impl Fingerprints {
         let texts = ["request", asked.method.as_str(), asked.uri.path()].into_iter();
         let texts = texts.chain(parameters.iter().map(String::as_str)).map(str::as_bytes);
         Idempotency { key, request: self.hash(texts.chain([asked.body])) }
+    }
+
+    /// What the store remembers a message by that somebody else tells, from what tells it from others.
+    pub(crate) fn of_message(&self, tenant: TenantId, parts: &[&str]) -> Idempotency {
+        let tenant = tenant.to_string();
+        let texts = ["message", &tenant].into_iter().chain(parts.iter().copied());
+        let key = self.hash(texts.map(str::as_bytes));
+        Idempotency { key, request: key }
     }
 
     /// Of the parts in their order; where one ends counts as well.

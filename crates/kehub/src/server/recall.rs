@@ -14,8 +14,9 @@ use kehub_core::outcome::{
 use kehub_core::policy::IdentityType;
 use kehub_core::receipt::{Receipt, Remembered, RememberedPolicy, RememberedResolution};
 use kehub_core::webhook::WebhookOutcome;
+use kehub_core::wechat::WechatOutcome;
 use kehub_core::{
-    AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId,
+    AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId, WechatId,
 };
 use kehub_store::{Store, StoreError, TypedIdentity};
 use std::collections::BTreeMap;
@@ -67,6 +68,7 @@ impl Recall<'_> {
             Remembered::Policy(it) => self.policy(it).await?,
             Remembered::App { number, created } => self.app(*number, *created).await?,
             Remembered::Webhook(id) => self.webhook(*id).await?,
+            Remembered::Wechat(id) => self.wechat(*id).await?,
             Remembered::Released { identity, owner } => self.released(*identity, *owner).await?,
             Remembered::Merged { merge, customer, merged, settled, warnings, seq } => {
                 let customers = (*customer, *merged);
@@ -162,6 +164,14 @@ impl Recall<'_> {
         let found = webhooks.remove(&(self.tenant, id));
         let stands = found.map(|webhook| WebhookOutcome::Stands(Box::new(webhook)));
         Ok(Outcome::Webhook(stands.unwrap_or(WebhookOutcome::Deleted(id))))
+    }
+
+    async fn wechat(&self, id: WechatId) -> Result<Outcome, Untold> {
+        let mut accounts = self.store.wechat_accounts(Some(self.tenant)).await?;
+        let stands = accounts
+            .remove(&(self.tenant, id))
+            .map(|account| WechatOutcome::Stands { account: Box::new(account), created: false });
+        Ok(Outcome::Wechat(stands.unwrap_or(WechatOutcome::Unbound(id))))
     }
 
     async fn released(

@@ -3,7 +3,8 @@
 use super::hub::Hub;
 use super::problem::Problem;
 use super::{docs, layers, openapi, paths, status};
-use crate::v1::{customers, identities, token, users};
+use crate::v1::{customers, identities, token, users, wechat};
+use crate::wechat::callback;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
@@ -56,6 +57,9 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/webhooks/{id}/replay",
     "/api/webhooks/{id}/dead-letters",
     "/api/webhooks/{id}/dead-letters/retry",
+    "/api/wechat/accounts",
+    "/api/wechat/accounts/{id}",
+    "/api/wechat/accounts/{id}/imports",
     "/security/accesstoken",
     "/v1/customerandidentities",
     "/v1/customers",
@@ -63,6 +67,8 @@ pub(crate) const ROUTES: &[&str] = &[
     "/v1/customers/{id}",
     "/v1/customeridentities",
     "/v1/users/current",
+    "/v1/wechataccounts",
+    "/wechat/{account}/callback",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -72,7 +78,7 @@ pub(crate) const ROUTES: &[&str] = &[
 
 /// The calls that `openapi.json` describes.
 pub(crate) fn described() -> OpenApiRouter<Hub> {
-    own().merge(v1())
+    own().merge(wechat_accounts()).merge(v1())
 }
 
 /// Kehub's own API.
@@ -142,11 +148,21 @@ fn own() -> OpenApiRouter<Hub> {
         .routes(routes!(webhooks::dead_letters::api_dead_letter_retry))
 }
 
+/// The part of it that is about WeChat.
+fn wechat_accounts() -> OpenApiRouter<Hub> {
+    use crate::api::wechat_accounts::{change, list};
+    OpenApiRouter::new()
+        .routes(routes!(list::api_wechat_account_list, change::api_wechat_account_bind))
+        .routes(routes!(list::api_wechat_account_get, change::api_wechat_account_unbind))
+        .routes(routes!(change::api_wechat_import_start))
+}
+
 /// The v1 wire, and how the hub is doing.
 fn v1() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .routes(routes!(token::access_token))
         .routes(routes!(users::user_current))
+        .routes(routes!(wechat::wechat_account_list))
         .routes(routes!(customers::upsert::customer_and_identities_upsert))
         .routes(routes!(customers::list::customer_list, customers::upsert::customer_upsert))
         .routes(routes!(customers::list::customer_count))
@@ -171,7 +187,11 @@ impl App {
         let (described, _) = described().split_for_parts();
         let router = described
             .route("/openapi.json", routing::get(openapi::json))
-            .route("/docs", routing::get(docs::page));
+            .route("/docs", routing::get(docs::page))
+            .route(
+                "/wechat/{account}/callback",
+                routing::get(callback::verify).post(callback::receive),
+            );
         App::surrounded(router, hub)
     }
 

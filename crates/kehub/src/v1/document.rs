@@ -20,6 +20,7 @@ pub(crate) fn operation(name: &str) -> Option<Value> {
         "customer_delete" => customer_delete(),
         "identity_list" => identity_list(),
         "identity_attach" => identity_attach(),
+        "wechat_account_list" => wechat_account_list(),
         "healthz" => plain("The process answers", "ok"),
         "readyz" => readyz(),
         "metrics" => metrics(),
@@ -224,6 +225,23 @@ fn identity_list() -> Value {
     let content = content_of(&any, &examples);
     let answer = ("200", json!({ "description": "The identities", "content": content }));
     json!({ "parameters": parameters, "responses": responses([answer], &[Common::Busy]) })
+}
+
+fn wechat_account_list() -> Value {
+    let account = json!({
+        "id": 1, "appId": "wx0123456789abcdef", "name": "旗舰店", "serverTypeInfo": 2,
+        "verifyTypeInfo": 0,
+    });
+    let examples = [
+        ("accounts", json!([account])),
+        ("nothing", json!([])),
+        token_invalid(),
+        permission_missing(),
+    ];
+    let list = json!({ "type": "array", "items": schema("WechatAccount") });
+    let content = content_of(&json!({ "anyOf": [list, schema("Error")] }), &examples);
+    let answer = ("200", json!({ "description": "The accounts", "content": content }));
+    json!({ "responses": responses([answer], &[Common::Busy]) })
 }
 
 fn identity_attach() -> Value {

@@ -9,4 +9,5 @@ pub(crate) mod problem;
 pub(crate) mod schemas;
 pub(crate) mod token;
 pub(crate) mod users;
+pub(crate) mod wechat;
 pub(crate) mod wire;

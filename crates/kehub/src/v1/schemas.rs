@@ -24,6 +24,7 @@ pub(crate) fn all() -> Value {
         "AttachInput": attach_input(),
         "Token": token(),
         "User": user(),
+        "WechatAccount": wechat_account(),
     });
     if let (Value::Object(all), Value::Object(more)) = (&mut all, errors()) {
         all.extend(more);
@@ -254,6 +255,21 @@ fn user() -> Value {
             "loginName": { "type": "string", "description": "Id of the app" },
             "name": { "type": "string", "description": "Name of the app" },
             "email": { "type": "null" },
+        }),
+        &[],
+    )
+}
+
+fn wechat_account() -> Value {
+    let kind = |about: &str| json!({ "type": ["integer", "null"], "description": about });
+    object(
+        "An official account of WeChat.",
+        &json!({
+            "id": { "type": "integer" },
+            "appId": { "type": "string" },
+            "name": { "type": "string" },
+            "serverTypeInfo": kind("0 and 1 a subscription account, 2 a service account"),
+            "verifyTypeInfo": kind("-1 not verified, 0 verified"),
         }),
         &[],
     )

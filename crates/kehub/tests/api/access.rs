@@ -16,7 +16,7 @@ on_every_engine! {
 
 #[tokio::test]
 async fn every_call_needs_its_permission() {
-    const IDS: [&str; 11] = [
+    const IDS: [&str; 12] = [
         "cl00000000000000a",
         "cl00000000000000b",
         "cl00000000000000c",
@@ -28,6 +28,7 @@ async fn every_call_needs_its_permission() {
         "cl000000000000012",
         "cl000000000000013",
         "cl000000000000014",
+        "cl000000000000015",
     ];
     let hub = TestHub::on_memory().await;
     let mut apps = vec![(hub.app_with(IDS[0], &[]).await, "none")];

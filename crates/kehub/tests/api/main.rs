@@ -27,3 +27,6 @@ mod receiver;
 mod tenants;
 mod upsert;
 mod webhooks;
+mod wechat;
+#[path = "../support/weixin.rs"]
+mod weixin;

@@ -1,6 +1,8 @@
 //! A tenant never sees or touches anything of another, call by call (promise 8).
 
 use crate::hub::{SECRET, TestHub, described_calls, on_every_engine};
+use kehub_core::command::Command;
+use kehub_core::wechat::{Sealed, WechatChange, WechatSecretsChange, WechatSettingsChange};
 use serde_json::{Value, json};
 
 on_every_engine! { no_call_reaches_another_tenant, }
@@ -24,6 +26,13 @@ async fn no_call_reaches_another_tenant(hub: TestHub) {
         let sent = json!({ "url": "https://ours.example.com/" });
         hub.writer.post("/api/webhooks", &sent).await.was(201);
     }
+    let secrets = WechatSecretsChange {
+        app_secret: Some(Sealed([1].into())),
+        ..WechatSecretsChange::default()
+    };
+    let settings = WechatSettingsChange::default();
+    let bind = WechatChange::Bind { app_id: "wxours".into(), settings, secrets };
+    hub.run(Command::Wechat(bind)).await;
     let before = everything(&hub).await;
     for (path, method, _) in described_calls() {
         meets_nothing(&hub, method, path).await;
@@ -37,10 +46,8 @@ async fn everything(hub: &TestHub) -> Vec<Value> {
     for id in 1..=6 {
         all.push(hub.writer.get(&format!("/api/customers/{id}")).await.json());
     }
-    for path in
-        ["/api/policy", "/api/identity-types", "/api/quarantine", "/api/webhooks", "/api/apps"]
-    {
-        all.push(hub.writer.get(path).await.was(200));
+    for path in ["policy", "identity-types", "quarantine", "webhooks", "apps", "wechat/accounts"] {
+        all.push(hub.writer.get(&format!("/api/{path}")).await.was(200));
     }
     for path in ["merges", "conflicts?status=all", "cannot-links", "undecided-claims"] {
         all.push(hub.writer.get(&format!("/api/{path}")).await.json());
@@ -68,6 +75,7 @@ async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
         }
         "policy" | "identity-types" | "quarantine" => rules(hub, method, path).await,
         "webhooks" => webhooks(hub, method, path).await,
+        "wechat" => wechat(hub, method, path).await,
         _ => others(hub, method, path).await,
     }
 }
@@ -295,6 +303,25 @@ async fn webhooks(hub: &TestHub, method: &str, path: &str) {
             let body = if path.ends_with("/replay") { json!({ "seq": 1 }) } else { json!({}) };
             let answer = stranger.ask(&method.to_uppercase(), &path, &body).await;
             answer.refused(404, "webhookNotFound");
+        }
+    }
+}
+
+async fn wechat(hub: &TestHub, method: &str, path: &str) {
+    let stranger = &hub.stranger;
+    match (method, path) {
+        ("get", "/api/wechat/accounts") => {
+            assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));
+        }
+        ("post", "/api/wechat/accounts") => {
+            // The same app id is another account here, which has no secret yet.
+            let bound = stranger.post(path, &json!({ "appId": "wxours" })).await;
+            assert_eq!(bound.unfit(422, "fieldsInvalid"), ["/appSecret missing"]);
+        }
+        (_, path) => {
+            let path = path.replace("{id}", "1");
+            let answer = stranger.ask(&method.to_uppercase(), &path, &Value::Null).await;
+            answer.refused(404, "wechatAccountNotFound");
         }
     }
 }

@@ -18,3 +18,7 @@ mod hubs;
 mod import;
 mod shutdown;
 mod webhooks;
+mod wechat;
+#[expect(dead_code, reason = "tests of the API use the rest")]
+#[path = "../support/weixin.rs"]
+mod weixin;

@@ -82,7 +82,7 @@ async fn reads(target: &Target) {
     }
     target.call("get", "/v1/customers/{id}", "1", "", "").await;
     target.call("get", "/v1/customers/{id}", "1", "select=name", "").await;
-    for path in ["/v1/users/current", "/healthz", "/readyz", "/metrics"] {
+    for path in ["/v1/users/current", "/v1/wechataccounts", "/healthz", "/readyz", "/metrics"] {
         target.call("get", path, "", "", "").await;
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::hub::{TestHub, on_every_engine};
 use crate::permissions::described_calls;
+use kehub_core::command::Command;
+use kehub_core::wechat::{Sealed, WechatChange, WechatSecretsChange, WechatSettingsChange};
 use serde_json::json;
 
 on_every_engine! { no_call_reaches_another_tenant, }
@@ -14,6 +16,7 @@ async fn no_call_reaches_another_tenant(hub: TestHub) {
         hub.writer.upsert(&[member, "wechat:o1"], fields).await.ok();
     }
     hub.writer.upsert(&["member:3"], "{}").await.ok();
+    hub.run(account()).await;
     let before = hub.writer.get("/v1/customers").await.text;
     let identities = hub.writer.get("/v1/customeridentities?customerIds=1,2,3").await.text;
 
@@ -24,6 +27,16 @@ async fn no_call_reaches_another_tenant(hub: TestHub) {
     let after = hub.writer.get("/v1/customeridentities?customerIds=1,2,3").await.text;
     assert_eq!(after, identities);
     assert_eq!(hub.writer.get("/v1/customeridentities?identityValue=o9").await.text, "[]");
+}
+
+/// A WeChat account to be bound.
+fn account() -> Command {
+    let secrets = WechatSecretsChange {
+        app_secret: Some(Sealed([1].into())),
+        ..WechatSecretsChange::default()
+    };
+    let settings = WechatSettingsChange::default();
+    Command::Wechat(WechatChange::Bind { app_id: "wxours".into(), settings, secrets })
 }
 
 /// Makes the call as a stranger with ids and values of the first tenant.
@@ -65,6 +78,7 @@ async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
             let (method, body) = (method.to_uppercase(), r#"{"name":"X"}"#);
             stranger.call(&method, "/v1/customers/3", body).await.is(404, MISSING);
         }
+        ("get", "/v1/wechataccounts") => stranger.get(path).await.is(200, "[]"),
         ("get", "/v1/users/current") => assert_eq!(stranger.get(path).await.ok()["tid"], 2),
         other => panic!("{other:?} is not tried with another tenant's ids"),
     }

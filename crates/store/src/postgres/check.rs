@@ -7,7 +7,7 @@ use super::compare;
 use super::connection::{Connection, LONG};
 use super::retold::Telling;
 use super::trouble::Trouble;
-use super::{policy, query, rows, webhooks};
+use super::{policy, query, rows, webhooks, wechat};
 use crate::report::{Progress, Report};
 use crate::tables::codec::{self, key_range};
 use crate::tables::compare::{Differences, Kind, Types, check_live};
@@ -115,6 +115,7 @@ pub(super) const OF_TENANTS: &[(&str, &str)] = &[
     ("times", "SELECT DISTINCT customer >> 40 FROM updated"),
     ("webhooks", "SELECT DISTINCT key >> 40 FROM webhook"),
     ("undelivered events", "SELECT DISTINCT webhook >> 40 FROM undelivered"),
+    ("WeChat accounts", "SELECT DISTINCT key >> 40 FROM wechat_account"),
     ("receipts", "SELECT DISTINCT tenant FROM receipt"),
     ("apps", "SELECT DISTINCT tenant FROM app"),
 ];
@@ -296,6 +297,12 @@ async fn check_aside(
     match webhooks::all(conn, Some(tenant)).await {
         Err(trouble) if trouble.is_corrupt() => {
             report.find(Some(tenant), format!("the webhooks cannot be read: {trouble}"));
+        }
+        found => drop(found?),
+    }
+    match wechat::all(conn, Some(tenant)).await {
+        Err(trouble) if trouble.is_corrupt() => {
+            report.find(Some(tenant), format!("the WeChat accounts cannot be read: {trouble}"));
             Ok(())
         }
         found => found.map(|_| ()),

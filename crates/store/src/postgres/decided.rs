@@ -3,8 +3,8 @@
 use super::connection::{Bound, Connection};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
-use super::webhooks;
 use super::write::{self, Written};
+use super::{webhooks, wechat};
 use crate::tables::changes::Changes;
 use crate::tables::codec::indexed;
 use crate::tables::group::{Part, decide};
@@ -58,6 +58,9 @@ impl Decided {
         }
         if changes.webhooks {
             webhooks::write(conn, &facts.webhooks, &before.webhooks).await?;
+        }
+        if changes.wechat {
+            wechat::write(conn, &facts.wechat, &before.wechat).await?;
         }
         self.written.bound(conn).await
     }

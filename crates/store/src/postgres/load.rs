@@ -9,11 +9,11 @@ use super::rows::{
     self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
 };
 use super::trouble::Trouble;
-use super::{policy, webhooks};
+use super::{policy, webhooks, wechat};
 use crate::tables::codec::{self, Indexed};
 use futures_util::future::{try_join, try_join3};
 use kehub_core::attribute::Attribute;
-use kehub_core::command::Request;
+use kehub_core::command::{Command, Request};
 use kehub_core::customer::State;
 use kehub_core::directory::Directory;
 use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
@@ -21,6 +21,7 @@ use kehub_core::history::identities_named;
 use kehub_core::identity::Identity;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhooks;
+use kehub_core::wechat::WechatAccounts;
 use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -83,6 +84,8 @@ pub(super) struct Before {
     pub(super) directory: Directory,
     /// Likewise.
     pub(super) webhooks: Webhooks,
+    /// Likewise.
+    pub(super) wechat: WechatAccounts,
 }
 
 /// How the rows of one tenant stand in the tables.
@@ -105,7 +108,8 @@ pub(super) fn are_about_hub(requests: &[Request]) -> bool {
 
 /// Whether requests look at nothing but customers and identities, and at what is there before all of them.
 pub(super) fn are_plain(requests: &[Request]) -> bool {
-    !are_about_hub(requests) && !requests.iter().any(|request| request.command.stands_alone())
+    let is_plain = |command: &Command| !command.stands_alone() && !Needs::wechat(command);
+    !are_about_hub(requests) && requests.iter().all(|request| is_plain(&request.command))
 }
 
 /// How facts are read.
@@ -181,6 +185,10 @@ pub(super) async fn facts(
     if let Some(webhooks) = webhooks::facts(conn, requests).await? {
         before.webhooks = webhooks.clone();
         facts.webhooks = webhooks;
+    }
+    if let Some(accounts) = wechat::facts(conn, requests).await? {
+        before.wechat = accounts.clone();
+        facts.wechat = accounts;
     }
     let mut loader = Loader { conn, parts: BTreeMap::new(), looked_at: HashSet::new() };
     let mut versions = Vec::new();

@@ -48,6 +48,7 @@ mod tried;
 mod trouble;
 mod walk;
 mod webhooks;
+mod wechat;
 mod write;
 mod writer;
 
@@ -76,7 +77,10 @@ use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
-use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId};
+use kehub_core::wechat::WechatAccount;
+use kehub_core::{
+    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId, WechatId,
+};
 use load::TypesCache;
 use queue::Queue;
 use std::collections::BTreeMap;
@@ -517,6 +521,13 @@ impl Store for PostgresStore {
         tenant: Option<TenantId>,
     ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError> {
         read!(self, conn => webhooks::all(conn, tenant))
+    }
+
+    async fn wechat_accounts(
+        &self,
+        tenant: Option<TenantId>,
+    ) -> Result<BTreeMap<(TenantId, WechatId), WechatAccount>, StoreError> {
+        read!(self, conn => wechat::all(conn, tenant))
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {

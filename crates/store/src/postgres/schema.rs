@@ -12,6 +12,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("postgres", 3, "0003_updated"),
     migration!("postgres", 4, "0004_copying"),
     migration!("postgres", 5, "0005_more_lists"),
+    migration!("postgres", 6, "0006_wechat"),
 ];
 
 /// Hubs that start at once take turns: they hold this lock while they look. `Kehu`.

@@ -2,7 +2,8 @@
 //! only one of them is asked stands in [`lookup`](super::lookup) and [`owners`](super::owners).
 
 use super::{
-    begin, commit, duplicates, load, named, past, policy, query, review, webhooks, write, writer,
+    begin, commit, duplicates, load, named, past, policy, query, review, webhooks, wechat, write,
+    writer,
 };
 
 pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
@@ -15,6 +16,7 @@ pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
     duplicates::STATEMENTS,
     write::STATEMENTS,
     webhooks::STATEMENTS,
+    wechat::STATEMENTS,
     begin::STATEMENTS,
     commit::STATEMENTS,
     writer::STATEMENTS,

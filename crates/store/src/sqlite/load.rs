@@ -6,7 +6,7 @@ use super::rows::{
     on_conflict, preset,
 };
 use super::trouble::Trouble;
-use super::webhooks;
+use super::{webhooks, wechat};
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
 use kehub_core::customer::{Customer, State};
@@ -17,6 +17,7 @@ use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::policy::{IdentityType, Policy};
 use kehub_core::receipt::ReceiptKey;
 use kehub_core::webhook::Webhooks;
+use kehub_core::wechat::WechatAccounts;
 use kehub_core::{
     AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber,
 };
@@ -99,6 +100,8 @@ pub(super) struct Before {
     pub(super) directory: Directory,
     /// Likewise.
     pub(super) webhooks: Webhooks,
+    /// Likewise.
+    pub(super) wechat: WechatAccounts,
 }
 
 /// How the rows of one tenant stand in the tables.
@@ -159,6 +162,10 @@ pub(super) fn facts(
     if let Some(webhooks) = webhooks::facts(conn, requests)? {
         before.webhooks = webhooks.clone();
         facts.webhooks = webhooks;
+    }
+    if let Some(accounts) = wechat::facts(conn, requests)? {
+        before.wechat = accounts.clone();
+        facts.wechat = accounts;
     }
     let tenants: BTreeSet<TenantId> = requests.iter().map(|request| request.tenant).collect();
     for tenant in tenants {

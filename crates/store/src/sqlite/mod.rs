@@ -39,6 +39,7 @@ mod sweep;
 mod trouble;
 mod walk;
 mod webhooks;
+mod wechat;
 mod write;
 mod writer;
 
@@ -67,7 +68,10 @@ use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
-use kehub_core::{ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId};
+use kehub_core::wechat::WechatAccount;
+use kehub_core::{
+    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId, WechatId,
+};
 use load::TypesCache;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -533,6 +537,13 @@ impl Store for SqliteStore {
         tenant: Option<TenantId>,
     ) -> Result<BTreeMap<(TenantId, WebhookId), Webhook>, StoreError> {
         self.read(move |conn| webhooks::all(conn, tenant)).await
+    }
+
+    async fn wechat_accounts(
+        &self,
+        tenant: Option<TenantId>,
+    ) -> Result<BTreeMap<(TenantId, WechatId), WechatAccount>, StoreError> {
+        self.read(move |conn| wechat::all(conn, tenant)).await
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {

@@ -18,6 +18,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 8, "0008_copying"),
     migration!("sqlite", 9, "0009_updated_with_source"),
     migration!("sqlite", 10, "0010_more_lists"),
+    migration!("sqlite", 11, "0011_wechat"),
 ];
 
 /// `Kehu`: tells our files from those of other programs.

@@ -7,7 +7,7 @@
 use super::codec::{self, Indexed, Live, OwnColumns, indexed};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
-use super::webhooks;
+use super::{webhooks, wechat};
 use crate::tables::changes::Changes;
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold};
@@ -123,6 +123,9 @@ pub(super) fn changes(
     }
     if changes.webhooks {
         webhooks::write(conn, &facts.webhooks, &before.webhooks)?;
+    }
+    if changes.wechat {
+        wechat::write(conn, &facts.wechat, &before.wechat)?;
     }
     let nothing = TenantBefore::default();
     for (tenant, dirty) in &changes.tenants {

@@ -9,20 +9,22 @@ pub(crate) struct Changes {
     pub(crate) tenants: Vec<(TenantId, Dirty)>,
     pub(crate) directory: bool,
     pub(crate) webhooks: bool,
+    pub(crate) wechat: bool,
 }
 
 impl Changes {
     pub(crate) fn take(facts: &mut Facts) -> Changes {
         let directory = std::mem::take(&mut facts.directory_dirty);
         let webhooks = std::mem::take(&mut facts.webhooks_dirty);
+        let wechat = std::mem::take(&mut facts.wechat_dirty);
         let taken = facts.tenants.iter_mut().map(|(tenant, facts)| (*tenant, facts.take_dirty()));
         let tenants = taken.filter(|(_, dirty)| !dirty.is_empty()).collect();
-        Changes { tenants, directory, webhooks }
+        Changes { tenants, directory, webhooks, wechat }
     }
 
     /// Whether there is nothing to write.
     pub(crate) fn is_empty(&self) -> bool {
-        self.tenants.is_empty() && !self.directory && !self.webhooks
+        self.tenants.is_empty() && !self.directory && !self.webhooks && !self.wechat
     }
 
     /// Whether there are journal entries among what is to be written.

@@ -13,6 +13,7 @@ use kehub_core::policy::{Preset, Setting, TypeChange};
 use kehub_core::webhook::{
     Delivery, Failure, Lease, Reason, Secret, Settings, Step, Undelivered, WebhookChange,
 };
+use kehub_core::wechat::{Sealed, WechatChange, WechatSecretsChange, WechatSettingsChange};
 use kehub_core::{ConflictId, CustomerId, MergeId, Seq, TenantId, WebhookId};
 use kehub_store::{
     Batch, CUSTOMERS_AT_ONCE, Copied, CopyOptions, Place, PostgresOptions, PostgresStore, Progress,
@@ -42,6 +43,7 @@ async fn fill(rig: &Rig) {
         rig.run(tenant, app(&format!("cl00000000000000{}", tenant.0))).await;
         let create = WebhookChange::Create { settings: settings(), secret: Secret([9; 32]) };
         rig.run(tenant, Command::Webhook(create)).await;
+        rig.run(tenant, account("wx1")).await;
     }
     let rotate = WebhookChange::Rotate { id: WebhookId(1), secret: Secret([2; 32]), old_until: 77 };
     rig.run(TENANT, Command::Webhook(rotate)).await;
@@ -224,7 +226,20 @@ pub(crate) async fn everything(store: &dyn Store) -> impl PartialEq + std::fmt::
             store.customer_count(tenant, &kehub_core::filter::Filter::default()).await.unwrap(),
         ));
     }
-    (all, store.directory().await.unwrap(), store.webhooks(None).await.unwrap())
+    (
+        all,
+        store.directory().await.unwrap(),
+        store.webhooks(None).await.unwrap(),
+        store.wechat_accounts(None).await.unwrap(),
+    )
+}
+
+/// A WeChat account to be bound.
+fn account(app_id: &str) -> Command {
+    let sealed = |byte| Some(Sealed([byte; 3].into()));
+    let secrets = WechatSecretsChange { app_secret: sealed(1), token: None, aes_key: sealed(3) };
+    let settings = WechatSettingsChange { service_type: Some(2), ..Default::default() };
+    Command::Wechat(WechatChange::Bind { app_id: app_id.into(), settings, secrets })
 }
 
 /// What comes of further writes, which use counters, keys, types and webhooks.
@@ -252,6 +267,7 @@ async fn outcomes(rig: &Rig) -> Vec<Outcome> {
                 settings: settings(),
                 secret: Secret([1; 32]),
             }),
+            account("wx2"),
         ] {
             outcomes.push(rig.run(tenant, command).await);
         }

@@ -22,6 +22,7 @@ mod receipts;
 mod support;
 mod walks;
 mod webhooks;
+mod wechat;
 mod writes;
 
 /// Runs each promise against each engine, so that a failure reads `on_sqlite::a_refused_…`.
@@ -156,5 +157,12 @@ contract! {
         a_replay_tells_again_and_skips_nothing,
         dead_letters_are_tried_again_from_the_first_try_on,
         a_webhook_changes_once_under_its_key,
+    },
+    wechat::{
+        an_account_is_bound_changed_and_unbound,
+        a_tenant_has_so_many_accounts_and_sees_no_others,
+        an_import_is_held_by_one_and_kept_as_it_came,
+        an_import_of_tonight_is_asked_for_once,
+        an_account_changes_once_under_its_key,
     },
 }

@@ -102,6 +102,8 @@ codes! {
     AppNotFound "appNotFound" 404 Never "There is no such app";
     /// No such webhook.
     WebhookNotFound "webhookNotFound" 404 Never "There is no such webhook";
+    /// No such WeChat account.
+    WechatAccountNotFound "wechatAccountNotFound" 404 Never "There is no such WeChat account";
     /// No dead letter at this place.
     DeadLetterNotFound "deadLetterNotFound" 404 Never "There is no such dead letter";
     /// No such merge.
@@ -146,6 +148,10 @@ codes! {
     AppExists "appExists" 409 Never "There is such an app already";
     /// The tenant has as many webhooks as it may have.
     WebhooksTooMany "webhooksTooMany" 409 Never "There are as many webhooks as there may be";
+    /// The tenant has as many WeChat accounts as it may have.
+    WechatAccountsTooMany "wechatAccountsTooMany" 409 Never "There are as many accounts as there may be";
+    /// The hub has nothing to encrypt secrets with.
+    SecretKeyMissing "secretKeyMissing" 409 Never "The hub has no key for secrets";
     /// The customer was deleted, and can be restored.
     CustomerDeleted "customerDeleted" 410 Never "The customer was deleted";
     /// Everything about the customer was erased.

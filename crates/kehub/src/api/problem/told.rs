@@ -4,11 +4,13 @@
 use super::{Code, ItemError, Place, Problem};
 use crate::api::customers::resolution::ConflictBody;
 use crate::server::problem as around;
+use crate::wechat::accounts::APP_SECRET;
 use crate::wire::verdict::why_not_usable;
 use kehub_core::CustomerId;
 use kehub_core::outcome::{IdentityOutcome, Refusal, Unfit};
 use kehub_core::policy::TypeProblem;
 use kehub_core::webhook::WebhookRefusal;
+use kehub_core::wechat::WechatRefusal;
 use kehub_store::StoreError;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -108,6 +110,7 @@ impl From<Refusal> for Problem {
             Refusal::AppMissing => Problem::new(Code::AppNotFound, "no app of this id is known"),
             Refusal::AppTaken => Problem::new(Code::AppExists, "choose another id"),
             Refusal::Webhook(refusal) => refusal.into(),
+            Refusal::Wechat(refusal) => refusal.into(),
             Refusal::IdentityMissing(_) => {
                 Problem::new(Code::IdentityNotFound, "no identity of this number is known")
             }
@@ -248,6 +251,25 @@ impl From<WebhookRefusal> for Problem {
             }
             // What the hub tells itself while it delivers.
             WebhookRefusal::NotHolder | WebhookRefusal::Changed => Problem::unexpected(),
+        }
+    }
+}
+
+impl From<WechatRefusal> for Problem {
+    fn from(refusal: WechatRefusal) -> Problem {
+        match refusal {
+            WechatRefusal::Missing(_) => {
+                Problem::new(Code::WechatAccountNotFound, "no WeChat account of this id is bound")
+            }
+            WechatRefusal::TooMany { limit } => {
+                Problem::new(Code::WechatAccountsTooMany, format!("expected at most {limit}"))
+            }
+            WechatRefusal::SecretMissing => {
+                let place = Place::Pointer("/appSecret".to_owned());
+                Problem::errors(Code::FieldsInvalid, vec![ItemError::missing(place, APP_SECRET)])
+            }
+            // What the hub tells itself while it imports.
+            WechatRefusal::NotHolder => Problem::unexpected(),
         }
     }
 }

@@ -199,6 +199,7 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
         | Refusal::NotQuarantined(_)
         | Refusal::TypesNotSet(_)
         | Refusal::Webhook(_)
+        | Refusal::Wechat(_)
         | Refusal::CustomerLive(_)
         | Refusal::IdentitiesTaken(_)
         | Refusal::SameCustomer(_)

@@ -1,0 +1,363 @@
+//! `kehub wechat`.
+
+use super::progress::Terminal;
+use super::store::{apply, default_tenant, tenant, with_store};
+use super::{DEFAULT_TENANT, say};
+use crate::api::wechat_accounts::body::callback_path;
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{StoreLocation, WechatArgs};
+use crate::wechat::Wechat;
+use crate::wechat::accounts::{self, Bad, Given};
+use crate::wechat::import::{Ended, Importer, draw_holder};
+use crate::wechat::seal::Unsealed;
+use anyhow::{Context as _, Result, bail, ensure};
+use kehub_core::command::Command as StoreCommand;
+use kehub_core::limits::TEXT_CHARS_MAX;
+use kehub_core::outcome::{Outcome, Refusal};
+use kehub_core::wechat::{
+    FanImport, FanState, WechatAccount, WechatChange, WechatOutcome, WechatRefusal,
+    WechatSettingsChange,
+};
+use kehub_core::{Micros, TenantId, WechatId};
+use kehub_store::{Progress as _, Store};
+use std::io::{IsTerminal as _, stdin};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often it is looked how an import stands that another process works on.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
+
+/// What can be done with WeChat accounts.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Bind an official account, or change the one of this app id: what is not given stays
+    ///
+    /// Secrets are better given in the environment, or on a line of standard input: others see flags.
+    Bind(Box<BindOptions>),
+    /// List the accounts, and how the import of the fans of each stands
+    List {
+        /// The tenant they belong to
+        #[arg(long, default_value = DEFAULT_TENANT)]
+        tenant: String,
+    },
+    /// Import the fans of an account
+    ///
+    /// All of them, page by page; one that failed goes on at the page where it stopped. Waits as long as
+    /// WeChat's limits ask for. Ctrl-C ends it after the hundred fans under way: a running hub, or this
+    /// command run again, goes on there. Ends with 1 if it was given up.
+    Import(ImportOptions),
+    /// Forget an account and its secrets; customers stay
+    Unbind {
+        /// The app id
+        #[arg(long)]
+        app_id: String,
+        /// The tenant it belongs to
+        #[arg(long, default_value = DEFAULT_TENANT)]
+        tenant: String,
+    },
+}
+
+/// Options of `kehub wechat bind`.
+#[derive(Debug, clap::Args)]
+pub(super) struct BindOptions {
+    /// The `AppID` of the account
+    #[arg(long)]
+    app_id: String,
+
+    /// The `AppSecret`; read from standard input if an account is new and it is not given
+    #[arg(long, env = "KEHUB_WECHAT_APP_SECRET", hide_env_values = true)]
+    app_secret: Option<Secret>,
+
+    /// The Token of the account's server configuration, with which callbacks are heard
+    #[arg(long, env = "KEHUB_WECHAT_CALLBACK_TOKEN", hide_env_values = true)]
+    callback_token: Option<Secret>,
+
+    /// The `EncodingAESKey` of the account's server configuration: then callbacks have to be encrypted
+    #[arg(long, env = "KEHUB_WECHAT_ENCODING_AES_KEY", hide_env_values = true)]
+    encoding_aes_key: Option<Secret>,
+
+    /// A name for people
+    #[arg(long)]
+    name: Option<String>,
+
+    /// `service_type_info` of the account: 0 or 1 a subscription account, 2 a service account
+    #[arg(long, value_parser = clap::value_parser!(i32).range(0..=2))]
+    service_type: Option<i32>,
+
+    /// `verify_type_info` of the account: -1 not verified, 0 verified
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-1..=5))]
+    verify_type: Option<i32>,
+
+    /// Whether a running hub imports the fans every night at three, China time
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    nightly: Option<bool>,
+
+    /// The tenant it belongs to
+    #[arg(long, default_value = DEFAULT_TENANT)]
+    tenant: String,
+
+    #[command(flatten)]
+    wechat: WechatArgs,
+}
+
+/// Options of `kehub wechat import`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ImportOptions {
+    /// The app id; may be left out if there is one account
+    #[arg(long)]
+    app_id: Option<String>,
+
+    /// Begin with the first page in any case
+    #[arg(long)]
+    from_start: bool,
+
+    /// The tenant it belongs to
+    #[arg(long, default_value = DEFAULT_TENANT)]
+    tenant: String,
+
+    #[command(flatten)]
+    wechat: WechatArgs,
+}
+
+/// A secret that somebody typed. It is shown nowhere.
+#[derive(Clone)]
+struct Secret(String);
+
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Secret, std::convert::Infallible> {
+        Ok(Secret(text.trim().to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()> {
+    with_store(location, async move |store| match command {
+        Command::Bind(options) => bind(&*store, *options).await,
+        Command::List { tenant: name } => list(&*store, &name).await,
+        Command::Import(options) => import(&*store, options).await,
+        Command::Unbind { app_id, tenant: name } => {
+            let tenant = tenant(&*store, &name).await?.id;
+            let id = known(&*store, tenant, &app_id).await?.id;
+            let unbound = change(&*store, tenant, WechatChange::Unbind(id)).await?;
+            ensure!(unbound.is_none(), "the store gave an outcome of another kind");
+            say!("{app_id} is unbound; its customers stay")
+        }
+    })
+    .await
+}
+
+async fn bind(store: &dyn Store, options: BindOptions) -> Result<()> {
+    let tenant = if options.tenant == DEFAULT_TENANT {
+        default_tenant(store).await?.id
+    } else {
+        tenant(store, &options.tenant).await?.id
+    };
+    let app_id = options.app_id.trim().to_owned();
+    let accounts = store.wechat_accounts(Some(tenant)).await?;
+    let is_new = !accounts.values().any(|account| *account.app_id == *app_id);
+    let app_secret = match options.app_secret {
+        None if is_new => Some(Secret(asked_for().context("cannot read the app secret")?)),
+        given => given,
+    };
+    let fit = |given: Option<Secret>, what, fits: fn(&str) -> bool, expected: &str| {
+        let given = given.map(|secret| secret.0).filter(|text| !text.is_empty());
+        match given {
+            Some(text) if !fits(&text) => bail!("{what}: expected {expected}, found other text"),
+            given => Ok(given),
+        }
+    };
+    ensure!(accounts::is_app_id(&app_id), "--app-id: expected {}", accounts::APP_ID);
+    let name = options.name.map(|name| name.trim().to_owned());
+    if let Some(found) = name.as_ref().map(|name| name.chars().count()) {
+        let fits = found <= TEXT_CHARS_MAX;
+        ensure!(fits, "--name: expected at most {TEXT_CHARS_MAX} characters, found {found}");
+    }
+    let given = Given {
+        app_secret: fit(app_secret, "--app-secret", accounts::is_app_secret, accounts::APP_SECRET)?,
+        token: fit(
+            options.callback_token,
+            "--callback-token",
+            accounts::is_token,
+            accounts::TOKEN,
+        )?,
+        aes_key: fit(
+            options.encoding_aes_key,
+            "--encoding-aes-key",
+            accounts::is_aes_key,
+            accounts::AES_KEY,
+        )?,
+        settings: WechatSettingsChange {
+            name: name.map(Into::into),
+            service_type: options.service_type,
+            verify_type: options.verify_type,
+            nightly: options.nightly,
+        },
+        app_id,
+    };
+    let wechat = Wechat::new(options.wechat.options());
+    let bind = given.sealed(wechat.key(), tenant).map_err(|bad| match bad {
+        Bad::NoKey => anyhow::anyhow!("{}", Unsealed::NoKey),
+        Bad::Random(error) => anyhow::anyhow!("cannot draw a number: {error}"),
+    })?;
+    let account = stands(change(store, tenant, bind).await?)?;
+    say!("app id   {}\nid       {}", account.app_id, account.id)?;
+    match (&account.secrets.token, &account.secrets.aes_key) {
+        (None, _) => say!("callback none: without --callback-token nobody is heard"),
+        (Some(_), None) => say!("callback {}, plain", callback_path(&account.app_id)),
+        (Some(_), Some(_)) => say!("callback {}, encrypted", callback_path(&account.app_id)),
+    }
+}
+
+/// A line of standard input; of a terminal, somebody is asked for it.
+fn asked_for() -> Result<String> {
+    if stdin().is_terminal() {
+        say!("AppSecret, on one line:")?;
+    }
+    let mut line = String::new();
+    stdin().read_line(&mut line)?;
+    Ok(line.trim().to_owned())
+}
+
+async fn list(store: &dyn Store, name: &str) -> Result<()> {
+    let tenant = tenant(store, name).await?.id;
+    let now = SystemClock.now();
+    for account in store.wechat_accounts(Some(tenant)).await?.values() {
+        let WechatAccount { id, app_id, settings, import, .. } = account;
+        let nightly = if settings.nightly { "nightly" } else { "asked" };
+        say!("{id}  {app_id}  {nightly:7}  {}  {}", told(import, now), settings.name)?;
+    }
+    Ok(())
+}
+
+/// How an import stands, on one line.
+fn told(import: &FanImport, now: Micros) -> String {
+    let counts = import.counts.with(import.under_way);
+    let state = import.state(now);
+    let mut line = match state {
+        FanState::Never => return "no import yet".to_owned(),
+        FanState::Running | FanState::Waiting | FanState::Done | FanState::Failed => format!(
+            "{}: {} of {} fans, {} new, {} changed, {} the same, {} merged, {} refused",
+            state.name(),
+            counts.read,
+            import.total.unwrap_or_default(),
+            counts.created,
+            counts.updated,
+            counts.unchanged,
+            counts.merged,
+            counts.refused,
+        ),
+    };
+    if let Some(failure) = &import.failure {
+        line.push_str("; ");
+        line.push_str(&failure.reason);
+        let code = failure.code.map(|code| format!(" ({code})"));
+        line.push_str(&code.unwrap_or_default());
+    }
+    line
+}
+
+async fn import(store: &dyn Store, options: ImportOptions) -> Result<()> {
+    let tenant = tenant(store, &options.tenant).await?.id;
+    let account = match &options.app_id {
+        Some(app_id) => known(store, tenant, app_id).await?,
+        None => only(store, tenant).await?,
+    };
+    let wechat = Wechat::new(options.wechat.options());
+    // Else it would be given up by the import, which everybody sees.
+    wechat.access(tenant, &account)?;
+    let (id, from_start) = (account.id, options.from_start);
+    let ask = WechatChange::Ask { id, from_start, unless_since: None };
+    stands(change(store, tenant, ask).await?)?;
+    let (stop, stopped) = watch::channel(false);
+    let interrupted = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stop.send_replace(true);
+        }
+        std::future::pending::<()>().await;
+    });
+    let holder = draw_holder().context("cannot draw a number")?;
+    let clock = &SystemClock;
+    let importer = Importer { store, clock, wechat: &wechat, tenant, holder, stop: stopped };
+    let ended = follow(&importer, id).await;
+    interrupted.abort();
+    let import = ended?;
+    say!("{}", told(&import, clock.now()))?;
+    ensure!(import.state(clock.now()) != FanState::Failed, "the import was given up");
+    Ok(())
+}
+
+/// Works on an import until it ends, or watches the process that does.
+async fn follow(importer: &Importer<'_>, id: WechatId) -> Result<FanImport> {
+    let terminal = Terminal::counting("fans");
+    let show = |import: &FanImport| {
+        let counts = import.counts.with(import.under_way);
+        let step = if import.failure.is_some() { "waiting" } else { "importing" };
+        terminal.at(step, counts.read, import.total.unwrap_or_default().max(counts.read));
+    };
+    let mut stop = importer.stop.clone();
+    loop {
+        let ended = importer.run(id, &show).await?;
+        let tenant = importer.tenant;
+        let account = importer.store.wechat_accounts(Some(tenant)).await?.remove(&(tenant, id));
+        let import = account.context("the account was unbound meanwhile")?.import;
+        if import.due.is_none() || ended == Ended::Stopped || *stop.borrow() {
+            terminal.clear();
+            return Ok(import);
+        }
+        show(&import);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_PERIOD) => (),
+            _ = stop.wait_for(|stop| *stop) => (),
+        }
+    }
+}
+
+/// The account of this app id.
+async fn known(store: &dyn Store, tenant: TenantId, app_id: &str) -> Result<WechatAccount> {
+    let mut accounts = store.wechat_accounts(Some(tenant)).await?.into_values();
+    let found = accounts.find(|account| *account.app_id == *app_id);
+    found.with_context(|| format!("no WeChat account `{app_id}` is bound"))
+}
+
+/// The only account there is.
+async fn only(store: &dyn Store, tenant: TenantId) -> Result<WechatAccount> {
+    let mut accounts = store.wechat_accounts(Some(tenant)).await?.into_values();
+    match (accounts.next(), accounts.next()) {
+        (Some(account), None) => Ok(account),
+        (None, _) => bail!("no WeChat account is bound: `kehub wechat bind` binds one"),
+        (Some(_), Some(_)) => bail!("several WeChat accounts are bound: expected --app-id"),
+    }
+}
+
+/// Applies a change; the account afterwards, if there is one.
+async fn change(
+    store: &dyn Store,
+    tenant: TenantId,
+    change: WechatChange,
+) -> Result<Option<WechatAccount>> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other outcome is one of such a command")]
+    match apply(store, tenant, StoreCommand::Wechat(change)).await? {
+        Outcome::Wechat(WechatOutcome::Stands { account, .. }) => Ok(Some(*account)),
+        Outcome::Wechat(WechatOutcome::Unbound(_)) => Ok(None),
+        Outcome::Refused(Refusal::Wechat(refusal)) => match refusal {
+            WechatRefusal::Missing(_) => bail!("the account was unbound meanwhile"),
+            WechatRefusal::TooMany { limit } => bail!("expected at most {limit} accounts"),
+            WechatRefusal::SecretMissing => {
+                bail!("--app-secret: expected {}", accounts::APP_SECRET)
+            }
+            WechatRefusal::NotHolder => bail!("another process works on the import"),
+        },
+        _ => bail!("the store gave an outcome of another kind"),
+    }
+}
+
+fn stands(account: Option<WechatAccount>) -> Result<WechatAccount> {
+    account.context("the store gave an outcome of another kind")
+}

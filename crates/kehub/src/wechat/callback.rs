@@ -1,0 +1,197 @@
+//! `/wechat/{app id}/callback`: what WeChat tells as it happens.
+//!
+//! WeChat waits five seconds for an answer and then tells it again, three times in all. So what is told
+//! is written down before the answer, a repeat (same fan, same second) is known by a receipt in the
+//! store, and what needs a call to WeChat is done afterwards.
+
+use super::fans::{self, OPENID};
+use super::message::{AesKey, Event, Message, is_signed};
+use super::seal::What;
+use crate::server::Hub;
+use crate::server::context::read;
+use crate::server::problem::Problem;
+use crate::wire::query::Query;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use kehub_core::command::{Command, Origin, Request};
+use kehub_core::outcome::Outcome;
+use kehub_core::wechat::WechatAccount;
+use kehub_core::{AppNumber, TenantId, WechatId};
+use kehub_store::{Batch, StoreError};
+use std::time::Duration;
+use tracing::warn;
+
+/// How long it may take until it is written down: what is answered later is told again.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// What tells WeChat that it was heard.
+const HEARD: &str = "success";
+
+/// An account that a call is signed for, and its secrets.
+struct Addressee {
+    tenant: TenantId,
+    account: WechatAccount,
+    token: String,
+    aes_key: Option<AesKey>,
+}
+
+/// What a call says about itself.
+struct Signed {
+    signature: String,
+    msg_signature: String,
+    timestamp: String,
+    nonce: String,
+    is_encrypted: bool,
+}
+
+impl Signed {
+    fn of(query: Option<&str>) -> Signed {
+        let query = Query::new(query);
+        let text = |name| query.text(name).ok().flatten().unwrap_or_default().into_owned();
+        Signed {
+            signature: text("signature"),
+            msg_signature: text("msg_signature"),
+            timestamp: text("timestamp"),
+            nonce: text("nonce"),
+            is_encrypted: text("encrypt_type") == "aes",
+        }
+    }
+}
+
+/// Answers WeChat's question whether this is the address of the account: with what it sent along.
+pub(crate) async fn verify(
+    State(hub): State<Hub>,
+    Path(app_id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let signed = Signed::of(query.as_deref());
+    match addressee(&hub, &app_id, &signed).await {
+        Ok(Some(_)) => {
+            let echo = Query::new(query.as_deref()).text("echostr").ok().flatten();
+            echo.unwrap_or_default().into_owned().into_response()
+        }
+        Ok(None) => refused(),
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+/// Hears what happened.
+pub(crate) async fn receive(
+    State(hub): State<Hub>,
+    Path(app_id): Path<String>,
+    RawQuery(query): RawQuery,
+    body: Body,
+) -> Response {
+    let signed = Signed::of(query.as_deref());
+    let heard = hear(&hub, &app_id, &signed, body);
+    match tokio::time::timeout(PATIENCE, heard).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(problem)) => problem.into_response(),
+        // It may have been written down: told again, it is a repeat.
+        Err(_) => Problem::OutcomeUnknown.into_response(),
+    }
+}
+
+async fn hear(hub: &Hub, app_id: &str, signed: &Signed, body: Body) -> Result<Response, Problem> {
+    let Some(to) = addressee(hub, app_id, signed).await? else { return Ok(refused()) };
+    let body = read(hub, body).await?;
+    let Some(message) = opened(&to, signed, &body) else { return Ok(refused()) };
+    let seconds = message.create_time.trim().parse();
+    let (Some(event), Ok(seconds)) = (message.event(), seconds) else { return Ok(heard()) };
+    let (app_id, openid) = (&*to.account.app_id, &*message.from_user_name);
+    let upsert = match event {
+        Event::Followed { scene } => fans::followed(app_id, openid, seconds, scene),
+        Event::Scanned { scene } => fans::scanned(app_id, openid, scene),
+        Event::Unfollowed => {
+            // Somebody who is not known, or not any more, is not made known by leaving.
+            if hub.store().identities_named(to.tenant, Some(OPENID), openid).await?.is_empty() {
+                return Ok(heard());
+            }
+            fans::unfollowed(app_id, openid, seconds)
+        }
+    };
+    let told = [app_id, openid, message.create_time.trim()];
+    let origin = Origin {
+        app: AppNumber(0),
+        actor: None,
+        request: hub.next_request_id(),
+        at: hub.clock().now(),
+    };
+    let request = Request {
+        tenant: to.tenant,
+        origin,
+        dry_run: false,
+        idempotency: Some(hub.access().fingerprints().of_message(to.tenant, &told)),
+        command: Command::Upsert(upsert),
+    };
+    match hub.store().apply(Batch::one(request)).await?.pop() {
+        Some(Outcome::Resolved(_)) if matches!(event, Event::Followed { .. }) => {
+            hub.wechat().note_fresh((to.tenant, to.account.id), openid);
+        }
+        Some(Outcome::Refused(_)) => {
+            let WechatId(account) = to.account.id;
+            warn!(tenant = to.tenant.0, account, "a WeChat event was refused by the rules");
+        }
+        // A repeat, or nothing more to do.
+        _ => (),
+    }
+    Ok(heard())
+}
+
+/// The account of this app id that a call is signed for. Two tenants may have bound the same one: each
+/// has drawn a token of its own.
+async fn addressee(
+    hub: &Hub,
+    app_id: &str,
+    signed: &Signed,
+) -> Result<Option<Addressee>, StoreError> {
+    for ((tenant, _), account) in hub.store().wechat_accounts(None).await? {
+        // Paths come in lower case.
+        if !account.app_id.eq_ignore_ascii_case(app_id) {
+            continue;
+        }
+        let wechat = hub.wechat();
+        let Some(token) = &account.secrets.token else { continue };
+        let token = wechat.open(tenant, &account, What::CallbackToken, token);
+        let aes_key = account.secrets.aes_key.as_ref();
+        let aes_key = aes_key.map(|key| wechat.open(tenant, &account, What::AesKey, key));
+        let (token, aes_key) = match (token, aes_key.transpose()) {
+            (Ok(token), Ok(aes_key)) => (token, aes_key.as_deref().and_then(AesKey::read)),
+            (Err(error), _) | (_, Err(error)) => {
+                let WechatId(number) = account.id;
+                warn!(tenant = tenant.0, account = number, %error, "WeChat cannot be heard");
+                continue;
+            }
+        };
+        if is_signed(&signed.signature, &token, &[&signed.timestamp, &signed.nonce]) {
+            return Ok(Some(Addressee { tenant, account, token, aes_key }));
+        }
+    }
+    Ok(None)
+}
+
+/// The message, decrypted if it is encrypted. An account with a key takes no plain ones: what they say
+/// is not signed.
+fn opened(to: &Addressee, signed: &Signed, body: &[u8]) -> Option<Message> {
+    let message = Message::read(std::str::from_utf8(body).ok()?)?;
+    let Some(key) = &to.aes_key else {
+        return (!signed.is_encrypted).then_some(message);
+    };
+    let encrypted = message.encrypt.filter(|_| signed.is_encrypted)?;
+    let texts = [&*signed.timestamp, &*signed.nonce, &*encrypted];
+    if !is_signed(&signed.msg_signature, &to.token, &texts) {
+        return None;
+    }
+    Message::read(&key.open(&encrypted, &to.account.app_id)?)
+}
+
+fn heard() -> Response {
+    HEARD.into_response()
+}
+
+/// Whether there is such an account is nobody's business who cannot sign for it.
+fn refused() -> Response {
+    (StatusCode::FORBIDDEN, "expected a call that WeChat has signed for a bound account")
+        .into_response()
+}

@@ -1,0 +1,188 @@
+//! What a fan becomes: an upsert with the openid, the unionid if there is one, and what is known.
+//!
+//! What is of the person goes into the attributes of the v1 wire. What is of the account goes into
+//! custom attributes that name it, because one person may follow several: `wechat.<app id>.subscribed`,
+//! `.unsubscribedAt`, `.tags` and `.qrScene`.
+
+use super::client::Fan;
+use crate::wire::time;
+use kehub_core::Micros;
+use kehub_core::attribute::{Attribute, FieldKey, Value};
+use kehub_core::command::{FieldsSent, IdentitySent, Upsert};
+use kehub_core::limits::{REMARK_CHARS_MAX, TEXT_CHARS_MAX};
+use std::collections::BTreeMap;
+
+/// The type of openids of official accounts.
+pub(crate) const OPENID: &str = "wechat";
+/// The type of unionids.
+const UNIONID: &str = "wechat-unionid";
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
+/// Fields of one account on their way into an upsert.
+struct Fields<'a> {
+    app_id: &'a str,
+    values: BTreeMap<FieldKey, Option<Value>>,
+}
+
+impl Fields<'_> {
+    /// What is of the person; empty text says nothing.
+    fn text(&mut self, attribute: Attribute, text: Option<&str>, chars_max: usize) {
+        if let Some(value) = cut(text, chars_max) {
+            self.values.insert(FieldKey::Builtin(attribute), Some(value));
+        }
+    }
+
+    fn joined(&mut self, seconds: Option<i64>) {
+        let at = seconds.filter(|seconds| *seconds > 0);
+        let at = at.and_then(|seconds| seconds.checked_mul(MICROS_PER_SECOND));
+        // Only what an answer can show.
+        if let Some(at) = at.filter(|at| time::format(*at).is_some()) {
+            let key = FieldKey::Builtin(Attribute::DateJoin);
+            self.values.insert(key, Some(Value::Integer(at)));
+        }
+    }
+
+    /// What is of the account; `None` clears.
+    fn own(&mut self, name: &str, value: Option<Value>) {
+        if let Some(key) = FieldKey::custom(&own_key(self.app_id, name)) {
+            self.values.insert(key, value);
+        }
+    }
+
+    fn follows(&mut self) {
+        self.own("subscribed", Some(Value::Flag(true)));
+        self.own("unsubscribedAt", None);
+    }
+
+    fn upsert(self, openid: &str, unionid: Option<&str>) -> Upsert {
+        let openid = (OPENID, openid, Some(self.app_id.to_owned()));
+        let unionid = unionid.filter(|it| !it.is_empty()).map(|it| (UNIONID, it, None));
+        let identities = [openid].into_iter().chain(unionid).map(|(kind, value, scope)| {
+            IdentitySent { kind: kind.to_owned(), value: value.to_owned(), name: None, scope }
+        });
+        Upsert {
+            identities: identities.collect(),
+            fields: FieldsSent { values: self.values, ..FieldsSent::default() },
+            ..Upsert::default()
+        }
+    }
+}
+
+/// The key of a custom attribute of an account.
+pub(crate) fn own_key(app_id: &str, name: &str) -> String {
+    format!("wechat.{app_id}.{name}")
+}
+
+fn cut(text: Option<&str>, chars_max: usize) -> Option<Value> {
+    let clean = text?.replace('\0', "");
+    let text: String = clean.trim().chars().take(chars_max).collect();
+    Some(text).filter(|text| !text.is_empty()).map(|text| Value::Text(text.into()))
+}
+
+/// A fan as WeChat tells of it; `None` for somebody who does not follow the account.
+pub(crate) fn fan(app_id: &str, fan: &Fan, tags: &BTreeMap<i64, Box<str>>) -> Option<Upsert> {
+    if fan.subscribe == 0 || fan.openid.is_empty() {
+        return None;
+    }
+    let mut fields = Fields { app_id, values: BTreeMap::new() };
+    fields.joined(fan.subscribe_time);
+    fields.text(Attribute::NickName, fan.nickname.as_deref(), TEXT_CHARS_MAX);
+    fields.text(Attribute::Language, fan.language.as_deref(), TEXT_CHARS_MAX);
+    fields.text(Attribute::SubscribeScene, fan.subscribe_scene.as_deref(), TEXT_CHARS_MAX);
+    fields.text(Attribute::Remark, fan.remark.as_deref(), REMARK_CHARS_MAX);
+    fields.follows();
+    let names: Vec<String> = fan
+        .tagid_list
+        .iter()
+        .map(|tag| tags.get(tag).map_or_else(|| tag.to_string(), ToString::to_string))
+        .collect();
+    fields.own("tags", cut(Some(&names.join(",")), TEXT_CHARS_MAX));
+    if let Some(scene) = cut(fan.qr_scene_str.as_deref(), TEXT_CHARS_MAX) {
+        fields.own("qrScene", Some(scene));
+    }
+    Some(fields.upsert(&fan.openid, fan.unionid.as_deref()))
+}
+
+/// Somebody began to follow an account, in this second, perhaps by scanning a code of this scene.
+pub(crate) fn followed(app_id: &str, openid: &str, seconds: i64, scene: Option<&str>) -> Upsert {
+    let mut fields = Fields { app_id, values: BTreeMap::new() };
+    fields.joined(Some(seconds));
+    fields.follows();
+    if let Some(scene) = cut(scene, TEXT_CHARS_MAX) {
+        fields.own("qrScene", Some(scene));
+    }
+    fields.upsert(openid, None)
+}
+
+/// Somebody ceased to follow an account in this second.
+pub(crate) fn unfollowed(app_id: &str, openid: &str, seconds: i64) -> Upsert {
+    let mut fields = Fields { app_id, values: BTreeMap::new() };
+    let at: Option<Micros> = seconds.checked_mul(MICROS_PER_SECOND);
+    fields.own("subscribed", Some(Value::Flag(false)));
+    if let Some(at) = at.and_then(time::format) {
+        fields.own("unsubscribedAt", Some(Value::Text(at.into())));
+    }
+    fields.upsert(openid, None)
+}
+
+/// A fan scanned a code of this scene.
+pub(crate) fn scanned(app_id: &str, openid: &str, scene: &str) -> Upsert {
+    let mut fields = Fields { app_id, values: BTreeMap::new() };
+    fields.follows();
+    if let Some(scene) = cut(Some(scene), TEXT_CHARS_MAX) {
+        fields.own("qrScene", Some(scene));
+    }
+    fields.upsert(openid, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: &str = "wx0123456789abcdef";
+
+    #[test]
+    fn what_is_of_the_account_names_it_and_the_rest_has_its_attributes() {
+        let told: Fan = serde_json::from_str(
+            r#"{"subscribe":1,"openid":"o1","nickname":"","sex":0,"language":"zh_CN","city":"",
+                "subscribe_time":1434093047,"unionid":"u1","remark":" VIP ","groupid":0,
+                "tagid_list":[128,2],"subscribe_scene":"ADD_SCENE_QR_CODE","qr_scene":98765,
+                "qr_scene_str":"poster"}"#,
+        )
+        .unwrap();
+        let tags = BTreeMap::from([(2, "星标组".into())]);
+        let upsert = fan(APP, &told, &tags).unwrap();
+        let identities: Vec<_> = upsert
+            .identities
+            .iter()
+            .map(|it| (&*it.kind, &*it.value, it.scope.as_deref()))
+            .collect();
+        assert_eq!(identities, [("wechat", "o1", Some(APP)), ("wechat-unionid", "u1", None)]);
+        let shown: Vec<String> = upsert
+            .fields
+            .values
+            .iter()
+            .map(|(key, value)| format!("{key} {value:?}").replace(APP, "APP"))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                r#"remark Some(Text("VIP"))"#,
+                r#"language Some(Text("zh_CN"))"#,
+                r#"subscribeScene Some(Text("ADD_SCENE_QR_CODE"))"#,
+                "dateJoin Some(Integer(1434093047000000))",
+                r#"attr.wechat.APP.qrScene Some(Text("poster"))"#,
+                "attr.wechat.APP.subscribed Some(Flag(true))",
+                r#"attr.wechat.APP.tags Some(Text("128,星标组"))"#,
+                "attr.wechat.APP.unsubscribedAt None",
+            ]
+        );
+    }
+
+    #[test]
+    fn who_does_not_follow_is_no_fan() {
+        let told: Fan = serde_json::from_str(r#"{"subscribe":0,"openid":"o1"}"#).unwrap();
+        assert_eq!(fan(APP, &told, &BTreeMap::new()), None);
+    }
+}

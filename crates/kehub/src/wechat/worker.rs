@@ -1,0 +1,223 @@
+//! The task of a hub that imports fans when somebody asked for it or a night has come, and looks up
+//! those who began to follow.
+//!
+//! Each import is held by one process at a time, whichever comes first: a hub, another hub, or
+//! `kehub wechat import`.
+
+use super::Key;
+use super::import::{Ended, Importer, draw_holder};
+use crate::server::Hub;
+use kehub_core::wechat::{FanImport, WechatAccount, WechatChange};
+use kehub_core::{Micros, TenantId};
+use kehub_store::StoreError;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+const HOUR: Micros = 60 * 60 * 1_000_000;
+const DAY: Micros = 24 * HOUR;
+/// When a night's imports begin: at three in the morning in China, which has no summer time.
+const NIGHT: Micros = 19 * HOUR;
+
+/// A running task that imports fans.
+#[derive(Debug)]
+pub struct FanWorker {
+    task: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl FanWorker {
+    /// Starts to work on the accounts of a hub's store; an error if the machine gives no random
+    /// numbers.
+    pub fn start(hub: Hub) -> Result<FanWorker, getrandom::Error> {
+        let (stop, stopped) = watch::channel(false);
+        let holder = draw_holder()?;
+        let (running, tasks) = (BTreeSet::new(), JoinSet::new());
+        let worker = Worker { hub, holder, running, tasks, stopped, rest_until: None };
+        Ok(FanWorker { task: tokio::spawn(worker.run()), stop })
+    }
+
+    /// Lets imports stop where they are, so that another hub goes on there.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            warn!(%error, "the import of WeChat fans ended early");
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Worker {
+    hub: Hub,
+    holder: i64,
+    running: BTreeSet<Key>,
+    tasks: JoinSet<Key>,
+    stopped: watch::Receiver<bool>,
+    /// Until when nobody is looked up, because WeChat is away.
+    rest_until: Option<Instant>,
+}
+
+impl Worker {
+    async fn run(mut self) {
+        let mut stopped = self.stopped.clone();
+        loop {
+            if let Err(error) = self.round().await {
+                warn!(%error, "WeChat accounts have to wait for the store");
+            }
+            let pause = self.hub.wechat().options().look_period;
+            tokio::select! {
+                _ = stopped.wait_for(|stopped| *stopped) => break,
+                Some(ended) = self.tasks.join_next() => self.ended(ended),
+                () = self.hub.wechat().news().notified() => (),
+                () = tokio::time::sleep(pause) => (),
+            }
+        }
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    fn ended(&mut self, ended: Result<Key, tokio::task::JoinError>) {
+        match ended {
+            Ok(key) => {
+                self.running.remove(&key);
+            }
+            // Which one it was is not known; what others still work on, they hold.
+            Err(error) => {
+                warn!(%error, "an import of WeChat fans ended early");
+                self.running.clear();
+            }
+        }
+    }
+
+    async fn round(&mut self) -> Result<(), StoreError> {
+        self.look_up().await?;
+        let now = self.hub.clock().now();
+        for (key, account) in self.hub.store().wechat_accounts(None).await? {
+            if is_due_tonight(&account, now) {
+                self.ask(key, now).await?;
+            } else if !self.is_due(&account.import, now) {
+                continue;
+            }
+            if self.running.insert(key) {
+                self.start(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is something to do that nobody else does.
+    fn is_due(&self, import: &FanImport, now: Micros) -> bool {
+        let is_free = import.held_until <= now || import.holder == self.holder;
+        is_free && import.due.is_some_and(|due| due <= now)
+    }
+
+    async fn ask(&self, (tenant, id): Key, now: Micros) -> Result<(), StoreError> {
+        let unless_since = Some(night_before(now));
+        let ask = WechatChange::Ask { id, from_start: false, unless_since };
+        // An account that somebody has just unbound is none of ours any more.
+        self.importer(tenant).change(ask).await.map(drop)
+    }
+
+    fn importer(&self, tenant: TenantId) -> Importer<'_> {
+        importer(&self.hub, tenant, self.holder, &self.stopped)
+    }
+
+    fn start(&mut self, key: Key) {
+        let (hub, holder, stopped) = (self.hub.clone(), self.holder, self.stopped.clone());
+        self.tasks.spawn(async move {
+            let (tenant, id) = key;
+            let importer = importer(&hub, tenant, holder, &stopped);
+            let (tenant, account) = (tenant.0, id.0);
+            match importer.run(id, &|_| ()).await {
+                Ok(Ended::NotMine | Ended::Stopped) => (),
+                Ok(Ended::Done) => info!(tenant, account, "the fans of a WeChat account are there"),
+                Ok(Ended::Waits) => {
+                    warn!(tenant, account, "an import of WeChat fans waits, see its account");
+                }
+                Ok(Ended::Failed) => {
+                    warn!(
+                        tenant,
+                        account, "an import of WeChat fans was given up, see its account"
+                    );
+                }
+                Err(error) => {
+                    warn!(tenant, account, %error, "an import of WeChat fans has to wait");
+                }
+            }
+            key
+        });
+    }
+
+    /// Looks up those who began to follow, a hundred at a time.
+    async fn look_up(&mut self) -> Result<(), StoreError> {
+        if self.rest_until.is_some_and(|until| until > Instant::now()) {
+            return Ok(());
+        }
+        while !*self.stopped.borrow()
+            && let Some(((tenant, id), openids)) = self.hub.wechat().take_fresh()
+        {
+            let accounts = self.hub.store().wechat_accounts(Some(tenant)).await?;
+            let Some(account) = accounts.get(&(tenant, id)) else { continue };
+            let looked_up = self.importer(tenant).look_up(account, &openids).await?;
+            let Err(trouble) = looked_up else { continue };
+            let (tenant_number, reason) = (tenant.0, trouble.reason());
+            warn!(
+                tenant = tenant_number,
+                account = id.0,
+                reason,
+                "new followers are not looked up"
+            );
+            if trouble.may_pass() {
+                for openid in openids {
+                    self.hub.wechat().note_fresh((tenant, id), &openid);
+                }
+                let pause = self.hub.wechat().options().pauses.first().copied();
+                self.rest_until = Some(Instant::now() + pause.unwrap_or(Duration::ZERO));
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn importer<'a>(
+    hub: &'a Hub,
+    tenant: TenantId,
+    holder: i64,
+    stopped: &watch::Receiver<bool>,
+) -> Importer<'a> {
+    Importer {
+        store: hub.store(),
+        clock: hub.clock(),
+        wechat: hub.wechat(),
+        tenant,
+        holder,
+        stop: stopped.clone(),
+    }
+}
+
+/// Whether an account is to be imported every night, and was not since the last one began.
+fn is_due_tonight(account: &WechatAccount, now: Micros) -> bool {
+    let night = night_before(now);
+    let asked = account.import.asked_at.unwrap_or(account.created_at);
+    account.settings.nightly && account.import.due.is_none() && asked < night
+}
+
+/// When the last night's imports began.
+fn night_before(now: Micros) -> Micros {
+    (now - NIGHT).div_euclid(DAY) * DAY + NIGHT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_night_begins_at_three_in_china() {
+        assert_eq!(night_before(NIGHT), NIGHT);
+        assert_eq!(night_before(NIGHT - 1), NIGHT - DAY);
+        assert_eq!(night_before(100 * DAY + NIGHT + DAY - 1), 100 * DAY + NIGHT);
+    }
+}

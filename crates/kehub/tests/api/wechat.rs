@@ -1,0 +1,517 @@
+//! WeChat accounts, the import of their fans, and what WeChat tells as it happens.
+
+use crate::hub::{Actor, Answer, TestHub, on_every_engine, request};
+use crate::receiver::eventually;
+use crate::weixin::{
+    APP_ID, APP_SECRET, BATCH_GET, Fault, STABLE_TOKEN, TOKEN, USER_GET, Weixin, fan, fans, openid,
+};
+use axum::http::StatusCode;
+use kehub::clock::Clock as _;
+use kehub::server::Settings;
+use kehub::wechat::{FanWorker, Options, TokenKind};
+use kehub_core::wechat::FanImport;
+use kehub_store::Store as _;
+use serde_json::{Value, json};
+use sha1::{Digest as _, Sha1};
+use std::time::Duration;
+
+on_every_engine! {
+    accounts_are_the_tenants_own,
+    without_a_key_nothing_is_bound,
+}
+
+const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+const CALLBACK: &str = "/wechat/wx0123456789abcdef/callback";
+/// An hour that a standing clock never reaches the end of.
+const LONG: Duration = Duration::from_hours(1);
+
+fn settings(base: &str, change: impl FnOnce(&mut Options)) -> Settings {
+    let mut options = Options {
+        secret_key: Some(KEY.parse().unwrap()),
+        base: base.parse().unwrap(),
+        private: true,
+        // Machines that run tests may be busy with others.
+        time_limit: Duration::from_mins(1),
+        pauses: vec![Duration::ZERO; 3],
+        look_period: Duration::from_millis(10),
+        ..Options::default()
+    };
+    change(&mut options);
+    Settings { wechat: options, ..Settings::default() }
+}
+
+/// A hub with an account, beside a stand-in for WeChat.
+struct Rig {
+    hub: TestHub,
+    weixin: Weixin,
+    worker: Option<FanWorker>,
+}
+
+impl Rig {
+    async fn new(fans: Vec<Value>) -> Rig {
+        Rig::with(fans, |_| ()).await
+    }
+
+    async fn with(fans: Vec<Value>, change: impl FnOnce(&mut Options)) -> Rig {
+        let weixin = Weixin::start(fans).await;
+        let hub = TestHub::with(settings(&weixin.base(), change)).await;
+        let sent = json!({ "appId": APP_ID, "appSecret": APP_SECRET, "callbackToken": "Token123" });
+        hub.writer.post("/api/wechat/accounts", &sent).await.was(201);
+        let worker = FanWorker::start(hub.hub.clone()).unwrap();
+        Rig { hub, weixin, worker: Some(worker) }
+    }
+
+    fn writer(&self) -> &Actor {
+        &self.hub.writer
+    }
+
+    async fn ask(&self) -> Value {
+        self.writer().post("/api/wechat/accounts/1/imports", &Value::Null).await.was(202)
+    }
+
+    async fn account(&self) -> Value {
+        self.writer().get("/api/wechat/accounts/1").await.was(200)
+    }
+
+    /// Waits until the import stands like this.
+    async fn reaches(&self, state: &str) -> Value {
+        let mut import = Value::Null;
+        eventually(&format!("the import is {state}"), async || {
+            import = self.account().await["import"].clone();
+            import["state"] == state
+        })
+        .await;
+        import
+    }
+
+    async fn found(&self, kind: &str, value: &str) -> Option<Value> {
+        let path = format!("/api/identities?type={kind}&value={value}");
+        let found = self.writer().get(&path).await.was(200);
+        let owner = found["items"].get(0)?["customerId"].as_i64()?;
+        Some(self.writer().get(&format!("/api/customers/{owner}")).await.was(200))
+    }
+
+    async fn count(&self) -> i64 {
+        self.hub.v1_count().await
+    }
+
+    /// A plain event, signed.
+    async fn tell(&self, event: &str, openid: &str, seconds: i64, key: &str) -> Answer {
+        let body = xml(event, openid, seconds, key);
+        let path = format!("{CALLBACK}?{}", signature("Token123", "1777856523", "7"));
+        self.hub.call(request("POST", &path, body)).await
+    }
+}
+
+impl TestHub {
+    async fn v1_count(&self) -> i64 {
+        let path = format!("/v1/customers/count?access_token={}", self.writer.token);
+        self.call(request("GET", &path, "")).await.json().as_i64().unwrap()
+    }
+
+    async fn v1_accounts(&self, actor: &Actor) -> Value {
+        let path = format!("/v1/wechataccounts?access_token={}", actor.token);
+        self.call(request("GET", &path, "")).await.json()
+    }
+}
+
+fn xml(event: &str, openid: &str, seconds: i64, key: &str) -> String {
+    format!(
+        "<xml><ToUserName><![CDATA[gh_1]]></ToUserName><FromUserName><![CDATA[{openid}]]>\
+         </FromUserName><CreateTime>{seconds}</CreateTime><MsgType><![CDATA[event]]></MsgType>\
+         <Event><![CDATA[{event}]]></Event><EventKey><![CDATA[{key}]]></EventKey></xml>"
+    )
+}
+
+fn signature(token: &str, timestamp: &str, nonce: &str) -> String {
+    let mut parts = [token, timestamp, nonce];
+    parts.sort_unstable();
+    let signature = hex::encode(Sha1::digest(parts.concat().as_bytes()));
+    format!("signature={signature}&timestamp={timestamp}&nonce={nonce}")
+}
+
+async fn accounts_are_the_tenants_own(hub: TestHub) {
+    let list = hub.writer.get("/api/wechat/accounts").await.was(200);
+    assert_eq!(list, json!({ "items": [], "nextCursor": null }));
+    assert_eq!(hub.v1_accounts(&hub.reader).await, json!([]));
+    assert_eq!(hub.v1_accounts(&hub.phone).await["error_code"], 40201);
+    let unknown = hub.writer.get("/api/wechat/accounts/1").await;
+    unknown.refused(404, "wechatAccountNotFound");
+    let unknown = hub.writer.post("/api/wechat/accounts/x/imports", &Value::Null).await;
+    unknown.refused(404, "wechatAccountNotFound");
+    hub.reader.get("/api/wechat/accounts").await.refused(403, "permissionMissing");
+}
+
+async fn without_a_key_nothing_is_bound(hub: TestHub) {
+    let sent = json!({ "appId": APP_ID, "appSecret": APP_SECRET });
+    let answer = hub.writer.post("/api/wechat/accounts", &sent).await;
+    let problem = answer.refused(409, "secretKeyMissing");
+    assert!(problem["detail"].as_str().unwrap().contains("KEHUB_SECRET_KEY"));
+    assert!(!answer.text.contains(APP_SECRET));
+}
+
+#[tokio::test]
+async fn an_account_is_bound_changed_and_unbound() {
+    let hub = TestHub::with(settings("https://weixin.example/", |_| ())).await;
+    let aes_key = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+    let sent = json!({
+        "appId": APP_ID, "appSecret": APP_SECRET, "name": "旗舰店", "serviceType": 2,
+        "verifyType": -1, "callbackToken": "Token123", "encodingAesKey": aes_key,
+    });
+    let dry = hub.writer.post("/api/wechat/accounts?dryRun=1", &sent).await.was(200);
+    assert_eq!(dry["id"], 1);
+    let answer = hub.writer.post("/api/wechat/accounts", &sent).await;
+    let bound = answer.was(201);
+    for secret in [APP_SECRET, "Token123", aes_key] {
+        assert!(!answer.text.contains(secret));
+    }
+    assert_eq!(
+        (&bound["appId"], &bound["name"], &bound["nightly"]),
+        (&json!(APP_ID), &json!("旗舰店"), &json!(false))
+    );
+    let callback = json!({ "path": CALLBACK, "enabled": true, "encrypted": true });
+    assert_eq!((&bound["callback"], &bound["import"]["state"]), (&callback, &json!("never")));
+    let v1 = json!([{
+        "id": 1, "appId": APP_ID, "name": "旗舰店", "serverTypeInfo": 2, "verifyTypeInfo": -1,
+    }]);
+    assert_eq!(hub.v1_accounts(&hub.reader).await, v1);
+    assert_eq!(hub.v1_accounts(&hub.stranger).await, json!([]));
+
+    let change = json!({ "appId": APP_ID, "nightly": true });
+    let changed = hub.writer.post("/api/wechat/accounts", &change).await.was(200);
+    assert_eq!((&changed["nightly"], &changed["callback"]), (&json!(true), &callback));
+    let list = hub.writer.get("/api/wechat/accounts").await.was(200);
+    assert_eq!(list["items"], json!([changed]));
+    hub.stranger.get("/api/wechat/accounts/1").await.refused(404, "wechatAccountNotFound");
+    let unbound = hub.writer.ask("DELETE", "/api/wechat/accounts/1", &Value::Null).await;
+    assert_eq!(unbound.status, StatusCode::NO_CONTENT);
+    hub.writer.get("/api/wechat/accounts/1").await.refused(404, "wechatAccountNotFound");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_told() {
+    let hub = TestHub::with(settings("https://weixin.example/", |_| ())).await;
+    let sent = json!({
+        "appId": "wx 1", "appSecret": "short", "callbackToken": "a-b", "encodingAesKey": "x",
+        "serviceType": 3, "verifyType": "x", "nightly": 1, "more": 1,
+    });
+    let unfit = hub.writer.post("/api/wechat/accounts", &sent).await.unfit(422, "fieldsInvalid");
+    let places = [
+        "/more unknown",
+        "/appId invalid",
+        "/appSecret invalid",
+        "/callbackToken invalid",
+        "/encodingAesKey invalid",
+        "/serviceType invalid",
+        "/verifyType invalid",
+        "/nightly invalid",
+    ];
+    assert_eq!(unfit, places);
+    let bare = hub.writer.post("/api/wechat/accounts", &json!({ "appId": APP_ID })).await;
+    assert_eq!(bare.unfit(422, "fieldsInvalid"), ["/appSecret missing"]);
+}
+
+/// Three pages, an expired token and a rate limit in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_five_thousand_fans_arrive() {
+    let rig = Rig::new(fans(25_000)).await;
+    rig.weixin.plan(BATCH_GET, 40, Fault::Expired);
+    rig.weixin.plan(BATCH_GET, 150, Fault::Code(45009));
+    rig.weixin.plan(USER_GET, 4, Fault::Code(-1));
+    rig.ask().await;
+    let import = rig.reaches("done").await;
+    let counted = ["total", "pages", "read", "created", "refused"].map(|it| import[it].clone());
+    assert_eq!(counted[0..3], [json!(25_000), json!(3), json!(25_000)]);
+    assert_eq!(
+        (&counted[4], &import["error"], &import["dueAt"]),
+        (&json!(0), &Value::Null, &Value::Null)
+    );
+    assert_eq!(rig.count().await, 25_000);
+    // What had come of the second page before the limit was there already: only that page was read again.
+    let (unchanged, created) =
+        (import["unchanged"].as_i64().unwrap(), counted[3].as_i64().unwrap());
+    assert_eq!(unchanged + created, 25_000);
+    assert!((1..10_000).contains(&unchanged), "{import}");
+    assert_eq!(rig.weixin.calls(STABLE_TOKEN), 2);
+
+    let last = rig.found("wechat", &openid(25_000)).await.unwrap();
+    assert_eq!(last["dateJoin"], "2015-06-12T14:07:27Z");
+    assert_eq!(
+        (&last["language"], &last["subscribeScene"]),
+        (&json!("zh_CN"), &json!("ADD_SCENE_QR_CODE"))
+    );
+    assert_eq!(last["attr"][format!("wechat.{APP_ID}.subscribed")], true);
+    assert_eq!(rig.found("wechat-unionid", "oUnion-025000").await.unwrap()["id"], last["id"]);
+
+    // Once more: nothing changes.
+    rig.ask().await;
+    eventually("it is done again", async || {
+        let import = rig.account().await["import"].clone();
+        import["state"] == "done" && import["unchanged"] == 25_000
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fan_is_who_others_already_know() {
+    let mut second = fan(2);
+    second["unionid"] = json!("oUnion-000001");
+    second["remark"] = json!("VIP");
+    second["tagid_list"] = json!([2, 7]);
+    second["qr_scene_str"] = json!("poster");
+    let rig = Rig::new(vec![fan(1), second]).await;
+    // A bare openid, as v1 sends it, and the same person in a mini program.
+    rig.writer()
+        .upsert(&[&format!("wechat:{}", openid(1))], json!({ "name": "王芳" }))
+        .await
+        .was(201);
+    let mini = ["applet-wechat:oMini-1", "wechat-unionid:oUnion-000001"];
+    rig.writer().upsert(&mini, json!({})).await.was(201);
+    rig.ask().await;
+    let import = rig.reaches("done").await;
+    assert_eq!((&import["read"], &import["created"]), (&json!(2), &json!(0)));
+    let customer = rig.found("wechat", &openid(1)).await.unwrap();
+    for (kind, value) in [
+        ("wechat", openid(2)),
+        ("applet-wechat", "oMini-1".to_owned()),
+        ("wechat-unionid", "oUnion-000001".to_owned()),
+    ] {
+        assert_eq!(rig.found(kind, &value).await.unwrap()["id"], customer["id"], "{kind}");
+    }
+    assert_eq!((&customer["name"], &customer["remark"]), (&json!("王芳"), &json!("VIP")));
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.tags")], "星标组,7");
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.qrScene")], "poster");
+    let path = format!("/api/identities?type=wechat&value={}", openid(2));
+    let identity = rig.writer().get(&path).await.was(200)["items"][0].clone();
+    assert_eq!(identity["scope"], APP_ID);
+}
+
+#[tokio::test]
+async fn what_does_not_pass_is_told_and_goes_on_where_it_stopped() {
+    let rig = Rig::new(fans(10_050)).await;
+    rig.weixin.plan(BATCH_GET, 101, Fault::Code(48001));
+    rig.ask().await;
+    let import = rig.reaches("failed").await;
+    assert_eq!((&import["pages"], &import["read"]), (&json!(1), &json!(10_000)));
+    assert_eq!(import["error"]["code"], 48001);
+    assert_eq!(import["error"]["reason"], "the account may not use this interface");
+    let pages = rig.weixin.calls(USER_GET);
+    rig.ask().await;
+    let import = rig.reaches("done").await;
+    assert_eq!((&import["pages"], &import["read"]), (&json!(2), &json!(10_050)));
+    // The second page, and the empty one behind it.
+    assert_eq!(rig.weixin.calls(USER_GET), pages + 2);
+    assert_eq!(rig.count().await, 10_050);
+}
+
+#[tokio::test]
+async fn trouble_that_may_pass_is_waited_for_and_then_given_up() {
+    let rig = Rig::new(fans(3)).await;
+    for call in 1..=4 {
+        let fault = [Fault::Code(-1), Fault::Garbled, Fault::Code(45011), Fault::Code(45009)];
+        rig.weixin.plan(USER_GET, call, fault[call - 1]);
+    }
+    rig.ask().await;
+    let import = rig.reaches("failed").await;
+    assert_eq!((&import["error"]["code"], &import["read"]), (&json!(45009), &json!(0)));
+    assert_eq!(rig.weixin.calls(USER_GET), 4);
+    rig.ask().await;
+    assert_eq!(rig.reaches("done").await["created"], 3);
+}
+
+#[tokio::test]
+async fn an_import_waits_for_its_pause_and_goes_on_at_once_if_somebody_asks() {
+    let rig = Rig::with(fans(3), |options| options.pauses = vec![LONG]).await;
+    rig.weixin.plan(USER_GET, 1, Fault::Code(45009));
+    rig.ask().await;
+    let import = rig.reaches("waiting").await;
+    eventually("it has failed once", async || {
+        rig.account().await["import"]["error"]["code"] == 45009
+    })
+    .await;
+    assert_eq!(import["endedAt"], Value::Null);
+    let due = rig.account().await["import"]["dueAt"].clone();
+    assert_eq!(due, "2026-05-04T02:02:03.250Z");
+    rig.ask().await;
+    assert_eq!(rig.reaches("done").await["created"], 3);
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_count_is_renewed_by_force_only_where_nothing_else_helps() {
+    let rig = Rig::new(fans(3)).await;
+    rig.weixin.plan(BATCH_GET, 1, Fault::Revoked);
+    rig.ask().await;
+    rig.reaches("done").await;
+    assert_eq!((rig.weixin.calls(STABLE_TOKEN), rig.weixin.forced()), (3, 1));
+
+    let rig = Rig::with(fans(3), |options| options.token = TokenKind::Plain).await;
+    rig.weixin.plan(BATCH_GET, 1, Fault::Expired);
+    rig.ask().await;
+    rig.reaches("done").await;
+    assert_eq!((rig.weixin.calls(STABLE_TOKEN), rig.weixin.calls(TOKEN)), (0, 2));
+}
+
+#[tokio::test]
+async fn wrong_credentials_and_private_addresses_are_told() {
+    let rig = Rig::new(fans(3)).await;
+    let other = json!({ "appId": APP_ID, "appSecret": "ffffffffffffffffffffffffffffffff" });
+    rig.writer().post("/api/wechat/accounts", &other).await.was(200);
+    rig.ask().await;
+    let error = rig.reaches("failed").await["error"].clone();
+    assert_eq!(error["reason"], "the app secret is not the one of this account");
+    assert_eq!(error["code"], 40125);
+
+    let rig = Rig::with(fans(3), |options| options.private = false).await;
+    rig.ask().await;
+    let error = rig.reaches("failed").await["error"].clone();
+    assert!(error["reason"].as_str().unwrap().contains("private network"), "{error}");
+    assert_eq!(rig.weixin.calls(STABLE_TOKEN), 0);
+}
+
+#[tokio::test]
+async fn fans_are_imported_again_every_night_if_asked() {
+    let rig = Rig::new(fans(2)).await;
+    let nightly = json!({ "appId": APP_ID, "nightly": true });
+    rig.writer().post("/api/wechat/accounts", &nightly).await.was(200);
+    // No token lives for a day.
+    let import = async || {
+        let accounts = rig.hub.store.wechat_accounts(None).await.unwrap();
+        accounts.into_values().next().unwrap().import
+    };
+    // 2026-05-04T19:00:00Z is three in the morning in China.
+    let to_night = (1_777_921_200_000_000 - rig.hub.clock.now()) / 1_000_000;
+    rig.hub.clock.advance_seconds(to_night);
+    assert_eq!(import().await.asked_at, None);
+    rig.hub.clock.advance_seconds(1);
+    let is_done = |it: &FanImport, created| it.ended_at.is_some() && it.counts.created == created;
+    eventually("the night has come", async || is_done(&import().await, 2)).await;
+    rig.weixin.follow(vec![fan(3)]);
+    rig.hub.clock.advance_seconds(24 * 60 * 60);
+    eventually("the next night has come", async || is_done(&import().await, 1)).await;
+}
+
+#[tokio::test]
+async fn a_hub_that_ends_leaves_the_import_to_the_next() {
+    let mut rig = Rig::new(fans(10_200)).await;
+    rig.ask().await;
+    eventually("it has begun", async || rig.weixin.calls(BATCH_GET) > 3).await;
+    rig.worker.take().unwrap().stop().await;
+    let import = rig.account().await["import"].clone();
+    if import["state"] != "done" {
+        assert_eq!((&import["state"], &import["error"]), (&json!("waiting"), &Value::Null));
+    }
+    rig.worker = Some(FanWorker::start(rig.hub.hub.clone()).unwrap());
+    rig.reaches("done").await;
+    assert_eq!(rig.count().await, 10_200);
+}
+
+#[tokio::test]
+async fn a_callback_is_verified_by_its_signature() {
+    let rig = Rig::new(Vec::new()).await;
+    let good = signature("Token123", "1777856523", "7");
+    let path = format!("{CALLBACK}?{good}&echostr=5837");
+    let answer = rig.hub.call(request("GET", &path, "")).await;
+    assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "5837"));
+    let bad = signature("Token124", "1777856523", "7");
+    let other = "/wechat/wx0000000000000000/callback";
+    for path in [format!("{CALLBACK}?{bad}"), format!("{other}?{good}"), CALLBACK.to_owned()] {
+        for method in ["GET", "POST"] {
+            let body = xml("subscribe", "oFan-1", 1_777_856_523, "");
+            let answer = rig.hub.call(request(method, &path, body)).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        }
+    }
+    assert_eq!(rig.count().await, 0);
+}
+
+#[tokio::test]
+async fn who_follows_and_unfollows_is_known_at_once() {
+    let rig = Rig::new(fans(2)).await;
+    let subscribed = format!("wechat.{APP_ID}.subscribed");
+    let answer = rig.tell("subscribe", &openid(1), 1_777_856_523, "qrscene_海报").await;
+    assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "success"));
+    let customer = rig.found("wechat", &openid(1)).await.unwrap();
+    assert_eq!(
+        (&customer["attr"][&subscribed], &customer["dateJoin"]),
+        (&json!(true), &json!("2026-05-04T01:02:03Z"))
+    );
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.qrScene")], "海报");
+    // The unionid is not in the event: it is asked for afterwards.
+    eventually("the unionid is known", async || {
+        rig.found("wechat-unionid", "oUnion-000001").await.is_some()
+    })
+    .await;
+
+    rig.tell("SCAN", &openid(1), 1_777_856_600, "shelf").await;
+    rig.tell("unsubscribe", &openid(1), 1_777_856_700, "").await;
+    let customer = rig.found("wechat", &openid(1)).await.unwrap();
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.qrScene")], "shelf");
+    assert_eq!(customer["attr"][&subscribed], false);
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.unsubscribedAt")], "2026-05-04T01:05:00Z");
+
+    // Told again, it is heard and changes nothing, whatever came in between.
+    let again = rig.tell("subscribe", &openid(1), 1_777_856_523, "qrscene_海报").await;
+    assert_eq!(again.text, "success");
+    assert_eq!(rig.found("wechat", &openid(1)).await.unwrap(), customer);
+    // Nobody is made known by leaving, or by a message.
+    rig.tell("unsubscribe", "oNobody", 1_777_856_700, "").await;
+    rig.tell("CLICK", "oNobody", 1_777_856_701, "menu").await;
+    assert_eq!(rig.found("wechat", "oNobody").await, None);
+    rig.tell("subscribe", &openid(1), 1_777_856_800, "").await;
+    let customer = rig.found("wechat", &openid(1)).await.unwrap();
+    let attr = customer["attr"].as_object().unwrap();
+    assert_eq!(attr[&subscribed], true);
+    assert!(!attr.contains_key(&format!("wechat.{APP_ID}.unsubscribedAt")));
+}
+
+#[tokio::test]
+async fn encrypted_events_are_heard_and_plain_ones_no_more() {
+    let vectors: Value = serde_json::from_str(include_str!("../wechat/vectors.json")).unwrap();
+    let rig = Rig::new(Vec::new()).await;
+    let first = &vectors["messages"][0];
+    let key = json!({ "appId": APP_ID, "encodingAesKey": first["encoding_aes_key"] });
+    rig.writer().post("/api/wechat/accounts", &key).await.was(200);
+    let tell = async |message: &Value, msg_signature: &str| {
+        let text = |name: &str| message[name].as_str().unwrap();
+        let path = format!(
+            "{CALLBACK}?signature={}&timestamp={}&nonce={}&openid=oFan-1&encrypt_type=aes\
+             &msg_signature={msg_signature}",
+            text("signature"),
+            text("timestamp"),
+            text("nonce"),
+        );
+        rig.hub.call(request("POST", &path, text("body").to_owned())).await
+    };
+    let signature = |place: usize| vectors["messages"][place]["msg_signature"].as_str().unwrap();
+    let wrong = tell(first, signature(1)).await;
+    assert_eq!((wrong.status, rig.count().await), (StatusCode::FORBIDDEN, 0));
+    let plain = rig.tell("subscribe", "oFan-1", 1_777_856_523, "").await;
+    assert_eq!((plain.status, rig.count().await), (StatusCode::FORBIDDEN, 0));
+    for place in 0..3 {
+        let answer = tell(&vectors["messages"][place], signature(place)).await;
+        assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "success"));
+    }
+    let customer = rig.found("wechat", "oFan-1").await.unwrap();
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.subscribed")], false);
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.qrScene")], "shelf");
+}
+
+#[tokio::test]
+async fn an_account_of_another_key_is_not_used() {
+    let rig = Rig::new(fans(1)).await;
+    let other = settings(&rig.weixin.base(), |options| {
+        options.secret_key = Some("ff".repeat(32).parse().unwrap());
+    });
+    let hub = kehub::server::Hub::new(rig.hub.store.clone(), rig.hub.clock.clone(), other, 8);
+    let hub = hub.await.unwrap();
+    let app = kehub::server::App::new(hub.clone());
+    let path = format!("{CALLBACK}?{}", signature("Token123", "1777856523", "7"));
+    let answer = app.answer(request("POST", &path, xml("subscribe", "o", 1, ""))).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    let mut rig = rig;
+    rig.worker.take().unwrap().stop().await;
+    rig.worker = Some(FanWorker::start(hub).unwrap());
+    rig.ask().await;
+    let error = rig.reaches("failed").await["error"].clone();
+    assert!(error["reason"].as_str().unwrap().contains("KEHUB_SECRET_KEY"), "{error}");
+}
