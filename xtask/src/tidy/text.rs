@@ -14,13 +14,14 @@ const MACHINE_FOLDERS: [&str; 4] =
 
 /// Outside addresses that a text may name, tests with their made-up people aside. A page or a
 /// binary that talks to anybody else would show up here first.
-const HOSTS: [&str; 7] = [
+const HOSTS: [&str; 8] = [
     "localhost",
     "127.0.0.1",
     "github.com",
     "www.apache.org",
     // The host that clients of the compatible API are moved away from.
     "api.convertlab.com",
+    // Where WeChat answers, unless set otherwise: asked about accounts that somebody has bound.
     "api.weixin.qq.com",
     // The name spaces of SVG and of JSON Schema, which are names and never fetched.
     "www.w3.org",

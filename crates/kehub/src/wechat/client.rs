@@ -74,6 +74,8 @@ pub(crate) enum Trouble {
     Away(&'static str),
     /// The address is one that may not be called.
     AddressRefused,
+    /// No call can be made, because of this.
+    Unusable(&'static str),
 }
 
 impl Trouble {
@@ -81,7 +83,7 @@ impl Trouble {
     pub(crate) fn code(self) -> Option<i64> {
         match self {
             Trouble::Refused { code, .. } => Some(code),
-            Trouble::Away(_) | Trouble::AddressRefused => None,
+            Trouble::Away(_) | Trouble::AddressRefused | Trouble::Unusable(_) => None,
         }
     }
 
@@ -91,14 +93,14 @@ impl Trouble {
             Trouble::Refused { code: -1 | 45009 | 45011, .. } | Trouble::Away(_) => true,
             // Somebody else renews the token all the time; asked for a token, it is the secret.
             Trouble::Refused { code, for_token } => !for_token && is_about_token(code),
-            Trouble::AddressRefused => false,
+            Trouble::AddressRefused | Trouble::Unusable(_) => false,
         }
     }
 
     /// What happened, for people.
     pub(crate) fn reason(self) -> &'static str {
         match self {
-            Trouble::Away(reason) => reason,
+            Trouble::Away(reason) | Trouble::Unusable(reason) => reason,
             Trouble::AddressRefused => {
                 "the base address of WeChat leads into a private network, which the setting \
                  wechat-allow-private does not allow"

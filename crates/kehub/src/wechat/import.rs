@@ -155,7 +155,11 @@ impl Importer<'_> {
         let client = self.wechat.client().map_err(|error| fatal(&error.without_url()))?;
         let next = import.next.as_ref();
         let next = next.map(|it| self.wechat.open(self.tenant, account, What::Next, it));
-        let mut behind = next.transpose().map_err(|error| fatal(&error))?;
+        let mut behind = next.and_then(Result::ok);
+        if behind.is_none() {
+            // At the beginning, or where it stopped is sealed under a key of before.
+            (import.pages, import.counts, import.next) = (0, FanCounts::default(), None);
+        }
         let tags = client.tags(&access).await?;
         let work = Work { client, access, tags, id: account.id };
         loop {
@@ -211,13 +215,11 @@ impl Importer<'_> {
         account: &WechatAccount,
         openids: &[Box<str>],
     ) -> Result<Result<FanCounts, Trouble>, StoreError> {
-        let not_now = |_| Trouble::Away("no calls can be made");
         let Ok(access) = self.wechat.access(self.tenant, account) else {
-            return Ok(Err(Trouble::AddressRefused));
+            return Ok(Err(Trouble::Unusable("the secret of the account does not open")));
         };
-        let client = match self.wechat.client().map_err(not_now) {
-            Ok(client) => client,
-            Err(trouble) => return Ok(Err(trouble)),
+        let Ok(client) = self.wechat.client() else {
+            return Ok(Err(Trouble::Unusable("no calls can be made")));
         };
         let told =
             async { Ok((client.tags(&access).await?, client.fans(&access, openids).await?)) };
@@ -226,10 +228,7 @@ impl Importer<'_> {
             Err(trouble) => return Ok(Err(trouble)),
         };
         let work = Work { client, access, tags, id: account.id };
-        match self.apply(&work, openids.len(), &told).await {
-            Ok(counts) => Ok(Ok(counts)),
-            Err(error) => Err(error),
-        }
+        self.apply(&work, openids.len(), &told).await.map(Ok)
     }
 
     /// Applies fans that were told; what became of all that were asked for.

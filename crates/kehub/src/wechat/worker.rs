@@ -6,6 +6,7 @@
 
 use super::Key;
 use super::import::{Ended, Importer, draw_holder};
+use super::seal::Unsealed;
 use crate::server::Hub;
 use kehub_core::wechat::{FanImport, WechatAccount, WechatChange};
 use kehub_core::{Micros, TenantId};
@@ -63,6 +64,10 @@ struct Worker {
 impl Worker {
     async fn run(mut self) {
         let mut stopped = self.stopped.clone();
+        let accounts = self.hub.store().wechat_accounts(None).await;
+        if self.hub.wechat().key().is_none() && accounts.is_ok_and(|all| !all.is_empty()) {
+            warn!("WeChat accounts are bound, but {}", Unsealed::NoKey);
+        }
         loop {
             if let Err(error) = self.round().await {
                 warn!(%error, "WeChat accounts have to wait for the store");

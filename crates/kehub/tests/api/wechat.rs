@@ -7,7 +7,7 @@ use crate::weixin::{
 };
 use axum::http::StatusCode;
 use kehub::clock::Clock as _;
-use kehub::server::Settings;
+use kehub::server::{App, Hub, Settings};
 use kehub::wechat::{FanWorker, Options, TokenKind};
 use kehub_core::wechat::FanImport;
 use kehub_store::Store as _;
@@ -406,6 +406,47 @@ async fn a_hub_that_ends_leaves_the_import_to_the_next() {
 }
 
 #[tokio::test]
+async fn two_hubs_import_once() {
+    let rig = Rig::new(fans(250)).await;
+    let settings = settings(&rig.weixin.base(), |_| ());
+    let (store, clock) = (rig.hub.store.clone(), rig.hub.clock.clone());
+    let second = Hub::new(store, clock, settings, 8).await.unwrap();
+    let worker = FanWorker::start(second).unwrap();
+    for round in 1..=3 {
+        rig.ask().await;
+        rig.reaches("done").await;
+        // Two pages, of which the second is empty, and three hundreds.
+        let calls = [USER_GET, BATCH_GET].map(|path| rig.weixin.calls(path));
+        assert_eq!(calls, [2 * round, 3 * round]);
+    }
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn an_import_whose_place_was_sealed_under_another_key_begins_anew() {
+    let mut rig = Rig::new(fans(10_050)).await;
+    rig.weixin.plan(BATCH_GET, 101, Fault::Code(48001));
+    rig.ask().await;
+    rig.reaches("failed").await;
+    rig.worker.take().unwrap().stop().await;
+    let other = settings(&rig.weixin.base(), |options| {
+        options.secret_key = Some("ff".repeat(32).parse().unwrap());
+    });
+    let (store, clock) = (rig.hub.store.clone(), rig.hub.clock.clone());
+    let hub = Hub::new(store, clock, other, 8).await.unwrap();
+    rig.hub.app = App::new(hub.clone());
+    let sent = json!({ "appId": APP_ID, "appSecret": APP_SECRET });
+    let mut call = request("POST", "/api/wechat/accounts", sent.to_string());
+    let token = format!("Bearer {}", rig.writer().token).parse().unwrap();
+    call.headers_mut().insert("authorization", token);
+    assert_eq!(rig.hub.call(call).await.status, StatusCode::OK);
+    rig.worker = Some(FanWorker::start(hub).unwrap());
+    rig.ask().await;
+    let import = rig.reaches("done").await;
+    assert_eq!((&import["pages"], &import["read"]), (&json!(2), &json!(10_050)));
+}
+
+#[tokio::test]
 async fn a_callback_is_verified_by_its_signature() {
     let rig = Rig::new(Vec::new()).await;
     let good = signature("Token123", "1777856523", "7");
@@ -502,9 +543,9 @@ async fn an_account_of_another_key_is_not_used() {
     let other = settings(&rig.weixin.base(), |options| {
         options.secret_key = Some("ff".repeat(32).parse().unwrap());
     });
-    let hub = kehub::server::Hub::new(rig.hub.store.clone(), rig.hub.clock.clone(), other, 8);
+    let hub = Hub::new(rig.hub.store.clone(), rig.hub.clock.clone(), other, 8);
     let hub = hub.await.unwrap();
-    let app = kehub::server::App::new(hub.clone());
+    let app = App::new(hub.clone());
     let path = format!("{CALLBACK}?{}", signature("Token123", "1777856523", "7"));
     let answer = app.answer(request("POST", &path, xml("subscribe", "o", 1, ""))).await;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
