@@ -298,7 +298,8 @@ async fn follow(importer: &Importer<'_>, id: WechatId) -> Result<FanImport> {
     let terminal = Terminal::counting("fans");
     let show = |import: &FanImport| {
         let counts = import.counts.with(import.under_way);
-        let step = if import.failure.is_some() { "waiting" } else { "importing" };
+        // While it waits, why it does.
+        let step = import.failure.as_ref().map_or("importing", |failure| &*failure.reason);
         terminal.at(step, counts.read, import.total.unwrap_or_default().max(counts.read));
     };
     let mut stop = importer.stop.clone();

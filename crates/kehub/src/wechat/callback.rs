@@ -66,12 +66,12 @@ pub(crate) async fn verify(
     RawQuery(query): RawQuery,
 ) -> Response {
     let signed = Signed::of(query.as_deref());
-    match addressee(&hub, &app_id, &signed).await {
-        Ok(Some(_)) => {
+    match addressees(&hub, &app_id, &signed).await {
+        Ok(found) if !found.is_empty() => {
             let echo = Query::new(query.as_deref()).text("echostr").ok().flatten();
             echo.unwrap_or_default().into_owned().into_response()
         }
-        Ok(None) => refused(),
+        Ok(_) => refused(),
         Err(error) => Problem::from(error).into_response(),
     }
 }
@@ -94,11 +94,25 @@ pub(crate) async fn receive(
 }
 
 async fn hear(hub: &Hub, app_id: &str, signed: &Signed, body: Body) -> Result<Response, Problem> {
-    let Some(to) = addressee(hub, app_id, signed).await? else { return Ok(refused()) };
+    let addressees = addressees(hub, app_id, signed).await?;
+    if addressees.is_empty() {
+        return Ok(refused());
+    }
     let body = read(hub, body).await?;
-    let Some(message) = opened(&to, signed, &body) else { return Ok(refused()) };
+    let mut is_heard = false;
+    for to in &addressees {
+        if let Some(message) = opened(to, signed, &body) {
+            take(hub, to, &message).await?;
+            is_heard = true;
+        }
+    }
+    Ok(if is_heard { HEARD.into_response() } else { refused() })
+}
+
+/// Writes down what a message says, if that counts here.
+async fn take(hub: &Hub, to: &Addressee, message: &Message) -> Result<(), Problem> {
     let seconds = message.create_time.trim().parse();
-    let (Some(event), Ok(seconds)) = (message.event(), seconds) else { return Ok(heard()) };
+    let (Some(event), Ok(seconds)) = (message.event(), seconds) else { return Ok(()) };
     let (app_id, openid) = (&*to.account.app_id, &*message.from_user_name);
     let upsert = match event {
         Event::Followed { scene } => fans::followed(app_id, openid, seconds, scene),
@@ -106,7 +120,7 @@ async fn hear(hub: &Hub, app_id: &str, signed: &Signed, body: Body) -> Result<Re
         Event::Unfollowed => {
             // Somebody who is not known, or not any more, is not made known by leaving.
             if hub.store().identities_named(to.tenant, Some(OPENID), openid).await?.is_empty() {
-                return Ok(heard());
+                return Ok(());
             }
             fans::unfollowed(app_id, openid, seconds)
         }
@@ -136,16 +150,16 @@ async fn hear(hub: &Hub, app_id: &str, signed: &Signed, body: Body) -> Result<Re
         // A repeat, or nothing more to do.
         _ => (),
     }
-    Ok(heard())
+    Ok(())
 }
 
-/// The account of this app id that a call is signed for. Two tenants may have bound the same one: each
-/// has drawn a token of its own.
-async fn addressee(
+/// The accounts of this app id that a call is signed for: several where tenants have bound the same one.
+async fn addressees(
     hub: &Hub,
     app_id: &str,
     signed: &Signed,
-) -> Result<Option<Addressee>, StoreError> {
+) -> Result<Vec<Addressee>, StoreError> {
+    let mut found = Vec::new();
     for ((tenant, _), account) in hub.store().wechat_accounts(None).await? {
         // Paths come in lower case.
         if !account.app_id.eq_ignore_ascii_case(app_id) {
@@ -165,10 +179,10 @@ async fn addressee(
             }
         };
         if is_signed(&signed.signature, &token, &[&signed.timestamp, &signed.nonce]) {
-            return Ok(Some(Addressee { tenant, account, token, aes_key }));
+            found.push(Addressee { tenant, account, token, aes_key });
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// The message, decrypted if it is encrypted. An account with a key takes no plain ones: what they say
@@ -184,10 +198,6 @@ fn opened(to: &Addressee, signed: &Signed, body: &[u8]) -> Option<Message> {
         return None;
     }
     Message::read(&key.open(&encrypted, &to.account.app_id)?)
-}
-
-fn heard() -> Response {
-    HEARD.into_response()
 }
 
 /// Whether there is such an account is nobody's business who cannot sign for it.

@@ -506,6 +506,18 @@ async fn who_follows_and_unfollows_is_known_at_once() {
 }
 
 #[tokio::test]
+async fn tenants_that_bound_the_same_account_all_hear_of_it() {
+    let rig = Rig::new(Vec::new()).await;
+    let sent = json!({ "appId": APP_ID, "appSecret": APP_SECRET, "callbackToken": "Token123" });
+    rig.hub.stranger.post("/api/wechat/accounts", &sent).await.was(201);
+    rig.tell("subscribe", "oFan-1", 1_777_856_523, "").await;
+    for actor in [&rig.hub.writer, &rig.hub.stranger] {
+        let found = actor.get("/api/identities?type=wechat&value=oFan-1").await.was(200);
+        assert_eq!(found["items"][0]["customerId"], 1);
+    }
+}
+
+#[tokio::test]
 async fn encrypted_events_are_heard_and_plain_ones_no_more() {
     let vectors: Value = serde_json::from_str(include_str!("../wechat/vectors.json")).unwrap();
     let rig = Rig::new(Vec::new()).await;
