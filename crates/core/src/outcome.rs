@@ -86,7 +86,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// What would have come, had it been kept: what was to be stored has no number.
-    pub(crate) fn withdrawn(self) -> Outcome {
+    pub fn withdrawn(self) -> Outcome {
         let Outcome::Resolved(mut resolution) = self else { return self };
         resolution.seq = None;
         for conflict in resolution.conflicts.iter_mut().filter(|conflict| conflict.new) {

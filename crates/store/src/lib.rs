@@ -19,6 +19,7 @@ mod sqlite;
 mod tables;
 #[cfg(any(test, feature = "testing"))]
 mod testing;
+mod trial;
 mod unreliable;
 mod walk;
 
@@ -34,6 +35,7 @@ pub use report::{
 pub use sqlite::{SqliteOptions, SqliteStore};
 #[cfg(any(test, feature = "testing"))]
 pub use testing::TestDatabase;
+pub use trial::Trial;
 pub use unreliable::{Fault, UnreliableStore};
 pub use walk::{Outline, Survey, Walk};
 

@@ -51,6 +51,8 @@ const ASKS_ALL_NODES: &[&str] = &[
     "carriers of e-mail addresses, counted",
     "the few carriers of e-mail addresses",
     "first carriers of an e-mail address",
+    "further carriers of a mobile",
+    "further carriers of an e-mail address",
     "erasure of identities",
 ];
 /// Those of `kehub check` and `kehub rebuild` as well, which read everything.

@@ -8,7 +8,7 @@
 //! from one snapshot, [`walk`] for as long as it takes to tell everybody; [`render`] turns filters into SQL. [`bell`] tells the hubs of a database of each
 //! other's commits. [`cluster`] spreads the tables over the nodes of a Citus cluster, [`lookup`] holds
 //! the statements that differ there. [`check`], [`retold`], [`compare`] and [`rebuild`] hold rows against
-//! the journal, [`copy`] is an end of a copy from one store to another. [`rows`] says how what is kept
+//! the journal, [`copy`] is an end of a copy from one store to another, [`trial`] what a trial reads. [`rows`] says how what is kept
 //! looks in columns, [`schema`] makes the tables, [`connection`] and [`tls`] reach the server.
 
 mod ahead;
@@ -44,6 +44,7 @@ mod schema;
 #[cfg(test)]
 mod statements;
 mod tls;
+mod trial;
 mod tried;
 mod trouble;
 mod walk;
@@ -53,6 +54,7 @@ mod write;
 mod writer;
 
 pub(crate) use copy::{CopySource, CopyTarget};
+pub(crate) use trial::TrialBase;
 
 use crate::walk::Walks;
 use crate::{

@@ -2,8 +2,8 @@
 //! only one of them is asked stands in [`lookup`](super::lookup) and [`owners`](super::owners).
 
 use super::{
-    begin, commit, duplicates, load, named, past, policy, query, review, webhooks, wechat, write,
-    writer,
+    begin, commit, duplicates, load, named, past, policy, query, review, trial, webhooks, wechat,
+    write, writer,
 };
 
 pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
@@ -13,6 +13,7 @@ pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
     policy::STATEMENTS,
     query::STATEMENTS,
     review::STATEMENTS,
+    trial::STATEMENTS,
     duplicates::STATEMENTS,
     write::STATEMENTS,
     webhooks::STATEMENTS,

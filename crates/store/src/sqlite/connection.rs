@@ -47,6 +47,15 @@ const WALKING: &str = "
     PRAGMA cache_size = -16384;
     PRAGMA temp_store = FILE;";
 
+/// As [`WALKING`], beside what is set for who looks.
+const LOOKING_LONG: &str = "PRAGMA mmap_size = 0; PRAGMA temp_store = FILE;";
+
+/// Nothing of it outlives the connection.
+const SCRATCH: &str = "
+    PRAGMA journal_mode = OFF;
+    PRAGMA synchronous = OFF;
+    PRAGMA cache_size = -65536;";
+
 const ALONE: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA secure_delete = ON;
@@ -300,6 +309,23 @@ pub(super) fn looking(path: &Path) -> Result<Connection, Trouble> {
     let conn = Connection::open_with_flags(path, flags)?;
     set_up(&conn)?;
     conn.execute_batch(READING)?;
+    Ok(conn)
+}
+
+/// The same, for who reads for long.
+pub(super) fn looking_long(path: &Path) -> Result<Connection, Trouble> {
+    let conn = looking(path)?;
+    conn.execute_batch(LOOKING_LONG)?;
+    Ok(conn)
+}
+
+/// A connection to an empty file without a name, which takes place on the disk once it does not fit into
+/// the cache, and is gone with the connection. What fails in the middle cannot be undone.
+pub(super) fn scratch() -> Result<Connection, Trouble> {
+    // An empty name stands for such a file.
+    let conn = Connection::open("")?;
+    set_up(&conn)?;
+    conn.execute_batch(SCRATCH)?;
     Ok(conn)
 }
 

@@ -51,18 +51,18 @@ pub(crate) fn refuse_same(from: &Path, to: &Path) -> Result<(), OpenError> {
 }
 
 /// A connection to a file, used off the async threads.
-struct File {
+pub(super) struct File {
     path: PathBuf,
     conn: Option<Connection>,
 }
 
 impl File {
-    fn new(path: &Path, conn: Result<Connection, Trouble>) -> Result<File, OpenError> {
+    pub(super) fn new(path: &Path, conn: Result<Connection, Trouble>) -> Result<File, OpenError> {
         let conn = conn.map_err(|trouble| OpenError::of(path.display(), trouble))?;
         Ok(File { path: path.to_owned(), conn: Some(conn) })
     }
 
-    async fn with<T: Send + 'static>(
+    pub(super) async fn with<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut Connection) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, OpenError> {

@@ -10,7 +10,8 @@
 //! committed from the log into the file without keeping the writer waiting, and after an erasure
 //! [`sweep`] removes what is left of it. [`backup`] copies the file, and puts a copy in its place;
 //! [`copy`] is an end of a copy from one store to another. [`check`], [`retold`], [`compare`] and
-//! [`rebuild`] hold rows against the journal. [`webhooks`] reads and writes those.
+//! [`rebuild`] hold rows against the journal. [`trial`] is what a trial reads, and [`scratch`] where it
+//! writes. [`webhooks`] reads and writes those.
 //! [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the tables,
 //! [`connection`] opens the file.
 
@@ -35,7 +36,9 @@ mod retold;
 mod review;
 mod rows;
 mod schema;
+mod scratch;
 mod sweep;
+mod trial;
 mod trouble;
 mod walk;
 mod webhooks;
@@ -44,6 +47,8 @@ mod write;
 mod writer;
 
 pub(crate) use copy::{CopySource, CopyTarget, refuse_same};
+pub(crate) use scratch::Scratch;
+pub(crate) use trial::TrialBase;
 
 use crate::tables::{codec, group};
 use crate::walk::Walks;

@@ -20,6 +20,7 @@ mod parting;
 mod policy;
 mod receipts;
 mod support;
+mod trials;
 mod walks;
 mod webhooks;
 mod wechat;

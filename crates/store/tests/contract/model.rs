@@ -61,11 +61,11 @@ fn any_fields() -> impl Strategy<Value = FieldsSent> {
     )
 }
 
-fn any_command() -> impl Strategy<Value = Command> {
+pub(crate) fn any_upsert() -> impl Strategy<Value = Upsert> {
     let choice =
         || prop::sample::select(vec![OnConflict::Merge, OnConflict::Keep, OnConflict::Reject]);
     let words = prop::collection::vec(prop::sample::select(WORDS), 0..5);
-    let upsert = (words, any_fields(), prop::option::weighted(0.3, choice())).prop_map(
+    (words, any_fields(), prop::option::weighted(0.3, choice())).prop_map(
         |(words, mut fields, on_conflict)| {
             fields.values.retain(|_, value| value.is_some());
             let identities = words.iter().enumerate().map(|(place, word)| {
@@ -74,9 +74,12 @@ fn any_command() -> impl Strategy<Value = Command> {
                 sent
             });
             let identities = identities.collect();
-            Command::Upsert(Upsert { identities, fields, on_conflict, observed_at: None })
+            Upsert { identities, fields, on_conflict, observed_at: None }
         },
-    );
+    )
+}
+
+pub(crate) fn any_command() -> impl Strategy<Value = Command> {
     let customer = || (1..9_i64).prop_map(CustomerId);
     let put = (customer(), any_fields())
         .prop_map(|(customer, fields)| Command::Put(Put { customer, fields }));
@@ -84,7 +87,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         Command::Attach(Attach { customer, identity: identity(word) })
     });
     prop_oneof![
-        14 => upsert,
+        14 => any_upsert().prop_map(Command::Upsert),
         3 => put,
         2 => attach,
         1 => customer().prop_map(Command::Delete),
@@ -94,7 +97,7 @@ fn any_command() -> impl Strategy<Value = Command> {
     ]
 }
 
-fn any_policy() -> impl Strategy<Value = SetPolicy> {
+pub(crate) fn any_policy() -> impl Strategy<Value = SetPolicy> {
     let preset = prop::option::of(prop::sample::select(vec![Preset::Compat, Preset::Guarded]));
     let names = prop::sample::select(vec!["crm-account", "Mobile", "wechat", "cookie", "new"]);
     let types = prop::collection::vec((names.prop_map(str::to_owned), any_change()), 0..3);

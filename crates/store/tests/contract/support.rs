@@ -9,8 +9,8 @@ use kehub_core::outcome::{Outcome, Resolution};
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, CustomerId, TenantId};
 use kehub_store::{
-    Batch, Lane, MemoryStore, Page, PageRequest, PostgresOptions, PostgresStore, Report, Silent,
-    SqliteOptions, SqliteStore, Start, Store, StoreError, TestDatabase,
+    Batch, Lane, MemoryStore, Page, PageRequest, Place, PostgresOptions, PostgresStore, Report,
+    Silent, SqliteOptions, SqliteStore, Start, Store, StoreError, TestDatabase, Trial,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -143,6 +143,15 @@ impl Rig {
         match &self.database {
             Some(database) => PostgresStore::check(&database.url(), None, at_once, &Silent).await,
             None => SqliteStore::check(self.file(), None, at_once, &Silent),
+        }
+        .unwrap()
+    }
+
+    /// A trial of what is in the file or database now, if it has a tenant of this name.
+    pub(crate) async fn trial(&self, tenant: &str) -> Option<Trial> {
+        match &self.database {
+            Some(database) => Trial::begin(Place::Postgres(&database.url()), tenant).await,
+            None => Trial::begin(Place::Sqlite(&self.file()), tenant).await,
         }
         .unwrap()
     }
