@@ -1,5 +1,7 @@
 //! `kehub import`.
 
+mod dry_run;
+
 use super::care::give_way;
 use super::progress::Terminal;
 use super::store::{COMMAND_LINE, default_tenant, open, tenant};
@@ -17,7 +19,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use encoding_rs::Encoding;
 use kehub_core::attribute::{FieldKey, Kind, Value};
 use kehub_core::command::Upsert;
-use kehub_core::policy::{OnConflict, Policy, Preset};
+use kehub_core::policy::OnConflict;
 use kehub_store::{Progress as _, SqliteStore, Store};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -46,10 +48,13 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
 
-    /// Show what columns are taken for, the first rows, and what would be refused; apply nothing
+    /// Show what columns are taken for and what would come of the rows, with samples; apply nothing
     ///
-    /// Reads the whole file and does not look at the store: whether a row makes a customer, finds
-    /// one, merges some or meets a conflict is decided when it is applied.
+    /// Each row is decided as it would be if it were applied to the store after all rows before it:
+    /// who would be created, updated, merged, in conflict or refused. The store is read as of the moment
+    /// at which this begins, and neither written to nor locked; memory does not grow with the file.
+    /// What it decided is in a temporary file (TMPDIR), which is gone with the process. Until it ends,
+    /// the write-ahead log of a busy hub's file grows, and a PostgreSQL server keeps what was replaced.
     #[arg(long)]
     dry_run: bool,
 
@@ -127,10 +132,7 @@ pub(super) async fn run(location: &StoreLocation, options: &Options) -> Result<(
     }
     let over = Arc::new(AtomicBool::new(false));
     if options.dry_run {
-        for file in &options.files {
-            look_at(options, &choices, file, &over).await?;
-        }
-        return Ok(());
+        return dry_run::run(location, options, &choices, &over).await;
     }
     give_way();
     let store = open(location, StoreOptions::default()).await.context(NotBegun)?;
@@ -197,48 +199,6 @@ impl Opened {
         let mapping = Mapping::new(&first.columns, choices.clone(), form == Form::Lines)?;
         Ok(Opened { form, extent, rows, first, mapping })
     }
-}
-
-/// Shows what a file is taken for.
-async fn look_at(
-    options: &Options,
-    choices: &Choices,
-    path: &Path,
-    over: &Arc<AtomicBool>,
-) -> Result<()> {
-    let opened = Opened::new(options, choices, path).await;
-    let opened = opened.with_context(|| path.display().to_string()).context(NotBegun)?;
-    show_mapping(path, opened.form, &opened.mapping)?;
-    let policy = Policy::new(Preset::default(), OnConflict::default());
-    let cleaner = Cleaner::new(clean_options(options, path), policy);
-    let place = options.refused.clone().map(Place::Named);
-    let mut import = Import {
-        destination: None,
-        cleaner,
-        mapping: opened.mapping,
-        report: place.map(|place| Report::new(place, opened.form)),
-        skip: options.skip_rows,
-        counts: Counts::default(),
-        refused: Vec::new(),
-        samples: Vec::new(),
-        knows_row_type: false,
-    };
-    let watch = Waiting::new(path, opened.extent, over, None);
-    let mut rows = opened.rows;
-    let known = import.mapping.columns.len();
-    listen(over);
-    let ended = import.run(opened.first, &mut rows, &watch).await;
-    watch.terminal.clear();
-    show_later(&import.mapping, known)?;
-    let has_ended = ended.with_context(|| path.display().to_string())?;
-    for (line, upsert) in &import.samples {
-        say!("line {line}: {}", Shown(upsert))?;
-    }
-    show_refused(&import)?;
-    let Counts { rows, fit, refused, .. } = import.counts;
-    say!("{rows} rows: {fit} would be sent, {refused} refused; nothing was applied")?;
-    ensure!(has_ended, "{}: interrupted", path.display());
-    Ok(())
 }
 
 /// What holds for all files of a run.
@@ -309,13 +269,13 @@ impl Job<'_> {
                 request: "import".into(),
                 clock: &SystemClock,
             }),
+            dry_run: None,
             cleaner: Cleaner::new(clean_options(options, path), policy),
             mapping: opened.mapping,
             report: Some(Report::new(place, opened.form)),
             skip: options.skip_rows,
             counts: Counts::default(),
             refused: Vec::new(),
-            samples: Vec::new(),
             knows_row_type,
         };
         Ok((import, opened.rows, opened.first, opened.extent))

@@ -1,6 +1,7 @@
 //! Rows applied to a store, in batches, and what came of them.
 
 use super::clean::{CellProblem, Cleaner, ROW_TYPE};
+use super::dry_run::DryRun;
 use super::error::FileError;
 use super::mapping::Mapping;
 use super::refused::{Report, reason};
@@ -9,8 +10,8 @@ use crate::clock::Clock;
 use kehub_core::command::{Command, Origin, Request, SetPolicy, Upsert};
 use kehub_core::outcome::{Outcome, Refusal, ResultKind};
 use kehub_core::policy::{Role, Setting, TypeChange};
-use kehub_core::{AppNumber, TenantId};
-use kehub_store::{Batch, Lane, Store, StoreError};
+use kehub_core::{AppNumber, Micros, TenantId};
+use kehub_store::{Batch, Lane, OpenError, Store, StoreError};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -25,8 +26,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const OTHERS_TURN: Duration = Duration::from_millis(30);
 /// How often it is looked whether it is over while no rows come.
 const LOOK_PERIOD: Duration = Duration::from_millis(200);
-/// How many refused rows are kept to be shown.
-const SAMPLES_MAX: usize = 5;
+/// How many rows of a kind are kept to be shown.
+pub(super) const SAMPLES_MAX: usize = 5;
 /// The rank of the identities that are made for rows.
 const ROW_PRIORITY: u16 = 90;
 
@@ -87,14 +88,18 @@ pub(crate) enum ImportError {
     Report(#[source] io::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Trial(#[from] OpenError),
     #[error("the store gave an outcome of another kind")]
     Outcome,
 }
 
 /// Rows of one file on their way to customers.
 pub(crate) struct Import<'a> {
-    /// Where they go; nowhere if they are only looked at.
+    /// Where they go; nowhere if they are only tried.
     pub(crate) destination: Option<Destination<'a>>,
+    /// What they are tried on instead.
+    pub(crate) dry_run: Option<DryRun<'a>>,
     pub(crate) cleaner: Cleaner,
     pub(crate) mapping: Mapping,
     pub(crate) report: Option<Report>,
@@ -103,8 +108,6 @@ pub(crate) struct Import<'a> {
     pub(crate) counts: Counts,
     /// The first refused rows.
     pub(crate) refused: Vec<RefusedRow>,
-    /// The first rows that fit, if they are only looked at.
-    pub(crate) samples: Vec<(u64, Upsert)>,
     /// Whether the tenant knows the type of identities that are made for rows.
     pub(crate) knows_row_type: bool,
 }
@@ -189,10 +192,7 @@ impl Import<'_> {
                 },
             }
         }
-        if self.destination.is_none() {
-            let lines = rows.iter().map(|row| row.line).zip(upserts);
-            self.samples.extend(lines.take(SAMPLES_MAX.saturating_sub(self.samples.len())));
-        } else if !upserts.is_empty() {
+        if !upserts.is_empty() {
             self.apply(&rows, upserts, &mut settled).await?;
         }
         settled.rows = read;
@@ -206,14 +206,10 @@ impl Import<'_> {
         upserts: Vec<Upsert>,
         counts: &mut Counts,
     ) -> Result<(), ImportError> {
-        let Some(destination) = &self.destination else { return Ok(()) };
-        let is_made = |upsert: &Upsert| upsert.identities.iter().any(|it| it.kind == ROW_TYPE);
-        if !self.knows_row_type && upserts.iter().any(is_made) {
-            destination.name_row_type().await?;
-            self.knows_row_type = true;
-        }
-        let commands = upserts.into_iter().map(Command::Upsert).collect();
-        let outcomes = destination.apply(commands).await?;
+        let outcomes = match &mut self.dry_run {
+            Some(dry_run) => dry_run.outcomes(rows, upserts).await?,
+            None => self.outcomes(upserts).await?,
+        };
         for (row, outcome) in rows.iter().zip(outcomes) {
             #[expect(clippy::wildcard_enum_match_arm, reason = "no other is one of an upsert")]
             match outcome {
@@ -238,6 +234,15 @@ impl Import<'_> {
             }
         }
         Ok(())
+    }
+
+    async fn outcomes(&mut self, upserts: Vec<Upsert>) -> Result<Vec<Outcome>, ImportError> {
+        let destination = self.destination.as_ref().ok_or(ImportError::Outcome)?;
+        if !self.knows_row_type && are_made(&upserts) {
+            destination.name_row_type().await?;
+            self.knows_row_type = true;
+        }
+        destination.apply(upserts.into_iter().map(Command::Upsert).collect()).await
     }
 
     fn refuse(&mut self, row: &Row, problems: &[CellProblem]) -> Result<(), ImportError> {
@@ -268,30 +273,22 @@ impl Import<'_> {
 }
 
 impl Destination<'_> {
-    /// Says what the identities of rows are: something that tells two people as little apart as a
-    /// device does.
     async fn name_row_type(&self) -> Result<(), ImportError> {
-        let change = TypeChange {
-            priority: Setting::Value(ROW_PRIORITY),
-            role: Setting::Value(Role::Weak),
-            ..TypeChange::default()
-        };
-        let types = vec![(ROW_TYPE.to_owned(), change)];
-        let command = Command::SetPolicy(SetPolicy { types, ..SetPolicy::default() });
-        match self.apply(vec![command]).await?.as_slice() {
+        match self.apply(vec![Command::SetPolicy(row_type())]).await?.as_slice() {
             [Outcome::Policy(_)] => Ok(()),
             _ => Err(ImportError::Outcome),
         }
     }
 
     async fn apply(&self, commands: Vec<Command>) -> Result<Vec<Outcome>, ImportError> {
+        let mut moment = moments(self.clock);
         let requests = commands.into_iter().map(|command| Request {
             tenant: self.tenant,
             origin: Origin {
                 app: self.app,
                 actor: None,
                 request: self.request.clone(),
-                at: self.clock.now(),
+                at: moment(),
             },
             dry_run: false,
             idempotency: None,
@@ -309,6 +306,32 @@ impl Destination<'_> {
         }
         Ok(self.store.apply(batch).await?)
     }
+}
+
+/// When rows of a batch arrive: each after the one before, so that of two values the later row's is the
+/// newer one, however fast they come.
+pub(super) fn moments(clock: &dyn Clock) -> impl FnMut() -> Micros {
+    let mut last = Micros::MIN;
+    move || {
+        last = clock.now().max(last.saturating_add(1));
+        last
+    }
+}
+
+/// Whether there are identities among them that were made for rows.
+pub(super) fn are_made(upserts: &[Upsert]) -> bool {
+    upserts.iter().flat_map(|upsert| &upsert.identities).any(|it| it.kind == ROW_TYPE)
+}
+
+/// Says what the identities of rows are: something that tells two people as little apart as a device
+/// does.
+pub(super) fn row_type() -> SetPolicy {
+    let change = TypeChange {
+        priority: Setting::Value(ROW_PRIORITY),
+        role: Setting::Value(Role::Weak),
+        ..TypeChange::default()
+    };
+    SetPolicy { types: vec![(ROW_TYPE.to_owned(), change)], ..SetPolicy::default() }
 }
 
 /// Why the rules say no to an upsert.
@@ -394,13 +417,13 @@ mod tests {
         let clock = ManualClock::at(1_000_000);
         let mut import = Import {
             destination: Some(destination(store, &clock)),
+            dry_run: None,
             cleaner: Cleaner::new(options, policy),
             mapping,
             report: None,
             skip,
             counts: Counts::default(),
             refused: Vec::new(),
-            samples: Vec::new(),
             knows_row_type: false,
         };
         let ended = import.run(first, &mut rows, &After(Cell::new(batches))).await;

@@ -3,10 +3,12 @@
 //!
 //! A thread of its own reads ([`rows`]), a [`mapping::Mapping`] says what columns are, a
 //! [`clean::Cleaner`] makes an upsert of a row or says what does not fit, and [`import`] applies
-//! them and writes down what was refused. Memory does not grow with the file.
+//! them and writes down what was refused. A [`dry_run`] only tells what would come of them. Memory
+//! does not grow with the file.
 
 pub(crate) mod clean;
 mod dates;
+pub(crate) mod dry_run;
 mod encoding;
 pub(crate) mod error;
 pub(crate) mod import;

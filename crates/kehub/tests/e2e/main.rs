@@ -11,6 +11,7 @@ mod away;
 mod care;
 mod copy;
 mod crash;
+mod dry_run;
 mod export;
 mod first_run;
 mod hub;
