@@ -1,6 +1,6 @@
 //! Commands: everything that can be asked to be written.
 
-use crate::attribute::{FieldKey, Value};
+use crate::attribute::{Attribute, FieldKey, Value};
 use crate::directory::{AppChange, NewTenant};
 use crate::limits::CUSTOM_ATTRIBUTES_MAX;
 use crate::policy::{OnConflict, Preset, TypeChange};
@@ -184,6 +184,36 @@ pub struct Upsert {
     pub on_conflict: Option<OnConflict>,
     /// When the sender observed it; the arrival if absent.
     pub observed_at: Option<Micros>,
+    /// What may find the customer beside the identities.
+    pub matching: Matching,
+}
+
+/// What may find the customer of an upsert beside its identities, in this order: the id before
+/// them, the attributes after them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Matching {
+    /// The id of the customer, if the sender knows it; a redirecting one means its survivor. The
+    /// request is about this customer then, and other owners of its identities pass the guards. If
+    /// there is no such customer, the request is refused.
+    pub customer: Option<CustomerId>,
+    /// Whether the attribute `mobile` may find it.
+    pub mobile: bool,
+    /// Whether the attribute `email` may find it.
+    pub email: bool,
+}
+
+impl Default for Matching {
+    /// By both attributes, and by no id.
+    fn default() -> Matching {
+        Matching { customer: None, mobile: true, email: true }
+    }
+}
+
+impl Matching {
+    /// Whether this attribute may find the customer.
+    pub fn allows(self, attribute: Attribute) -> bool {
+        self.mobile && attribute == Attribute::Mobile || self.email && attribute == Attribute::Email
+    }
 }
 
 /// Change the fields of one customer; a redirecting id means its survivor (wire W22).

@@ -3,7 +3,7 @@
 use super::sort::{Item, Sorted};
 use crate::attribute::{Attribute, FieldKey};
 use crate::canonical;
-use crate::command::FieldsSent;
+use crate::command::Upsert;
 use crate::facts::TenantFacts;
 use crate::journal::Route;
 use crate::limits::CARRIERS_MAX;
@@ -42,8 +42,9 @@ pub(super) struct Found {
 }
 
 /// The owners that count, in the order of rank, ties in the order of the request (steps 2 and 5).
-pub(super) fn sides(sorted: &Sorted, facts: &TenantFacts) -> Vec<Side> {
-    let only_weak = sorted.usable().all(|(_, item)| item.rules.role == Role::Weak);
+/// Who else the request names (`is_given`), it names by more than devices.
+fn sides(sorted: &Sorted, is_given: bool, facts: &TenantFacts) -> Vec<Side> {
+    let only_weak = !is_given && sorted.usable().all(|(_, item)| item.rules.role == Role::Weak);
     let mut ranked: Vec<(u16, usize, CustomerId)> = sorted
         .usable()
         .filter_map(|(at, item)| Some((item.rules.priority, at, facts.owner(item.number?)?, item)))
@@ -69,11 +70,20 @@ fn holds_only_weak(owner: CustomerId, facts: &TenantFacts) -> bool {
         .all(|identity| facts.policy().rules_of(identity.key.kind).role == Role::Weak)
 }
 
+/// The customer that a request names by its id is the primary; all other owners are met.
+pub(super) fn given_by_id(customer: CustomerId, sorted: &Sorted, facts: &TenantFacts) -> Found {
+    let sides = sides(sorted, true, facts).into_iter();
+    let (own, others): (Vec<Side>, _) = sides.partition(|side| side.owner == customer);
+    let items = own.into_iter().flat_map(|side| side.items).collect();
+    let set_aside = Vec::new();
+    Found { primary: Some(customer), route: Route::Id, items, set_aside, others }
+}
+
 /// The primary and what becomes of the other owners.
-pub(super) fn find(sorted: &Sorted, fields: &FieldsSent, facts: &TenantFacts) -> Found {
-    let sides = sides(sorted, facts);
+pub(super) fn find(sorted: &Sorted, upsert: &Upsert, facts: &TenantFacts) -> Found {
+    let sides = sides(sorted, false, facts);
     if sides.is_empty() {
-        let (primary, route) = match match_by_attribute(sorted, fields, facts) {
+        let (primary, route) = match match_by_attribute(sorted, upsert, facts) {
             Some((customer, route)) => (Some(customer), route),
             None => (None, Route::Created),
         };
@@ -133,10 +143,11 @@ pub(super) fn holds_kind_of(customer: CustomerId, item: &Item, facts: &TenantFac
 fn usable_value(
     attribute: Attribute,
     sorted: &Sorted,
-    fields: &FieldsSent,
+    upsert: &Upsert,
     facts: &TenantFacts,
 ) -> Option<String> {
-    let sent = fields.values.get(&FieldKey::Builtin(attribute))?.as_ref()?.text()?;
+    upsert.matching.allows(attribute).then_some(())?;
+    let sent = upsert.fields.values.get(&FieldKey::Builtin(attribute))?.as_ref()?.text()?;
     let value = canonical::identity_value(attribute.name(), sent);
     let usable = !value.is_empty()
         && !facts.policy().is_blocked(attribute.name(), &value)
@@ -145,35 +156,31 @@ fn usable_value(
 }
 
 /// Whether the request has a `mobile` or `email` attribute that may match.
-pub(super) fn has_usable_attribute(
-    sorted: &Sorted,
-    fields: &FieldsSent,
-    facts: &TenantFacts,
-) -> bool {
+pub(super) fn has_usable_attribute(sorted: &Sorted, upsert: &Upsert, facts: &TenantFacts) -> bool {
     [Attribute::Mobile, Attribute::Email]
         .into_iter()
-        .any(|attribute| usable_value(attribute, sorted, fields, facts).is_some())
+        .any(|attribute| usable_value(attribute, sorted, upsert, facts).is_some())
 }
 
 /// Step 3: the smallest live customer that shows the request's `mobile`, else its `email`.
 fn match_by_attribute(
     sorted: &Sorted,
-    fields: &FieldsSent,
+    upsert: &Upsert,
     facts: &TenantFacts,
 ) -> Option<(CustomerId, Route)> {
     let guarded = facts.policy().preset == Preset::Guarded;
     if guarded && sorted.usable().next().is_some() {
         return None;
     }
-    let mobile = usable_value(Attribute::Mobile, sorted, fields, facts);
+    let mobile = usable_value(Attribute::Mobile, sorted, upsert, facts);
     let by_mobile = mobile.as_ref().and_then(|mobile| {
         first_carrier(Attribute::Mobile, mobile, facts, |customer| fits(customer, sorted, facts))
     });
     if let Some(customer) = by_mobile {
         return Some((customer, Route::Mobile));
     }
-    let email = usable_value(Attribute::Email, sorted, fields, facts)?;
-    let sent_mobile = fields.values.get(&FieldKey::Builtin(Attribute::Mobile));
+    let email = usable_value(Attribute::Email, sorted, upsert, facts)?;
+    let sent_mobile = upsert.fields.values.get(&FieldKey::Builtin(Attribute::Mobile));
     let sent_mobile = sent_mobile.and_then(|value| honest_mobile(value.as_ref()?.text()?, facts));
     let by_email = first_carrier(Attribute::Email, &email, facts, |customer| {
         let shown = facts.customer(customer).and_then(|it| it.fold.text(Attribute::Mobile));

@@ -2,7 +2,8 @@
 
 use super::fields;
 use super::join::Joining;
-use super::owners::{find, has_usable_attribute, quarantined_owner};
+use super::merge::live;
+use super::owners::{find, given_by_id, has_usable_attribute, quarantined_owner};
 use super::settle::{Plan, change, outcomes, settle, views};
 use super::sort::{Sorted, sort_out};
 use crate::Seq;
@@ -15,8 +16,13 @@ use crate::policy::{OnConflict, Preset};
 
 /// Decides who an upsert is about, and writes it down.
 pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts) -> Outcome {
+    let given = upsert.matching.customer.map(|id| live(id, facts).map(|customer| customer.id));
+    let given = match given.transpose() {
+        Ok(given) => given,
+        Err(refusal) => return Outcome::Refused(refusal),
+    };
     let mut sorted = sort_out(&upsert.identities, facts);
-    if sorted.usable().next().is_none() {
+    if given.is_none() && sorted.usable().next().is_none() {
         match without_identity(upsert, &sorted, facts) {
             Unmatched::Refused => return refuse(request, sorted, facts),
             Unmatched::Quarantined(mut plan) => {
@@ -31,7 +37,10 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
         }
     }
 
-    let found = find(&sorted, &upsert.fields, facts);
+    let found = match given {
+        Some(customer) => given_by_id(customer, &sorted, facts),
+        None => find(&sorted, upsert, facts),
+    };
     let on_conflict = upsert.on_conflict.unwrap_or(facts.policy().on_conflict);
     let mut joining = Joining::new(facts, &mut sorted, &found, on_conflict);
     joining.run(&found);
@@ -88,7 +97,7 @@ fn without_identity(upsert: &Upsert, sorted: &Sorted, facts: &TenantFacts) -> Un
             ))),
             None => Unmatched::Open,
         },
-        Preset::Guarded if has_usable_attribute(sorted, &upsert.fields, facts) => Unmatched::Open,
+        Preset::Guarded if has_usable_attribute(sorted, upsert, facts) => Unmatched::Open,
         Preset::Guarded => Unmatched::Refused,
     }
 }

@@ -1,6 +1,6 @@
 use crate::attribute::{Attribute, FieldKey};
 use crate::canonical;
-use crate::command::{Command, FieldsSent, IdentitySent, Request, SetPolicy};
+use crate::command::{Command, IdentitySent, Request, SetPolicy, Upsert};
 use crate::identity::IdentityKey;
 use crate::limits::IDENTITIES_MAX;
 use crate::policy::{Policy, Setting};
@@ -73,7 +73,8 @@ impl Needs {
                 Command::Upsert(upsert) => {
                     let keys = upsert.identities.iter();
                     let keys: Arc<[_]> = keys.filter_map(|it| identity_key(it, policy)).collect();
-                    needs.fields(&upsert.fields, &keys, policy);
+                    needs.customers.extend(upsert.matching.customer);
+                    needs.fields(upsert, &keys, policy);
                     needs.identities.extend(keys.iter().cloned());
                 }
                 Command::Put(put) => {
@@ -221,9 +222,12 @@ impl Needs {
         self.types.extend(known.map(|kind| kind.number));
     }
 
-    fn fields(&mut self, fields: &FieldsSent, beside: &Arc<[IdentityKey]>, policy: &Policy) {
-        for attribute in [Attribute::Mobile, Attribute::Email] {
-            let sent = fields.values.get(&FieldKey::Builtin(attribute));
+    fn fields(&mut self, upsert: &Upsert, beside: &Arc<[IdentityKey]>, policy: &Policy) {
+        let matching = upsert.matching;
+        let contacts = [Attribute::Mobile, Attribute::Email].into_iter();
+        // Whoever is named by an id is not looked for.
+        for attribute in contacts.filter(|it| matching.customer.is_none() && matching.allows(*it)) {
+            let sent = upsert.fields.values.get(&FieldKey::Builtin(attribute));
             let Some(text) = sent.and_then(|value| value.as_ref()?.text()) else { continue };
             let value = canonical::identity_value(attribute.name(), text);
             // The identity of the same value tells whether it is quarantined.

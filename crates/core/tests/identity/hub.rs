@@ -319,6 +319,12 @@ fn read_upsert(words: &[String]) -> (Upsert, bool) {
             upsert.identities.last_mut().expect("an identity before").name = Some(name.to_owned());
         } else if let Some(choice) = word.strip_prefix("onConflict=") {
             upsert.on_conflict = OnConflict::named(choice);
+        } else if let Some(names) = word.strip_prefix("match=") {
+            let names: Vec<&str> = names.split(',').collect();
+            upsert.matching.mobile = names.contains(&"mobile");
+            upsert.matching.email = names.contains(&"email");
+        } else if word.starts_with('C') && !word.contains(['=', ':']) {
+            upsert.matching.customer = Some(customer_id(word));
         } else if let Some(second) = word.strip_prefix("observedAt=") {
             upsert.observed_at = Some(second.parse::<i64>().unwrap() * 1_000_000);
         } else {

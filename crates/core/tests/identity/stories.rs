@@ -94,6 +94,7 @@ stories! {
     fields
     first_meetings
     limits
+    matching
     merges
     placeholders
     policy

@@ -4,8 +4,8 @@ use crate::receipts::keyed;
 use crate::support::{Rig, TENANT, identity};
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
 use kehub_core::command::{
-    Attach, Command, DecideClaim, Decision, Extract, FieldsSent, MergeByHand, Put, Request,
-    SetCannotLink, SetPolicy, SettleConflict, Upsert,
+    Attach, Command, DecideClaim, Decision, Extract, FieldsSent, Matching, MergeByHand, Put,
+    Request, SetCannotLink, SetPolicy, SettleConflict, Upsert,
 };
 use kehub_core::conflict::ConflictKind;
 use kehub_core::policy::{Case, OnConflict, OverLimit, Policy, Preset, Role, Setting, TypeChange};
@@ -65,8 +65,15 @@ pub(crate) fn any_upsert() -> impl Strategy<Value = Upsert> {
     let choice =
         || prop::sample::select(vec![OnConflict::Merge, OnConflict::Keep, OnConflict::Reject]);
     let words = prop::collection::vec(prop::sample::select(WORDS), 0..5);
-    (words, any_fields(), prop::option::weighted(0.3, choice())).prop_map(
-        |(words, mut fields, on_conflict)| {
+    let matching = (
+        prop::option::weighted(0.2, (1..9_i64).prop_map(CustomerId)),
+        prop::bool::weighted(0.9),
+        prop::bool::weighted(0.9),
+    );
+    let matching =
+        matching.prop_map(|(customer, mobile, email)| Matching { customer, mobile, email });
+    (words, any_fields(), prop::option::weighted(0.3, choice()), matching).prop_map(
+        |(words, mut fields, on_conflict, matching)| {
             fields.values.retain(|_, value| value.is_some());
             let identities = words.iter().enumerate().map(|(place, word)| {
                 let mut sent = identity(word);
@@ -74,7 +81,7 @@ pub(crate) fn any_upsert() -> impl Strategy<Value = Upsert> {
                 sent
             });
             let identities = identities.collect();
-            Upsert { identities, fields, on_conflict, observed_at: None }
+            Upsert { identities, fields, on_conflict, observed_at: None, matching }
         },
     )
 }

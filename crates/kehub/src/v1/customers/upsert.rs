@@ -83,7 +83,7 @@ async fn upsert(
     // What is answered in the sender's own words must outlive the command.
     let own = (!reads).then(|| (fields.clone(), identities.clone()));
     let on_conflict = extras.on_conflict;
-    let command = Command::Upsert(Upsert { identities, fields, on_conflict, observed_at: None });
+    let command = Command::Upsert(Upsert { identities, fields, on_conflict, ..Upsert::default() });
     let outcome = call.apply(command, extras.dry_run).await?;
     let resolution = resolved(outcome, form, &call);
     if !extras.dry_run {
