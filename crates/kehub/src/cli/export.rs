@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use kehub_core::filter::Filter;
 use kehub_store::{Progress as _, Walk};
 use std::fs::File;
-use std::io::{ErrorKind, stdout};
+use std::io::{ErrorKind, Write as _, stderr, stdout};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -266,7 +266,7 @@ async fn write(walk: Walk, export: export::Options, out: Out) -> Result<u64, Exp
     let is_stopped = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&is_stopped);
     let runtime = Handle::current();
-    let mut writing = tokio::task::spawn_blocking(move || {
+    let write = move || {
         let terminal = Terminal::counting("customers");
         let written = export::write(walk, &export, out, &runtime, &mut |done, total| {
             terminal.at("exporting", done, total);
@@ -277,13 +277,19 @@ async fn write(walk: Walk, export: export::Options, out: Out) -> Result<u64, Exp
         });
         terminal.clear();
         written
-    });
+    };
+    let writing = async { tokio::task::spawn_blocking(write).await };
+    tokio::pin!(writing);
+    // In this order: it listens before it writes.
     let written = tokio::select! {
-        written = &mut writing => written,
+        biased;
         _ = tokio::signal::ctrl_c() => {
             is_stopped.store(true, Ordering::Relaxed);
+            // Whoever waits may have to wait for whoever reads.
+            writeln!(stderr(), "interrupted: stopping").ok();
             writing.await
         }
+        written = &mut writing => written,
     };
     written.map_err(|error| ExportError::Io(error.into()))?
 }
@@ -291,6 +297,23 @@ async fn write(walk: Walk, export: export::Options, out: Out) -> Result<u64, Exp
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_whole_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("all.csv");
+        let names = || std::fs::read_dir(folder.path()).unwrap().count();
+        let place = Place::new(&path, false).unwrap();
+        place.out().unwrap().write_all(b"half").unwrap();
+        assert_eq!((names(), path.exists()), (1, false));
+        drop(place);
+        assert_eq!(names(), 0);
+        std::fs::write(&path, "before").unwrap();
+        let place = Place::new(&path, true).unwrap();
+        place.out().unwrap().write_all(b"half").unwrap();
+        drop(place);
+        assert_eq!((names(), std::fs::read_to_string(&path).unwrap()), (1, "before".to_owned()));
+    }
 
     #[test]
     fn the_name_of_a_file_tells_its_format() {

@@ -6,7 +6,8 @@ use flate2::read::GzDecoder;
 use kehub_store::TestDatabase;
 use serde_json::{Value, json};
 use std::fs;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
 
 async fn filled(folder: &Folder) -> Hub {
     let variables = [("KEHUB_BOOTSTRAP_APP", &*format!("{APP}:{SECRET}"))];
@@ -124,6 +125,29 @@ async fn a_file_that_is_there_stays_unless_it_is_given_up() {
         assert_eq!(mode & 0o777, 0o600);
     }
     nothing_else_is_left(&folder, &["all.csv"]);
+}
+
+/// Nobody reads what it writes until it has heard that it is over: it cannot come to its end before.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_export_says_that_it_is_not_whole() {
+    let folder = Folder::new();
+    let _hub = filled(&folder).await;
+    let mut exporting = folder.kehub(&["export", "-", "--format", "ndjson"]);
+    let mut exporting = exporting.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut out = exporting.stdout.take().unwrap();
+    let mut first = [0];
+    out.read_exact(&mut first).unwrap();
+    let id = exporting.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let mut errors = BufReader::new(exporting.stderr.take().unwrap());
+    let mut heard = String::new();
+    errors.read_line(&mut heard).unwrap();
+    assert_eq!(heard, "interrupted: stopping\n");
+    out.read_to_end(&mut Vec::new()).unwrap();
+    let mut said = String::new();
+    errors.read_to_string(&mut said).unwrap();
+    assert_eq!(exporting.wait().unwrap().code(), Some(1), "{said}");
+    assert!(said.contains("broke off") && said.contains("it was interrupted"), "{said}");
 }
 
 #[test]
