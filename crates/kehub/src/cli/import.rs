@@ -11,6 +11,7 @@ use crate::config::{StoreLocation, StoreOptions};
 use crate::files::clean::{CleanOptions, Cleaner, ROW_TYPE};
 use crate::files::import::{Counts, Destination, Import, Watch};
 use crate::files::mapping::{Choices, Mapping};
+use crate::files::reading::Cells;
 use crate::files::refused::{Place, Report, near};
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Extent, Form, ReadOptions, Source, encoding_named};
@@ -18,7 +19,7 @@ use crate::wire::time;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use encoding_rs::Encoding;
 use kehub_core::attribute::{FieldKey, Kind, Value};
-use kehub_core::command::Upsert;
+use kehub_core::command::{Matching, Upsert};
 use kehub_core::policy::OnConflict;
 use kehub_store::{Progress as _, SqliteStore, Store};
 use std::fmt;
@@ -63,6 +64,20 @@ pub(super) struct Options {
     #[arg(long, value_name = "WHAT", value_parser = on_conflict)]
     on_conflict: Option<OnConflict>,
 
+    /// By what a row finds its customer, before all others the first: id, identity, mobile, email; parted by
+    /// commas
+    ///
+    /// `identity` is always among them. With `id`, a column `id` or 客户ID is the id of a customer of this hub;
+    /// a row with an id of nobody is refused.
+    #[arg(long = "match", value_name = "WHAT", value_parser = found_by,
+        default_value = "identity,mobile,email")]
+    found_by: FoundBy,
+
+    /// Take CSV cells as they are, also a `'` before what a spreadsheet would run, as an export with --raw
+    /// writes them
+    #[arg(long)]
+    raw: bool,
+
     /// Where refused rows go; beside FILE as NAME.refused.EXT, unless given
     #[arg(long, value_name = "FILE")]
     refused: Option<PathBuf>,
@@ -93,6 +108,30 @@ pub(super) struct Options {
     /// Such a row gets an identity made of this and of what it says, so that it is known again.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+}
+
+/// By what rows find their customers, beside identities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct FoundBy {
+    id: bool,
+    mobile: bool,
+    email: bool,
+}
+
+fn found_by(text: &str) -> Result<FoundBy, &'static str> {
+    let mut found_by = FoundBy::default();
+    let mut by_identity = false;
+    for word in text.split(',').map(str::trim) {
+        match word {
+            "id" => found_by.id = true,
+            "identity" => by_identity = true,
+            "mobile" => found_by.mobile = true,
+            "email" => found_by.email = true,
+            _ => return Err("expected some of id, identity, mobile and email, parted by commas"),
+        }
+    }
+    let owned = "expected `identity` among them: an identity has one owner, and always finds it";
+    by_identity.then_some(found_by).ok_or(owned)
 }
 
 /// Why nothing was begun; the process ends with 2 then.
@@ -170,6 +209,9 @@ fn choices(options: &Options) -> Result<Choices> {
         let text = std::fs::read(path).with_context(|| path.display().to_string())?;
         choices.add_file(&text).with_context(|| path.display().to_string())?;
     }
+    if options.found_by.id {
+        choices.match_by_id();
+    }
     for pair in &options.maps {
         choices.add(pair).context("--map")?;
     }
@@ -194,7 +236,7 @@ impl Opened {
         };
         let source = Source::open(path, &read)?;
         let (form, extent) = (source.form(), source.extent());
-        let mut rows = Rows::start(source)?;
+        let mut rows = Rows::start(source, choices)?;
         let first = rows.next().await?.unwrap_or_default();
         let mapping = Mapping::new(&first.columns, choices.clone(), form == Form::Lines)?;
         Ok(Opened { form, extent, rows, first, mapping })
@@ -270,7 +312,7 @@ impl Job<'_> {
                 clock: &SystemClock,
             }),
             dry_run: None,
-            cleaner: Cleaner::new(clean_options(options, path), policy),
+            cleaner: Cleaner::new(clean_options(options, path, opened.form), policy),
             mapping: opened.mapping,
             report: Some(Report::new(place, opened.form)),
             skip: options.skip_rows,
@@ -282,13 +324,16 @@ impl Job<'_> {
     }
 }
 
-fn clean_options(options: &Options, path: &Path) -> CleanOptions {
+fn clean_options(options: &Options, path: &Path, form: Form) -> CleanOptions {
     let name =
         || path.file_name().map_or_else(|| "-".into(), |it| it.to_string_lossy().into_owned());
+    let found_by = options.found_by;
     CleanOptions {
         source: options.source.clone().unwrap_or_else(name),
         zone: options.utc_offset.clone(),
         on_conflict: options.on_conflict,
+        matching: Matching { customer: None, mobile: found_by.mobile, email: found_by.email },
+        cells: Cells::of(form, options.raw),
     }
 }
 
@@ -325,8 +370,7 @@ fn show_later(mapping: &Mapping, known: usize) -> Result<()> {
 
 fn show_refused(import: &Import<'_>) -> Result<()> {
     for row in &import.refused {
-        let values: Vec<String> = row.values.iter().map(|value| format!(" `{value}`")).collect();
-        say!("line {} refused: {}{}", row.line, row.reason, values.concat())?;
+        say!("line {} refused: {}", row.line, row.reason)?;
     }
     let shown = u64::try_from(import.refused.len()).unwrap_or(u64::MAX);
     if import.counts.refused > shown {
@@ -388,6 +432,7 @@ impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fields = &self.0.fields;
         let mut parts: Vec<String> = Vec::new();
+        parts.extend(self.0.matching.customer.map(|id| format!("id = {id}")));
         for (key, value) in &fields.values {
             let is_time = matches!(key, FieldKey::Builtin(it) if it.kind() == Kind::Time);
             let value = match value {

@@ -1,16 +1,13 @@
 //! The columns of a table, and what stands in the cells of a customer.
 
-use super::headings;
 use super::options::{Field, Headings, Identities, Options};
 use crate::api::customers::body::Shown;
+use crate::files::cells;
+use crate::files::labels::{Part, REV, REV_ZH, zh};
 use kehub_core::Micros;
 use kehub_core::attribute::{Attribute, FieldKey, Kind, Value};
 use kehub_store::{Outline, OwnedIdentity, WholeCustomer};
 use std::borrow::Cow;
-
-/// Stands between identities of one type in a cell. Within a value it is written `\|`, and a backslash
-/// `\\`.
-const SEPARATOR: char = '|';
 
 /// A column.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,11 +17,8 @@ enum Column {
     Custom(FieldKey),
     /// All identities of one type.
     Identities(Box<str>),
-    /// Parts of the identity of a row.
-    Type,
-    Value,
-    Name,
-    Scope,
+    /// A part of the identity of a row.
+    Part(Part),
 }
 
 /// What stands in a cell.
@@ -76,7 +70,7 @@ impl Columns {
                 columns.extend(outline.types.iter().cloned().map(Column::Identities));
             }
             Identities::Rows => {
-                columns.extend([Column::Type, Column::Value, Column::Name, Column::Scope]);
+                columns.extend(Part::ALL.map(Column::Part));
             }
             Identities::None => (),
         }
@@ -95,14 +89,11 @@ impl Columns {
         let in_chinese = self.headings == Headings::Zh;
         let either = |zh, name| Cow::Borrowed(if in_chinese { zh } else { name });
         let heading = |column: &Column| match column {
-            Column::Rev => either("版本", "rev"),
-            Column::Attribute(attribute) => either(headings::zh(*attribute), attribute.name()),
+            Column::Rev => either(REV_ZH, REV),
+            Column::Attribute(attribute) => either(zh(*attribute), attribute.name()),
             Column::Custom(key) => Cow::Owned(key.to_string()),
             Column::Identities(kind) => Cow::Owned(format!("identity:{kind}")),
-            Column::Type => either("身份类型", "identityType"),
-            Column::Value => either("身份值", "identityValue"),
-            Column::Name => either("身份名称", "identityName"),
-            Column::Scope => either("身份范围", "identityScope"),
+            Column::Part(part) => either(part.zh(), part.name()),
         };
         self.in_order.iter().map(heading).collect()
     }
@@ -170,10 +161,10 @@ fn cell<'a>(
         }
         Column::Custom(key) => customer.fold.value(key).map_or(Cell::Empty, value),
         Column::Identities(kind) => identities(whole, kind),
-        Column::Type => text(identity.map(|it| &*it.kind)),
-        Column::Value => text(identity.map(|it| &*it.identity.raw)),
-        Column::Name => text(identity.and_then(|it| it.identity.name.as_deref())),
-        Column::Scope => text(identity.and_then(|it| it.identity.scope.as_deref())),
+        Column::Part(Part::Type) => text(identity.map(|it| &*it.kind)),
+        Column::Part(Part::Value) => text(identity.map(|it| &*it.identity.raw)),
+        Column::Part(Part::Name) => text(identity.and_then(|it| it.identity.name.as_deref())),
+        Column::Part(Part::Scope) => text(identity.and_then(|it| it.identity.scope.as_deref())),
     }
 }
 
@@ -201,14 +192,5 @@ fn value(value: &Value) -> Cell<'_> {
 /// The identities of one type, in the order in which they came.
 fn identities<'a>(whole: &'a WholeCustomer, kind: &str) -> Cell<'a> {
     let of_kind = whole.identities.iter().filter(|it| *it.kind == *kind);
-    let mut values = of_kind.map(|it| escaped(&it.identity.raw));
-    let Some(first) = values.next() else { return Cell::Empty };
-    Cell::Text(values.fold(first, |all, next| Cow::Owned(format!("{all}{SEPARATOR}{next}"))))
-}
-
-fn escaped(value: &str) -> Cow<'_, str> {
-    if !value.contains([SEPARATOR, '\\']) {
-        return Cow::Borrowed(value);
-    }
-    Cow::Owned(value.replace('\\', "\\\\").replace(SEPARATOR, "\\|"))
+    cells::joined(of_kind.map(|it| &*it.identity.raw)).map_or(Cell::Empty, Cell::Text)
 }

@@ -5,6 +5,7 @@ use super::columns::{Cell, Columns};
 use super::options::Options;
 use super::sink::Sink;
 use super::{ExportError, Writer};
+use crate::files::cells::guarded;
 use crate::wire::time;
 use csv::{Terminator, WriterBuilder};
 use kehub_store::{Outline, WholeCustomer};
@@ -13,11 +14,6 @@ use std::io::Write as _;
 
 /// Without it, Excel takes the text for that of the machine's language.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-/// A text that begins with one of these may be run by a spreadsheet.
-const RUNS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
-/// What is put before such a text, and before one that begins with this itself, so that it can be taken
-/// away again.
-const GUARD: char = '\'';
 
 /// Writes a CSV file.
 pub(super) struct CsvWriter {
@@ -76,12 +72,8 @@ fn told(error: csv::Error) -> ExportError {
 fn render(cell: &Cell<'_>, raw: bool, utc_offset: i32, text: &mut String) {
     let written = match cell {
         Cell::Empty => Ok(()),
-        Cell::Text(words) => {
-            if !raw && words.starts_with(|first| RUNS.contains(&first) || first == GUARD) {
-                text.push(GUARD);
-            }
-            text.write_str(words)
-        }
+        Cell::Text(words) if raw => text.write_str(words),
+        Cell::Text(words) => text.write_str(&guarded(words)),
         Cell::Whole(number) | Cell::Gender(number) => write!(text, "{number}"),
         Cell::Real(number) => write!(text, "{number}"),
         Cell::Flag(flag) => write!(text, "{flag}"),
@@ -103,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_a_spreadsheet_would_run_is_guarded_and_can_be_told_from_one_that_was_not() {
+    fn a_text_that_a_spreadsheet_would_run_is_guarded_unless_told_otherwise() {
         let texts = ["=1+1", "+16505550100", "-x", "@a", "\tx", "'=1", "'", "x=1", "上海", ""];
         let guarded = texts.map(|text| rendered(&Cell::Text(text.into()), false));
         let expected =

@@ -1,10 +1,9 @@
 //! Customers as files. A walk of the store becomes rows, whoever asks for it: [`options`] says of which
-//! kind, [`columns`] and [`headings`] what stands in them; [`csv`], [`lines`] and [`xlsx`] write them, [`sink`] packs what
+//! kind, [`columns`] what stands in them; [`csv`], [`lines`] and [`xlsx`] write them, [`sink`] packs what
 //! was written. Nothing is held but the customers that are being written.
 
 mod columns;
 mod csv;
-pub(crate) mod headings;
 mod lines;
 pub(crate) mod options;
 mod sink;

@@ -1,26 +1,24 @@
 //! Rows become upserts: values are cleaned as people write them, and then read as the wire reads
 //! them. What does not fit refuses its row, with all that is wrong in it.
 
-use super::dates::Written;
-use super::mapping::{Column, Mapping, Target};
+use super::identities;
+use super::mapping::{Column, Ignored, Mapping, Target};
+use super::reading::{Cells, Reading, unfit};
 use super::rows::{Row, text_of};
 use crate::wire::json::Json;
 use crate::wire::values;
-use kehub_core::attribute::{Attribute, FieldKey, FieldProblem, Kind, Value};
+use kehub_core::CustomerId;
+use kehub_core::attribute::{Attribute, FieldKey, FieldProblem, Value};
 use kehub_core::canonical::{self, is_blank};
-use kehub_core::command::{IdentitySent, Upsert};
+use kehub_core::command::{IdentitySent, Matching, Upsert};
 use kehub_core::limits::IDENTITY_VALUE_CHARS_MAX;
 use kehub_core::policy::{OnConflict, Policy};
 use sha2::{Digest as _, Sha256};
-use std::borrow::Cow;
 
 /// The type of the identity that is made for a row by which nobody would be known again.
 pub(crate) const ROW_TYPE: &str = "file-row";
 /// Bytes of a hash that make its value.
 const ROW_HASH_BYTES: usize = 16;
-/// What spreadsheets show where a formula failed.
-const SHEET_ERRORS: [&str; 8] =
-    ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#GETTING_DATA"];
 
 /// What holds for all rows of a file.
 #[derive(Clone, Debug)]
@@ -31,6 +29,10 @@ pub(crate) struct CleanOptions {
     pub(crate) zone: String,
     /// What to do on a conflict, instead of the tenant's setting.
     pub(crate) on_conflict: Option<OnConflict>,
+    /// What finds a customer beside identities. Whether an id does, the mapping says.
+    pub(crate) matching: Matching,
+    /// How the file says what it says.
+    pub(crate) cells: Cells,
 }
 
 /// What does not fit in a row.
@@ -57,27 +59,19 @@ impl Cleaner {
         Cleaner { options, policy }
     }
 
+    /// The rules of the tenant, as they were when it began.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// The upsert that a row is, or all that does not fit.
     pub(crate) fn upsert(&self, mapping: &Mapping, row: &Row) -> Result<Upsert, Vec<CellProblem>> {
-        let mut upsert = Upsert { on_conflict: self.options.on_conflict, ..Upsert::default() };
+        let CleanOptions { on_conflict, matching, .. } = self.options;
+        let mut upsert = Upsert { on_conflict, matching, ..Upsert::default() };
         let mut problems = Vec::new();
-        let known = mapping.columns.len();
-        if row.cells.iter().skip(known).any(|cell| !is_nothing(cell)) {
-            problems.push(CellProblem {
-                column: None,
-                value: String::new(),
-                problem: format!("expected {known} values, found {}", row.cells.len()),
-            });
-        }
-        for (place, column) in mapping.columns.iter().enumerate() {
-            let cell = row.cell(place);
-            if is_nothing(cell) {
-                continue;
-            }
-            if let Err(problem) = self.put(&mut upsert, column, cell) {
-                let (value, problem) = (text_of(cell), problem.to_string());
-                problems.push(CellProblem { column: Some(place), value, problem });
-            }
+        self.read(&mut upsert, mapping, row, &mut problems);
+        for further in &row.further {
+            self.read_further(&mut upsert, mapping, (row, further), &mut problems);
         }
         if problems.is_empty() && says_nothing(&upsert) {
             problems.push(CellProblem {
@@ -95,76 +89,117 @@ impl Cleaner {
         Ok(upsert)
     }
 
+    fn reading(&self, mapping: &Mapping) -> Reading<'_> {
+        let CleanOptions { cells, zone, .. } = &self.options;
+        Reading { cells: *cells, is_export: mapping.is_export, zone }
+    }
+
+    /// Reads a row.
+    fn read(
+        &self,
+        upsert: &mut Upsert,
+        mapping: &Mapping,
+        row: &Row,
+        problems: &mut Vec<CellProblem>,
+    ) {
+        let known = mapping.columns.len();
+        if row.cells.iter().skip(known).any(|cell| !is_nothing(cell)) {
+            problems.push(CellProblem {
+                column: None,
+                value: String::new(),
+                problem: format!("expected {known} values, found {}", row.cells.len()),
+            });
+        }
+        for (place, column) in mapping.columns.iter().enumerate() {
+            let cell = row.cell(place);
+            if is_nothing(cell) {
+                continue;
+            }
+            if let Err(problem) = self.put(upsert, mapping, column, cell) {
+                let (value, problem) = (text_of(cell), problem.to_string());
+                problems.push(CellProblem { column: Some(place), value, problem });
+            }
+        }
+        self.put_identity_of_row(upsert, mapping, row, problems);
+    }
+
+    /// Reads a further row of the same customer: its identity. What else it says is what the first one
+    /// says, or nothing.
+    fn read_further(
+        &self,
+        upsert: &mut Upsert,
+        mapping: &Mapping,
+        (first, further): (&Row, &Row),
+        problems: &mut Vec<CellProblem>,
+    ) {
+        for place in 0..mapping.columns.len().max(further.cells.len()) {
+            let target = mapping.columns.get(place).map(|column| &column.target);
+            let (cell, before) = (further.cell(place), first.cell(place));
+            let says_less = is_nothing(cell) || text_of(cell).trim() == text_of(before).trim();
+            if says_less || matches!(target, Some(Target::Ignored(_) | Target::Part(_))) {
+                continue;
+            }
+            let line = first.line;
+            let expected = format!("what line {line} says of the same customer, or nothing");
+            let problem = unfit(&expected, "another value").to_string();
+            problems.push(CellProblem { column: Some(place), value: text_of(cell), problem });
+        }
+        self.put_identity_of_row(upsert, mapping, further, problems);
+    }
+
+    fn put_identity_of_row(
+        &self,
+        upsert: &mut Upsert,
+        mapping: &Mapping,
+        row: &Row,
+        problems: &mut Vec<CellProblem>,
+    ) {
+        let reading = self.reading(mapping);
+        match identities::of_row(mapping, row, |cell| reading.exact(cell)) {
+            Ok(identity) => upsert.identities.extend(identity),
+            Err((column, problem)) => {
+                let value = column.map_or_else(String::new, |place| text_of(row.cell(place)));
+                problems.push(CellProblem { column, value, problem: problem.to_string() });
+            }
+        }
+    }
+
     fn put(
         &self,
         upsert: &mut Upsert,
+        mapping: &Mapping,
         column: &Column,
         cell: &Json<'static>,
     ) -> Result<(), FieldProblem> {
-        if matches!(column.target, Target::Ignored(_)) {
+        if matches!(column.target, Target::Ignored(_) | Target::Part(_)) {
             return Ok(());
         }
-        let cell = whole(cell)?;
+        let reading = self.reading(mapping);
+        let cell = reading.whole(cell)?;
         match &column.target {
-            Target::Ignored(_) => (),
+            Target::Ignored(_) | Target::Part(_) => (),
+            Target::Customer => upsert.matching.customer = Some(customer_id(&cell)?),
+            Target::Identities => upsert.identities.extend(identities::listed(&cell)?),
             Target::Identity(kind) => {
-                let cell = exact(&cell)?;
-                let value = values::text(cell, IDENTITY_VALUE_CHARS_MAX)?;
-                let kind = kind.to_string();
-                upsert.identities.push(IdentitySent { kind, value, ..IdentitySent::default() });
+                for value in identities::values(&cell, column.holds_several) {
+                    reading.is_exact(&value)?;
+                    let value = values::text(&value, IDENTITY_VALUE_CHARS_MAX)?;
+                    let kind = kind.to_string();
+                    upsert.identities.push(IdentitySent { kind, value, ..IdentitySent::default() });
+                }
             }
             Target::Custom(key) => {
+                reading.is_exact(&cell)?;
                 let Some(value) = values::custom(&cell)? else { return Ok(()) };
                 put_value(upsert, key.clone(), value)?;
             }
             Target::Attribute(attribute) => {
-                let cell = self.cleaned(*attribute, &cell)?;
-                let Some(value) = values::builtin(*attribute, &cell)? else { return Ok(()) };
+                let value = reading.builtin(*attribute, &cell)?;
+                let Some(value) = value else { return Ok(()) };
                 put_attribute(upsert, *attribute, value)?;
             }
         }
         Ok(())
-    }
-
-    /// What people write, as the wire reads it.
-    fn cleaned<'c>(
-        &self,
-        attribute: Attribute,
-        cell: &'c Json<'static>,
-    ) -> Result<Cow<'c, Json<'static>>, FieldProblem> {
-        let day: String;
-        let text = if let Json::Text(text) = cell {
-            text.trim()
-        } else if let Json::Integer(number) = cell
-            && matches!(attribute.kind(), Kind::Date | Kind::Time)
-        {
-            // Such as 19900305, which a spreadsheet takes for a number.
-            day = number.to_string();
-            &day
-        } else {
-            return Ok(Cow::Borrowed(cell));
-        };
-        let cleaned = match attribute.kind() {
-            Kind::Text(_) if attribute == Attribute::Mobile => {
-                exact(cell)?;
-                Some(canonical::mobile(text))
-            }
-            Kind::Text(_) if is_number(attribute) => {
-                exact(cell)?;
-                None
-            }
-            Kind::Text(_) => None,
-            Kind::Gender => gender(text).map(str::to_owned),
-            Kind::Flag => flag(text).map(str::to_owned),
-            Kind::Integer | Kind::Decimal => Some(digits(text)),
-            Kind::Date => Written::read(text).map(|written| written.day()),
-            Kind::Time => {
-                let written = Written::read(text);
-                written.map(|written| written.moment(&self.options.zone))
-            }
-        };
-        let cleaned = cleaned.map(|text| Json::Text(Cow::Owned(text)));
-        Ok(cleaned.map_or(Cow::Borrowed(cell), Cow::Owned))
     }
 
     /// Whether the same row, sent again, finds its customer.
@@ -173,16 +208,19 @@ impl Cleaner {
             let canonical = canonical::identity_value(key, value);
             !canonical.is_empty() && !self.policy.is_blocked(key, &canonical)
         };
-        let by_attribute = [Attribute::Mobile, Attribute::Email].into_iter().any(|attribute| {
+        let contacts = [Attribute::Mobile, Attribute::Email].into_iter();
+        let mut contacts = contacts.filter(|it| upsert.matching.allows(*it));
+        let by_attribute = contacts.any(|attribute| {
             let value = upsert.fields.values.get(&FieldKey::Builtin(attribute));
             let text = value.and_then(Option::as_ref).and_then(Value::text);
             text.is_some_and(|text| matches(attribute.name(), text))
         });
         by_attribute
+            || upsert.matching.customer.is_some()
             || upsert.identities.iter().any(|it| matches(&canonical::type_key(&it.kind), &it.value))
     }
 
-    /// An identity made of the file and of what the row says.
+    /// An identity made of the file and of what the row says, the id that another hub gave it included.
     fn row_identity(&self, mapping: &Mapping, row: &Row) -> IdentitySent {
         let mut hash = Sha256::new();
         let mut put = |text: &str| {
@@ -194,8 +232,13 @@ impl Cleaner {
             .columns
             .iter()
             .enumerate()
-            .filter(|(_, column)| !matches!(column.target, Target::Ignored(_)))
-            .map(|(place, column)| (column.target.to_string(), text_of(row.cell(place))))
+            .filter_map(|(place, column)| {
+                let target = &column.target;
+                let is_id = *target == Target::Ignored(Ignored::Derived(Attribute::Id));
+                let name = if is_id { Attribute::Id.to_string() } else { target.to_string() };
+                let says = is_id || !matches!(target, Target::Ignored(_));
+                says.then(|| (name, text_of(row.cell(place))))
+            })
             .filter(|(_, text)| !is_blank(text))
             .collect();
         // The order of columns does not make another row.
@@ -253,106 +296,59 @@ fn says_nothing(upsert: &Upsert) -> bool {
         && upsert.identities.is_empty()
 }
 
-/// A cell that is not damaged, without what only makes spreadsheets keep digits: `="0138"`.
-fn whole<'c>(cell: &'c Json<'static>) -> Result<Cow<'c, Json<'static>>, FieldProblem> {
-    let Json::Text(text) = cell else { return Ok(Cow::Borrowed(cell)) };
-    if text.contains('\u{FFFD}') {
-        let found = "damaged characters: the file may have another encoding";
-        return Err(unfit("text", found));
-    }
-    if SHEET_ERRORS.contains(&text.trim()) {
-        return Err(unfit("a value", "an error of a spreadsheet formula"));
-    }
-    let quoted = text.trim().strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
-    Ok(match quoted {
-        Some(inner) => Cow::Owned(Json::Text(Cow::Owned(inner.to_owned()))),
-        None => Cow::Borrowed(cell),
-    })
-}
-
-/// A number that stands for somebody, unless a spreadsheet has rounded it: `1.38E+10`.
-fn exact<'c>(cell: &'c Json<'static>) -> Result<&'c Json<'static>, FieldProblem> {
-    let Json::Text(text) = cell else { return Ok(cell) };
-    let rounded = text.trim().split_once(['E', 'e']).is_some_and(|(number, exponent)| {
-        let exponent = exponent.strip_prefix('+').unwrap_or(exponent);
-        number.contains('.')
-            && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-            && !exponent.is_empty()
-            && exponent.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    if rounded {
-        return Err(unfit("all digits", "a number that a spreadsheet has rounded"));
-    }
-    Ok(cell)
-}
-
-/// Text attributes that are numbers as a spreadsheet sees them.
-fn is_number(attribute: Attribute) -> bool {
-    [
-        Attribute::Telephone,
-        Attribute::Qq,
-        Attribute::Postcode,
-        Attribute::MembershipNo,
-        Attribute::ExternalId,
-    ]
-    .contains(&attribute)
-}
-
-fn gender(text: &str) -> Option<&'static str> {
-    Some(match text.to_lowercase().as_str() {
-        "男" | "男性" | "先生" | "male" | "m" | "man" => "1",
-        "女" | "女性" | "女士" | "小姐" | "female" | "f" | "woman" => "2",
-        "未知" | "保密" | "不详" | "unknown" => "0",
-        _ => return None,
-    })
-}
-
-fn flag(text: &str) -> Option<&'static str> {
-    Some(match text.to_lowercase().as_str() {
-        "是" | "真" | "yes" | "y" | "√" | "✓" | "✔" => "true",
-        "否" | "假" | "no" | "n" | "×" | "✗" | "✘" => "false",
-        _ => return None,
-    })
-}
-
-/// A number with ASCII digits, and without separators of thousands if those stand where they must.
-fn digits(text: &str) -> String {
-    let narrow = text.chars().map(|c| match u32::from(c) {
-        code @ 0xFF01..=0xFF5E => char::from_u32(code - 0xFEE0).unwrap_or(c),
-        _ => c,
-    });
-    let narrow: String = narrow.collect();
-    let (whole, fraction) = narrow.split_once('.').unwrap_or((&narrow, ""));
-    let mut groups = whole.trim_start_matches(['-', '+']).split(',');
-    let leads = groups.next().is_some_and(|first| (1..=3).contains(&first.len()));
-    let is_grouped = leads && groups.all(|group| group.len() == 3) && !fraction.contains(',');
-    if is_grouped { narrow.replace(',', "") } else { narrow }
-}
-
-fn unfit(expected: &str, found: &str) -> FieldProblem {
-    FieldProblem { expected: expected.to_owned(), found: found.to_owned() }
+/// The id of a customer of the hub.
+fn customer_id(cell: &Json<'_>) -> Result<CustomerId, FieldProblem> {
+    let id = match cell {
+        Json::Integer(id) => Some(*id),
+        Json::Text(text) => text.trim().parse().ok(),
+        Json::Null
+        | Json::Flag(_)
+        | Json::Large(_)
+        | Json::Real(_)
+        | Json::Array(_)
+        | Json::Object(_) => None,
+    };
+    let id = id.filter(|id| *id > 0).map(CustomerId);
+    id.ok_or_else(|| unfit("the id of a customer of this hub, such as 12", cell.found()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::mapping::Choices;
+    use super::super::mapping::{Choices, MappingError};
     use super::*;
+    use kehub_core::attribute::Real;
     use kehub_core::policy::Preset;
+    use std::borrow::Cow;
 
     fn cleaner() -> Cleaner {
         let options = CleanOptions {
             source: "shop.csv".to_owned(),
             zone: "+08:00".to_owned(),
             on_conflict: None,
+            matching: Matching::default(),
+            cells: Cells::Guarded,
         };
         Cleaner::new(options, Policy::new(Preset::Compat, OnConflict::Merge))
     }
 
-    fn read(headings: &str, cells: &[&str]) -> Result<Upsert, Vec<CellProblem>> {
+    fn mapping(headings: &str) -> Mapping {
         let headings: Vec<String> = headings.split(',').map(str::to_owned).collect();
-        let mapping = Mapping::new(&headings, Choices::default(), false).unwrap();
+        Mapping::new(&headings, Choices::default(), false).unwrap()
+    }
+
+    fn row(line: u64, cells: &[&str]) -> Row {
         let cells = cells.iter().map(|text| Json::Text(Cow::Owned((*text).to_owned()))).collect();
-        cleaner().upsert(&mapping, &Row { line: 2, cells, ..Row::default() })
+        Row { line, cells, ..Row::default() }
+    }
+
+    fn read(headings: &str, cells: &[&str]) -> Result<Upsert, Vec<CellProblem>> {
+        cleaner().upsert(&mapping(headings), &row(2, cells))
+    }
+
+    fn identities(headings: &str, cells: &[&str]) -> Vec<String> {
+        let upsert = read(headings, cells).unwrap();
+        let told = |it: &IdentitySent| format!("{} {}", it.kind, it.value);
+        upsert.identities.iter().map(told).collect()
     }
 
     fn value(heading: &str, text: &str) -> Result<Value, String> {
@@ -381,6 +377,16 @@ mod tests {
             ("生日", "1990/3/5 0:00", text("1990-03-05")),
             ("员工数", "1,234,567", Value::Integer(1_234_567)),
             ("积分", "１,０００", Value::Integer(1_000)),
+            ("积分", "9007199254740993", Value::Integer(9_007_199_254_740_993)),
+            ("积分", "12.50", Value::Decimal(Real::new(12.5).unwrap())),
+            (
+                "积分",
+                "0.30000000000000004",
+                Value::Decimal(Real::new(0.300_000_000_000_000_04).unwrap()),
+            ),
+            ("备注", "'=1+1", text("=1+1")),
+            ("备注", "'=\"0138\"", text("=\"0138\"")),
+            ("备注", "'tis", text("'tis")),
             ("注册时间", "1970-01-01 08:00", Value::Integer(0)),
             ("注册时间", "1970-01-01T00:00:00Z", Value::Integer(0)),
             ("attr1", "38", text("38")),
@@ -393,12 +399,24 @@ mod tests {
     fn what_cannot_be_cleaned_is_refused() {
         for (heading, written, said) in [
             ("生日", "3/5/1990", "expected a date like 1990-01-31, found other text"),
-            ("性别", "x", "expected 0, 1 or 2, found text"),
-            ("是否会员", "maybe", "expected true or false, found other text"),
+            ("性别", "x", "expected 男, 女, 未知, or 1, 2, 0, found text"),
+            ("性别", "3", "expected 男, 女, 未知, or 1, 2, 0, found another number"),
+            ("是否会员", "maybe", "expected 是, 否, or true, false, found other text"),
+            ("年收入", "inf", "expected a number, found text"),
+            (
+                "年收入",
+                "0.12345678901234567",
+                "expected a number of at most 15 significant digits, found 17 digits",
+            ),
             ("员工数", "1,23", "expected a whole number, found text"),
             (
                 "手机",
                 "1.38E+10",
+                "expected all digits, found a number that a spreadsheet has rounded",
+            ),
+            (
+                "attr.card",
+                "1.10101199003051E+017",
                 "expected all digits, found a number that a spreadsheet has rounded",
             ),
             (
@@ -416,6 +434,122 @@ mod tests {
         ] {
             assert_eq!(value(heading, written), Err(said.to_owned()), "{heading} {written}");
         }
+    }
+
+    #[test]
+    fn a_cell_of_an_identity_column_holds_several_and_any_other_one() {
+        let expected = ["wechat o|1", "wechat o2\\", "wechat =x"];
+        assert_eq!(identities("identity:wechat", &["o\\|1||o2\\\\|=x"]), expected);
+        assert_eq!(identities("identity:wechat", &["'=a|b"]), ["wechat =a", "wechat b"]);
+        assert_eq!(identities("OpenID", &["o|1"]), ["wechat o|1"]);
+    }
+
+    #[test]
+    fn parts_are_an_identity_and_rows_of_one_customer_have_one_each() {
+        let headings = "id,姓名,身份类型,身份值,身份名称,身份范围";
+        let mut first = row(2, &["7", "王芳", "wechat", "o1", "芳", "wx1"]);
+        first.further.push(row(3, &["7", "王芳 ", "member-id", "'=M1"]));
+        first.further.push(row(4, &["7", "", "", ""]));
+        let upsert = cleaner().upsert(&mapping(headings), &first).unwrap();
+        let [wechat, member] = upsert.identities.as_slice() else { panic!("{upsert:?}") };
+        assert_eq!((wechat.name.as_deref(), wechat.scope.as_deref()), (Some("芳"), Some("wx1")));
+        assert_eq!((&*member.kind, &*member.value, &member.name), ("member-id", "=M1", &None));
+
+        first.further.push(row(5, &["7", "李雷", "", "x"]));
+        let problems = cleaner().upsert(&mapping(headings), &first).unwrap_err();
+        let said: Vec<_> = problems.iter().map(|it| (it.column, it.problem.as_str())).collect();
+        let other =
+            "expected what line 2 says of the same customer, or nothing, found another value";
+        let missing = "expected a type and a value of an identity, found one without the other";
+        assert_eq!(said, [(Some(1), other), (Some(2), missing)]);
+    }
+
+    #[test]
+    fn a_list_of_json_has_identities_of_any_type() {
+        let read = |json: &str| {
+            let headings = ["identities".to_owned(), "identity:wechat".to_owned()];
+            let mapping = Mapping::new(&headings, Choices::default(), true).unwrap();
+            let Ok(Json::Array(cells)) = Json::parse(json.as_bytes()) else { panic!("{json}") };
+            let cells = cells.iter().map(Json::owned).collect();
+            let mut cleaner = cleaner();
+            cleaner.options.cells = Cells::Typed;
+            cleaner.upsert(&mapping, &Row { line: 1, cells, ..Row::default() })
+        };
+        let upsert = read(
+            r#"[[{"number":1,"type":"qq","value":7,"name":null},{"type":"a","value":"'=|"}],["o1","o|2"]]"#,
+        );
+        let told = |it: &IdentitySent| format!("{} {}", it.kind, it.value);
+        let told: Vec<_> = upsert.unwrap().identities.iter().map(told).collect();
+        assert_eq!(told, ["qq 7", "a '=|", "wechat o1", "wechat o|2"]);
+        let list = "expected a list of objects with `type` and `value`";
+        for (json, said) in [
+            (r#"["a"]"#, format!("{list}, found text")),
+            (r"[[1]]", format!("{list}, found a whole number")),
+            (r"[[{}]]", format!("{list}, found an object without them")),
+            (
+                r#"[[{"value":"x"}]]"#,
+                "expected a type and a value of an identity, found one without the other"
+                    .to_owned(),
+            ),
+        ] {
+            assert_eq!(read(json).unwrap_err()[0].problem, said, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_export_is_in_the_form_in_which_a_hub_keeps_it() {
+        let mobile = |headings| {
+            let upsert = read(headings, &["7", "+86 138-0000-0001"]).unwrap();
+            upsert.fields.values[&FieldKey::Builtin(Attribute::Mobile)].clone().unwrap()
+        };
+        assert_eq!(mobile("id,mobile"), text("+86 138-0000-0001"));
+        assert_eq!(mobile("客户ID,手机"), text("+86 138-0000-0001"));
+        assert_eq!(mobile("客户ID,手机号"), text("13800000001"));
+        assert!(read("id,name,attr.x", &["7", "damaged \u{FFFD}"]).is_ok());
+    }
+
+    #[test]
+    fn what_finds_a_customer_makes_it_known_again() {
+        let mut by_id = Choices::default();
+        by_id.match_by_id();
+        let headings = ["客户ID".to_owned(), "手机".to_owned()];
+        let mapping = Mapping::new(&headings, by_id.clone(), false).unwrap();
+        let mut cleaner = cleaner();
+        let upsert = cleaner.upsert(&mapping, &row(2, &["12", "13800000001"])).unwrap();
+        assert_eq!(upsert.matching.customer, Some(CustomerId(12)));
+        let problem =
+            cleaner.upsert(&mapping, &row(2, &["C12", ""])).unwrap_err().remove(0).problem;
+        assert_eq!(problem, "expected the id of a customer of this hub, such as 12, found text");
+        assert_eq!(Mapping::new(&headings[1..], by_id, false).unwrap_err(), MappingError::NoIds);
+
+        cleaner.options.matching.mobile = false;
+        let row_type = |cells| {
+            let upsert = cleaner.upsert(&mapping, &row(2, cells)).unwrap();
+            upsert.identities.into_iter().map(|it| it.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(row_type(&["", "13800000001"]), [ROW_TYPE]);
+        assert!(row_type(&["12", "13800000001"]).is_empty());
+    }
+
+    #[test]
+    fn a_number_that_a_spreadsheet_has_rounded_is_no_text() {
+        let read = |heading, number, cells| {
+            let mut cleaner = cleaner();
+            cleaner.options.cells = cells;
+            let row = Row { line: 2, cells: vec![Json::Real(number)], ..Row::default() };
+            cleaner.upsert(&mapping(heading), &row).map_err(|problems| problems[0].problem.clone())
+        };
+        let rounded = "expected all digits, as text, found a number of more than 15 digits, which a \
+                       spreadsheet has rounded";
+        for heading in ["attr.card", "identity:card", "手机", "备注"] {
+            assert_eq!(
+                read(heading, 6_222_021_234_567_890.0, Cells::Plain),
+                Err(rounded.to_owned())
+            );
+            assert!(read(heading, 0.125, Cells::Plain).is_ok());
+        }
+        assert!(read("积分", 6_222_021_234_567_890.0, Cells::Plain).is_ok());
+        assert!(read("attr.card", 6_222_021_234_567_890.0, Cells::Typed).is_ok());
     }
 
     #[test]
@@ -447,6 +581,7 @@ mod tests {
         let one = row("name,city", &["王芳", "深圳"]);
         assert_eq!(one, row("city,姓名,喜好", &["深圳 ", "王芳", "x"]));
         assert_ne!(one, row("name,city", &["王芳", "广州"]));
+        assert_ne!(row("id,name", &["1", "王芳"]), row("id,name", &["2", "王芳"]));
         row("name,openid", &["王", "unknown"]);
         row("name,手机", &["王", "00000000000"]);
     }

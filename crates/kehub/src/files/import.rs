@@ -1,5 +1,6 @@
 //! Rows applied to a store, in batches, and what came of them.
 
+use super::apart::set_apart;
 use super::clean::{CellProblem, Cleaner, ROW_TYPE};
 use super::dry_run::DryRun;
 use super::error::FileError;
@@ -7,10 +8,10 @@ use super::mapping::Mapping;
 use super::refused::{Report, reason};
 use super::rows::{Chunk, Item, Row, Rows, Unreadable};
 use crate::clock::Clock;
-use kehub_core::command::{Command, Origin, Request, SetPolicy, Upsert};
+use kehub_core::command::{Command, IdentitySent, Matching, Origin, Request, SetPolicy, Upsert};
 use kehub_core::outcome::{Outcome, Refusal, ResultKind};
-use kehub_core::policy::{Role, Setting, TypeChange};
-use kehub_core::{AppNumber, Micros, TenantId};
+use kehub_core::policy::{OnConflict, Role, Setting, TypeChange};
+use kehub_core::{AppNumber, CustomerId, Micros, TenantId};
 use kehub_store::{Batch, Lane, OpenError, Store, StoreError};
 use std::io;
 use std::time::{Duration, Instant};
@@ -65,8 +66,6 @@ pub(crate) struct Counts {
 pub(crate) struct RefusedRow {
     pub(crate) line: u64,
     pub(crate) reason: String,
-    /// What does not fit, where that is one of its values.
-    pub(crate) values: Vec<String>,
 }
 
 /// Whoever waits for the end.
@@ -206,10 +205,15 @@ impl Import<'_> {
         upserts: Vec<Upsert>,
         counts: &mut Counts,
     ) -> Result<(), ImportError> {
-        let outcomes = match &mut self.dry_run {
-            Some(dry_run) => dry_run.outcomes(rows, upserts).await?,
-            None => self.outcomes(upserts).await?,
+        let policy = self.cleaner.policy();
+        let mut upserts = upserts;
+        let apart = |(place, upsert): (usize, &mut Upsert)| {
+            let identities = set_apart(&mut upsert.identities, policy);
+            (place, upsert.on_conflict, identities)
         };
+        let apart: Vec<_> = upserts.iter_mut().enumerate().map(apart).collect();
+        let mut outcomes = self.outcomes(rows, upserts).await?;
+        self.add(&mut outcomes, apart).await?;
         for (row, outcome) in rows.iter().zip(outcomes) {
             #[expect(clippy::wildcard_enum_match_arm, reason = "no other is one of an upsert")]
             match outcome {
@@ -236,7 +240,15 @@ impl Import<'_> {
         Ok(())
     }
 
-    async fn outcomes(&mut self, upserts: Vec<Upsert>) -> Result<Vec<Outcome>, ImportError> {
+    /// What comes of upserts, which are those of these rows if there are any.
+    async fn outcomes(
+        &mut self,
+        rows: &[Row],
+        upserts: Vec<Upsert>,
+    ) -> Result<Vec<Outcome>, ImportError> {
+        if let Some(dry_run) = &mut self.dry_run {
+            return dry_run.outcomes(rows, upserts).await;
+        }
         let destination = self.destination.as_ref().ok_or(ImportError::Outcome)?;
         if !self.knows_row_type && are_made(&upserts) {
             destination.name_row_type().await?;
@@ -245,17 +257,42 @@ impl Import<'_> {
         destination.apply(upserts.into_iter().map(Command::Upsert).collect()).await
     }
 
+    /// Sends the identities behind their upserts, and adds what came of them to the outcomes of those.
+    async fn add(
+        &mut self,
+        outcomes: &mut [Outcome],
+        apart: Vec<(usize, Option<OnConflict>, Vec<IdentitySent>)>,
+    ) -> Result<(), ImportError> {
+        let (mut places, mut upserts) = (Vec::new(), Vec::new());
+        for (place, on_conflict, identities) in apart {
+            let Some(Outcome::Resolved(resolution)) = outcomes.get(place) else { continue };
+            let matching =
+                Matching { customer: Some(resolution.customer.id), ..Matching::default() };
+            for identity in identities {
+                let identities = vec![identity];
+                places.push(place);
+                upserts.push(Upsert { identities, on_conflict, matching, ..Upsert::default() });
+            }
+        }
+        let mut places = places.into_iter();
+        while !upserts.is_empty() {
+            let rest = upserts.split_off(upserts.len().min(BATCH_ROWS));
+            let applied = self.outcomes(&[], std::mem::replace(&mut upserts, rest)).await?;
+            for (place, added) in places.by_ref().zip(applied) {
+                let Some(outcome) = outcomes.get_mut(place) else { continue };
+                join(outcome, added);
+            }
+        }
+        Ok(())
+    }
+
     fn refuse(&mut self, row: &Row, problems: &[CellProblem]) -> Result<(), ImportError> {
         if let Some(report) = &mut self.report {
             report.row(&self.mapping, row, problems).map_err(ImportError::Report)?;
         }
         if self.refused.len() < SAMPLES_MAX {
-            let values = problems.iter().filter(|problem| problem.column.is_some());
-            self.refused.push(RefusedRow {
-                line: row.line,
-                reason: reason(&self.mapping, problems),
-                values: values.map(|problem| problem.value.clone()).collect(),
-            });
+            let reason = reason(&self.mapping, problems);
+            self.refused.push(RefusedRow { line: row.line, reason });
         }
         Ok(())
     }
@@ -265,8 +302,7 @@ impl Import<'_> {
             report.unreadable(&self.mapping, line).map_err(ImportError::Report)?;
         }
         if self.refused.len() < SAMPLES_MAX {
-            let (reason, values) = (line.reason.clone(), Vec::new());
-            self.refused.push(RefusedRow { line: line.line, reason, values });
+            self.refused.push(RefusedRow { line: line.line, reason: line.reason.clone() });
         }
         Ok(())
     }
@@ -334,6 +370,20 @@ pub(super) fn row_type() -> SetPolicy {
     SetPolicy { types: vec![(ROW_TYPE.to_owned(), change)], ..SetPolicy::default() }
 }
 
+/// Adds what came of a further identity of a row.
+fn join(outcome: &mut Outcome, added: Outcome) {
+    match (&mut *outcome, added) {
+        (Outcome::Resolved(whole), Outcome::Resolved(added)) => {
+            if whole.result == ResultKind::Unchanged {
+                whole.result = added.result;
+            }
+            whole.conflicts.extend(added.conflicts);
+        }
+        (Outcome::Resolved(_), added) => *outcome = added,
+        _ => (),
+    }
+}
+
 /// Why the rules say no to an upsert.
 #[expect(clippy::wildcard_enum_match_arm, reason = "no other refusal is one of an upsert")]
 fn told(refusal: &Refusal) -> String {
@@ -350,20 +400,28 @@ fn told(refusal: &Refusal) -> String {
         Refusal::CustomAttributesTooMany { found, limit } => {
             format!("expected at most {limit} custom attributes on a customer, found {found}")
         }
+        Refusal::CustomerMissing(id) => unknown_id(*id, "one that it never gave"),
+        Refusal::CustomerDeleted(id) => unknown_id(*id, "one that was deleted"),
+        Refusal::CustomerErased(id) => unknown_id(*id, "one that was erased"),
         _ => "expected an upsert that the rules allow, found another".to_owned(),
     }
+}
+
+fn unknown_id(id: CustomerId, found: &str) -> String {
+    format!("expected the id of a customer of this hub, found {found}: {id}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::clean::CleanOptions;
     use super::super::mapping::Choices;
+    use super::super::reading::Cells;
     use super::super::source::{ReadOptions, Source};
     use super::*;
     use crate::clock::ManualClock;
     use kehub_core::directory::NewTenant;
     use kehub_core::filter::Filter;
-    use kehub_core::policy::{OnConflict, Policy, Preset};
+    use kehub_core::policy::{Policy, Preset};
     use kehub_store::{Fault, MemoryStore, UnreliableStore};
     use std::cell::Cell;
     use std::io::Cursor;
@@ -409,10 +467,16 @@ mod tests {
     ) -> (Counts, Result<bool, ImportError>) {
         let bytes = Box::new(Cursor::new(text.as_bytes().to_vec()));
         let source = Source::of_stream(bytes, &ReadOptions::default()).unwrap();
-        let mut rows = Rows::start(source).unwrap();
+        let mut rows = Rows::start(source, &Choices::default()).unwrap();
         let first = rows.next().await.unwrap().unwrap();
         let mapping = Mapping::new(&first.columns, Choices::default(), false).unwrap();
-        let options = CleanOptions { source: "test".into(), zone: "Z".into(), on_conflict };
+        let options = CleanOptions {
+            source: "test".into(),
+            zone: "Z".into(),
+            on_conflict,
+            matching: Matching::default(),
+            cells: Cells::Plain,
+        };
         let policy = Policy::new(Preset::Compat, OnConflict::Merge);
         let clock = ManualClock::at(1_000_000);
         let mut import = Import {
@@ -475,6 +539,26 @@ mod tests {
         let policy = store.policy(TENANT).await.unwrap().unwrap();
         let kind = policy.type_named(ROW_TYPE).unwrap();
         assert_eq!(policy.rules_for(kind).role, Role::Weak);
+    }
+
+    #[tokio::test]
+    async fn all_identities_of_a_row_are_its_customers() {
+        let store = store(&ManualClock::at(0)).await;
+        let headings = "identity:member-id,identity:wechat-unionid,identity:wechat";
+        let text = format!("{headings}\nA|B|C|D,u1|u2,o1\n");
+        let (counts, _) = import(&store, &text, None, (0, usize::MAX)).await;
+        assert_eq!((counts.rows, counts.created, counts.refused), (1, 1, 0));
+        let (counts, _) = import(&store, &text, None, (0, usize::MAX)).await;
+        assert_eq!((counts.unchanged, counts.conflicts), (1, 0));
+        let alone = format!("{headings}\nA,,\nB,,\nC,,\nD,,\n,u1,\n,u2,\n,,o1\n");
+        let (counts, _) = import(&store, &alone, None, (0, usize::MAX)).await;
+        assert_eq!((counts.unchanged, customers(&store).await), (7, 1));
+        let (counts, _) =
+            import(&store, "identity:wechat-unionid\nu8\nu9|u2\n", None, (0, usize::MAX)).await;
+        assert_eq!((counts.created, counts.conflicts), (2, 1));
+        let rejected = "identity:wechat-unionid\nu8|u2\n";
+        let (counts, _) = import(&store, rejected, Some(OnConflict::Reject), (0, usize::MAX)).await;
+        assert_eq!((counts.rows, counts.refused), (1, 1));
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! What the columns of a file are.
 
-use super::labels::{self, folded};
+use super::labels::{self, Part, REV, REV_ZH, folded, zh};
 use kehub_core::attribute::{Access, Attribute, FieldKey};
 use kehub_core::canonical::{cleaned, type_key};
 use kehub_core::limits::IDENTITY_TYPE_CHARS_MAX;
@@ -19,6 +19,10 @@ pub(crate) const TEXT_COLUMN: &str = "kehub text";
 
 const IDENTITY: &str = "identity:";
 const CUSTOM: &str = "attr.";
+/// The member of a JSON object that lists the identities of a customer.
+const IDENTITIES: &str = "identities";
+/// The member that lists ids which redirect to a customer.
+const MERGED_IDS: &str = "mergedIds";
 
 /// What a column is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +33,12 @@ pub(crate) enum Target {
     Custom(FieldKey),
     /// Identities of this type.
     Identity(Box<str>),
+    /// Identities of any type: a list of objects.
+    Identities,
+    /// A part of an identity.
+    Part(Part),
+    /// The id of a customer of the hub.
+    Customer,
     /// Nothing; why, for people.
     Ignored(Ignored),
 }
@@ -42,6 +52,8 @@ pub(crate) enum Ignored {
     Unknown,
     /// The hub sets this attribute itself.
     Derived(Attribute),
+    /// An export has it, and the hub sets it itself.
+    System,
     /// It has no heading.
     Unnamed,
     /// A report of refused rows has it.
@@ -54,10 +66,14 @@ impl fmt::Display for Target {
             Target::Attribute(attribute) => attribute.fmt(f),
             Target::Custom(key) => key.fmt(f),
             Target::Identity(kind) => write!(f, "{IDENTITY}{kind}"),
+            Target::Identities => f.write_str(IDENTITIES),
+            Target::Part(part) => f.write_str(part.name()),
+            Target::Customer => f.write_str("id (of a customer of this hub)"),
             Target::Ignored(why) => match why {
                 Ignored::Chosen => f.write_str("-"),
                 Ignored::Unknown => f.write_str("- (no known label)"),
                 Ignored::Derived(attribute) => write!(f, "- (`{attribute}` is set by the hub)"),
+                Ignored::System => f.write_str("- (set by the hub)"),
                 Ignored::Unnamed => f.write_str("- (no heading)"),
                 Ignored::Report => f.write_str("- (from a report of refused rows)"),
             },
@@ -79,6 +95,10 @@ impl Target {
         if let Some(key) = text.strip_prefix(CUSTOM) {
             return FieldKey::custom(key).map(Target::Custom).ok_or_else(unknown);
         }
+        let part = Part::ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(text));
+        if let Some(part) = part {
+            return Ok(Target::Part(part));
+        }
         let named = |it: &&Attribute| it.name().eq_ignore_ascii_case(text);
         let attribute = Attribute::ALL.iter().find(named).copied();
         let given = attribute.filter(|it| it.access() != Access::Derived);
@@ -93,14 +113,10 @@ impl Target {
         if REPORT_COLUMNS.contains(&heading.trim()) {
             return Target::Ignored(Ignored::Report);
         }
-        let prefixed =
-            heading.trim().split_once([':', '.']).and_then(|(prefix, rest)| {
-                match folded(prefix).as_str() {
-                    "identity" | "identities" => identity(rest),
-                    "attr" => FieldKey::custom(rest.trim()).map(Target::Custom),
-                    _ => None,
-                }
-            });
+        let prefixed = prefixed(heading).and_then(|(prefix, rest)| match prefix.as_str() {
+            "attr" => FieldKey::custom(rest.trim()).map(Target::Custom),
+            _ => identity(rest),
+        });
         let folded = folded(heading);
         let numbered = || {
             let digits = folded.strip_prefix("attr")?;
@@ -114,14 +130,48 @@ impl Target {
             })
         };
         let identified = || labels::identity(&folded).map(|it| Target::Identity(it.into()));
+        let part = || Part::of(&folded).map(Target::Part);
+        let system = || {
+            let is_system = folded == REV || folded == REV_ZH || heading == MERGED_IDS;
+            is_system.then_some(Target::Ignored(Ignored::System))
+        };
         let found = prefixed.or_else(numbered).or_else(labelled).or_else(identified);
+        let found = found.or_else(part).or_else(system);
         found.unwrap_or(Target::Ignored(Ignored::Unknown))
     }
 
     /// Whether a row may give it once only.
     fn is_single(&self) -> bool {
-        matches!(self, Target::Attribute(_) | Target::Custom(_))
+        match self {
+            Target::Attribute(_)
+            | Target::Custom(_)
+            | Target::Identities
+            | Target::Part(_)
+            | Target::Customer => true,
+            Target::Identity(_) | Target::Ignored(_) => false,
+        }
     }
+}
+
+/// What a heading such as `identity:wechat` or `attr.size` says that its column is, in folded form, and
+/// of which kind.
+fn prefixed(heading: &str) -> Option<(String, &str)> {
+    let (prefix, rest) = heading.trim().split_once([':', '.'])?;
+    let prefix = folded(prefix);
+    ["identity", "identities", "attr"].contains(&&*prefix).then_some((prefix, rest))
+}
+
+/// Whether `kehub export` heads a column like this.
+fn is_of_export(heading: &str) -> bool {
+    let is_known = || {
+        let mut parts = Part::ALL.into_iter();
+        Attribute::named(heading).is_some()
+            || Attribute::ALL.iter().any(|it| zh(*it) == heading)
+            || parts.any(|it| [it.name(), it.zh()].contains(&heading))
+            || [REV, REV_ZH, MERGED_IDS, IDENTITIES].contains(&heading)
+            || REPORT_COLUMNS.contains(&heading)
+    };
+    prefixed(heading).is_some() || is_known()
 }
 
 fn identity(kind: &str) -> Option<Target> {
@@ -137,7 +187,7 @@ pub(crate) enum MappingError {
     NotAPair(String),
     #[error(
         "expected a target, found `{0}`\nthere are: - to leave a column out, identity:TYPE, \
-         attr.KEY, and {names}", names = attribute_names()
+         attr.KEY, {names}", names = target_names()
     )]
     TargetUnknown(String),
     #[error("expected a column of the file, found `{wanted}`\nthere are: {known}")]
@@ -153,28 +203,41 @@ pub(crate) enum MappingError {
     TargetTwice { one: usize, other: usize, target: String },
     #[error("a mapping is a JSON object of columns and targets: {0}")]
     NotAMapping(String),
+    #[error("to match by id, expected a column `id` or `客户ID`, found none")]
+    NoIds,
 }
 
-fn attribute_names() -> String {
+fn target_names() -> String {
     let given = Attribute::ALL.iter().filter(|it| it.access() != Access::Derived);
-    given.map(|it| it.name()).collect::<Vec<_>>().join(", ")
+    let names = given.map(|it| it.name()).chain(Part::ALL.map(Part::name));
+    names.collect::<Vec<_>>().join(", ")
 }
 
-/// What somebody says about columns, by heading or `#` and number.
+/// What somebody says about columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Choices(Vec<(String, Target)>);
+pub(crate) struct Choices {
+    /// By heading, or `#` and number.
+    columns: Vec<(String, Target)>,
+    /// Whether ids are those of customers of the hub.
+    by_id: bool,
+}
 
 /// A mapping file: columns and targets.
 #[derive(Deserialize)]
 struct MappingFile(BTreeMap<String, String>);
 
 impl Choices {
+    /// Takes a column of ids for those of customers of the hub.
+    pub(crate) fn match_by_id(&mut self) {
+        self.by_id = true;
+    }
+
     /// Adds `COLUMN=TARGET`. Later ones win.
     pub(crate) fn add(&mut self, pair: &str) -> Result<(), MappingError> {
         // A heading may hold `=`, a target cannot.
         let (column, target) =
             pair.rsplit_once('=').ok_or_else(|| MappingError::NotAPair(pair.to_owned()))?;
-        self.0.push((column.trim().to_owned(), Target::chosen(target)?));
+        self.columns.push((column.trim().to_owned(), Target::chosen(target)?));
         Ok(())
     }
 
@@ -184,7 +247,7 @@ impl Choices {
         let file: MappingFile = serde_json::from_slice(text)
             .map_err(|error| MappingError::NotAMapping(error.to_string()))?;
         for (column, target) in file.0 {
-            self.0.push((column.trim().to_owned(), Target::chosen(&target)?));
+            self.columns.push((column.trim().to_owned(), Target::chosen(&target)?));
         }
         Ok(())
     }
@@ -195,8 +258,11 @@ impl Choices {
 pub(crate) struct Mapping {
     choices: Choices,
     pub(crate) columns: Vec<Column>,
-    /// Whether columns may come that are not known yet.
+    /// Whether columns may come that are not known yet: those of JSON objects.
     is_open: bool,
+    /// Whether all that it has is what an export has: then its values are in the form in which a hub
+    /// keeps them.
+    pub(crate) is_export: bool,
 }
 
 /// A column.
@@ -204,6 +270,15 @@ pub(crate) struct Mapping {
 pub(crate) struct Column {
     pub(crate) heading: String,
     pub(crate) target: Target,
+    /// Whether a text in it may be several values, parted by `|`.
+    pub(crate) holds_several: bool,
+}
+
+impl Column {
+    /// Whether it is headed as the id of a customer, of whichever hub.
+    pub(crate) fn is_id(&self) -> bool {
+        labels::attribute(&folded(&self.heading)) == Some(Attribute::Id)
+    }
 }
 
 impl Mapping {
@@ -214,7 +289,11 @@ impl Mapping {
         choices: Choices,
         is_open: bool,
     ) -> Result<Mapping, MappingError> {
-        let mut mapping = Mapping { choices, columns: Vec::new(), is_open };
+        let mut known = headings.iter().map(|heading| heading.trim());
+        let begins =
+            known.next().is_some_and(|it| it == Attribute::Id.name() || it == zh(Attribute::Id));
+        let is_export = begins && known.all(is_of_export);
+        let mut mapping = Mapping { choices, columns: Vec::new(), is_open, is_export };
         mapping.extend(headings);
         mapping.check_choices()?;
         mapping.check_targets()?;
@@ -225,16 +304,41 @@ impl Mapping {
     pub(crate) fn extend(&mut self, headings: &[String]) {
         for heading in headings {
             let place = format!("#{}", self.columns.len() + 1);
-            let mut choices = self.choices.0.iter().rev();
+            let mut choices = self.choices.columns.iter().rev();
             let chosen = choices.find(|(column, _)| *column == place || is_same(column, heading));
             let target = chosen.map(|(_, target)| target.clone());
-            let target = target.unwrap_or_else(|| Target::guessed(heading));
-            self.columns.push(Column { heading: heading.clone(), target });
+            let target = target.unwrap_or_else(|| self.guessed(heading));
+            let holds_several = !self.is_open
+                && prefixed(heading).is_some()
+                && matches!(target, Target::Identity(_));
+            self.columns.push(Column { heading: heading.clone(), target, holds_several });
         }
     }
 
+    fn guessed(&self, heading: &str) -> Target {
+        let guessed = Target::guessed(heading);
+        let is_id = guessed == Target::Ignored(Ignored::Derived(Attribute::Id));
+        let is_list = guessed == Target::Ignored(Ignored::Unknown) && heading == IDENTITIES;
+        if is_id && self.choices.by_id {
+            Target::Customer
+        } else if is_list && self.is_open {
+            Target::Identities
+        } else {
+            guessed
+        }
+    }
+
+    /// Where a part of identities stands.
+    pub(super) fn place_of(&self, part: Part) -> Option<usize> {
+        self.columns.iter().position(|column| column.target == Target::Part(part))
+    }
+
     fn check_choices(&self) -> Result<(), MappingError> {
-        for (wanted, _) in &self.choices.0 {
+        let has_ids = || self.columns.iter().any(|column| column.target == Target::Customer);
+        if self.choices.by_id && !self.is_open && !has_ids() {
+            return Err(MappingError::NoIds);
+        }
+        for (wanted, _) in &self.choices.columns {
             match self.places(wanted).as_slice() {
                 [_] => (),
                 [] if self.is_open => (),
@@ -263,7 +367,7 @@ impl Mapping {
 
     /// Columns that somebody spoke of and that never came.
     pub(crate) fn unmet(&self) -> impl Iterator<Item = &str> {
-        let wanted = self.choices.0.iter().map(|(wanted, _)| wanted.as_str());
+        let wanted = self.choices.columns.iter().map(|(wanted, _)| wanted.as_str());
         wanted.filter(|wanted| self.places(wanted).is_empty())
     }
 
@@ -365,6 +469,57 @@ mod tests {
         assert!(mapped("openid,OpenID", &[]).is_ok());
         let error = Choices::default().add_file(b"[1]").unwrap_err().to_string();
         assert!(error.starts_with("a mapping is a JSON object"), "{error}");
+    }
+
+    #[test]
+    fn columns_of_an_export_are_known_whatever_language_they_speak() {
+        let parts = "identityType, identityValue, identityName, identityScope";
+        let columns = "客户ID,版本,身份类型,身份值,身份名称,身份范围,mergedIds";
+        let system = "- (set by the hub)";
+        let id = "- (`id` is set by the hub)";
+        assert_eq!(mapped(columns, &[]).unwrap(), format!("{id}, {system}, {parts}, {system}"));
+        assert_eq!(
+            mapped("类型名,值", &["类型名=identityType", "值=identityvalue"]).unwrap(),
+            "identityType, identityValue"
+        );
+        // A list is what JSON has.
+        let new = |is_open| Mapping::new(&headings("id,identities"), Choices::default(), is_open);
+        let targets =
+            [false, true].map(|is_open| new(is_open).unwrap().columns[1].target.to_string());
+        assert_eq!(targets, ["- (no known label)", "identities"]);
+        let several = |columns: &str, choices: &[&str], is_open| {
+            let mut chosen = Choices::default();
+            for choice in choices {
+                chosen.add(choice).unwrap();
+            }
+            Mapping::new(&headings(columns), chosen, is_open).unwrap().columns[0].holds_several
+        };
+        assert!(several("identity:wechat", &[], false));
+        assert!(several("identity:wechat", &["#1=identity:old"], false));
+        assert!(!several("identity:wechat", &["#1=name"], false));
+        assert!(!several("identity:wechat", &[], true));
+        assert!(!several("openid", &[], false));
+        assert!(!several("会员", &["会员=identity:member-id"], false));
+    }
+
+    #[test]
+    fn an_export_is_known_by_all_of_its_headings() {
+        let is_export = |columns| {
+            Mapping::new(&headings(columns), Choices::default(), false).unwrap().is_export
+        };
+        for columns in [
+            "id",
+            "id,rev,mobile,attr.x,identity:wechat",
+            "客户ID,手机,身份类型",
+            "id,rev,identities,mergedIds",
+            "id,name,kehub line,kehub reason",
+        ] {
+            assert!(is_export(columns), "{columns}");
+        }
+        for columns in ["", "name,id", "id,手机号", "客户id,手机", "id,mobile,喜好", "ID,mobile"]
+        {
+            assert!(!is_export(columns), "{columns}");
+        }
     }
 
     #[test]

@@ -6,15 +6,20 @@
 //! them and writes down what was refused. A [`dry_run`] only tells what would come of them. Memory
 //! does not grow with the file.
 
+mod apart;
+pub(crate) mod cells;
 pub(crate) mod clean;
 mod dates;
 pub(crate) mod dry_run;
 mod encoding;
 pub(crate) mod error;
+mod gather;
+mod identities;
 pub(crate) mod import;
-mod labels;
+pub(crate) mod labels;
 mod lines;
 pub(crate) mod mapping;
+pub(crate) mod reading;
 pub(crate) mod refused;
 pub(crate) mod rows;
 mod sheet;

@@ -1,16 +1,20 @@
 //! The report of refused rows: a file in the form of the one they came from, for people to mend
 //! and bring in again.
 
+use super::cells::guarded;
 use super::clean::CellProblem;
 use super::mapping::{Column, Ignored, LINE_COLUMN, Mapping, REASON_COLUMN, TEXT_COLUMN, Target};
 use super::rows::{Row, Unreadable, text_of};
 use super::source::Form;
 use crate::wire::json::Json;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+/// Characters of a value that are repeated in a reason.
+const VALUE_CHARS_SHOWN_MAX: usize = 80;
 /// How many names are tried for a report that nobody has named.
 const NAMES_MAX: u32 = 1_000;
 
@@ -68,7 +72,7 @@ impl Report {
         }
     }
 
-    /// Writes a row, and why it was refused.
+    /// Writes a row, and those that were put together with it, and why it was refused.
     pub(crate) fn row(
         &mut self,
         mapping: &Mapping,
@@ -76,13 +80,24 @@ impl Report {
         problems: &[CellProblem],
     ) -> io::Result<()> {
         let reason = reason(mapping, problems);
+        [row].into_iter().chain(&row.further).try_for_each(|row| self.one(mapping, row, &reason))
+    }
+
+    fn one(&mut self, mapping: &Mapping, row: &Row, reason: &str) -> io::Result<()> {
+        let is_guarded = self.form == Form::Workbook;
+        let text = |cell| {
+            let text = text_of(cell);
+            // What a spreadsheet holds as text, it would run when it reads it as CSV.
+            let runs = is_guarded && matches!(cell, Json::Text(_));
+            if runs { guarded(&text).into_owned() } else { text }
+        };
         match self.opened(mapping)? {
             Writer::Table(_, table) => {
-                let cells = own_columns(mapping).map(|(place, _)| text_of(row.cell(place)));
+                let cells = own_columns(mapping).map(|(place, _)| text(row.cell(place)));
                 let mut record: Vec<String> = cells.collect();
-                record.extend([row.line.to_string(), reason]);
+                record.extend([row.line.to_string(), reason.to_owned()]);
                 // What it had beyond its headings, behind all else.
-                record.extend(row.cells.iter().skip(mapping.columns.len()).map(text_of));
+                record.extend(row.cells.iter().skip(mapping.columns.len()).map(text));
                 Ok(table.write_record(record)?)
             }
             Writer::Lines(_, lines) => {
@@ -177,13 +192,23 @@ fn create(place: &Place) -> io::Result<(PathBuf, File)> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// All that is wrong with a row, for people.
+/// All that is wrong with a row, for people: which column, what was expected, what stands there.
 pub(crate) fn reason(mapping: &Mapping, problems: &[CellProblem]) -> String {
-    let told = problems.iter().map(|problem| match problem.column {
-        Some(column) => format!("{}: {}", mapping.heading(column), problem.problem),
-        None => problem.problem.clone(),
+    let told = problems.iter().map(|CellProblem { column, value, problem }| match column {
+        Some(column) if value.is_empty() => format!("{}: {problem}", mapping.heading(*column)),
+        Some(column) => format!("{}: {problem} `{}`", mapping.heading(*column), shown(value)),
+        None => problem.clone(),
     });
     told.collect::<Vec<_>>().join("; ")
+}
+
+/// A value on one line, or its beginning.
+fn shown(value: &str) -> Cow<'_, str> {
+    let value = value.lines().next().unwrap_or_default();
+    match value.char_indices().nth(VALUE_CHARS_SHOWN_MAX) {
+        Some((end, _)) => Cow::Owned(format!("{}…", value.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(value),
+    }
 }
 
 fn value(cell: &Json<'_>) -> Value {
@@ -205,7 +230,6 @@ fn value(cell: &Json<'_>) -> Value {
 mod tests {
     use super::super::mapping::Choices;
     use super::*;
-    use std::borrow::Cow;
     use std::fs;
 
     fn mapping(headings: &[&str]) -> Mapping {
@@ -249,11 +273,34 @@ mod tests {
         }
         let second = fs::read_to_string(folder.path().join("shop.refused.2.csv")).unwrap();
         let expected = "\u{FEFF}name;生日;kehub line;kehub reason\n\
-                        \"a;b\";x;7;生日: expected a date, found text\n";
+                        \"a;b\";x;7;生日: expected a date, found text `x`\n";
         assert_eq!(second, expected);
         assert_eq!(fs::read_to_string(&path).unwrap(), expected);
         let mut named = Report::new(Place::Named(path), Form::Table(b';'));
         assert!(named.row(&mapping, &row(&["a"]), &[problem(None)]).is_err());
+    }
+
+    #[test]
+    fn rows_of_one_customer_stay_together_and_no_spreadsheet_runs_what_they_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.csv");
+        let mapping = mapping(&["name"]);
+        let mut report = Report::new(Place::Named(path.clone()), Form::Workbook);
+        let mut held = row(&["=cmd"]);
+        held.further = vec![Row { line: 8, ..row(&["'x"]) }];
+        report.row(&mapping, &held, &[problem(None)]).unwrap();
+        report.flush().unwrap();
+        let expected = "\u{FEFF}name,kehub line,kehub reason\n\
+                        '=cmd,7,\"expected a date, found text\"\n\
+                        ''x,8,\"expected a date, found text\"\n";
+        assert_eq!(fs::read_to_string(path).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_reason_repeats_the_beginning_of_a_value() {
+        assert_eq!(shown("a\nb"), "a");
+        assert_eq!(shown(&"王".repeat(80)), "王".repeat(80));
+        assert_eq!(shown(&"王".repeat(81)), format!("{}…", "王".repeat(80)));
     }
 
     #[test]
@@ -269,7 +316,7 @@ mod tests {
         report.flush().unwrap();
         let line: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         let problem = "expected a date, found text";
-        let reason = format!("attr.x: {problem}; {problem}");
+        let reason = format!("attr.x: {problem} `x`; {problem}");
         assert_eq!(line, json!({ "attr.x": [1], "kehub line": 7, "kehub reason": reason }));
     }
 }

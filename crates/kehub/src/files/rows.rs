@@ -1,6 +1,8 @@
 //! Rows on their way from a file, and the thread that reads them.
 
 use super::error::FileError;
+use super::gather::Gather;
+use super::mapping::Choices;
 use super::source::Source;
 use crate::wire::json::Json;
 use std::ops::ControlFlow;
@@ -26,6 +28,8 @@ pub(crate) struct Row {
     pub(crate) cells: Vec<Json<'static>>,
     /// How much of the file it is.
     pub(super) bytes: usize,
+    /// Rows behind it that are about the same customer, each with another identity.
+    pub(crate) further: Vec<Row>,
 }
 
 impl Row {
@@ -76,11 +80,15 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Begins to read.
-    pub(crate) fn start(source: Source) -> Result<Rows, FileError> {
+    /// Begins to read. Rows of one customer are put together where the columns, with what somebody
+    /// says about them, have a row for each identity.
+    pub(crate) fn start(source: Source, choices: &Choices) -> Result<Rows, FileError> {
+        let gather = Gather::new(choices.clone());
         let (sender, chunks) = channel(CHUNKS_WAITING);
         // It ends by itself when nobody takes rows any more.
-        thread::Builder::new().name("rows".into()).spawn(move || send_all(source, &sender))?;
+        thread::Builder::new()
+            .name("rows".into())
+            .spawn(move || send_all(source, gather, &sender))?;
         Ok(Rows { chunks })
     }
 
@@ -90,9 +98,9 @@ impl Rows {
     }
 }
 
-fn send_all(source: Source, chunks: &Sender<Result<Chunk, FileError>>) {
+fn send_all(source: Source, mut gather: Gather, chunks: &Sender<Result<Chunk, FileError>>) {
     let (mut chunk, mut bytes) = (Chunk::default(), 0);
-    let read = source.read(&mut |met| {
+    let mut take = |met| {
         match met {
             Met::Columns(columns) => chunk.columns.extend(columns),
             Met::Row(row) => {
@@ -112,8 +120,12 @@ fn send_all(source: Source, chunks: &Sender<Result<Chunk, FileError>>) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }
-    });
+    };
+    let read = source.read(&mut |met| gather.meet(met, &mut take));
     // Whoever has gone away does not miss the rest.
+    if gather.end(&mut take).is_break() {
+        return;
+    }
     if !chunk.items.is_empty() || !chunk.columns.is_empty() {
         chunks.blocking_send(Ok(chunk)).ok();
     }
@@ -148,8 +160,12 @@ pub(super) mod tests {
             told.push(match met {
                 Met::Columns(columns) => format!("columns {}\n", columns.join("|")),
                 Met::Row(row) => {
-                    let cells: Vec<String> = row.cells.iter().map(text_of).collect();
-                    format!("{}: {}\n", row.line, cells.join("|"))
+                    let line = |row: &Row| {
+                        let cells: Vec<String> = row.cells.iter().map(text_of).collect();
+                        format!("{}: {}\n", row.line, cells.join("|"))
+                    };
+                    let further = row.further.iter().map(|row| format!(" and {}", line(row)));
+                    format!("{}{}", line(&row), further.collect::<String>())
                 }
                 Met::Unreadable(line) => {
                     format!("{}! {} ({})\n", line.line, line.text, line.reason)
@@ -168,7 +184,7 @@ pub(super) mod tests {
             let bytes = Box::new(std::io::Cursor::new(text.clone().into_bytes()));
             Source::of_stream(bytes, &super::super::source::ReadOptions::default()).unwrap()
         };
-        let mut rows = Rows::start(source()).unwrap();
+        let mut rows = Rows::start(source(), &Choices::default()).unwrap();
         let (mut count, mut columns) = (0, Vec::new());
         while let Some(chunk) = rows.next().await.unwrap() {
             assert!(chunk.items.len() <= CHUNK_ROWS);
@@ -176,7 +192,7 @@ pub(super) mod tests {
             columns.extend(chunk.columns);
         }
         assert_eq!((count, columns), (5_000, vec!["n".to_owned()]));
-        let mut rows = Rows::start(source()).unwrap();
+        let mut rows = Rows::start(source(), &Choices::default()).unwrap();
         assert_eq!(rows.next().await.unwrap().unwrap().items.len(), CHUNK_ROWS);
     }
 }

@@ -2,18 +2,21 @@
 //! because the format keeps them apart from the cells.
 
 use super::error::FileError;
+use super::reading::ROUNDED_FROM;
 use super::rows::{COLUMNS_MAX, Met, Row, Take};
 use crate::wire::json::Json;
 use calamine::{DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxError};
 use kehub_core::canonical::is_blank;
 use std::borrow::Cow;
 use std::io::{Read, Seek};
+use std::ops::ControlFlow;
 
-/// From here on a number of a spreadsheet may stand for several whole numbers.
-const EXACT_NUMBER_MAX: f64 = 9_007_199_254_740_992.0;
+/// Rows that a sheet can hold: lines of a sheet that goes on where another is full are counted on
+/// from there.
+const SHEET_ROWS: u64 = 1_048_576;
 
-/// Reads the headings and all rows of the sheet of this name, or the first one; blank rows are
-/// passed over.
+/// Reads the headings and all rows of the sheet of this name, or of the first one and of those that go
+/// on with it; blank rows are passed over.
 pub(super) fn read(
     bytes: impl Read + Seek,
     name: Option<&str>,
@@ -30,22 +33,20 @@ pub(super) fn read(
         let found = name.map_or_else(|| "none".to_owned(), |name| format!("`{name}`"));
         return Err(FileError::unfit(format!("one of the sheets {}", names.join(", ")), found));
     };
-    let mut cells = workbook.worksheet_cells_reader(&chosen).map_err(|error| unreadable(&error))?;
-    let mut table = Table { headings: None, row: Row::default() };
-    while let Some(cell) = cells.next_cell().map_err(|error| unreadable(&error))? {
-        let (row, column) = cell.get_position();
-        let line = u64::from(row) + 1;
-        if line != table.row.line && table.end_row(take) {
-            return Ok(());
+    let mut table =
+        Table { headings: None, has_begun: false, is_other: false, row: Row::default() };
+    if table.read(&mut workbook, &chosen, 0, take)?.is_break() || name.is_some() {
+        return table.headed();
+    }
+    // An export goes on in `客户 2` when `客户` is full.
+    let further = (2..).map(|number| format!("{chosen} {number}"));
+    let further = further.take_while(|name| names.contains(name));
+    for (full, name) in (1..).zip(further) {
+        if table.read(&mut workbook, &name, full * SHEET_ROWS, take)?.is_break() {
+            break;
         }
-        table.row.line = line;
-        table.put(usize::try_from(column).unwrap_or(usize::MAX), cell.get_value())?;
     }
-    table.end_row(take);
-    match table.headings {
-        Some(_) => Ok(()),
-        None => Err(FileError::unfit("a row of headings", "an empty sheet")),
-    }
+    table.headed()
 }
 
 fn unreadable(error: &XlsxError) -> FileError {
@@ -54,12 +55,50 @@ fn unreadable(error: &XlsxError) -> FileError {
 
 /// A sheet that is being read.
 struct Table {
-    /// How many there are, once they are known.
-    headings: Option<usize>,
+    /// Once they are known.
+    headings: Option<Vec<String>>,
+    /// Whether the headings of the sheet have been met.
+    has_begun: bool,
+    /// Whether the sheet has other headings than the first one, and so does not go on with it.
+    is_other: bool,
     row: Row,
 }
 
 impl Table {
+    /// Reads a sheet, whose lines are counted from behind so many.
+    fn read<R: Read + Seek>(
+        &mut self,
+        workbook: &mut Xlsx<R>,
+        name: &str,
+        before: u64,
+        take: &mut Take<'_>,
+    ) -> Result<ControlFlow<()>, FileError> {
+        let mut cells =
+            workbook.worksheet_cells_reader(name).map_err(|error| unreadable(&error))?;
+        (self.has_begun, self.is_other) = (false, false);
+        while let Some(cell) = cells.next_cell().map_err(|error| unreadable(&error))? {
+            let (row, column) = cell.get_position();
+            let line = before + u64::from(row) + 1;
+            if line != self.row.line && self.end_row(take).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            if self.is_other {
+                break;
+            }
+            self.row.line = line;
+            self.put(usize::try_from(column).unwrap_or(usize::MAX), cell.get_value())?;
+        }
+        Ok(self.end_row(take))
+    }
+
+    /// Whether anything was there.
+    fn headed(&self) -> Result<(), FileError> {
+        match self.headings {
+            Some(_) => Ok(()),
+            None => Err(FileError::unfit("a row of headings", "an empty sheet")),
+        }
+    }
+
     fn put(&mut self, column: usize, value: &DataRef<'_>) -> Result<(), FileError> {
         let cell = json(value);
         if matches!(&cell, Json::Null) || matches!(&cell, Json::Text(text) if is_blank(text)) {
@@ -79,20 +118,27 @@ impl Table {
         Ok(())
     }
 
-    /// Hands over what was read of a row; `true` if nobody takes more.
-    fn end_row(&mut self, take: &mut Take<'_>) -> bool {
+    /// Hands over what was read of a row.
+    fn end_row(&mut self, take: &mut Take<'_>) -> ControlFlow<()> {
         let row = std::mem::take(&mut self.row);
         if row.cells.is_empty() {
-            return false;
+            return ControlFlow::Continue(());
         }
-        let met = if self.headings.is_none() {
-            self.headings = Some(row.cells.len());
-            let names = row.cells.iter().map(super::rows::text_of);
-            Met::Columns(names.map(|name| name.trim().to_owned()).collect())
-        } else {
-            Met::Row(row)
-        };
-        take(met).is_break()
+        if std::mem::replace(&mut self.has_begun, true) {
+            return take(Met::Row(row));
+        }
+        let names = row.cells.iter().map(super::rows::text_of);
+        let names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
+        match &self.headings {
+            None => {
+                self.headings = Some(names.clone());
+                take(Met::Columns(names))
+            }
+            Some(headings) => {
+                self.is_other = *headings != names;
+                ControlFlow::Continue(())
+            }
+        }
     }
 }
 
@@ -115,7 +161,7 @@ fn json(value: &DataRef<'_>) -> Json<'static> {
 
 /// Numbers of a spreadsheet all have a fraction, also those that were typed without one.
 fn number_of(number: f64) -> Json<'static> {
-    if number.fract() != 0.0 || number.abs() >= EXACT_NUMBER_MAX {
+    if number.fract() != 0.0 || number.abs() >= ROUNDED_FROM {
         return Json::Real(number);
     }
     #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "checked above")]
@@ -170,6 +216,24 @@ mod tests {
         let expected = "columns 手机|b|c|d\n4: 13800000001|0.5|true\n\
                         5: |1990-03-05||2024-03-05T12:30:15.250\n";
         assert_eq!(read(&mut workbook, None).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_sheet_goes_on_in_the_next_one_with_its_name_and_headings() {
+        let mut workbook = Workbook::new();
+        for (name, rows) in [
+            ("客户", ["姓名", "王芳"]),
+            ("客户 2", ["姓名", "李雷"]),
+            ("other", ["姓名", "nobody"]),
+            ("客户 3", ["name", "nobody"]),
+            ("客户 4", ["姓名", "张伟"]),
+        ] {
+            let sheet = workbook.add_worksheet().set_name(name).unwrap();
+            sheet.write(0, 0, rows[0]).unwrap().write(1, 0, rows[1]).unwrap();
+        }
+        let expected = "columns 姓名\n2: 王芳\n1048578: 李雷\n3145730: 张伟\n";
+        assert_eq!(read(&mut workbook, None).unwrap(), expected);
+        assert_eq!(read(&mut workbook, Some("客户")).unwrap(), "columns 姓名\n2: 王芳\n");
     }
 
     #[test]

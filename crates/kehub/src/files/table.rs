@@ -37,7 +37,7 @@ pub(super) fn delimiter_of(beginning: &[u8]) -> u8 {
 /// Reads the headings and all rows; blank ones are passed over.
 pub(super) fn read(text: impl Read, delimiter: u8, take: &mut Take<'_>) -> Result<(), FileError> {
     let room = Rc::new(Cell::new(usize::MAX));
-    let lines = Lines { inner: text, room: Rc::clone(&room), after_return: false, is_open: false };
+    let lines = Lines::new(text, delimiter, Rc::clone(&room));
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -86,6 +86,7 @@ fn row(record: &StringRecord, next_line: u64) -> Row {
         line: next_line.saturating_sub(u64::try_from(lines).unwrap_or(0)),
         cells: record.iter().map(cell).collect(),
         bytes: record.as_slice().len(),
+        further: Vec::new(),
     }
 }
 
@@ -102,8 +103,11 @@ fn unreadable(error: csv::Error, line: u64) -> FileError {
 }
 
 /// Text whose lines all end with one `\n`, so that they can be counted, up to where a row has no end.
+/// What stands in quotes is left as it is.
 struct Lines<R> {
     inner: R,
+    delimiter: u8,
+    place: Place,
     /// Bytes that the row may still take.
     room: Rc<Cell<usize>>,
     /// Whether the last byte was a `\r`.
@@ -112,17 +116,51 @@ struct Lines<R> {
     is_open: bool,
 }
 
+/// Where in a row a byte stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Where a value begins.
+    Beginning,
+    /// In a value, or behind its quotes.
+    Plain,
+    /// Between quotes.
+    Quoted,
+    /// Behind a quote that may be the first of two, which stand for one.
+    Quote,
+}
+
+impl Place {
+    /// Where the byte behind this one stands.
+    fn behind(self, byte: u8, delimiter: u8) -> Place {
+        match (self, byte) {
+            (Place::Quoted, b'"') => Place::Quote,
+            (Place::Quoted, _) | (Place::Beginning | Place::Quote, b'"') => Place::Quoted,
+            (_, b'\n' | b'\r') => Place::Beginning,
+            (_, byte) if byte == delimiter => Place::Beginning,
+            (_, _) => Place::Plain,
+        }
+    }
+}
+
 impl<R: Read> Lines<R> {
-    /// Makes one `\n` of `\r\n` and of `\r`; how many bytes are left.
+    fn new(inner: R, delimiter: u8, room: Rc<Cell<usize>>) -> Lines<R> {
+        let place = Place::Beginning;
+        Lines { inner, delimiter, place, room, after_return: false, is_open: false }
+    }
+
+    /// Makes one `\n` of `\r\n` and of `\r`, but not between quotes; how many bytes are left.
     fn unify(&mut self, text: &mut [u8]) -> usize {
         let mut kept = 0;
         for at in 0..text.len() {
             let byte = text.get(at).copied().unwrap_or_default();
-            let is_second = std::mem::replace(&mut self.after_return, byte == b'\r');
+            let is_quoted = self.place == Place::Quoted;
+            self.place = self.place.behind(byte, self.delimiter);
+            let is_return = byte == b'\r' && !is_quoted;
+            let is_second = std::mem::replace(&mut self.after_return, is_return);
             if byte == b'\n' && is_second {
                 continue;
             }
-            let byte = if byte == b'\r' { b'\n' } else { byte };
+            let byte = if is_return { b'\n' } else { byte };
             self.is_open = byte != b'\n';
             if let Some(place) = text.get_mut(kept) {
                 *place = byte;
@@ -195,8 +233,18 @@ mod tests {
     #[test]
     fn lines_end_in_any_way() {
         for end in ["\n", "\r\n", "\r"] {
-            let text = format!("a,b{end}1,\"x{end}y\"{end}{end}2,z");
+            let text = format!("a,b{end}1,\"x\ny\"{end}{end}2,z");
             assert_eq!(read(&text).unwrap(), "columns a|b\n2: 1|x\ny\n5: 2|z\n", "{end:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_quotes_stays_as_it_is() {
+        for value in ["x\r\ny", "\r", "x\r\r\n\n", "a,b;\r\n"] {
+            let text = format!("a,b\r\n1,\"{value}\"\r\nc\"\r\n\"d\"\"\r\n\"e\r\n");
+            let told = read(&text).unwrap();
+            assert!(told.contains(&format!(": 1|{value}\n")), "{told:?}");
+            assert!(told.contains(": c\"\n") && told.ends_with(": d\"\r\ne\n"), "{told:?}");
         }
     }
 

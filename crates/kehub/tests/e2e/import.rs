@@ -134,6 +134,92 @@ async fn a_workbook_keeps_its_dates_and_digits() {
     assert_eq!(wang["membershipScore"], 12.5);
 }
 
+/// Saved by `LibreOffice` Calc 7.4, from a CSV file with a date, a percentage and numbers that it knows as
+/// such: `soffice --headless --convert-to xlsx --infilter=CSV:44,34,76,1,,0,false,true,false members.csv`.
+const SAVED_WORKBOOK: &[u8] = include_bytes!("files/saved.xlsx");
+/// The same workbook saved as CSV in GB18030:
+/// `soffice --headless --convert-to 'csv:Text - txt - csv (StarCalc):44,34,85,1,,0,false,true,false' saved.xlsx`.
+const SAVED_TEXT: &[u8] = include_bytes!("files/saved.csv");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_spreadsheet_program_saves_needs_no_flag() {
+    let folder = Folder::new();
+    fs::write(folder.path().join("saved.xlsx"), SAVED_WORKBOOK).unwrap();
+    fs::write(folder.path().join("saved.csv"), SAVED_TEXT).unwrap();
+    let said = told(
+        &folder,
+        &["saved.xlsx", "--map", "折扣=attr.discount", "--map", "身份证=attr.card"],
+        1,
+    );
+    assert!(said.contains("3 rows: 2 created"), "{said}");
+    // Its last digits are lost.
+    let rounded = "line 4 refused: 身份证: expected all digits, as text, found a number of more than 15 \
+                   digits, which a spreadsheet has rounded `110101199003051000`";
+    assert!(said.contains(rounded), "{said}");
+    let said = told(&folder, &["saved.csv"], 0);
+    assert!(said.contains("3 rows: 1 created, 0 updated, 2 unchanged"), "{said}");
+
+    let hub = folder.start().await;
+    for (mobile, expected) in [
+        (
+            "13800000001",
+            json!({ "name": "王芳", "gender": 2, "birthday": "1990-03-05",
+            "dateJoin": "2024-03-05T12:30:15Z", "membershipScore": 1234.5, "isMember": true,
+            "attr": { "discount": 0.125 } }),
+        ),
+        (
+            "13800000002",
+            json!({ "name": "李雷", "gender": 1, "birthday": "1991-02-03",
+            "dateJoin": "2024-03-06T08:00:00Z", "membershipScore": 7, "isMember": false,
+            "attr": { "discount": 0.08 } }),
+        ),
+        ("13800000003", json!({ "name": "张伟", "gender": 1, "birthday": null, "attr": {} })),
+    ] {
+        let found = list(&hub, &format!("mobile={mobile}")).await.pop().unwrap();
+        for (key, value) in expected.as_object().unwrap() {
+            assert_eq!(found[key], *value, "{found}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_find_their_customers_as_somebody_says() {
+    let folder = Folder::new();
+    let hub = folder.start().await;
+    let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
+    write("shop.csv", "姓名,手机\n王芳,13800000001\n李雷,13800000001\n".to_owned());
+    let alone = ["shop.csv", "--match", "identity"];
+    for counts in ["2 rows: 2 created", "2 rows: 0 created, 0 updated, 2 unchanged"] {
+        let said = told(&folder, &alone, 0);
+        assert!(said.contains(counts), "{said}");
+    }
+
+    let id = list(&hub, "name=王芳").await[0]["id"].to_string();
+    let rows = format!(
+        "客户ID,姓名,OpenID,identity:member-id\n,赵六,oB2,M2\n{id},王芳芳,oA1,\n{id},,oB2,\n\
+         999,钱七,oC3,\n"
+    );
+    write("ids.csv", rows);
+    let by_id = ["ids.csv", "--match", "id,identity,mobile,email"];
+    let shown = told(&folder, &[&["--dry-run"], &by_id[..]].concat(), 0);
+    assert!(shown.contains("-> id (of a customer of this hub)"), "{shown}");
+    let updated = format!("line 3, customer {id}: id = {id}, name = 王芳芳");
+    assert!(shown.contains(&updated), "{shown}");
+    let said = told(&folder, &by_id, 1);
+    let counts = "4 rows: 1 created, 1 updated, 0 unchanged, 1 merged, 1 refused; 0 with";
+    assert!(said.contains(counts), "{said}");
+    let refused = "line 5 refused: expected the id of a customer of this hub, found one that it never \
+                   gave: 999";
+    assert!(said.contains(refused), "{said}");
+    assert_eq!(count(&hub).await, 2);
+    assert_eq!(list(&hub, "name=赵六").await, Vec::<Value>::new());
+    assert_eq!(list(&hub, &format!("idList={id}")).await[0]["name"], "王芳芳");
+    // Without being asked, nobody takes ids for those of this hub.
+    let said = told(&folder, &["ids.csv"], 0);
+    assert!(said.contains("`id` is set by the hub"), "{said}");
+    assert_eq!(count(&hub).await, 3);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_come_through_a_pipe() {
     let folder = Folder::new();
@@ -234,6 +320,15 @@ fn what_cannot_begin_says_why() {
         (&["shop.csv", "--dry-run", "--tenant", "other"], "there is no tenant `other`"),
         (&["empty.csv"], "expected a row of headings, found an empty file"),
         (&["strange.csv"], "no column has a known label"),
+        (&["shop.csv", "--match", "id,mobile"], "expected `identity` among them"),
+        (
+            &["shop.csv", "--match", "identity,name"],
+            "expected some of id, identity, mobile and email",
+        ),
+        (
+            &["strange.csv", "--match", "id,identity"],
+            "expected a column `id` or `客户ID`, found none",
+        ),
         (&["shop.csv", "--encoding", "klingon"], "expected a name such as utf-8"),
         (&["shop.csv", "--refused", "empty.csv", "--map", "#2=-"], "it is there already"),
     ] {

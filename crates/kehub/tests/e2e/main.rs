@@ -17,6 +17,7 @@ mod first_run;
 mod hub;
 mod hubs;
 mod import;
+mod round_trip;
 mod shutdown;
 mod webhooks;
 mod wechat;

@@ -72,7 +72,7 @@ async fn look_at<'a>(
     let opened = Opened::new(options, choices, path).await;
     let opened = opened.with_context(|| path.display().to_string()).context(NotBegun)?;
     show_mapping(path, opened.form, &opened.mapping)?;
-    let cleaner = Cleaner::new(clean_options(options, path), dry_run.policy().clone());
+    let cleaner = Cleaner::new(clean_options(options, path, opened.form), dry_run.policy().clone());
     let place = options.refused.clone().map(Place::Named);
     let mut import = Import {
         destination: None,
