@@ -2,6 +2,7 @@
 
 use crate::attribute::{Attribute, FieldKey, Value};
 use crate::directory::{AppChange, NewTenant};
+use crate::import::ImportChange;
 use crate::limits::CUSTOM_ATTRIBUTES_MAX;
 use crate::policy::{OnConflict, Preset, TypeChange};
 use crate::webhook::{Delivery, WebhookChange};
@@ -74,6 +75,8 @@ pub enum Command {
     Deliver(Delivery),
     /// Bind or change a WeChat account, or work on the import of its fans.
     Wechat(WechatChange),
+    /// Begin, follow or end an import.
+    Import(ImportChange),
     /// Say that two customers are one person.
     Merge(MergeByHand),
     /// Undo a merge.
@@ -116,6 +119,7 @@ impl Command {
             | Command::Webhook(_)
             | Command::Deliver(_)
             | Command::Wechat(_)
+            | Command::Import(_)
             | Command::Probe => false,
         }
     }

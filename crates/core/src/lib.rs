@@ -21,6 +21,7 @@ pub mod feed;
 pub mod filter;
 pub mod history;
 pub mod identity;
+pub mod import;
 pub mod journal;
 pub mod limits;
 pub mod merge;
@@ -87,6 +88,10 @@ number!(
 number!(
     /// A WeChat account of one tenant, from 1.
     WechatId(i64)
+);
+number!(
+    /// An import of one tenant, from 1.
+    ImportId(i64)
 );
 number!(
     /// An app (a set of credentials) of the hub, from 1, at most 2^24.

@@ -44,5 +44,7 @@ pub const RECEIPT_LIFE_MICROS: Micros = 24 * 60 * 60 * 1_000_000;
 pub const WEBHOOKS_MAX: usize = 20;
 /// WeChat accounts of one tenant: all of them are read at once.
 pub const WECHAT_ACCOUNTS_MAX: usize = 100;
+/// Imports of one tenant that are remembered: with a new one the oldest is forgotten.
+pub const IMPORTS_MAX: usize = 1_000;
 /// Commands in one [`crate::command::Batch`].
 pub const BATCH_MAX: usize = 10_000;

@@ -9,6 +9,7 @@ use crate::conflict::{Conflict, ConflictKind, Rule};
 use crate::customer::Customer;
 use crate::directory::{App, Tenant};
 use crate::identity::Identity;
+use crate::import::{ImportOutcome, ImportRefusal};
 use crate::journal::{Erased, Route};
 use crate::merge::{CannotLink, Merge};
 use crate::policy::{IdentityType, Policy, TypeProblem};
@@ -80,6 +81,8 @@ pub enum Outcome {
         /// The entry; `None` if it was so before, and in a dry run.
         seq: Option<Seq>,
     },
+    /// What came of a command about imports.
+    Import(ImportOutcome),
     /// The domain says no; nothing was stored.
     Refused(Refusal),
 }
@@ -143,6 +146,8 @@ pub enum Refusal {
     Webhook(WebhookRefusal),
     /// A command about WeChat accounts cannot be done.
     Wechat(WechatRefusal),
+    /// A command about imports cannot be done.
+    Import(ImportRefusal),
     /// No such identity.
     IdentityMissing(IdentityNumber),
     /// The identity is not quarantined.

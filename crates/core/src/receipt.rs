@@ -9,6 +9,7 @@ use crate::command::{Command, Idempotency, IdentitySent, Request};
 use crate::conflict::Settlement;
 use crate::customer::Customer;
 use crate::identity::Identity;
+use crate::import::ImportOutcome;
 use crate::journal::Route;
 use crate::limits::{IDENTITY_NAME_CHARS_MAX, RECEIPT_LIFE_MICROS};
 use crate::merge::CannotLink;
@@ -20,8 +21,8 @@ use crate::policy::{OnConflict, Policy, Preset, TypeSettings};
 use crate::webhook::WebhookOutcome;
 use crate::wechat::WechatOutcome;
 use crate::{
-    AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TypeNumber, WebhookId,
-    WechatId,
+    AppNumber, ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Micros, Seq, TypeNumber,
+    WebhookId, WechatId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -174,6 +175,8 @@ pub enum Remembered {
     },
     /// A WeChat account was bound, changed or unbound.
     Wechat(WechatId),
+    /// An import was begun, is to end, or was forgotten.
+    Import(ImportId),
 }
 
 /// A policy, as far as the request that set it told of it.
@@ -253,6 +256,10 @@ impl Remembered {
             Outcome::Webhook(WebhookOutcome::Stands(webhook)) => {
                 Some(Remembered::Webhook(webhook.id))
             }
+            Outcome::Import(ImportOutcome::Begun(import) | ImportOutcome::Stands(import)) => {
+                Some(Remembered::Import(import.id))
+            }
+            Outcome::Import(ImportOutcome::Forgotten(id)) => Some(Remembered::Import(*id)),
             Outcome::Merged(_)
             | Outcome::Unmerged(_)
             | Outcome::Extracted(_)
@@ -428,6 +435,7 @@ fn sent_by(command: &Command) -> &[IdentitySent] {
         | Command::Webhook(_)
         | Command::Deliver(_)
         | Command::Wechat(_)
+        | Command::Import(_)
         | Command::Merge(_)
         | Command::Unmerge(_)
         | Command::Extract(_)

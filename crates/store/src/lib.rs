@@ -49,6 +49,7 @@ use kehub_core::facts::Snapshot;
 use kehub_core::filter::{Filter, Order, Position};
 use kehub_core::history::Past;
 use kehub_core::identity::Identity;
+use kehub_core::import::Import;
 use kehub_core::journal::Entry;
 use kehub_core::limits::BATCH_MAX;
 use kehub_core::merge::{CannotLink, Merge};
@@ -57,7 +58,8 @@ use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::wechat::WechatAccount;
 use kehub_core::{
-    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber, WebhookId, WechatId,
+    ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Seq, TenantId, TypeNumber,
+    WebhookId, WechatId,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -267,6 +269,17 @@ pub trait Store: fmt::Debug + Send + Sync {
         &self,
         tenant: Option<TenantId>,
     ) -> Result<BTreeMap<(TenantId, WechatId), WechatAccount>, StoreError>;
+
+    /// Imports of a tenant, ended ones included, with an id below `before`, newest first, at most `limit`.
+    async fn imports(
+        &self,
+        tenant: TenantId,
+        before: Option<ImportId>,
+        limit: usize,
+    ) -> Result<Vec<Import>, StoreError>;
+
+    /// Imports of all tenants whose files hubs keep, ended ones included, by tenant and id.
+    async fn spooled_imports(&self) -> Result<Vec<(TenantId, Import)>, StoreError>;
 
     /// Whether what is kept keeps its promises and is what the journal makes of it, as of one
     /// moment; of one tenant, or of the whole store. Reads only. What the journal makes of

@@ -1,23 +1,26 @@
 //! The engine that keeps everything in memory, and the model that the others are compared with:
 //! facts behind a lock, and what [`kehub_core::facts::TenantFacts::record`] makes of them.
 
+mod duplicates;
+
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Outline, OwnedIdentity, Page,
     PageRequest, QuarantinedIdentity, Report, SidedConflict, Start, Store, StoreError, Survey,
     TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
-use kehub_core::attribute::Attribute;
+use duplicates::duplicates;
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, State as CustomerState};
 use kehub_core::decide::{decide_batch, decide_on_trial, decide_together};
 use kehub_core::directory::Directory;
-use kehub_core::duplicates::{Duplicates, Finder, Suspect, Traits};
+use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::{Facts, Foresight, Retelling, Retold, Snapshot, TenantFacts};
 use kehub_core::feed;
 use kehub_core::filter::{Condition, Filter};
 use kehub_core::history::Past;
 use kehub_core::identity::{Identity, IdentityKey, Quarantine};
+use kehub_core::import::Import;
 use kehub_core::journal::Entry;
 use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
@@ -25,11 +28,10 @@ use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::wechat::WechatAccount;
 use kehub_core::{
-    ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId, WebhookId, WechatId,
-    canonical,
+    ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Micros, Seq, TenantId, WebhookId,
+    WechatId, canonical,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -431,6 +433,25 @@ impl Store for MemoryStore {
         Ok(self.open_state()?.facts.wechat.of(tenant))
     }
 
+    async fn imports(
+        &self,
+        tenant: TenantId,
+        before: Option<ImportId>,
+        limit: usize,
+    ) -> Result<Vec<Import>, StoreError> {
+        let state = self.open_state()?;
+        let theirs = state.facts.imports.all.iter().rev().filter(|((owner, id), _)| {
+            *owner == tenant && before.is_none_or(|before| *id < before)
+        });
+        Ok(theirs.take(limit).map(|(_, import)| import.clone()).collect())
+    }
+
+    async fn spooled_imports(&self) -> Result<Vec<(TenantId, Import)>, StoreError> {
+        let state = self.open_state()?;
+        let spooled = state.facts.imports.all.iter().filter(|(_, it)| it.plan.spool.is_some());
+        Ok(spooled.map(|((tenant, _), import)| (*tenant, import.clone())).collect())
+    }
+
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {
         let state = self.open_state()?;
         let mut report = Report::default();
@@ -472,6 +493,7 @@ impl State {
         self.facts.directory_dirty = false;
         self.facts.webhooks_dirty = false;
         self.facts.wechat_dirty = false;
+        self.facts.imports_dirty = false;
         self.gauges.groups_total += 1;
         self.gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
         if self.gauges.group_sizes.len() < crate::RECENT_GROUPS_MAX {
@@ -532,40 +554,6 @@ fn check(facts: &TenantFacts, report: &mut Report) {
     report.customers += count(found.customers.len());
     report.identities += count(found.identities.len());
     report.entries += u64::try_from(expected.counters().seq.0).unwrap_or_default();
-}
-
-fn duplicates(facts: &TenantFacts, live: &[&Customer]) -> Duplicates {
-    let policy = facts.policy();
-    let mut finder = Finder::new(policy);
-    for customer in live {
-        let text = |attribute| customer.fold.text(attribute);
-        let (mobile, email) = (
-            text(Attribute::Mobile).map(canonical::mobile),
-            text(Attribute::Email).map(canonical::email),
-        );
-        let traits = Traits {
-            mobile: mobile.as_deref(),
-            email: email.as_deref(),
-            name: text(Attribute::Name),
-            birthday: text(Attribute::Birthday),
-            postcode: text(Attribute::Postcode),
-        };
-        finder.customer(customer.id, traits);
-    }
-    for identity in facts.identities() {
-        if let Some(owner) = facts.owner(identity.number) {
-            finder.identity(identity.key.kind, &identity.key.value, owner);
-        }
-    }
-    let suspect = |id| {
-        let customer = facts.survivor(id);
-        let suspect = |customer| Suspect::of(customer, facts.held_by(id), policy);
-        Ok::<_, Infallible>(customer.map(suspect))
-    };
-    let are_apart = |one, other| facts.cannot_link(&facts.homes_of(one), &facts.homes_of(other));
-    match Duplicates::among(finder.candidates(), suspect, are_apart) {
-        Ok(found) => found,
-    }
 }
 
 fn whole(facts: &TenantFacts, customer: &Customer) -> WholeCustomer {

@@ -14,6 +14,7 @@ use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
 use kehub_core::history::Past;
+use kehub_core::import::Import;
 use kehub_core::journal::Entry;
 use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
@@ -21,7 +22,7 @@ use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::wechat::WechatAccount;
 use kehub_core::{
-    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId, WechatId,
+    ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Seq, TenantId, WebhookId, WechatId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -333,6 +334,21 @@ impl Store for UnreliableStore {
     ) -> Result<BTreeMap<(TenantId, WechatId), WechatAccount>, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.wechat_accounts(tenant).await)
+    }
+
+    async fn imports(
+        &self,
+        tenant: TenantId,
+        before: Option<ImportId>,
+        limit: usize,
+    ) -> Result<Vec<Import>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.imports(tenant, before, limit).await)
+    }
+
+    async fn spooled_imports(&self) -> Result<Vec<(TenantId, Import)>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.spooled_imports().await)
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {

@@ -12,6 +12,7 @@ mod erase;
 mod extract;
 mod fields;
 mod guards;
+mod import;
 mod join;
 mod merge;
 mod owners;
@@ -100,6 +101,7 @@ fn decide_anew(request: &Request, facts: &mut Facts) -> Outcome {
         Command::Webhook(change) => webhook::change_webhook(request, change, facts),
         Command::Deliver(delivery) => webhook::deliver(request, delivery, facts),
         Command::Wechat(change) => wechat::change(request, change, facts),
+        Command::Import(change) => import::change_import(request, change, facts),
         Command::Merge(merge) => {
             in_tenant(request, facts, |tenant| merge::merge(request, *merge, tenant))
         }

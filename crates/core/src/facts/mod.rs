@@ -16,7 +16,7 @@ mod undo;
 pub use audit::Snapshot;
 pub use combine::combine;
 pub(crate) use combine::{contact_of, reachable, same_contact};
-pub use needs::{NeededWebhooks, Needs};
+pub use needs::{NeededImports, NeededWebhooks, Needs};
 pub use parts::{Foresight, Part};
 pub use retelling::{Retelling, Retold};
 
@@ -26,6 +26,7 @@ use crate::conflict::Conflict;
 use crate::customer::{Customer, Fold, State};
 use crate::directory::{Directory, Tenant};
 use crate::identity::{Identity, IdentityKey, Quarantine};
+use crate::import::Imports;
 use crate::journal::Entry;
 use crate::merge::{CannotLink, Merge};
 use crate::policy::Policy;
@@ -65,6 +66,7 @@ impl Default for Counters {
 }
 
 /// The facts of several tenants, and the directory where a batch changes it.
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one part has changed")]
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// By tenant. A tenant that is not here does not exist.
@@ -82,6 +84,10 @@ pub struct Facts {
     pub wechat: WechatAccounts,
     /// Whether `wechat` has changed.
     pub wechat_dirty: bool,
+    /// The imports that the batch has commands about, and all of a tenant where one is begun.
+    pub imports: Imports,
+    /// Whether `imports` have changed.
+    pub imports_dirty: bool,
 }
 
 /// What of one tenant a decision looks at.

@@ -2,12 +2,13 @@ use crate::attribute::{Attribute, FieldKey};
 use crate::canonical;
 use crate::command::{Command, IdentitySent, Request, SetPolicy, Upsert};
 use crate::identity::IdentityKey;
+use crate::import::ImportChange;
 use crate::limits::IDENTITIES_MAX;
 use crate::policy::{Policy, Setting};
 use crate::receipt::ReceiptKey;
 use crate::webhook::{Delivery, WebhookChange};
 use crate::{
-    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, TypeNumber, WebhookId,
+    ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Seq, TenantId, TypeNumber, WebhookId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +20,15 @@ pub enum NeededWebhooks {
     Settings,
     /// All of them, and this one with what it has not delivered.
     Whole(WebhookId),
+}
+
+/// What a command looks at of the imports of its tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NeededImports {
+    /// All of them.
+    All,
+    /// This one.
+    One(ImportId),
 }
 
 /// What a tenant's commands in a batch will look at: what an engine has to load.
@@ -118,7 +128,8 @@ impl Needs {
                 | Command::Probe
                 | Command::Webhook(_)
                 | Command::Deliver(_)
-                | Command::Wechat(_) => (),
+                | Command::Wechat(_)
+                | Command::Import(_) => (),
             }
         }
         needs
@@ -135,6 +146,7 @@ impl Needs {
             | Command::Webhook(_)
             | Command::Deliver(_)
             | Command::Wechat(_)
+            | Command::Import(_)
             | Command::Release(_)
             | Command::Probe
             | Command::Merge(_)
@@ -169,6 +181,7 @@ impl Needs {
             | Command::Release(_)
             | Command::CreateTenant(_)
             | Command::ChangeApp(_)
+            | Command::Import(_)
             | Command::Probe
             | Command::Merge(_)
             | Command::Unmerge(_)
@@ -184,6 +197,19 @@ impl Needs {
     /// Whether a command looks at the WeChat accounts of its tenant.
     pub fn wechat(command: &Command) -> bool {
         matches!(command, Command::Wechat(_))
+    }
+
+    /// What a command looks at of the imports of its tenant; `None` if it is not about them.
+    pub fn imports(command: &Command) -> Option<NeededImports> {
+        let Command::Import(change) = command else { return None };
+        Some(match change {
+            ImportChange::Begin { .. } => NeededImports::All,
+            ImportChange::Take { id, .. }
+            | ImportChange::Step { id, .. }
+            | ImportChange::End { id, .. }
+            | ImportChange::Cancel(id)
+            | ImportChange::Forget(id) => NeededImports::One(*id),
+        })
     }
 
     /// How many carriers of a match key the commands of a tenant may take away from those that come
@@ -204,6 +230,7 @@ impl Needs {
                 | Command::Webhook(_)
                 | Command::Deliver(_)
                 | Command::Wechat(_)
+                | Command::Import(_)
                 | Command::Merge(_)
                 | Command::Unmerge(_)
                 | Command::Extract(_)

@@ -404,6 +404,7 @@ fn told(outcome: &Outcome, sent: &[IdentitySent]) -> String {
         | Outcome::Written
         | Outcome::Webhook(_)
         | Outcome::Wechat(_)
+        | Outcome::Import(_)
         | Outcome::Repeated(_) => {
             format!("{outcome:?}")
         }
@@ -497,7 +498,8 @@ fn told_refusal(refusal: &Refusal, sent: &[IdentitySent]) -> String {
         | Refusal::AppMissing
         | Refusal::AppTaken
         | Refusal::Webhook(_)
-        | Refusal::Wechat(_) => parts.push(format!("{refusal:?}")),
+        | Refusal::Wechat(_)
+        | Refusal::Import(_) => parts.push(format!("{refusal:?}")),
         other => parts.push(decisions::why(other)),
     }
     parts.join(", ")

@@ -7,6 +7,7 @@ use kehub_core::command::Command;
 use kehub_core::customer::{Customer, State};
 use kehub_core::directory::Tenant;
 use kehub_core::history::{Moment, Past};
+use kehub_core::import::ImportOutcome;
 use kehub_core::journal::Record;
 use kehub_core::outcome::{
     Decided, MergedByHand, Outcome, PolicySet, Refusal, Released, SettledConflict, Taken, Undone,
@@ -16,7 +17,8 @@ use kehub_core::receipt::{Receipt, Remembered, RememberedPolicy, RememberedResol
 use kehub_core::webhook::WebhookOutcome;
 use kehub_core::wechat::WechatOutcome;
 use kehub_core::{
-    AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId, WechatId,
+    AppNumber, ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Seq, TenantId, WebhookId,
+    WechatId,
 };
 use kehub_store::{Store, StoreError, TypedIdentity};
 use std::collections::BTreeMap;
@@ -69,6 +71,7 @@ impl Recall<'_> {
             Remembered::App { number, created } => self.app(*number, *created).await?,
             Remembered::Webhook(id) => self.webhook(*id).await?,
             Remembered::Wechat(id) => self.wechat(*id).await?,
+            Remembered::Import(id) => self.import(*id).await?,
             Remembered::Released { identity, owner } => self.released(*identity, *owner).await?,
             Remembered::Merged { merge, customer, merged, settled, warnings, seq } => {
                 let customers = (*customer, *merged);
@@ -172,6 +175,14 @@ impl Recall<'_> {
             .remove(&(self.tenant, id))
             .map(|account| WechatOutcome::Stands { account: Box::new(account), created: false });
         Ok(Outcome::Wechat(stands.unwrap_or(WechatOutcome::Unbound(id))))
+    }
+
+    async fn import(&self, id: ImportId) -> Result<Outcome, Untold> {
+        let behind = ImportId(id.0.saturating_add(1));
+        let found = self.store.imports(self.tenant, Some(behind), 1).await?.into_iter().next();
+        let stands = found.filter(|import| import.id == id);
+        let stands = stands.map(|import| ImportOutcome::Stands(Box::new(import)));
+        Ok(Outcome::Import(stands.unwrap_or(ImportOutcome::Forgotten(id))))
     }
 
     async fn released(

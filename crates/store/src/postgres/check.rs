@@ -7,7 +7,7 @@ use super::compare;
 use super::connection::{Connection, LONG};
 use super::retold::Telling;
 use super::trouble::Trouble;
-use super::{policy, query, rows, webhooks, wechat};
+use super::{imports, policy, query, rows, webhooks, wechat};
 use crate::report::{Progress, Report};
 use crate::tables::codec::{self, key_range};
 use crate::tables::compare::{Differences, Kind, Types, check_live};
@@ -114,6 +114,7 @@ pub(super) const OF_TENANTS: &[(&str, &str)] = &[
     ("trails", "SELECT DISTINCT customer >> 40 FROM trail"),
     ("times", "SELECT DISTINCT customer >> 40 FROM updated"),
     ("webhooks", "SELECT DISTINCT key >> 40 FROM webhook"),
+    ("imports", "SELECT DISTINCT key >> 40 FROM import"),
     ("undelivered events", "SELECT DISTINCT webhook >> 40 FROM undelivered"),
     ("WeChat accounts", "SELECT DISTINCT key >> 40 FROM wechat_account"),
     ("receipts", "SELECT DISTINCT tenant FROM receipt"),
@@ -303,9 +304,15 @@ async fn check_aside(
     match wechat::all(conn, Some(tenant)).await {
         Err(trouble) if trouble.is_corrupt() => {
             report.find(Some(tenant), format!("the WeChat accounts cannot be read: {trouble}"));
+        }
+        found => drop(found?),
+    }
+    match imports::newest_first(conn, tenant, None, usize::MAX).await {
+        Err(trouble) if trouble.is_corrupt() => {
+            report.find(Some(tenant), format!("the imports cannot be read: {trouble}"));
             Ok(())
         }
-        found => found.map(|_| ()),
+        found => found.map(drop),
     }
 }
 

@@ -4,7 +4,7 @@ use super::connection::{Bound, Connection};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
 use super::write::{self, Written};
-use super::{webhooks, wechat};
+use super::{imports, webhooks, wechat};
 use crate::tables::changes::Changes;
 use crate::tables::codec::indexed;
 use crate::tables::group::{Part, decide};
@@ -61,6 +61,9 @@ impl Decided {
         }
         if changes.wechat {
             wechat::write(conn, &facts.wechat, &before.wechat).await?;
+        }
+        if changes.imports {
+            imports::write(conn, &facts.imports, &before.imports).await?;
         }
         self.written.bound(conn).await
     }

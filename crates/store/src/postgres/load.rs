@@ -9,7 +9,7 @@ use super::rows::{
     self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
 };
 use super::trouble::Trouble;
-use super::{policy, webhooks, wechat};
+use super::{imports, policy, webhooks, wechat};
 use crate::tables::codec::{self, Indexed};
 use futures_util::future::{try_join, try_join3};
 use kehub_core::attribute::Attribute;
@@ -19,6 +19,7 @@ use kehub_core::directory::Directory;
 use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
 use kehub_core::history::identities_named;
 use kehub_core::identity::Identity;
+use kehub_core::import::Imports;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhooks;
 use kehub_core::wechat::WechatAccounts;
@@ -86,6 +87,8 @@ pub(super) struct Before {
     pub(super) webhooks: Webhooks,
     /// Likewise.
     pub(super) wechat: WechatAccounts,
+    /// Likewise.
+    pub(super) imports: Imports,
 }
 
 /// How the rows of one tenant stand in the tables.
@@ -108,7 +111,9 @@ pub(super) fn are_about_hub(requests: &[Request]) -> bool {
 
 /// Whether requests look at nothing but customers and identities, and at what is there before all of them.
 pub(super) fn are_plain(requests: &[Request]) -> bool {
-    let is_plain = |command: &Command| !command.stands_alone() && !Needs::wechat(command);
+    let is_plain = |command: &Command| {
+        !(command.stands_alone() || Needs::wechat(command)) && Needs::imports(command).is_none()
+    };
     !are_about_hub(requests) && requests.iter().all(|request| is_plain(&request.command))
 }
 
@@ -189,6 +194,10 @@ pub(super) async fn facts(
     if let Some(accounts) = wechat::facts(conn, requests).await? {
         before.wechat = accounts.clone();
         facts.wechat = accounts;
+    }
+    if let Some(imports) = imports::facts(conn, requests).await? {
+        before.imports = imports.clone();
+        facts.imports = imports;
     }
     let mut loader = Loader { conn, parts: BTreeMap::new(), looked_at: HashSet::new() };
     let mut versions = Vec::new();

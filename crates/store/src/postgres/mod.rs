@@ -23,6 +23,7 @@ mod connection;
 mod copy;
 mod decided;
 mod duplicates;
+mod imports;
 #[cfg(test)]
 mod lints;
 mod load;
@@ -74,6 +75,7 @@ use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
 use kehub_core::history::Past;
+use kehub_core::import::Import;
 use kehub_core::journal::Entry;
 use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
@@ -81,7 +83,7 @@ use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::wechat::WechatAccount;
 use kehub_core::{
-    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId, WechatId,
+    ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Seq, TenantId, WebhookId, WechatId,
 };
 use load::TypesCache;
 use queue::Queue;
@@ -530,6 +532,19 @@ impl Store for PostgresStore {
         tenant: Option<TenantId>,
     ) -> Result<BTreeMap<(TenantId, WechatId), WechatAccount>, StoreError> {
         read!(self, conn => wechat::all(conn, tenant))
+    }
+
+    async fn imports(
+        &self,
+        tenant: TenantId,
+        before: Option<ImportId>,
+        limit: usize,
+    ) -> Result<Vec<Import>, StoreError> {
+        read!(self, conn => imports::newest_first(conn, tenant, before, limit))
+    }
+
+    async fn spooled_imports(&self) -> Result<Vec<(TenantId, Import)>, StoreError> {
+        read!(self, conn => imports::spooled(conn))
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {

@@ -13,6 +13,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("postgres", 4, "0004_copying"),
     migration!("postgres", 5, "0005_more_lists"),
     migration!("postgres", 6, "0006_wechat"),
+    migration!("postgres", 7, "0007_imports"),
 ];
 
 /// Hubs that start at once take turns: they hold this lock while they look. `Kehu`.

@@ -7,7 +7,7 @@ use super::codec::{self, key_range};
 use super::compare::{self, Kind};
 use super::retold::Telling;
 use super::trouble::Trouble;
-use super::{load, query, rows, webhooks, wechat};
+use super::{imports, load, query, rows, webhooks, wechat};
 use crate::report::{Progress, Report};
 use crate::tables::compare::{Differences, Types, check_live};
 use kehub_core::directory::{Directory, Tenant};
@@ -64,6 +64,7 @@ const OF_TENANTS: &[(&str, &str)] = &[
     ("undecided claims", "SELECT DISTINCT merge >> 40 FROM undecided"),
     ("journal entries", "SELECT DISTINCT key >> 40 FROM journal"),
     ("webhooks", "SELECT DISTINCT key >> 40 FROM webhook"),
+    ("imports", "SELECT DISTINCT key >> 40 FROM import"),
     ("undelivered events", "SELECT DISTINCT webhook >> 40 FROM undelivered"),
     ("WeChat accounts", "SELECT DISTINCT key >> 40 FROM wechat_account"),
     ("receipts", "SELECT DISTINCT tenant FROM receipt"),
@@ -188,6 +189,9 @@ fn check_aside(
     }
     if let Err(trouble) = wechat::all(conn, Some(tenant)) {
         report.find(Some(tenant), format!("the WeChat accounts cannot be read: {trouble}"));
+    }
+    if let Err(trouble) = imports::newest_first(conn, tenant, None, usize::MAX) {
+        report.find(Some(tenant), format!("the imports cannot be read: {trouble}"));
     }
     Ok(())
 }

@@ -6,13 +6,14 @@ use super::rows::{
     on_conflict, preset,
 };
 use super::trouble::Trouble;
-use super::{webhooks, wechat};
+use super::{imports, webhooks, wechat};
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
 use kehub_core::customer::{Customer, State};
 use kehub_core::directory::{App, Directory, Permission, Tenant};
 use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
 use kehub_core::identity::{Identity, IdentityKey};
+use kehub_core::import::Imports;
 use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::policy::{IdentityType, Policy};
 use kehub_core::receipt::ReceiptKey;
@@ -102,6 +103,8 @@ pub(super) struct Before {
     pub(super) webhooks: Webhooks,
     /// Likewise.
     pub(super) wechat: WechatAccounts,
+    /// Likewise.
+    pub(super) imports: Imports,
 }
 
 /// How the rows of one tenant stand in the tables.
@@ -166,6 +169,10 @@ pub(super) fn facts(
     if let Some(accounts) = wechat::facts(conn, requests)? {
         before.wechat = accounts.clone();
         facts.wechat = accounts;
+    }
+    if let Some(imports) = imports::facts(conn, requests)? {
+        before.imports = imports.clone();
+        facts.imports = imports;
     }
     let tenants: BTreeSet<TenantId> = requests.iter().map(|request| request.tenant).collect();
     for tenant in tenants {

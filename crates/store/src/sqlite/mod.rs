@@ -11,7 +11,7 @@
 //! [`sweep`] removes what is left of it. [`backup`] copies the file, and puts a copy in its place;
 //! [`copy`] is an end of a copy from one store to another. [`check`], [`retold`], [`compare`] and
 //! [`rebuild`] hold rows against the journal. [`trial`] is what a trial reads, and [`scratch`] where it
-//! writes. [`webhooks`] reads and writes those.
+//! writes. [`webhooks`] and [`imports`] read and write those.
 //! [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the tables,
 //! [`connection`] opens the file.
 
@@ -23,6 +23,7 @@ mod connection;
 mod copy;
 mod duplicates;
 mod durable;
+mod imports;
 mod load;
 mod past;
 #[cfg(test)]
@@ -68,6 +69,7 @@ use kehub_core::duplicates::Duplicates;
 use kehub_core::facts::Snapshot;
 use kehub_core::filter::Filter;
 use kehub_core::history::Past;
+use kehub_core::import::Import;
 use kehub_core::journal::Entry;
 use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
@@ -75,7 +77,7 @@ use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::wechat::WechatAccount;
 use kehub_core::{
-    ConflictId, CustomerId, IdentityNumber, MergeId, Seq, TenantId, WebhookId, WechatId,
+    ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Seq, TenantId, WebhookId, WechatId,
 };
 use load::TypesCache;
 use rusqlite::Connection;
@@ -549,6 +551,19 @@ impl Store for SqliteStore {
         tenant: Option<TenantId>,
     ) -> Result<BTreeMap<(TenantId, WechatId), WechatAccount>, StoreError> {
         self.read(move |conn| wechat::all(conn, tenant)).await
+    }
+
+    async fn imports(
+        &self,
+        tenant: TenantId,
+        before: Option<ImportId>,
+        limit: usize,
+    ) -> Result<Vec<Import>, StoreError> {
+        self.read(move |conn| imports::newest_first(conn, tenant, before, limit)).await
+    }
+
+    async fn spooled_imports(&self) -> Result<Vec<(TenantId, Import)>, StoreError> {
+        self.read(imports::spooled).await
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {

@@ -3,7 +3,9 @@
 
 use super::query::Query;
 use super::render::parts_behind;
-use super::{connection, load, past, policy, schema, scratch, trial, webhooks, wechat, write};
+use super::{
+    connection, imports, load, past, policy, schema, scratch, trial, webhooks, wechat, write,
+};
 use kehub_core::attribute::{Attribute, Value};
 use kehub_core::filter::{Comparison, Condition, Filter, Order, Period, Position, SortKey, Test};
 use kehub_core::{CustomerId, TenantId};
@@ -29,9 +31,9 @@ fn every_look_up_goes_by_a_key_or_an_index() {
     let folder = tempfile::TempDir::new().unwrap();
     let conn = empty_hub(&folder);
     let reading = load::STATEMENTS.iter().chain(past::STATEMENTS).chain(policy::STATEMENTS);
-    let writing = write::STATEMENTS.iter().chain(webhooks::STATEMENTS).chain(wechat::STATEMENTS);
+    let kept = webhooks::STATEMENTS.iter().chain(wechat::STATEMENTS).chain(imports::STATEMENTS);
     let trying = trial::STATEMENTS.iter().chain(scratch::STATEMENTS);
-    for (name, sql) in reading.chain(writing).chain(trying) {
+    for (name, sql) in reading.chain(write::STATEMENTS).chain(kept).chain(trying) {
         let plan = plan(&conn, sql);
         assert!(!plan.contains("SCAN") && plan.contains("SEARCH"), "{name}: {plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{name}: {plan}");

@@ -19,6 +19,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 9, "0009_updated_with_source"),
     migration!("sqlite", 10, "0010_more_lists"),
     migration!("sqlite", 11, "0011_wechat"),
+    migration!("sqlite", 12, "0012_imports"),
 ];
 
 /// `Kehu`: tells our files from those of other programs.

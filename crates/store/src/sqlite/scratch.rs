@@ -154,7 +154,8 @@ fn begin(
     let mut facts = Facts::default();
     facts.tenants.insert(id, TenantFacts::new(id, policy, counters));
     facts.directory = Directory { tenants: vec![tenant], ..Directory::default() };
-    let changes = Changes { tenants: vec![(id, dirty)], directory: true, webhooks: false, wechat: false };
+    let tenants = vec![(id, dirty)];
+    let changes = Changes { tenants, directory: true, ..Changes::default() };
     in_one_go(conn, |conn| write::changes(conn, &facts, &changes, &Before::default(), now))
 }
 

@@ -7,7 +7,7 @@
 use super::codec::{self, Indexed, Live, OwnColumns, indexed};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
-use super::{webhooks, wechat};
+use super::{imports, webhooks, wechat};
 use crate::tables::changes::Changes;
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold};
@@ -126,6 +126,9 @@ pub(super) fn changes(
     }
     if changes.wechat {
         wechat::write(conn, &facts.wechat, &before.wechat)?;
+    }
+    if changes.imports {
+        imports::write(conn, &facts.imports, &before.imports)?;
     }
     let nothing = TenantBefore::default();
     for (tenant, dirty) in &changes.tenants {

@@ -4,12 +4,14 @@ use kehub_core::TenantId;
 use kehub_core::facts::{Dirty, Facts};
 
 /// Everything that became dirty, taken out of the facts.
+#[expect(clippy::struct_excessive_bools, reason = "each says whether one part has changed")]
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) tenants: Vec<(TenantId, Dirty)>,
     pub(crate) directory: bool,
     pub(crate) webhooks: bool,
     pub(crate) wechat: bool,
+    pub(crate) imports: bool,
 }
 
 impl Changes {
@@ -17,14 +19,15 @@ impl Changes {
         let directory = std::mem::take(&mut facts.directory_dirty);
         let webhooks = std::mem::take(&mut facts.webhooks_dirty);
         let wechat = std::mem::take(&mut facts.wechat_dirty);
+        let imports = std::mem::take(&mut facts.imports_dirty);
         let taken = facts.tenants.iter_mut().map(|(tenant, facts)| (*tenant, facts.take_dirty()));
         let tenants = taken.filter(|(_, dirty)| !dirty.is_empty()).collect();
-        Changes { tenants, directory, webhooks, wechat }
+        Changes { tenants, directory, webhooks, wechat, imports }
     }
 
     /// Whether there is nothing to write.
     pub(crate) fn is_empty(&self) -> bool {
-        self.tenants.is_empty() && !self.directory && !self.webhooks && !self.wechat
+        self.tenants.is_empty() && !(self.directory || self.webhooks || self.wechat || self.imports)
     }
 
     /// Whether there are journal entries among what is to be written.

@@ -48,6 +48,7 @@ async fn fill(rig: &Rig) {
     let rotate = WebhookChange::Rotate { id: WebhookId(1), secret: Secret([2; 32]), old_until: 77 };
     rig.run(TENANT, Command::Webhook(rotate)).await;
     deliver(rig).await;
+    crate::imports::fill(rig).await;
 }
 
 /// Merged and parted, kept apart and in conflict, quarantined, deleted, erased.
@@ -231,6 +232,7 @@ pub(crate) async fn everything(store: &dyn Store) -> impl PartialEq + std::fmt::
         store.directory().await.unwrap(),
         store.webhooks(None).await.unwrap(),
         store.wechat_accounts(None).await.unwrap(),
+        store.imports(TENANT, None, 10).await.unwrap(),
     )
 }
 

@@ -13,6 +13,7 @@ mod duplicates;
 mod feed;
 mod filters;
 mod groups;
+mod imports;
 mod interruptions;
 mod lists;
 mod model;
@@ -165,5 +166,15 @@ contract! {
         an_import_is_held_by_one_and_kept_as_it_came,
         an_import_of_tonight_is_asked_for_once,
         an_account_changes_once_under_its_key,
+    },
+    imports::{
+        an_import_is_kept_as_it_was_made,
+        one_is_at_work_on_a_file_at_a_time,
+        an_interrupted_import_goes_on_with_the_same_plan_only,
+        who_lost_an_import_writes_nothing_down,
+        an_unwanted_import_ends,
+        a_forgotten_import_leaves_nothing_and_its_id_is_not_given_out_again,
+        so_many_imports_are_remembered,
+        a_tenant_sees_no_imports_of_another,
     },
 }

@@ -106,6 +106,10 @@ codes! {
     WechatAccountNotFound "wechatAccountNotFound" 404 Never "There is no such WeChat account";
     /// No dead letter at this place.
     DeadLetterNotFound "deadLetterNotFound" 404 Never "There is no such dead letter";
+    /// No such import.
+    ImportNotFound "importNotFound" 404 Never "There is no such import";
+    /// The import has no refused rows here.
+    RefusedNotFound "refusedRowsNotFound" 404 Never "There are no refused rows here";
     /// No such merge.
     MergeNotFound "mergeNotFound" 404 Never "There is no such merge";
     /// No such conflict or review entry.
@@ -152,6 +156,10 @@ codes! {
     WechatAccountsTooMany "wechatAccountsTooMany" 409 Never "There are as many accounts as there may be";
     /// The hub has nothing to encrypt secrets with.
     SecretKeyMissing "secretKeyMissing" 409 Never "The hub has no key for secrets";
+    /// Somebody is at work on an import of the same file.
+    ImportRunning "importRunning" 409 Never "An import of this file is under way";
+    /// The import has ended meanwhile.
+    ImportEnded "importEnded" 409 Never "The import has ended";
     /// The customer was deleted, and can be restored.
     CustomerDeleted "customerDeleted" 410 Never "The customer was deleted";
     /// Everything about the customer was erased.
@@ -162,6 +170,8 @@ codes! {
     RowsTooMany "rowsTooMany" 413 Never "The batch has too many rows";
     /// Fields that are unknown, missing or cannot be read.
     FieldsInvalid "fieldsInvalid" 422 Never "The body has fields that do not fit";
+    /// The file cannot be read, or not as it was asked for.
+    FileUnfit "fileUnfit" 422 Never "The file does not fit";
     /// Nothing in the request can find or make a customer.
     NothingUsable "nothingUsable" 422 Never "Nothing in the request can find or make a customer";
     /// A row of an atomic batch was refused, and with it all of them.

@@ -7,6 +7,7 @@ use crate::server::problem as around;
 use crate::wechat::accounts::APP_SECRET;
 use crate::wire::verdict::why_not_usable;
 use kehub_core::CustomerId;
+use kehub_core::import::ImportRefusal;
 use kehub_core::outcome::{IdentityOutcome, Refusal, Unfit};
 use kehub_core::policy::TypeProblem;
 use kehub_core::webhook::WebhookRefusal;
@@ -111,6 +112,7 @@ impl From<Refusal> for Problem {
             Refusal::AppTaken => Problem::new(Code::AppExists, "choose another id"),
             Refusal::Webhook(refusal) => refusal.into(),
             Refusal::Wechat(refusal) => refusal.into(),
+            Refusal::Import(refusal) => refusal.into(),
             Refusal::IdentityMissing(_) => {
                 Problem::new(Code::IdentityNotFound, "no identity of this number is known")
             }
@@ -270,6 +272,24 @@ impl From<WechatRefusal> for Problem {
             }
             // What the hub tells itself while it imports.
             WechatRefusal::NotHolder => Problem::unexpected(),
+        }
+    }
+}
+
+impl From<ImportRefusal> for Problem {
+    fn from(refusal: ImportRefusal) -> Problem {
+        match refusal {
+            ImportRefusal::Missing(_) => {
+                Problem::new(Code::ImportNotFound, "no import of this id is known")
+            }
+            ImportRefusal::Running { id, .. } => {
+                let detail =
+                    format!("import {id} is under way: `GET /api/imports/{id}` tells how far");
+                Problem::new(Code::ImportRunning, detail).with("importId", json!(id.0))
+            }
+            ImportRefusal::NotHolder(_) | ImportRefusal::Ended(_) => {
+                Problem::new(Code::ImportEnded, "`GET /api/imports/{id}` tells how")
+            }
         }
     }
 }

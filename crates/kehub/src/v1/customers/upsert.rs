@@ -200,6 +200,7 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
         | Refusal::TypesNotSet(_)
         | Refusal::Webhook(_)
         | Refusal::Wechat(_)
+        | Refusal::Import(_)
         | Refusal::CustomerLive(_)
         | Refusal::IdentitiesTaken(_)
         | Refusal::SameCustomer(_)

@@ -1,0 +1,182 @@
+//! Imports: from a table, and back.
+
+use super::codec::{self, key_range};
+use super::rows;
+use super::trouble::Trouble;
+use kehub_core::command::Request;
+use kehub_core::facts::{NeededImports, Needs};
+use kehub_core::import::{Content, Hold, Import, Imports, Plan, Progress, State};
+use kehub_core::{AppNumber, ImportId, TenantId};
+use rusqlite::{Connection, Row, params};
+use std::collections::BTreeSet;
+
+const LAST: &str = "SELECT last_import FROM tenant WHERE id = ?1";
+const LAST_UPDATE: &str = "UPDATE tenant SET last_import = ?2 WHERE id = ?1";
+/// The columns of [`import`].
+macro_rules! columns {
+    () => {
+        "key, app, source, bytes, hash, settings, spool, state, unwanted, holder, until, began_at, \
+         changed_at, rows_read, skipped, created, updated, unchanged, merged, conflicts, refused, \
+         report, report_bytes, error"
+    };
+}
+const NEWEST_FIRST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM import WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT ?3"
+);
+const SPOOLED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM import WHERE key BETWEEN ?1 AND ?2 AND spool IS NOT NULL ORDER BY key"
+);
+const UPSERT: &str = concat!(
+    "INSERT INTO import (",
+    columns!(),
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+     ?19, ?20, ?21, ?22, ?23, ?24)
+     ON CONFLICT (key) DO UPDATE SET
+        spool = excluded.spool, state = excluded.state, unwanted = excluded.unwanted,
+        holder = excluded.holder, until = excluded.until, changed_at = excluded.changed_at,
+        rows_read = excluded.rows_read, skipped = excluded.skipped, created = excluded.created,
+        updated = excluded.updated, unchanged = excluded.unchanged, merged = excluded.merged,
+        conflicts = excluded.conflicts, refused = excluded.refused, report = excluded.report,
+        report_bytes = excluded.report_bytes, error = excluded.error"
+);
+const DELETE: &str = "DELETE FROM import WHERE key = ?1";
+
+/// The statements of this file that read rows, for a look at their plans.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] =
+    &[("imports", NEWEST_FIRST), ("spooled imports", SPOOLED)];
+
+/// Imports of a tenant with an id below `before`, newest first, at most `limit`.
+pub(super) fn newest_first(
+    conn: &Connection,
+    tenant: TenantId,
+    before: Option<ImportId>,
+    limit: usize,
+) -> Result<Vec<Import>, Trouble> {
+    let (first, mut last) = key_range(tenant);
+    if let Some(key) = before.and_then(|before| codec::key(tenant, before.0)) {
+        last = key - 1;
+    }
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = rows::all(conn, NEWEST_FIRST, (first, last, limit), import)?;
+    Ok(found.into_iter().map(|(_, import)| import).collect())
+}
+
+/// Imports of all tenants whose files hubs keep, by tenant and id.
+pub(super) fn spooled(conn: &Connection) -> Result<Vec<(TenantId, Import)>, Trouble> {
+    rows::all(conn, SPOOLED, (i64::MIN, i64::MAX), import)
+}
+
+/// What the requests look at of imports; `None` if none of them does.
+pub(super) fn facts(conn: &Connection, requests: &[Request]) -> Result<Option<Imports>, Trouble> {
+    let needed = requests.iter().filter_map(|it| Some((it.tenant, Needs::imports(&it.command)?)));
+    let needed: BTreeSet<(TenantId, NeededImports)> = needed.collect();
+    if needed.is_empty() {
+        return Ok(None);
+    }
+    let mut imports = Imports::default();
+    for (tenant, needed) in needed {
+        let (before, limit) = match needed {
+            NeededImports::All => (None, usize::MAX),
+            NeededImports::One(id) => (Some(ImportId(id.0.saturating_add(1))), 1),
+        };
+        let found = newest_first(conn, tenant, before, limit)?;
+        imports.all.extend(found.into_iter().map(|import| ((tenant, import.id), import)));
+        let last = rows::first(conn, LAST, [tenant.0], rows::integer)?;
+        imports.last.extend(last.map(|last| (tenant, ImportId(last))));
+    }
+    Ok(Some(imports))
+}
+
+/// Writes what differs.
+pub(super) fn write(conn: &Connection, now: &Imports, before: &Imports) -> Result<(), Trouble> {
+    for (tenant, last) in &now.last {
+        if before.last.get(tenant) != Some(last) {
+            conn.prepare_cached(LAST_UPDATE)?.execute((tenant.0, last.0))?;
+        }
+    }
+    for (tenant, id) in before.all.keys().filter(|key| !now.all.contains_key(key)) {
+        conn.prepare_cached(DELETE)?.execute([codec::own_key(*tenant, id.0)?])?;
+    }
+    for ((tenant, id), import) in &now.all {
+        if before.all.get(&(*tenant, *id)) != Some(import) {
+            upsert(conn, codec::own_key(*tenant, id.0)?, import)?;
+        }
+    }
+    Ok(())
+}
+
+fn upsert(conn: &Connection, key: i64, import: &Import) -> Result<(), Trouble> {
+    let Import { plan, progress, .. } = import;
+    let count = |count: u64| i64::try_from(count).map_err(Trouble::broken);
+    let (bytes, hash) = plan.content.map(|content| (content.bytes, content.hash)).unzip();
+    conn.prepare_cached(UPSERT)?.execute(params![
+        key,
+        import.app.0,
+        plan.source,
+        bytes.map(count).transpose()?,
+        hash,
+        plan.settings,
+        plan.spool,
+        import.state.name(),
+        import.is_unwanted,
+        import.hold.holder,
+        import.hold.until,
+        import.began_at,
+        import.changed_at,
+        count(progress.rows)?,
+        count(progress.skipped)?,
+        count(progress.created)?,
+        count(progress.updated)?,
+        count(progress.unchanged)?,
+        count(progress.merged)?,
+        count(progress.conflicts)?,
+        count(progress.refused)?,
+        progress.report,
+        count(progress.report_bytes)?,
+        import.error,
+    ])?;
+    Ok(())
+}
+
+fn import(row: &Row<'_>) -> Result<(TenantId, Import), Trouble> {
+    let key: i64 = row.get(0)?;
+    let count = |column: usize| -> Result<u64, Trouble> {
+        u64::try_from(row.get::<_, i64>(column)?).map_err(Trouble::broken)
+    };
+    let content = match (row.get::<_, Option<i64>>(3)?, row.get::<_, Option<[u8; 32]>>(4)?) {
+        (Some(_), Some(hash)) => Some(Content { bytes: count(3)?, hash }),
+        (_, _) => None,
+    };
+    let state: Box<str> = row.get(7)?;
+    let state = State::named(&state)
+        .ok_or_else(|| Trouble::broken(format!("no state of an import `{state}`")))?;
+    let import = Import {
+        id: ImportId(codec::number_of(key)),
+        app: AppNumber(row.get(1)?),
+        began_at: row.get(11)?,
+        changed_at: row.get(12)?,
+        plan: Plan { source: row.get(2)?, content, settings: row.get(5)?, spool: row.get(6)? },
+        state,
+        is_unwanted: row.get(8)?,
+        hold: Hold { holder: row.get(9)?, until: row.get(10)? },
+        progress: Progress {
+            rows: count(13)?,
+            skipped: count(14)?,
+            created: count(15)?,
+            updated: count(16)?,
+            unchanged: count(17)?,
+            merged: count(18)?,
+            conflicts: count(19)?,
+            refused: count(20)?,
+            report: row.get(21)?,
+            report_bytes: count(22)?,
+        },
+        error: row.get(23)?,
+    };
+    Ok((codec::tenant_of(key)?, import))
+}
