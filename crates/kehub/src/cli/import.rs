@@ -1,22 +1,23 @@
 //! `kehub import`.
 
+mod begin;
 mod dry_run;
 
 use super::care::give_way;
 use super::progress::Terminal;
-use super::store::{COMMAND_LINE, default_tenant, open, tenant};
+use super::store::open;
 use super::{DEFAULT_TENANT, say};
-use crate::clock::SystemClock;
 use crate::config::{StoreLocation, StoreOptions};
-use crate::files::clean::{CleanOptions, Cleaner, ROW_TYPE};
-use crate::files::import::{Counts, Destination, Import, Watch};
+use crate::files::clean::CleanOptions;
+use crate::files::import::{Counts, Import, Watch};
 use crate::files::mapping::{Choices, Mapping};
 use crate::files::reading::Cells;
-use crate::files::refused::{Place, Report, near};
+use crate::files::refused::Report;
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Extent, Form, ReadOptions, Source, encoding_named};
 use crate::wire::time;
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use begin::Started;
 use encoding_rs::Encoding;
 use kehub_core::attribute::{FieldKey, Kind, Value};
 use kehub_core::command::{Matching, Upsert};
@@ -29,6 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// What is brought in, and how.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// CSV, XLSX or NDJSON, also packed as .gz or .zst; `-` for standard input
@@ -82,7 +84,16 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     refused: Option<PathBuf>,
 
-    /// Pass over so many rows at the beginning, as an interrupted import says
+    /// Begin with the first row, also if the same file was interrupted before
+    #[arg(long)]
+    again: bool,
+
+    /// Do not take over what was said about columns when a file of this name, or one with the same
+    /// headings, was imported before
+    #[arg(long)]
+    new_mapping: bool,
+
+    /// Pass over so many rows at the beginning
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     skip_rows: u64,
 
@@ -103,9 +114,10 @@ pub(super) struct Options {
         allow_hyphen_values = true)]
     utc_offset: String,
 
-    /// What the file is called, for rows without anything to know them by; its name unless given
+    /// What the file is called; its name unless given
     ///
-    /// Such a row gets an identity made of this and of what it says, so that it is known again.
+    /// What is said about the columns of a source is used again by the next import of it. A row without
+    /// anything to know it by gets an identity made of this and of what it says, so that it is known again.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
 }
@@ -178,8 +190,8 @@ pub(super) async fn run(location: &StoreLocation, options: &Options) -> Result<(
     let mut refused = 0;
     let mut result = Ok(());
     for file in &options.files {
-        let job = Job { location, options, choices: &choices, over: &over };
-        match job.import(&*store, file).await {
+        let run = Run { location, options, choices: &choices, over: &over };
+        match run.import(&*store, file).await {
             Ok(counts) => refused += counts.refused,
             Err(error) => {
                 result = Err(error);
@@ -229,32 +241,46 @@ struct Opened {
 
 impl Opened {
     async fn new(options: &Options, choices: &Choices, path: &Path) -> Result<Opened> {
-        let read = ReadOptions {
-            delimiter: options.delimiter,
-            encoding: options.encoding,
-            sheet: options.sheet.clone(),
-        };
-        let source = Source::open(path, &read)?;
+        let choices = choices.clone();
+        Opened::with(options, path, move |_| choices.clone()).await
+    }
+
+    /// The same with the choices that are made when the headings are known.
+    async fn with(
+        options: &Options,
+        path: &Path,
+        choices: impl Fn(&[String]) -> Choices + Clone + Send + 'static,
+    ) -> Result<Opened> {
+        let source = Source::open(path, &read_options(options))?;
         let (form, extent) = (source.form(), source.extent());
-        let mut rows = Rows::start(source, choices)?;
+        let mut rows = Rows::start(source, choices.clone())?;
         let first = rows.next().await?.unwrap_or_default();
-        let mapping = Mapping::new(&first.columns, choices.clone(), form == Form::Lines)?;
+        let choices = choices(&first.columns);
+        let mapping = Mapping::new(&first.columns, choices, form == Form::Lines)?;
         Ok(Opened { form, extent, rows, first, mapping })
     }
 }
 
+fn read_options(options: &Options) -> ReadOptions {
+    ReadOptions {
+        delimiter: options.delimiter,
+        encoding: options.encoding,
+        sheet: options.sheet.clone(),
+    }
+}
+
 /// What holds for all files of a run.
-struct Job<'a> {
+struct Run<'a> {
     location: &'a StoreLocation,
     options: &'a Options,
     choices: &'a Choices,
     over: &'a Arc<AtomicBool>,
 }
 
-impl Job<'_> {
+impl Run<'_> {
     async fn import(&self, store: &dyn Store, path: &Path) -> Result<Counts> {
-        let (mut import, mut rows, first, extent) =
-            self.begin(store, path).await.context(NotBegun)?;
+        let started = self.begin(store, path).await.context(NotBegun)?;
+        let Started { mut import, mut rows, first, extent, content } = started;
         let watch = Waiting::new(path, extent, self.over, Some(self.location));
         let known = import.mapping.columns.len();
         listen(self.over);
@@ -265,74 +291,41 @@ impl Job<'_> {
         show_refused(&import)?;
         say!("{}", Told(&counts))?;
         if let Some(report) = import.report.as_ref().and_then(Report::path) {
+            let here = std::env::current_dir().unwrap_or_default();
+            let report = report.strip_prefix(here).unwrap_or(report);
             say!(
                 "refused rows are in {}: mend them there, and import that file",
                 report.display()
             )?;
         }
         let name = path.display();
-        let on = format!("{name}: go on with --skip-rows {}", counts.rows);
-        if ended.context(on)? {
-            return Ok(counts);
-        }
-        bail!("{name}: interrupted: go on with --skip-rows {}", counts.rows)
-    }
-
-    async fn begin<'s>(
-        &self,
-        store: &'s dyn Store,
-        path: &Path,
-    ) -> Result<(Import<'s>, Rows, Chunk, Extent)> {
-        let options = self.options;
-        let tenant = if options.tenant == DEFAULT_TENANT {
-            default_tenant(store).await?
-        } else {
-            tenant(store, &options.tenant).await?
+        let on = match content {
+            Some(_) => format!("{name}: the same command goes on after row {}", counts.rows),
+            None => format!("{name}: go on with --skip-rows {}", counts.rows),
         };
-        let policy = store.policy(tenant.id).await?.context("there is no such tenant")?;
-        let named = || path.display().to_string();
-        let opened = Opened::new(options, self.choices, path).await.with_context(named)?;
-        show_mapping(path, opened.form, &opened.mapping)?;
-        let says_something = opened.mapping.says_something() || opened.form == Form::Lines;
-        ensure!(says_something, "{}: no column has a known label: use --map", path.display());
-        let place = options
-            .refused
-            .clone()
-            .map_or_else(|| Place::Near(near(path, opened.form)), Place::Named);
-        if let Place::Named(path) = &place {
-            ensure!(!path.exists(), "--refused {}: it is there already", path.display());
-        }
-        let knows_row_type = policy.type_named(ROW_TYPE).is_some();
-        let import = Import {
-            destination: Some(Destination {
-                store,
-                tenant: tenant.id,
-                app: COMMAND_LINE,
-                request: "import".into(),
-                clock: &SystemClock,
-            }),
-            dry_run: None,
-            cleaner: Cleaner::new(clean_options(options, path, opened.form), policy),
-            mapping: opened.mapping,
-            report: Some(Report::new(place, opened.form)),
-            skip: options.skip_rows,
-            counts: Counts::default(),
-            refused: Vec::new(),
-            knows_row_type,
-        };
-        Ok((import, opened.rows, opened.first, opened.extent))
+        ensure!(ended.with_context(|| on.clone())?, "{on}: interrupted");
+        Ok(counts)
     }
 }
 
-fn clean_options(options: &Options, path: &Path, form: Form) -> CleanOptions {
+/// What a file is called.
+fn source_of(options: &Options, path: &Path) -> String {
     let name =
         || path.file_name().map_or_else(|| "-".into(), |it| it.to_string_lossy().into_owned());
-    let found_by = options.found_by;
+    options.source.clone().unwrap_or_else(name)
+}
+
+fn matching(options: &Options) -> Matching {
+    let FoundBy { mobile, email, .. } = options.found_by;
+    Matching { customer: None, mobile, email }
+}
+
+fn clean_options(options: &Options, path: &Path, form: Form) -> CleanOptions {
     CleanOptions {
-        source: options.source.clone().unwrap_or_else(name),
+        source: source_of(options, path),
         zone: options.utc_offset.clone(),
         on_conflict: options.on_conflict,
-        matching: Matching { customer: None, mobile: found_by.mobile, email: found_by.email },
+        matching: matching(options),
         cells: Cells::of(form, options.raw),
     }
 }

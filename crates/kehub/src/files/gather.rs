@@ -9,12 +9,14 @@ use std::ops::ControlFlow;
 /// Rows that become one at most: more than a customer has identities.
 const ROWS_MAX: usize = 200;
 
+/// Tells what somebody says about columns of these headings.
+type Choose = Box<dyn FnOnce(&[String]) -> Choices + Send>;
+
 /// Puts rows together that have one id. Without a column of ids, or without identities in rows, it hands
 /// on what it is given.
-#[derive(Debug)]
 pub(super) struct Gather {
-    choices: Choices,
-    has_begun: bool,
+    /// What somebody says about columns of these headings, until they are known.
+    choices: Option<Choose>,
     /// Where the id stands, if rows are put together by it.
     id: Option<usize>,
     /// What was put together so far.
@@ -22,17 +24,16 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    pub(super) fn new(choices: Choices) -> Gather {
-        Gather { choices, has_begun: false, id: None, held: None }
+    pub(super) fn new(choices: impl FnOnce(&[String]) -> Choices + Send + 'static) -> Gather {
+        Gather { choices: Some(Box::new(choices)), id: None, held: None }
     }
 
     /// Takes what a reader meets, and hands on what is whole.
     pub(super) fn meet(&mut self, met: Met, take: &mut Take<'_>) -> ControlFlow<()> {
         match met {
             Met::Columns(columns) => {
-                if !self.has_begun {
-                    self.has_begun = true;
-                    self.id = self.place_of_id(&columns);
+                if let Some(choices) = self.choices.take() {
+                    self.id = place_of_id(&columns, choices(&columns));
                 }
                 self.end(take)?;
                 take(Met::Columns(columns))
@@ -60,13 +61,14 @@ impl Gather {
     pub(super) fn end(&mut self, take: &mut Take<'_>) -> ControlFlow<()> {
         self.held.take().map_or(ControlFlow::Continue(()), |row| take(Met::Row(row)))
     }
+}
 
-    fn place_of_id(&self, columns: &[String]) -> Option<usize> {
-        // What is wrong with the choices, whoever asked for them hears.
-        let mapping = Mapping::new(columns, self.choices.clone(), false).ok()?;
-        mapping.place_of(Part::Value)?;
-        mapping.columns.iter().position(super::mapping::Column::is_id)
-    }
+/// Where the id stands, if rows are to be put together by it.
+fn place_of_id(columns: &[String], choices: Choices) -> Option<usize> {
+    // What is wrong with the choices, whoever asked for them hears.
+    let mapping = Mapping::new(columns, choices, false).ok()?;
+    mapping.place_of(Part::Value)?;
+    mapping.columns.iter().position(super::mapping::Column::is_id)
 }
 
 /// Whether a row is about the same customer.
@@ -90,7 +92,7 @@ mod tests {
         if let Some(choice) = choice {
             choices.add(choice).unwrap();
         }
-        let mut gather = Gather::new(choices);
+        let mut gather = Gather::new(|_| choices);
         told(|take| {
             table::read(text.as_bytes(), b',', &mut |met| gather.meet(met, take))?;
             assert!(gather.end(take).is_continue());

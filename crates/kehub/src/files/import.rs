@@ -4,6 +4,7 @@ use super::apart::set_apart;
 use super::clean::{CellProblem, Cleaner, ROW_TYPE};
 use super::dry_run::DryRun;
 use super::error::FileError;
+use super::job::Job;
 use super::mapping::Mapping;
 use super::refused::{Report, reason};
 use super::rows::{Chunk, Item, Row, Rows, Unreadable};
@@ -69,7 +70,7 @@ pub(crate) struct RefusedRow {
 }
 
 /// Whoever waits for the end.
-pub(crate) trait Watch {
+pub(crate) trait Watch: Sync {
     /// So far it came.
     fn at(&self, counts: &Counts);
     /// Whether no further batch is to begin.
@@ -91,13 +92,16 @@ pub(crate) enum ImportError {
     Trial(#[from] OpenError),
     #[error("the store gave an outcome of another kind")]
     Outcome,
+    /// Somebody else goes on with it.
+    #[error("another process has taken this import over, or somebody has forgotten it")]
+    Lost,
 }
 
 /// Rows of one file on their way to customers.
 pub(crate) struct Import<'a> {
     /// Where they go; nowhere if they are only tried.
     pub(crate) destination: Option<Destination<'a>>,
-    /// What they are tried on instead.
+    /// What they are tried on instead; without either they are only looked at.
     pub(crate) dry_run: Option<DryRun<'a>>,
     pub(crate) cleaner: Cleaner,
     pub(crate) mapping: Mapping,
@@ -107,13 +111,17 @@ pub(crate) struct Import<'a> {
     pub(crate) counts: Counts,
     /// The first refused rows.
     pub(crate) refused: Vec<RefusedRow>,
+    /// The first rows that fit, if they are only looked at.
+    pub(crate) samples: Vec<(u64, Upsert)>,
     /// Whether the tenant knows the type of identities that are made for rows.
     pub(crate) knows_row_type: bool,
+    /// What is written down while it goes on, unless they are only looked at.
+    pub(crate) job: Option<Job>,
 }
 
 impl Import<'_> {
     /// Applies the rows that were read, and all that follow, until somebody says that it is over:
-    /// then `false`.
+    /// then `false`. What becomes of it is written down.
     pub(crate) async fn run(
         &mut self,
         first: Chunk,
@@ -122,9 +130,8 @@ impl Import<'_> {
     ) -> Result<bool, ImportError> {
         let result = self.chunks(first, rows, watch).await;
         let flushed = self.report.as_mut().map_or(Ok(()), Report::flush);
-        let ended = result?;
-        flushed.map_err(ImportError::Report)?;
-        Ok(ended)
+        let result = result.and_then(|ended| flushed.map(|()| ended).map_err(ImportError::Report));
+        self.conclude(result).await
     }
 
     async fn chunks(
@@ -138,13 +145,15 @@ impl Import<'_> {
         loop {
             let mut rest = items.into_iter().peekable();
             while rest.peek().is_some() {
-                if watch.is_over() {
+                if watch.is_over() || self.is_unwanted() {
                     return Ok(false);
                 }
                 let begun = Instant::now();
-                self.batch(rest.by_ref().take(BATCH_ROWS)).await?;
+                let size = self.job.as_ref().map_or(BATCH_ROWS, |job| job.batch_rows);
+                let is_applied = self.batch(rest.by_ref().take(size)).await?;
+                self.note_if_due().await?;
                 watch.at(&self.counts);
-                if self.destination.is_some() && watch.is_shared() {
+                if is_applied && watch.is_shared() {
                     tokio::time::sleep(begun.elapsed().max(OTHERS_TURN)).await;
                 }
             }
@@ -152,8 +161,8 @@ impl Import<'_> {
             let next = loop {
                 match tokio::time::timeout(LOOK_PERIOD, rows.next()).await {
                     Ok(next) => break next?,
-                    Err(_) if watch.is_over() => return Ok(false),
-                    Err(_) => (),
+                    Err(_) if watch.is_over() || self.is_unwanted() => return Ok(false),
+                    Err(_) => self.note_if_due().await?,
                 }
             };
             let Some(chunk) = next else { return Ok(true) };
@@ -162,13 +171,19 @@ impl Import<'_> {
         }
     }
 
-    async fn batch(&mut self, items: impl Iterator<Item = Item>) -> Result<(), ImportError> {
+    /// Whether anything was applied.
+    async fn batch(&mut self, items: impl Iterator<Item = Item>) -> Result<bool, ImportError> {
         let (mut rows, mut upserts) = (Vec::new(), Vec::new());
-        let mut read = self.counts.rows;
+        let (mut read, done) =
+            self.job.as_ref().map_or((self.counts.rows, 0), |job| (job.read, job.done));
         // What is counted is done: a batch that fails may be begun again where the counts are.
         let mut settled = self.counts;
         for item in items {
             read += 1;
+            if read <= done {
+                // Counted already.
+                continue;
+            }
             if read <= self.skip {
                 settled.skipped += 1;
                 continue;
@@ -191,12 +206,17 @@ impl Import<'_> {
                 },
             }
         }
-        if !upserts.is_empty() {
+        let is_applied = self.destination.is_some() && !upserts.is_empty();
+        if self.destination.is_none() && self.dry_run.is_none() {
+            let lines = rows.iter().map(|row| row.line).zip(upserts);
+            self.samples.extend(lines.take(SAMPLES_MAX.saturating_sub(self.samples.len())));
+        } else if !upserts.is_empty() {
             self.apply(&rows, upserts, &mut settled).await?;
         }
-        settled.rows = read;
+        settled.rows = read.max(done);
         self.counts = settled;
-        Ok(())
+        self.is_read(read)?;
+        Ok(is_applied)
     }
 
     async fn apply(
@@ -316,7 +336,7 @@ impl Destination<'_> {
         }
     }
 
-    async fn apply(&self, commands: Vec<Command>) -> Result<Vec<Outcome>, ImportError> {
+    pub(super) async fn apply(&self, commands: Vec<Command>) -> Result<Vec<Outcome>, ImportError> {
         let mut moment = moments(self.clock);
         let requests = commands.into_iter().map(|command| Request {
             tenant: self.tenant,
@@ -412,163 +432,4 @@ fn unknown_id(id: CustomerId, found: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::clean::CleanOptions;
-    use super::super::mapping::Choices;
-    use super::super::reading::Cells;
-    use super::super::source::{ReadOptions, Source};
-    use super::*;
-    use crate::clock::ManualClock;
-    use kehub_core::directory::NewTenant;
-    use kehub_core::filter::Filter;
-    use kehub_core::policy::{Policy, Preset};
-    use kehub_store::{Fault, MemoryStore, UnreliableStore};
-    use std::cell::Cell;
-    use std::io::Cursor;
-    use std::sync::Arc;
-
-    const TENANT: TenantId = TenantId(1);
-
-    /// Says that it is over after so many batches.
-    struct After(Cell<usize>);
-
-    impl Watch for After {
-        fn at(&self, _: &Counts) {
-            self.0.set(self.0.get().saturating_sub(1));
-        }
-
-        fn is_over(&self) -> bool {
-            self.0.get() == 0
-        }
-
-        fn is_shared(&self) -> bool {
-            false
-        }
-    }
-
-    fn destination<'a>(store: &'a dyn Store, clock: &'a dyn Clock) -> Destination<'a> {
-        Destination { store, tenant: TENANT, app: AppNumber(0), request: "test".into(), clock }
-    }
-
-    async fn store(clock: &dyn Clock) -> UnreliableStore {
-        let store = UnreliableStore::new(Arc::new(MemoryStore::new().unwrap()));
-        let new = NewTenant { name: "default".into(), preset: Preset::Compat };
-        destination(&store, clock).apply(vec![Command::CreateTenant(new)]).await.unwrap();
-        store
-    }
-
-    /// Brings a text in, until so many batches are done; what came of it, and whether all of it was
-    /// read.
-    async fn import(
-        store: &dyn Store,
-        text: &str,
-        on_conflict: Option<OnConflict>,
-        (skip, batches): (u64, usize),
-    ) -> (Counts, Result<bool, ImportError>) {
-        let bytes = Box::new(Cursor::new(text.as_bytes().to_vec()));
-        let source = Source::of_stream(bytes, &ReadOptions::default()).unwrap();
-        let mut rows = Rows::start(source, &Choices::default()).unwrap();
-        let first = rows.next().await.unwrap().unwrap();
-        let mapping = Mapping::new(&first.columns, Choices::default(), false).unwrap();
-        let options = CleanOptions {
-            source: "test".into(),
-            zone: "Z".into(),
-            on_conflict,
-            matching: Matching::default(),
-            cells: Cells::Plain,
-        };
-        let policy = Policy::new(Preset::Compat, OnConflict::Merge);
-        let clock = ManualClock::at(1_000_000);
-        let mut import = Import {
-            destination: Some(destination(store, &clock)),
-            dry_run: None,
-            cleaner: Cleaner::new(options, policy),
-            mapping,
-            report: None,
-            skip,
-            counts: Counts::default(),
-            refused: Vec::new(),
-            knows_row_type: false,
-        };
-        let ended = import.run(first, &mut rows, &After(Cell::new(batches))).await;
-        (import.counts, ended)
-    }
-
-    fn members(count: usize) -> String {
-        let rows = (0..count).map(|row| format!("member {row},M{row}\n"));
-        std::iter::once("name,identity:member-id\n".to_owned()).chain(rows).collect()
-    }
-
-    async fn customers(store: &dyn Store) -> u64 {
-        store.customer_count(TENANT, &Filter::default()).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_store_in_trouble_is_asked_again_and_nothing_is_doubled() {
-        let store = store(&ManualClock::at(0)).await;
-        store.plan([Fault::Before, Fault::After, Fault::QueueFull, Fault::None, Fault::After]);
-        let (counts, ended) = import(&store, &members(600), None, (0, usize::MAX)).await;
-        assert!(ended.unwrap());
-        assert_eq!((counts.rows, counts.fit, counts.refused), (600, 600, 0));
-        assert_eq!(counts.created + counts.unchanged, 600);
-        assert_eq!(customers(&store).await, 600);
-        store.plan([Fault::None, Fault::Corrupt]);
-        let (counts, ended) = import(&store, &members(600), None, (0, usize::MAX)).await;
-        assert!(matches!(ended, Err(ImportError::Store(StoreError::Corrupt(_)))));
-        assert_eq!((counts.rows, counts.unchanged), (250, 250));
-    }
-
-    #[tokio::test]
-    async fn it_ends_between_batches_and_goes_on_there() {
-        let store = store(&ManualClock::at(0)).await;
-        let (counts, ended) = import(&store, &members(1_200), None, (0, 2)).await;
-        assert_eq!((counts.rows, ended.unwrap()), (500, false));
-        let (counts, ended) = import(&store, &members(1_200), None, (500, usize::MAX)).await;
-        assert_eq!((counts.rows, counts.skipped, counts.created), (1_200, 500, 700));
-        assert!(ended.unwrap());
-    }
-
-    #[tokio::test]
-    async fn rows_without_anything_to_know_them_by_are_known_again() {
-        let store = store(&ManualClock::at(0)).await;
-        let text = "姓名,城市\n王芳,深圳\n王芳,广州\n王芳,深圳\n";
-        let (counts, _) = import(&store, text, None, (0, usize::MAX)).await;
-        assert_eq!((counts.created, counts.unchanged), (2, 1));
-        let (counts, _) = import(&store, text, None, (0, usize::MAX)).await;
-        assert_eq!((counts.created, counts.unchanged), (0, 3));
-        let policy = store.policy(TENANT).await.unwrap().unwrap();
-        let kind = policy.type_named(ROW_TYPE).unwrap();
-        assert_eq!(policy.rules_for(kind).role, Role::Weak);
-    }
-
-    #[tokio::test]
-    async fn all_identities_of_a_row_are_its_customers() {
-        let store = store(&ManualClock::at(0)).await;
-        let headings = "identity:member-id,identity:wechat-unionid,identity:wechat";
-        let text = format!("{headings}\nA|B|C|D,u1|u2,o1\n");
-        let (counts, _) = import(&store, &text, None, (0, usize::MAX)).await;
-        assert_eq!((counts.rows, counts.created, counts.refused), (1, 1, 0));
-        let (counts, _) = import(&store, &text, None, (0, usize::MAX)).await;
-        assert_eq!((counts.unchanged, counts.conflicts), (1, 0));
-        let alone = format!("{headings}\nA,,\nB,,\nC,,\nD,,\n,u1,\n,u2,\n,,o1\n");
-        let (counts, _) = import(&store, &alone, None, (0, usize::MAX)).await;
-        assert_eq!((counts.unchanged, customers(&store).await), (7, 1));
-        let (counts, _) =
-            import(&store, "identity:wechat-unionid\nu8\nu9|u2\n", None, (0, usize::MAX)).await;
-        assert_eq!((counts.created, counts.conflicts), (2, 1));
-        let rejected = "identity:wechat-unionid\nu8|u2\n";
-        let (counts, _) = import(&store, rejected, Some(OnConflict::Reject), (0, usize::MAX)).await;
-        assert_eq!((counts.rows, counts.refused), (1, 1));
-    }
-
-    #[tokio::test]
-    async fn what_the_rules_refuse_is_refused() {
-        let store = store(&ManualClock::at(0)).await;
-        let text = "identity:a,identity:b\nA1,B1\nA2,B2\nA1,B2\n";
-        let reject = Some(OnConflict::Reject);
-        let (counts, _) = import(&store, text, reject, (0, usize::MAX)).await;
-        assert_eq!((counts.created, counts.refused, counts.conflicts), (2, 1, 0));
-        let (counts, _) = import(&store, text, Some(OnConflict::Keep), (0, usize::MAX)).await;
-        assert_eq!((counts.unchanged, counts.refused, counts.conflicts), (2, 0, 1));
-    }
-}
+mod tests;

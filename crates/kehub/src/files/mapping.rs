@@ -253,6 +253,44 @@ impl Choices {
     }
 }
 
+/// What was said before, for who says it again.
+impl Choices {
+    /// Whether nothing is said.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// Columns and targets, in the order in which they were said.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, String)> {
+        self.columns.iter().map(|(column, target)| (column.as_str(), target.to_string()))
+    }
+
+    /// Whether ids are those of customers of the hub.
+    pub(crate) fn are_by_id(&self) -> bool {
+        self.by_id
+    }
+
+    /// Adds a column and its target. Later ones win.
+    pub(crate) fn add_target(&mut self, column: &str, target: &str) -> Result<(), MappingError> {
+        self.columns.push((column.to_owned(), Target::chosen(target)?));
+        Ok(())
+    }
+
+    /// Adds all that others say. Later ones win.
+    pub(crate) fn extend(&mut self, others: Choices) {
+        self.columns.extend(others.columns);
+        self.by_id |= others.by_id;
+    }
+
+    /// Without what is said of columns by their numbers, or of columns that are not among these once.
+    pub(crate) fn fitting(mut self, headings: &[String]) -> Choices {
+        self.columns.retain(|(column, _)| {
+            headings.iter().filter(|heading| is_same(column, heading)).count() == 1
+        });
+        self
+    }
+}
+
 /// The columns of a file, and what each is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mapping {

@@ -3,8 +3,9 @@
 //!
 //! A thread of its own reads ([`rows`]), a [`mapping::Mapping`] says what columns are, a
 //! [`clean::Cleaner`] makes an upsert of a row or says what does not fit, and [`import`] applies
-//! them and writes down what was refused. A [`dry_run`] only tells what would come of them. Memory
-//! does not grow with the file.
+//! them and writes down what was refused. A [`job`] is what is kept of an import in the store, so that it
+//! goes on where it stopped. A [`dry_run`] only tells what would come of rows. Memory does not grow with
+//! the file.
 
 mod apart;
 pub(crate) mod cells;
@@ -16,6 +17,7 @@ pub(crate) mod error;
 mod gather;
 mod identities;
 pub(crate) mod import;
+pub(crate) mod job;
 pub(crate) mod labels;
 mod lines;
 pub(crate) mod mapping;

@@ -9,8 +9,8 @@ use super::source::Form;
 use crate::wire::json::Json;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Characters of a value that are repeated in a reason.
@@ -32,6 +32,22 @@ pub(crate) enum Place {
     Named(PathBuf),
     /// To this file, or to one with a number if it is there.
     Near(PathBuf),
+    /// To this file, of which so many bytes are right, and the rest is written again.
+    Begun(PathBuf, u64),
+}
+
+impl Place {
+    /// The file that would be made here.
+    pub(crate) fn free(self) -> io::Result<PathBuf> {
+        match self {
+            Place::Named(path) | Place::Begun(path, _) => Ok(path),
+            Place::Near(path) => {
+                let mut names = numbered(&path);
+                let free = names.find(|name| !name.exists());
+                free.ok_or_else(|| io::ErrorKind::AlreadyExists.into())
+            }
+        }
+    }
 }
 
 enum Writer {
@@ -141,6 +157,33 @@ impl Report {
         }
     }
 
+    /// How many bytes are in its file, all of it flushed; 0 if there is none.
+    pub(crate) fn bytes(&mut self) -> io::Result<u64> {
+        self.flush()?;
+        self.file().map_or(Ok(0), |file| Ok(file.metadata()?.len()))
+    }
+
+    /// Makes sure that what was flushed outlives the machine.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file().map_or(Ok(()), File::sync_data)
+    }
+
+    /// Opens a report that was begun before, also if nothing is going to be added.
+    pub(crate) fn open(&mut self, mapping: &Mapping) -> io::Result<()> {
+        if matches!(self.place, Place::Begun(_, 1..)) {
+            self.opened(mapping)?;
+        }
+        Ok(())
+    }
+
+    fn file(&self) -> Option<&File> {
+        match &self.writer {
+            None => None,
+            Some(Writer::Table(_, table)) => Some(table.get_ref().get_ref()),
+            Some(Writer::Lines(_, lines)) => Some(lines.get_ref()),
+        }
+    }
+
     fn opened(&mut self, mapping: &Mapping) -> io::Result<&mut Writer> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
@@ -164,9 +207,15 @@ fn begin(place: &Place, form: Form, mapping: &Mapping) -> io::Result<Writer> {
         Form::Table(delimiter) => delimiter,
         Form::Workbook => b',',
     };
-    // Without it Excel takes UTF-8 for something else.
-    file.write_all("\u{FEFF}".as_bytes())?;
+    let has_headings = matches!(place, Place::Begun(_, 1..));
+    if !has_headings {
+        // Without it Excel takes UTF-8 for something else.
+        file.write_all("\u{FEFF}".as_bytes())?;
+    }
     let mut table = csv::WriterBuilder::new().flexible(true).delimiter(delimiter).from_writer(file);
+    if has_headings {
+        return Ok(Writer::Table(path, Box::new(table)));
+    }
     let headings = own_columns(mapping).map(|(_, column)| column.heading.as_str());
     table.write_record(headings.chain([LINE_COLUMN, REASON_COLUMN]))?;
     Ok(Writer::Table(path, Box::new(table)))
@@ -176,20 +225,31 @@ fn begin(place: &Place, form: Form, mapping: &Mapping) -> io::Result<Writer> {
 fn create(place: &Place) -> io::Result<(PathBuf, File)> {
     let path = match place {
         Place::Named(path) => return Ok((path.clone(), File::create_new(path)?)),
+        Place::Begun(path, bytes) => {
+            let options = OpenOptions::new().write(true).create(true).truncate(false).clone();
+            let mut file = options.open(path)?;
+            file.set_len(*bytes)?;
+            file.seek(SeekFrom::End(0))?;
+            return Ok((path.clone(), file));
+        }
         Place::Near(path) => path,
     };
-    let extension = path.extension().map(|it| it.to_string_lossy().into_owned());
-    for number in 1..=NAMES_MAX {
-        let numbered = match (&extension, number) {
-            (_, 1) | (None, _) => path.clone(),
-            (Some(extension), number) => path.with_extension(format!("{number}.{extension}")),
-        };
+    for numbered in numbered(path) {
         match File::create_new(&numbered) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (),
             file => return Ok((numbered, file?)),
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// A name, and what is tried instead of it, with numbers.
+fn numbered(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let extension = path.extension().map(|it| it.to_string_lossy().into_owned());
+    (1..=NAMES_MAX).map(move |number| match (&extension, number) {
+        (_, 1) | (None, _) => path.to_owned(),
+        (Some(extension), number) => path.with_extension(format!("{number}.{extension}")),
+    })
 }
 
 /// All that is wrong with a row, for people: which column, what was expected, what stands there.
@@ -301,6 +361,37 @@ mod tests {
         assert_eq!(shown("a\nb"), "a");
         assert_eq!(shown(&"王".repeat(80)), "王".repeat(80));
         assert_eq!(shown(&"王".repeat(81)), format!("{}…", "王".repeat(80)));
+    }
+
+    #[test]
+    fn a_report_goes_on_where_it_was_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.refused.csv");
+        let mapping = mapping(&["name"]);
+        let report = |place| Report::new(place, Form::Table(b','));
+        let mut first = report(Place::Named(path.clone()));
+        assert_eq!(first.bytes().unwrap(), 0);
+        first.row(&mapping, &row(&["one"]), &[problem(None)]).unwrap();
+        let right = first.bytes().unwrap();
+        first.row(&mapping, &row(&["two"]), &[problem(None)]).unwrap();
+        first.flush().unwrap();
+        let whole = fs::read_to_string(&path).unwrap();
+        let mut second = report(Place::Begun(path.clone(), right));
+        second.open(&mapping).unwrap();
+        assert_eq!(second.path(), Some(&*path));
+        assert_eq!(second.bytes().unwrap(), right);
+        second.row(&mapping, &row(&["two"]), &[problem(None)]).unwrap();
+        second.flush().unwrap();
+        second.sync().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+        // Of one that was only named, nothing is right.
+        let mut third = report(Place::Begun(path.clone(), 0));
+        third.open(&mapping).unwrap();
+        assert_eq!(third.path(), None);
+        third.row(&mapping, &row(&["one"]), &[problem(None)]).unwrap();
+        assert_eq!(third.bytes().unwrap(), right);
+        let free = Place::Near(path.clone()).free().unwrap();
+        assert_eq!(free, folder.path().join("shop.refused.2.csv"));
     }
 
     #[test]

@@ -81,9 +81,12 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Begins to read. Rows of one customer are put together where the columns, with what somebody
-    /// says about them, have a row for each identity.
-    pub(crate) fn start(source: Source, choices: &Choices) -> Result<Rows, FileError> {
-        let gather = Gather::new(choices.clone());
+    /// says about columns of these headings, have a row for each identity.
+    pub(crate) fn start(
+        source: Source,
+        choices: impl FnOnce(&[String]) -> Choices + Send + 'static,
+    ) -> Result<Rows, FileError> {
+        let gather = Gather::new(choices);
         let (sender, chunks) = channel(CHUNKS_WAITING);
         // It ends by itself when nobody takes rows any more.
         thread::Builder::new()
@@ -184,7 +187,7 @@ pub(super) mod tests {
             let bytes = Box::new(std::io::Cursor::new(text.clone().into_bytes()));
             Source::of_stream(bytes, &super::super::source::ReadOptions::default()).unwrap()
         };
-        let mut rows = Rows::start(source(), &Choices::default()).unwrap();
+        let mut rows = Rows::start(source(), |_| Choices::default()).unwrap();
         let (mut count, mut columns) = (0, Vec::new());
         while let Some(chunk) = rows.next().await.unwrap() {
             assert!(chunk.items.len() <= CHUNK_ROWS);
@@ -192,7 +195,7 @@ pub(super) mod tests {
             columns.extend(chunk.columns);
         }
         assert_eq!((count, columns), (5_000, vec!["n".to_owned()]));
-        let mut rows = Rows::start(source(), &Choices::default()).unwrap();
+        let mut rows = Rows::start(source(), |_| Choices::default()).unwrap();
         assert_eq!(rows.next().await.unwrap().unwrap().items.len(), CHUNK_ROWS);
     }
 }

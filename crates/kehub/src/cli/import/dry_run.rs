@@ -83,7 +83,9 @@ async fn look_at<'a>(
         skip: options.skip_rows,
         counts: Counts::default(),
         refused: Vec::new(),
+        samples: Vec::new(),
         knows_row_type: false,
+        job: None,
     };
     let watch = Waiting::new(path, opened.extent, over, None);
     let mut rows = opened.rows;
