@@ -1,6 +1,8 @@
 //! What operators may set: flags, each with an environment variable of the same name.
 
 use crate::credentials::Credentials;
+use crate::imports::Spool;
+use crate::imports::spool::BYTES_MAX;
 use crate::server::{Limits, Settings};
 use crate::webhooks::{DeliveryOptions, address};
 use crate::wechat::{self, SecretKey, TokenKind};
@@ -213,6 +215,15 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "KEHUB_BATCH_BYTES_MAX", default_value_t = 32 * 1024 * 1024)]
     pub(crate) batch_bytes_max: usize,
 
+    /// Folder for files that are imported over the API: beside the file of an embedded store, or among
+    /// the temporary files of this machine
+    #[arg(long, env = "KEHUB_SPOOL", value_name = "FOLDER")]
+    pub(crate) spool: Option<PathBuf>,
+
+    /// Bytes of a file that is imported over the API at most
+    #[arg(long, env = "KEHUB_IMPORT_BYTES_MAX", default_value_t = BYTES_MAX)]
+    pub(crate) import_bytes_max: u64,
+
     /// Open connections at most; further ones wait
     #[arg(long, env = "KEHUB_CONNECTIONS_MAX", default_value_t = 4096, value_parser = at_least_one)]
     pub(crate) connections_max: usize,
@@ -268,6 +279,16 @@ impl ServeOptions {
             webhooks_private: self.webhooks_allow_private,
             wechat: self.wechat.options(),
         }
+    }
+
+    /// Where files are kept that came over the API to a hub on this store.
+    pub(crate) fn spool(&self, location: &StoreLocation) -> Spool {
+        let folder = match (&self.spool, location) {
+            (Some(folder), _) => folder.clone(),
+            (None, StoreLocation::Sqlite(file)) => file.with_extension("imports"),
+            (None, StoreLocation::Postgres(_)) => std::env::temp_dir().join("kehub-imports"),
+        };
+        Spool::new(folder, self.import_bytes_max)
     }
 
     pub(crate) fn store(&self) -> StoreOptions {

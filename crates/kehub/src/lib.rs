@@ -10,6 +10,7 @@ mod config;
 pub mod credentials;
 mod export;
 mod files;
+pub mod imports;
 pub mod server;
 mod telemetry;
 mod v1;

@@ -122,6 +122,11 @@ impl Call {
         Ok(self.0.read(body).await?)
     }
 
+    /// Takes these bytes, such as a hash, for the body, where that is not read as a whole.
+    pub(crate) fn stand_for_body(&self, bytes: Bytes) {
+        self.0.stand_for_body(bytes);
+    }
+
     /// Applies a command in the name of the caller. What the domain refuses is a problem here.
     pub(crate) async fn apply(&self, command: Command, dry_run: bool) -> Result<Outcome, Problem> {
         let outcome = self.0.apply(command, dry_run).await?;

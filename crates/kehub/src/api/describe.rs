@@ -4,7 +4,7 @@
 use super::problem::{Code, ItemError, Place, Problem, Retry};
 use super::{
     access, apps, cannot_links, changes, claims, conflicts, customers, duplicates, explanations,
-    exports, identities, identity_types, merges, past, policy, quarantine, webhooks,
+    exports, identities, identity_types, imports, merges, past, policy, quarantine, webhooks,
     wechat_accounts,
 };
 use kehub_core::attribute::FieldProblem;
@@ -35,6 +35,7 @@ const NOUNS: &[Noun] = &[
     (exports::describe::operation, exports::describe::schemas),
     (identities::describe::operation, identities::describe::schemas),
     (identity_types::describe::operation, identity_types::describe::schemas),
+    (imports::describe::operation, imports::describe::schemas),
     (past::describe::operation, past::schemas::all),
     (policy::describe::operation, policy::describe::schemas),
     (quarantine::describe::operation, quarantine::describe::schemas),
@@ -61,7 +62,7 @@ pub(crate) fn schemas() -> Map<String, Value> {
 }
 
 /// Headings of the calls under `/api`.
-pub(crate) fn tags() -> [Value; 13] {
+pub(crate) fn tags() -> [Value; 14] {
     let tag = |name: &str, about: &str| json!({ "name": name, "description": about });
     [
         tag("API access", "Kehub's own API: tokens."),
@@ -73,6 +74,7 @@ pub(crate) fn tags() -> [Value; 13] {
         tag("API duplicates", "Kehub's own API: who looks like one person."),
         tag("API explanations", "Kehub's own API: why two are one, or are not."),
         tag("API identities", "Kehub's own API: what points at a customer."),
+        tag("API imports", "Kehub's own API: files whose rows become customers."),
         tag("API policy", "Kehub's own API: the rules of the tenant and of its identity types."),
         tag("API quarantine", "Kehub's own API: what has been seen with too many people."),
         tag("API webhooks", "Kehub's own API: telling other systems what happens."),
@@ -153,6 +155,13 @@ impl Described {
             body.insert("required".to_owned(), json!(false));
         }
         described
+    }
+
+    /// A body of one of these media types.
+    pub(crate) fn takes(mut self, content: &Value) -> Described {
+        self.body = Some(json!({ "required": true, "content": content }));
+        self.codes.extend([Code::BodyBroken, Code::BodyTooLarge]);
+        self
     }
 
     /// A success without a body.
@@ -336,11 +345,8 @@ pub(crate) fn id(about: &str) -> Value {
     })
 }
 
-fn problem() -> Value {
-    let names: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
-    let retries = [Retry::Never, Retry::Safe, Retry::SameKey].map(Retry::name);
-    let text = json!({ "type": "string" });
-    let error = json!({
+fn problem_part() -> Value {
+    json!({
         "type": "object",
         "description": "One part of the request that does not fit.",
         "required": ["code", "detail"],
@@ -350,17 +356,23 @@ fn problem() -> Value {
             "code": {
                 "enum": ["invalid", "unknown", "missing", "readOnly", "repeated", "refused", "notFound"],
             },
-            "detail": text,
+            "detail": { "type": "string" },
         },
         "additionalProperties": false,
-    });
+    })
+}
+
+fn problem() -> Value {
+    let names: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    let retries = [Retry::Never, Retry::Safe, Retry::SameKey].map(Retry::name);
+    let text = json!({ "type": "string" });
     let properties = json!({
         "type": { "type": "string", "description": "Where the problem is explained" },
         "title": text,
         "status": { "type": "integer" },
         "detail": text,
         "code": { "enum": names },
-        "errors": { "type": "array", "minItems": 1, "items": error },
+        "errors": { "type": "array", "minItems": 1, "items": problem_part() },
         "retry": {
             "enum": retries,
             "description": "`safe`: nothing was applied, send it again. `sameKey`: it may have \
@@ -372,6 +384,7 @@ fn problem() -> Value {
             "description": "`customerMerged`: who answers. `customerDeleted`, `customerErased`, \
                             `sameCustomer`: the customer",
         },
+        "importId": { "type": "integer", "description": "`importRunning`: which one" },
         "customerIds": {
             "type": "array", "items": { "type": "integer" },
             "description": "`identitiesTaken`: who owns them",
@@ -398,6 +411,7 @@ fn problem() -> Value {
     let optional = [
         "errors",
         "customerId",
+        "importId",
         "customerIds",
         "cannotLink",
         "outcome",

@@ -17,6 +17,7 @@ pub(crate) mod explanations;
 pub(crate) mod exports;
 pub(crate) mod identities;
 pub(crate) mod identity_types;
+pub(crate) mod imports;
 pub(crate) mod merges;
 pub(crate) mod parameters;
 pub(crate) mod past;

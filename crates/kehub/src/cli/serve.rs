@@ -5,6 +5,7 @@ use super::{say, welcome};
 use crate::clock::SystemClock;
 use crate::config::{ServeOptions, StoreLocation, StoreOptions};
 use crate::credentials::{Credentials, secret_hash};
+use crate::imports::{Importer, Spool};
 use crate::server::{self, App, Hub};
 use crate::telemetry;
 use crate::webhooks::Deliverer;
@@ -41,7 +42,7 @@ pub(super) async fn run(location: &StoreLocation, options: &ServeOptions) -> Res
             () = losing.lost() => (),
         }
     };
-    let result = serve(store.clone(), options, end).await;
+    let result = serve(store.clone(), options, options.spool(location), end).await;
     let is_lost = tokio::time::timeout(Duration::ZERO, store.lost()).await.is_ok();
     store.close().await.context("cannot close the store")?;
     result?;
@@ -83,6 +84,7 @@ fn may_pass(error: &anyhow::Error) -> bool {
 async fn serve(
     store: Arc<dyn Store>,
     options: &ServeOptions,
+    spool: Spool,
     end: impl Future<Output = ()>,
 ) -> Result<()> {
     let listener = TcpListener::bind(options.listen).await;
@@ -94,6 +96,7 @@ async fn serve(
     getrandom::fill(&mut run).context("cannot draw a number")?;
     let run = u32::from_be_bytes(run);
     let hub = Hub::new(store, Arc::new(SystemClock), options.settings(), run).await?;
+    hub.keep_files_in(spool);
 
     info!(%address, version = env!("CARGO_PKG_VERSION"), "the hub listens");
     match first {
@@ -108,10 +111,12 @@ async fn serve(
     };
     let deliverer = Deliverer::start(hub.clone(), options.delivery())?;
     let fans = FanWorker::start(hub.clone()).context("cannot draw a number")?;
+    let importer = Importer::start(hub.clone());
     server::serve(listener, App::new(hub), options.limits(), end).await;
     refreshing.abort();
     fans.stop().await;
     deliverer.stop().await;
+    importer.stop().await;
     Ok(())
 }
 

@@ -4,10 +4,12 @@
 //! how much of the report of refused rows is about them. Rows behind that may be applied as well: they
 //! are applied again, which changes nothing, and what the report says of them is written again.
 
+use super::clean::CleanOptions;
 use super::import::{Counts, Destination, Import, ImportError};
 use super::mapping::{Choices, Mapping};
+use super::reading::Cells;
 use super::refused::{Place, Report};
-use super::source::{ReadOptions, encoding_named};
+use super::source::{Form, ReadOptions, encoding_named};
 use kehub_core::command::{Command, Matching};
 use kehub_core::import::{
     self, Content, Hold, ImportChange, ImportOutcome, ImportRefusal, Plan, Progress, State,
@@ -21,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// After this time others take an import over whose process tells nothing.
@@ -315,6 +318,19 @@ pub(crate) struct Wishes {
     pub(crate) skip: u64,
 }
 
+impl Wishes {
+    /// How values of a file of this form and name are cleaned.
+    pub(crate) fn clean(&self, source: String, form: Form) -> CleanOptions {
+        CleanOptions {
+            source,
+            zone: self.utc_offset.clone(),
+            on_conflict: self.on_conflict,
+            matching: self.matching,
+            cells: Cells::of(form, self.raw),
+        }
+    }
+}
+
 /// The same as it is kept, with what the columns were taken for.
 #[expect(clippy::struct_excessive_bools, reason = "each is one thing that was asked for")]
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -411,13 +427,35 @@ pub(crate) struct Remembered {
     pub(crate) choices: Choices,
 }
 
+/// What is said about the columns of a file, now and before.
+#[derive(Clone)]
+pub(crate) struct Said {
+    /// Earlier imports, newest first.
+    pub(crate) before: Arc<[import::Import]>,
+    /// What the file is called.
+    pub(crate) source: String,
+    pub(crate) now: Choices,
+    /// Whether nothing is taken over.
+    pub(crate) is_new: bool,
+}
+
+impl Said {
+    /// What is taken over for a file with these headings.
+    pub(crate) fn remembered(&self, headings: &[String]) -> Option<Remembered> {
+        remembered(&self.before, &self.source, headings).filter(|_| !self.is_new)
+    }
+
+    /// All of it. What is said now wins.
+    pub(crate) fn choices(&self, headings: &[String]) -> Choices {
+        let mut choices = self.remembered(headings).map(|it| it.choices).unwrap_or_default();
+        choices.extend(self.now.clone());
+        choices
+    }
+}
+
 /// What was said about the columns of the newest earlier import of this source, or else of one with the
 /// same headings; nothing if nothing was said then. `imports` come newest first.
-pub(crate) fn remembered(
-    imports: &[import::Import],
-    source: &str,
-    headings: &[String],
-) -> Option<Remembered> {
+fn remembered(imports: &[import::Import], source: &str, headings: &[String]) -> Option<Remembered> {
     let settings = |import: &import::Import| Settings::read(&import.plan.settings);
     let mut of_source = imports.iter().filter(|import| &*import.plan.source == source);
     let found = of_source.find_map(|import| Some((import, settings(import)?)));

@@ -88,6 +88,11 @@ impl Call {
         Ok(self.body.get_or_init(|| body).clone())
     }
 
+    /// Takes these bytes, such as a hash, for the body, where that is not read as a whole.
+    pub(crate) fn stand_for_body(&self, bytes: Bytes) {
+        self.body.get_or_init(|| bytes);
+    }
+
     /// What tells this call from another one, if its sender may send it again.
     pub(crate) fn idempotency(&self) -> Result<Option<Idempotency>, Problem> {
         let body = self.body.get().map(|body| &**body).unwrap_or_default();

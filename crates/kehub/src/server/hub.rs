@@ -6,6 +6,7 @@ use super::recall;
 use super::status::Readiness;
 use crate::api::duplicates::kept::KeptDuplicates;
 use crate::clock::Clock;
+use crate::imports::Spool;
 use crate::server::problem::Problem;
 use crate::wechat::{self, Wechat};
 use kehub_core::command::Request;
@@ -14,7 +15,7 @@ use kehub_core::outcome::{Outcome, Refusal};
 use kehub_store::{Batch, Kept, Lane, Store, StoreError};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
@@ -67,6 +68,10 @@ struct Inner {
     wechat: Wechat,
     /// Tells the deliverer that somebody changed a webhook.
     webhooks_changed: Notify,
+    /// Tells the importer that a file has come.
+    imports_changed: Notify,
+    /// Where files are kept that came over the API.
+    spool: OnceLock<Spool>,
     /// Whether the hub was asked to end.
     ending: watch::Sender<bool>,
 }
@@ -98,6 +103,8 @@ impl Hub {
             duplicates: KeptDuplicates::default(),
             webhooks_changed: Notify::new(),
             wechat,
+            imports_changed: Notify::new(),
+            spool: OnceLock::new(),
             ending: watch::Sender::default(),
         })))
     }
@@ -117,6 +124,21 @@ impl Hub {
     /// What it takes to call WeChat.
     pub(crate) fn wechat(&self) -> &Wechat {
         &self.0.wechat
+    }
+
+    /// Notified when there may be something to import.
+    pub(crate) fn imports_changed(&self) -> &Notify {
+        &self.0.imports_changed
+    }
+
+    /// Keeps files that come over the API here, unless one came before: then they are where that is.
+    pub fn keep_files_in(&self, spool: Spool) {
+        self.0.spool.get_or_init(|| spool);
+    }
+
+    /// Where files are kept that came over the API.
+    pub(crate) fn spool(&self) -> &Spool {
+        self.0.spool.get_or_init(Spool::temporary)
     }
 
     /// Asks calls that only wait for news to end, because the hub is about to.

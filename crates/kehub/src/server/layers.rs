@@ -15,10 +15,14 @@ use kehub_core::Micros;
 use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::info;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Where files are sent, and how long one may take to arrive.
+const FILES: &str = "/api/imports";
+const FILE_PATIENCE: Duration = Duration::from_hours(24);
 
 /// What is known of a request before it is routed.
 #[derive(Clone, Debug)]
@@ -43,6 +47,9 @@ pub(crate) async fn surround(State(hub): State<Hub>, mut request: Request, next:
     request.extensions_mut().insert(Arrival { now, request_id: request_id.clone(), caller });
 
     let deadline = hub.settings().request_timeout;
+    // A file takes as long as it takes to arrive: who sends it is cut off when nothing comes.
+    let is_file = route == FILES && method == Method::POST;
+    let deadline = if is_file { FILE_PATIENCE } else { deadline };
     let mut response = match tokio::time::timeout(deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) if method == Method::GET => Problem::NotApplied.into_response(),

@@ -46,6 +46,10 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/duplicates",
     "/api/explanations",
     "/api/exports",
+    "/api/imports",
+    "/api/imports/{id}",
+    "/api/imports/{id}/events",
+    "/api/imports/{id}/refused",
     "/api/policy",
     "/api/identity-types",
     "/api/identity-types/{type}",
@@ -85,8 +89,8 @@ pub(crate) fn described() -> OpenApiRouter<Hub> {
 fn own() -> OpenApiRouter<Hub> {
     use crate::api::{
         access, apps, cannot_links, changes, claims, conflicts, customers, duplicates,
-        explanations, exports, identities, identity_types, merges, past, policy, quarantine,
-        webhooks,
+        explanations, exports, identities, identity_types, imports, merges, past, policy,
+        quarantine, webhooks,
     };
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
@@ -112,6 +116,10 @@ fn own() -> OpenApiRouter<Hub> {
         .routes(routes!(duplicates::list::api_duplicate_list))
         .routes(routes!(explanations::get::api_explanation_get))
         .routes(routes!(exports::get::api_export_get))
+        .routes(routes!(imports::list::api_import_list, imports::create::api_import_create))
+        .routes(routes!(imports::list::api_import_get, imports::remove::api_import_delete))
+        .routes(routes!(imports::events::api_import_events))
+        .routes(routes!(imports::report::api_import_refused))
         .routes(routes!(policy::one::api_policy_get, policy::one::api_policy_patch))
         .routes(routes!(identity_types::list::api_identity_type_list))
         .routes(routes!(

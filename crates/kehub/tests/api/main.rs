@@ -18,6 +18,7 @@ mod exports;
 mod hub;
 mod idempotency;
 mod identities;
+mod imports;
 mod list;
 mod past;
 mod policy;

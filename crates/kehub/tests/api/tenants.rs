@@ -1,6 +1,7 @@
 //! A tenant never sees or touches anything of another, call by call (promise 8).
 
-use crate::hub::{SECRET, TestHub, described_calls, on_every_engine};
+use crate::hub::{SECRET, TestHub, described_calls, on_every_engine, request};
+use kehub::imports::Spool;
 use kehub_core::command::Command;
 use kehub_core::wechat::{Sealed, WechatChange, WechatSecretsChange, WechatSettingsChange};
 use serde_json::{Value, json};
@@ -33,6 +34,12 @@ async fn no_call_reaches_another_tenant(hub: TestHub) {
     let settings = WechatSettingsChange::default();
     let bind = WechatChange::Bind { app_id: "wxours".into(), settings, secrets };
     hub.run(Command::Wechat(bind)).await;
+    let spool = tempfile::tempdir().unwrap();
+    hub.hub.keep_files_in(Spool::new(spool.path(), 1_000));
+    for source in ["ours", "ours-too"] {
+        let path = format!("/api/imports?source={source}");
+        hub.writer.ask_with(&path, request("POST", &path, "name\nWang\n")).await.was(202);
+    }
     let before = everything(&hub).await;
     for (path, method, _) in described_calls() {
         meets_nothing(&hub, method, path).await;
@@ -49,7 +56,7 @@ async fn everything(hub: &TestHub) -> Vec<Value> {
     for path in ["policy", "identity-types", "quarantine", "webhooks", "apps", "wechat/accounts"] {
         all.push(hub.writer.get(&format!("/api/{path}")).await.was(200));
     }
-    for path in ["merges", "conflicts?status=all", "cannot-links", "undecided-claims"] {
+    for path in ["merges", "conflicts?status=all", "cannot-links", "undecided-claims", "imports"] {
         all.push(hub.writer.get(&format!("/api/{path}")).await.json());
     }
     all.into_iter().map(without_request).collect()
@@ -73,6 +80,7 @@ async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
         "merges" | "conflicts" | "cannot-links" | "undecided-claims" => {
             decisions(hub, method, path).await;
         }
+        "imports" => imports(hub, method, path).await,
         "policy" | "identity-types" | "quarantine" => rules(hub, method, path).await,
         "webhooks" => webhooks(hub, method, path).await,
         "wechat" => wechat(hub, method, path).await,
@@ -98,6 +106,28 @@ async fn apps(hub: &TestHub, method: &str, path: &str) {
         ("post", "/api/apps/{id}/rotate" | "/api/apps/{id}/revoke") => {
             let path = path.replace("{id}", "2");
             stranger.post(&path, &Value::Null).await.refused(404, "appNotFound");
+        }
+        _ => untried(method, path),
+    }
+}
+
+async fn imports(hub: &TestHub, method: &str, path: &str) {
+    let stranger = &hub.stranger;
+    match (method, path) {
+        ("get", "/api/imports") => {
+            let imports = stranger.get(path).await.was(200);
+            assert!(!imports.to_string().contains("ours"), "{imports}");
+        }
+        ("post", "/api/imports") => {
+            let path = "/api/imports?source=ours";
+            let made = stranger.ask_with(path, request("POST", path, "name\nWang\n")).await;
+            assert_eq!(made.was(202)["id"], 1);
+        }
+        ("get" | "delete", "/api/imports/{id}" | "/api/imports/{id}/events")
+        | ("get", "/api/imports/{id}/refused") => {
+            // The stranger has one of its own by now.
+            let (method, path) = (method.to_uppercase(), path.replace("{id}", "2"));
+            stranger.ask(&method, &path, &Value::Null).await.refused(404, "importNotFound");
         }
         _ => untried(method, path),
     }

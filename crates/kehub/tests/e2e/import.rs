@@ -1,14 +1,17 @@
 //! `kehub import`, as somebody with a spreadsheet would.
 
-use crate::hub::{Folder, Hub, eventually, said};
+use crate::hub::{Folder, Hub, client, eventually, said, within};
 use encoding_rs::GB18030;
-use kehub_store::TestDatabase;
+use kehub_core::import::{Import, Progress, State};
+use kehub_core::{ImportId, TenantId};
+use kehub_store::{SqliteOptions, SqliteStore, Store as _, TestDatabase};
 use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 const SHOP: &str = "姓名,手机号,性别,生日,是否会员,注册时间,OpenID,喜好\r\n\
     王芳,+86 138-0000-0001,女,1990年3月5日,是,2024/3/5 12:30,oA1,茶\r\n\
@@ -247,48 +250,185 @@ fn members(rows: u64) -> String {
     text
 }
 
+/// Starts an import of a file in a folder, of which nobody hears.
+fn started(folder: &Folder, arguments: &[&str]) -> Child {
+    let mut command = folder.kehub(&["import"]);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+fn signal(process: &Child, name: &str) {
+    let id = process.id().to_string();
+    assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+}
+
+/// What the store of a folder keeps of the newest import; it is looked at as a hub would beside it.
+async fn newest(folder: &Folder) -> Option<Import> {
+    let options = SqliteOptions { syncs_beside: false, ..SqliteOptions::default() };
+    let store = SqliteStore::open(folder.path().join("kehub-data/kehub.db"), options).unwrap();
+    let found = store.imports(TenantId(1), None, 1).await.unwrap();
+    store.close().await.unwrap();
+    found.into_iter().next()
+}
+
+async fn rows_noted(folder: &Folder) -> u64 {
+    newest(folder).await.map_or(0, |import| import.progress.rows)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_import_goes_on_where_it_stopped() {
     const ROWS: u64 = 20_000;
     let folder = Folder::new();
     let hub = folder.start().await;
     fs::write(folder.path().join("members.csv"), members(ROWS)).unwrap();
-    let mut command = folder.kehub(&["import", "members.csv"]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let importing = command.spawn().unwrap();
+    let importing = started(&folder, &["members.csv"]);
     eventually("some rows are in", async || count(&hub).await > 500).await;
-    let id = importing.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    signal(&importing, "-INT");
     let output = importing.wait_with_output().unwrap();
     let said = said(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    let skip = said.rsplit_once("--skip-rows ").unwrap().1.trim().to_owned();
-    let done: u64 = skip.parse().unwrap();
+    let done = said.rsplit_once("the same command goes on after row ").unwrap().1;
+    let done: u64 = done.split_once(": interrupted").unwrap().0.parse().unwrap();
     assert!((500..ROWS).contains(&done), "{said}");
     assert_eq!(count(&hub).await, done);
-    let rest = told(&folder, &["members.csv", "--skip-rows", &skip], 0);
-    assert!(rest.contains(&format!("{ROWS} rows: {} created", ROWS - done)), "{rest}");
+    let rest = told(&folder, &["members.csv"], 0);
+    assert!(rest.contains(&format!("import 1 goes on after row {done}")), "{rest}");
+    assert!(rest.contains(&format!("{ROWS} rows: {ROWS} created")), "{rest}");
     assert_eq!(count(&hub).await, ROWS);
+    // All of it is done: the same file once more is another import, and doubles nobody.
+    let again = told(&folder, &["members.csv", "--skip-rows", "19000"], 0);
+    let counts = "20000 rows: 0 created, 0 updated, 1000 unchanged, 0 merged, 0 refused";
+    assert!(again.contains(counts) && again.contains("19000 skipped"), "{again}");
+    assert_eq!(newest(&folder).await.unwrap().id, ImportId(2));
+}
+
+/// Every seventh row is refused, and some change what others said.
+fn mixed(rows: u64) -> String {
+    let mut text = "name,birthday,identity:member-id\n".to_owned();
+    for row in 0..rows {
+        let birthday = if row % 7 == 3 { "3/5/1990" } else { "1990-03-05" };
+        writeln!(text, "member {row},{birthday},M{}", row % (rows - rows / 10)).unwrap();
+    }
+    text
+}
+
+/// Everything that an import decides.
+fn exported(folder: &Folder) -> String {
+    folder.run(&["export", "all.csv", "--fields", "name,birthday"]);
+    fs::read_to_string(folder.path().join("all.csv")).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_that_is_killed_is_begun_again() {
-    const ROWS: u64 = 10_000;
+async fn an_import_that_is_killed_goes_on_and_ends_as_an_undisturbed_one() {
+    const ROWS: u64 = 30_000;
+    let (folder, undisturbed) = (Folder::new(), Folder::new());
+    for folder in [&folder, &undisturbed] {
+        fs::write(folder.path().join("members.csv"), mixed(ROWS)).unwrap();
+    }
+    for times in 1..=2_u64 {
+        let before = rows_noted(&folder).await;
+        let mut importing = started(&folder, &["members.csv"]);
+        eventually("it is noted how far it came", async || rows_noted(&folder).await > before)
+            .await;
+        importing.kill().unwrap();
+        importing.wait().unwrap();
+        assert!(rows_noted(&folder).await < ROWS, "killed {times} times, it was done");
+    }
+    let noted = newest(&folder).await.unwrap();
+    let rest = told(&folder, &["members.csv"], 1);
+    let rows = noted.progress.rows;
+    assert!(rest.contains(&format!("import 1 goes on after row {rows}")), "{rest}");
+    let whole = told(&undisturbed, &["members.csv"], 1);
+    assert!(whole.contains(&format!("{ROWS} rows: ")), "{whole}");
+
+    // Every row is accounted for, once.
+    let ended = newest(&folder).await.unwrap();
+    let Progress { created, updated, unchanged, merged, refused, .. } = ended.progress;
+    assert_eq!((ended.state, ended.progress.rows), (State::Done, ROWS));
+    assert_eq!(created + updated + unchanged + merged + refused, ROWS);
+    let expected = newest(&undisturbed).await.unwrap().progress.refused;
+    assert_eq!(refused, expected);
+    let report = |folder: &Folder| fs::read_to_string(folder.path().join("members.refused.csv"));
+    let (report, expected) = (report(&folder).unwrap(), report(&undisturbed).unwrap());
+    assert_eq!(report.lines().count() - 1, usize::try_from(refused).unwrap());
+    assert!(report == expected, "the reports differ");
+    assert!(!folder.path().join("members.refused.2.csv").exists());
+    assert!(exported(&folder) == exported(&undisturbed), "the customers differ");
+    for folder in [folder, undisturbed] {
+        assert!(folder.run(&["check"]).ends_with("sound\n"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_about_columns_is_used_again() {
     let folder = Folder::new();
+    fs::write(folder.path().join("members-05.csv"), "姓名,卡号\n王芳,K1\n").unwrap();
+    fs::write(folder.path().join("members-06.csv"), "姓名,卡号\n王芳,K1\n李雷,K2\n").unwrap();
+    fs::write(folder.path().join("other.csv"), "卡号,姓名,城市\nK3,张伟,深圳\n").unwrap();
+    told(&folder, &["members-05.csv", "--map", "卡号=identity:card"], 0);
+    // Known by its headings.
+    let said = told(&folder, &["members-06.csv"], 0);
+    assert!(said.contains("columns as in import 1 of members-05.csv:\n  卡号"), "{said}");
+    assert!(said.contains("2 rows: 1 created, 0 updated, 1 unchanged"), "{said}");
+    // Or by what it is called.
+    let other = ["other.csv", "--source", "members-06.csv", "--map", "城市=-"];
+    let said = told(&folder, &other, 0);
+    assert!(said.contains("-> identity:card") && said.contains("1 rows: 1 created"), "{said}");
+    // Unless somebody says otherwise.
+    let said = told(&folder, &["members-06.csv", "--new-mapping"], 0);
+    assert!(!said.contains("identity:card"), "{said}");
+}
+
+/// A file that is sent to a hub as an app of it does.
+async fn sent(hub: &Hub, name: &str, text: String) -> Value {
+    let url = hub.url(&format!("/api/imports?source={name}"));
+    let token = hub.token().await;
+    let sent = client().post(url).bearer_auth(token).body(text).send().await.unwrap();
+    assert_eq!(sent.status(), 202);
+    sent.json().await.unwrap()
+}
+
+async fn import(hub: &Hub, id: u64) -> Value {
+    let url = hub.url(&format!("/api/imports/{id}"));
+    let asked = client().get(url).bearer_auth(hub.token().await).send().await.unwrap();
+    asked.json().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_is_killed_goes_on_with_its_imports() {
+    const ROWS: u64 = 20_000;
+    let folder = Folder::new();
+    let mut hub = folder.start().await;
+    let first = sent(&hub, "first", mixed(ROWS)).await;
+    let second = sent(&hub, "second", "name,identity:member-id\nLi,S1\n".to_owned()).await;
+    assert_eq!((&first["id"], &second["state"]), (&json!(1), &json!("waiting")));
+    eventually("it is noted how far it came", async || {
+        import(&hub, 1).await["counts"]["rows"].as_u64().unwrap() > 0
+    })
+    .await;
+    hub.kill();
     let hub = folder.start().await;
-    fs::write(folder.path().join("members.csv"), members(ROWS)).unwrap();
-    let mut command = folder.kehub(&["import", "members.csv"]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut importing = command.spawn().unwrap();
-    eventually("some rows are in", async || count(&hub).await > 500).await;
-    importing.kill().unwrap();
-    importing.wait().unwrap();
-    let done = count(&hub).await;
-    assert!(done < ROWS);
-    let said = told(&folder, &["members.csv"], 0);
-    let counts = format!("{ROWS} rows: {} created, 0 updated, {done} unchanged", ROWS - done);
-    assert!(said.contains(&counts), "{said}");
-    assert_eq!(count(&hub).await, ROWS);
+    assert!(import(&hub, 1).await["counts"]["rows"].as_u64().unwrap() < ROWS);
+    within(Duration::from_mins(2), "both are done", async || {
+        import(&hub, 1).await["state"] == "done" && import(&hub, 2).await["state"] == "done"
+    })
+    .await;
+    let ended = import(&hub, 1).await;
+    assert_eq!(
+        (&ended["state"], &ended["counts"]["rows"]),
+        (&json!("done"), &json!(ROWS)),
+        "{ended}"
+    );
+    let refused = hub.url("/api/imports/1/refused");
+    let refused = client().get(refused).bearer_auth(hub.token().await).send().await.unwrap();
+    let refused = refused.text().await.unwrap();
+    let counted = ended["counts"]["refused"].as_u64().unwrap();
+    assert_eq!(refused.lines().count() - 1, usize::try_from(counted).unwrap());
+    let spool = folder.path().join("kehub-data/kehub.imports");
+    eventually("files are gone with their imports, but for the report", async || {
+        fs::read_dir(&spool).unwrap().count() == 1
+    })
+    .await;
     assert!(folder.run(&["check"]).ends_with("sound\n"));
 }
 

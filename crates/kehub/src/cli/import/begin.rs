@@ -7,7 +7,7 @@ use crate::cli::{DEFAULT_TENANT, say};
 use crate::clock::{Clock as _, SystemClock};
 use crate::files::clean::{Cleaner, ROW_TYPE};
 use crate::files::import::{Counts, Destination, Import};
-use crate::files::job::{self, Begun, Remembered, Settings, Wishes};
+use crate::files::job::{self, Begun, Said, Settings, Wishes};
 use crate::files::mapping::Choices;
 use crate::files::refused::{Place, Report, near};
 use crate::files::rows::{Chunk, Rows};
@@ -17,7 +17,6 @@ use kehub_core::directory::Tenant;
 use kehub_core::import::{self, Plan};
 use kehub_store::Store;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Rows that are applied in one go: few enough that single requests do not wait for long.
@@ -57,7 +56,7 @@ impl Run<'_> {
         let choices = said.clone();
         let choices = move |headings: &[String]| choices.choices(headings);
         let opened = Opened::with(options, path, choices).await.with_context(named)?;
-        said.show(&opened.first.columns)?;
+        show_remembered(&said, &opened.first.columns)?;
         let mut wishes = wishes(options);
         wishes.choices = said.choices(&opened.first.columns);
         let clean = clean_options(options, path, opened.form);
@@ -143,35 +142,14 @@ impl Run<'_> {
     }
 }
 
-/// What is said about columns, now and before.
-#[derive(Clone)]
-struct Said {
-    before: Arc<[import::Import]>,
-    source: String,
-    now: Choices,
-    is_new: bool,
-}
-
-impl Said {
-    fn remembered(&self, headings: &[String]) -> Option<Remembered> {
-        job::remembered(&self.before, &self.source, headings).filter(|_| !self.is_new)
+/// Says what is taken over.
+fn show_remembered(said: &Said, headings: &[String]) -> Result<()> {
+    let Some(before) = said.remembered(headings) else { return Ok(()) };
+    say!("columns as in import {} of {}:", before.import, before.source)?;
+    for (column, target) in before.choices.pairs() {
+        say!("  {column:20} -> {target}")?;
     }
-
-    fn choices(&self, headings: &[String]) -> Choices {
-        let mut choices = self.remembered(headings).map(|it| it.choices).unwrap_or_default();
-        choices.extend(self.now.clone());
-        choices
-    }
-
-    /// Says what is taken over.
-    fn show(&self, headings: &[String]) -> Result<()> {
-        let Some(before) = self.remembered(headings) else { return Ok(()) };
-        say!("columns as in import {} of {}:", before.import, before.source)?;
-        for (column, target) in before.choices.pairs() {
-            say!("  {column:20} -> {target}")?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn destination<'s>(store: &'s dyn Store, tenant: &Tenant) -> Destination<'s> {

@@ -1,0 +1,65 @@
+//! `GET /api/imports/{id}/refused`.
+
+use super::body::report;
+use super::list::known;
+use crate::api::Call;
+use crate::api::problem::{Code, Problem};
+use crate::server::problem::Problem as Around;
+use axum::body::{Body, Bytes};
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::{Stream, stream};
+use kehub_core::directory::Permission;
+use std::fs::File;
+use std::io::{self, Read};
+
+/// Bytes that are sent at once.
+const PIECE: usize = 64 * 1024;
+
+/// Fetch refused rows
+///
+/// A file like the one that was sent, with two more columns: the line, and the reason. Mend the rows and
+/// send it: the two columns say nothing then. Of an import that is under way, what is refused so far. One
+/// of the command line has its file where that put it.
+#[utoipa::path(get, path = "/api/imports/{id}/refused", tag = "API imports")]
+pub(crate) async fn api_import_refused(call: Call) -> Result<Response, Problem> {
+    call.require(Permission::CustomersRead)?;
+    call.parameters().end()?;
+    let import = known(&call).await?;
+    let path = report(&import, call.hub().spool()).ok_or_else(|| {
+        let detail = match import.progress.refused {
+            0 => "no row was refused",
+            _ => "the refused rows are not kept by this hub",
+        };
+        Problem::new(Code::RefusedNotFound, detail)
+    })?;
+    let is_lines = path.extension().is_some_and(|it| it == "ndjson");
+    let (media, extension) = if is_lines {
+        ("application/x-ndjson", "ndjson")
+    } else {
+        ("text/csv; charset=utf-8; header=present", "csv")
+    };
+    let name = format!("attachment; filename=\"import-{}.refused.{extension}\"", import.id);
+    let name = HeaderValue::try_from(name).map_err(|_| Problem::unexpected())?;
+    let path = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || File::open(path)).await;
+    let file = opened.map_err(io::Error::other).flatten().map_err(|_| Around::Internal)?;
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static(media)), (CONTENT_DISPOSITION, name)];
+    let pieces = pieces(file, import.progress.report_bytes);
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// The first bytes of a file, piece by piece.
+fn pieces(file: File, bytes: u64) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::try_unfold(file.take(bytes), |mut file| async move {
+        let read = tokio::task::spawn_blocking(move || {
+            let mut piece = Vec::with_capacity(PIECE);
+            let limit = u64::try_from(PIECE).unwrap_or(u64::MAX);
+            file.by_ref().take(limit).read_to_end(&mut piece)?;
+            io::Result::Ok((Bytes::from(piece), file))
+        });
+        let (piece, file) = read.await.map_err(io::Error::other)??;
+        Ok((!piece.is_empty()).then_some((piece, file)))
+    })
+}

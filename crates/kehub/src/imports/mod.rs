@@ -1,0 +1,9 @@
+//! Imports that a hub does: files that came over the API are kept in a folder ([`spool`]), and one after
+//! the other goes in beside all other requests ([`worker`]). The rows are those of [`crate::files`].
+
+pub(crate) mod spool;
+mod worker;
+
+pub use spool::Spool;
+pub use worker::Importer;
+pub(crate) use worker::{Opened, open};

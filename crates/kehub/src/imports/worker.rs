@@ -1,0 +1,264 @@
+//! The task that brings files in, one after the other.
+
+use super::spool;
+use crate::files::clean::{CleanOptions, Cleaner, ROW_TYPE};
+use crate::files::error::FileError;
+use crate::files::import::{Counts, Destination, Import, ImportError, Watch};
+use crate::files::job::{self, Begun, Job, Settings};
+use crate::files::mapping::{Choices, Mapping};
+use crate::files::refused::Report;
+use crate::files::rows::{Chunk, Rows};
+use crate::files::source::{Form, ReadOptions, Source};
+use crate::server::Hub;
+use kehub_core::TenantId;
+use kehub_core::import::{self, Progress, State};
+use kehub_store::StoreError;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+/// Rows that are applied in one go: what somebody waits for is behind one of them at most.
+const BATCH_ROWS: usize = 100;
+/// How often it is looked whether there is something to do that nobody tells of, such as what a hub left
+/// that was killed.
+const LOOK_PERIOD: Duration = Duration::from_secs(5);
+
+/// A running task that brings files in.
+#[derive(Debug)]
+pub struct Importer {
+    task: JoinHandle<()>,
+    over: Arc<Over>,
+}
+
+/// Whether the hub ends.
+#[derive(Debug, Default)]
+struct Over {
+    is_over: AtomicBool,
+    told: Notify,
+}
+
+impl Importer {
+    /// Starts bringing in what lies in the spool of a hub, and what comes there.
+    pub fn start(hub: Hub) -> Importer {
+        let over = Arc::<Over>::default();
+        let worker = Worker { hub, over: Arc::clone(&over) };
+        Importer { task: tokio::spawn(worker.run()), over }
+    }
+
+    /// Ends after the batch under way. The rest is done when a hub starts again.
+    pub async fn stop(self) {
+        self.over.is_over.store(true, Ordering::Relaxed);
+        self.over.told.notify_one();
+        if let Err(error) = self.task.await {
+            warn!(%error, "the task that imports ended early");
+        }
+    }
+}
+
+impl Watch for Over {
+    fn at(&self, _: &Counts) {}
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// It waits in the queue of the hub, behind all who wait for an answer.
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
+
+/// Why an import did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum WorkError {
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is kept of it, or its file, cannot be used.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+/// A file that is open, with its first rows.
+pub(crate) struct Opened {
+    pub(crate) form: Form,
+    pub(crate) rows: Rows,
+    pub(crate) first: Chunk,
+}
+
+struct Worker {
+    hub: Hub,
+    over: Arc<Over>,
+}
+
+impl Worker {
+    async fn run(self) {
+        while !self.over.is_over() {
+            match self.round().await {
+                // Much may have happened meanwhile.
+                Ok(true) => continue,
+                Ok(false) => (),
+                Err(error) => warn!(%error, "imports have to wait for the store"),
+            }
+            tokio::select! {
+                () = self.over.told.notified() => (),
+                () = self.hub.imports_changed().notified() => (),
+                () = tokio::time::sleep(LOOK_PERIOD) => (),
+            }
+        }
+    }
+
+    /// Brings the first file in that waits, if there is one, and tidies up; whether it did.
+    async fn round(&self) -> Result<bool, StoreError> {
+        let imports = self.hub.store().spooled_imports().await?;
+        let spool = self.hub.spool();
+        let (mut named, mut next) = (BTreeSet::new(), None);
+        for (tenant, import) in imports {
+            named.extend(import.progress.report.as_deref().map(PathBuf::from));
+            let Some(name) = import.plan.spool.as_deref() else { continue };
+            let file = spool.file(name);
+            let is_open = matches!(import.state, State::Running | State::Interrupted);
+            if is_open {
+                named.insert(file.clone());
+            }
+            if self.over.is_over() || import.is_held(self.hub.clock().now()) || !file.exists() {
+                continue;
+            }
+            if is_open {
+                next = next.or(Some((tenant, import, file)));
+            } else if let Err(error) = spool::remove(&file) {
+                warn!(%error, "the file of an import cannot be removed");
+            }
+        }
+        if let Err(error) = spool.sweep(&named) {
+            warn!(%error, "the spool cannot be looked at");
+        }
+        Ok(match next {
+            Some((tenant, import, file)) => self.work(tenant, &import, &file).await,
+            None => false,
+        })
+    }
+
+    /// Whether there was no trouble.
+    async fn work(&self, tenant: TenantId, import: &import::Import, file: &Path) -> bool {
+        let (tenant_number, number) = (tenant.0, import.id.0);
+        match self.bring_in(tenant, import, file).await {
+            Ok(Some((counts, is_done))) => {
+                let Counts { rows, refused, .. } = counts;
+                info!(tenant = tenant_number, import = number, rows, refused, is_done, "import");
+                if is_done && let Err(error) = spool::remove(file) {
+                    warn!(%error, "the file of an import cannot be removed");
+                }
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                // What it says may be of the file: the import tells it, not the log.
+                let is_store =
+                    matches!(error, WorkError::Store(_) | WorkError::Import(ImportError::Store(_)));
+                warn!(tenant = tenant_number, import = number, is_store, "an import broke off");
+                !is_store
+            }
+        }
+    }
+
+    /// Brings in what is left of a file; what came of it, and whether all of it is done. Nothing, if
+    /// another hub is at work on it.
+    async fn bring_in(
+        &self,
+        tenant: TenantId,
+        import: &import::Import,
+        file: &Path,
+    ) -> Result<Option<(Counts, bool)>, WorkError> {
+        let store = self.hub.store();
+        let destination = Destination {
+            store,
+            tenant,
+            app: import.app,
+            request: "import".into(),
+            clock: self.hub.clock(),
+        };
+        let holder = job::draw_holder().map_err(ImportError::Report)?;
+        let Begun::Ours(mut kept) = destination.take(import.id, holder).await? else {
+            return Ok(None);
+        };
+        let Some(policy) = store.policy(tenant).await? else { return Ok(None) };
+        let prepared = self.prepare(&mut kept, file).await;
+        let (opened, mapping, report, clean, skip) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                destination.fail(&kept, &error).await?;
+                return Err(WorkError::Unfit(error));
+            }
+        };
+        let knows_row_type = policy.type_named(ROW_TYPE).is_some();
+        let mut import = Import {
+            destination: Some(destination),
+            dry_run: None,
+            cleaner: Cleaner::new(clean, policy),
+            mapping,
+            report: Some(report.0),
+            skip,
+            counts: Counts::default(),
+            refused: Vec::new(),
+            samples: Vec::new(),
+            knows_row_type,
+            job: Some(Job::of(&kept, Some(&report.1), BATCH_ROWS)),
+        };
+        import.go_on(&kept).await?;
+        let Opened { mut rows, first, .. } = opened;
+        let is_done = import.run(first, &mut rows, &*self.over).await?;
+        Ok(Some((import.counts, is_done)))
+    }
+
+    /// Opens a file as it was asked for when it came.
+    async fn prepare(
+        &self,
+        kept: &mut import::Import,
+        file: &Path,
+    ) -> Result<(Opened, Mapping, (Report, PathBuf), CleanOptions, u64), String> {
+        let wishes = Settings::read(&kept.plan.settings).and_then(|settings| settings.wishes());
+        let wishes = wishes.ok_or("it was begun by another version of Kehub: send it again")?;
+        let choices = wishes.choices.clone();
+        let opened = open(file, &wishes.read, move |_| choices).await;
+        let opened = opened.map_err(|error| error.to_string())?;
+        let clean = wishes.clean(kept.plan.source.to_string(), opened.form);
+        let is_lines = opened.form == Form::Lines;
+        let mapping = Mapping::new(&opened.first.columns, wishes.choices, is_lines)
+            .map_err(|error| error.to_string())?;
+        let name = kept.plan.spool.clone().unwrap_or_default();
+        let spool = self.hub.spool();
+        let report = kept.progress.report.as_deref().map(Path::new);
+        if report.is_some_and(|report| !spool.holds(report)) {
+            // It lies where another hub is: all of it is done here once more, which changes nothing.
+            kept.progress = Progress::default();
+        }
+        let fresh = || Ok(spool.report(&name, is_lines));
+        let place = job::report_of(kept, fresh).map_err(|error| error.to_string())?;
+        let path = place.clone().free().map_err(|error| error.to_string())?;
+        let report = (Report::new(place, opened.form), path);
+        Ok((opened, mapping, report, clean, wishes.skip))
+    }
+}
+
+/// Opens a file, off the async threads. `choices` are what is said about columns of these headings.
+pub(crate) async fn open(
+    file: &Path,
+    options: &ReadOptions,
+    choices: impl FnOnce(&[String]) -> Choices + Send + 'static,
+) -> Result<Opened, FileError> {
+    let (file, options) = (file.to_owned(), options.clone());
+    let source = tokio::task::spawn_blocking(move || Source::open(&file, &options));
+    let source = source.await.map_err(io::Error::other)??;
+    let form = source.form();
+    let mut rows = Rows::start(source, choices)?;
+    let first = rows.next().await?.unwrap_or_default();
+    Ok(Opened { form, rows, first })
+}

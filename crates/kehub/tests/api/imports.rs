@@ -1,0 +1,283 @@
+//! `/api/imports`: files whose rows become customers.
+
+use crate::hub::{Actor, Answer, Endless, TestHub, on_every_engine, request};
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use kehub::imports::{Importer, Spool};
+use kehub::server::Settings;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::time::Duration;
+use tempfile::TempDir;
+
+on_every_engine! {
+    a_file_goes_in_and_its_refused_rows_come_back,
+    a_form_says_what_columns_are,
+    what_was_said_about_columns_is_used_again,
+    an_import_is_followed_to_its_end,
+    an_import_that_waits_is_ended_and_forgotten,
+    the_same_file_goes_on_instead_of_beginning_twice,
+    a_dry_run_keeps_nothing,
+    imports_are_listed_newest_first,
+}
+
+const SHOP: &str =
+    "姓名,手机号,生日,喜好\n王芳,13800000001,1990-03-05,茶\n张伟,,3/5/1990,\n王芳,13800000001,,\n";
+/// Bytes of a file at most here.
+const BYTES_MAX: u64 = 4_000_000;
+
+/// A folder in which the hub keeps files.
+fn spool(hub: &TestHub) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    hub.hub.keep_files_in(Spool::new(folder.path(), BYTES_MAX));
+    folder
+}
+
+async fn send(actor: &Actor, query: &str, body: impl Into<Body>) -> Answer {
+    let path = format!("/api/imports?{query}");
+    actor.ask_with(&path, request("POST", &path, body)).await
+}
+
+async fn ended(hub: &TestHub, id: i64) -> Value {
+    let path = format!("/api/imports/{id}");
+    loop {
+        let import = hub.reader.get(&path).await.was(200);
+        if !["waiting", "running"].contains(&import["state"].as_str().unwrap()) {
+            return import;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn files(folder: &TempDir) -> usize {
+    std::fs::read_dir(folder.path()).unwrap().count()
+}
+
+async fn a_file_goes_in_and_its_refused_rows_come_back(hub: TestHub) {
+    let folder = spool(&hub);
+    let importer = Importer::start(hub.hub.clone());
+    let answer =
+        send(&hub.writer, "source=shop.csv&utcOffset=%2B08:00&onConflict=keep", SHOP).await;
+    assert_eq!(answer.header("location"), "/api/imports/1");
+    let begun = answer.was(202);
+    assert_eq!((&begun["id"], &begun["source"]), (&json!(1), &json!("shop.csv")));
+    assert_eq!((&begun["utcOffset"], &begun["onConflict"]), (&json!("+08:00"), &json!("keep")));
+    assert_eq!(begun["columns"][1], json!({ "heading": "手机号", "target": "mobile" }));
+
+    let import = ended(&hub, 1).await;
+    let counts = json!({
+        "rows": 3, "skipped": 0, "created": 1, "updated": 0, "unchanged": 1, "merged": 0,
+        "conflicts": 0, "refused": 1,
+    });
+    assert_eq!((&import["state"], &import["counts"]), (&json!("done"), &counts), "{import}");
+    assert_eq!(import["app"], hub.writer.id);
+    let found = hub.reader.get("/api/customers?mobile=13800000001").await.was(200);
+    assert_eq!(found["items"][0]["name"], "王芳");
+
+    let refused = hub.reader.get("/api/imports/1/refused").await;
+    assert_eq!(refused.status, 200, "{}", refused.text);
+    let name = "attachment; filename=\"import-1.refused.csv\"";
+    assert_eq!(refused.header("content-disposition"), name);
+    assert!(
+        refused.text.starts_with("\u{FEFF}姓名,手机号,生日,喜好,kehub line"),
+        "{}",
+        refused.text
+    );
+    assert!(refused.text.contains("张伟,,3/5/1990,,3,\"生日: expected"), "{}", refused.text);
+    // Mended, it goes in.
+    let mended = refused.text.replace("3/5/1990", "1990/3/5");
+    send(&hub.writer, "source=shop.csv", mended).await.was(202);
+    assert_eq!(ended(&hub, 2).await["counts"]["created"], 1);
+    let none = hub.reader.get("/api/imports/2/refused").await;
+    none.refused(404, "refusedRowsNotFound");
+
+    // An ended one is forgotten, with what was kept of it.
+    assert_eq!(hub.writer.ask("DELETE", "/api/imports/1", &Value::Null).await.status, 204);
+    hub.reader.get("/api/imports/1").await.refused(404, "importNotFound");
+    importer.stop().await;
+    assert_eq!(files(&folder), 0);
+}
+
+fn form(parts: &[(&str, &str)]) -> axum::http::Request<Body> {
+    let mut text = String::new();
+    for (head, body) in parts {
+        let head = format!("Content-Disposition: form-data; {head}");
+        write!(text, "--limit\r\n{head}\r\n\r\n{body}\r\n").unwrap();
+    }
+    text.push_str("--limit--\r\n");
+    let mut request = request("POST", "/api/imports", text);
+    let media = "multipart/form-data; boundary=limit".parse().unwrap();
+    request.headers_mut().insert(CONTENT_TYPE, media);
+    request
+}
+
+async fn a_form_says_what_columns_are(hub: TestHub) {
+    let _folder = spool(&hub);
+    let importer = Importer::start(hub.hub.clone());
+    let file = ("name=\"file\"; filename=\"cards.csv\"", "姓名,卡号\n王芳,K1\n");
+    let mapping = ("name=\"mapping\"", "{\"卡号\": \"identity:card\"}");
+    let sent = hub.writer.ask_with("/api/imports", form(&[mapping, file])).await.was(202);
+    assert_eq!(sent["source"], "cards.csv");
+    assert_eq!(sent["columns"][1], json!({ "heading": "卡号", "target": "identity:card" }));
+    assert_eq!(ended(&hub, 1).await["counts"]["created"], 1);
+    let found = hub.reader.get("/api/identities?type=card&value=K1").await.was(200);
+    assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
+    importer.stop().await;
+
+    for parts in [&[mapping][..], &[file, file], &[("name=\"other\"", "x"), file]] {
+        let refused = hub.writer.ask_with("/api/imports", form(parts)).await;
+        refused.refused(422, "fileUnfit");
+    }
+    let mut torn = request(
+        "POST",
+        "/api/imports",
+        "--limit\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nname\n",
+    );
+    torn.headers_mut().insert(CONTENT_TYPE, "multipart/form-data; boundary=limit".parse().unwrap());
+    hub.writer.ask_with("/api/imports", torn).await.refused(400, "bodyBroken");
+}
+
+async fn what_was_said_about_columns_is_used_again(hub: TestHub) {
+    let _folder = spool(&hub);
+    let mapping = "mapping=%7B%22%E5%8D%A1%E5%8F%B7%22:%22identity:card%22%7D";
+    let first = send(&hub.writer, &format!("source=may&{mapping}"), "姓名,卡号\n王芳,K1\n").await;
+    let target = |import: &Value| import["columns"][1]["target"].clone();
+    assert_eq!(target(&first.was(202)), "identity:card");
+    let again = send(&hub.writer, "source=june", "姓名,卡号\n李雷,K2\n").await.was(202);
+    assert_eq!(target(&again), "identity:card");
+    let anew = send(&hub.writer, "source=july&newMapping=1", "姓名,卡号\n李雷,K2\n").await.was(202);
+    assert_eq!(target(&anew), "- (no known label)");
+}
+
+async fn an_import_is_followed_to_its_end(hub: TestHub) {
+    let _folder = spool(&hub);
+    let mut text = "name,identity:member-id\n".to_owned();
+    for row in 0..3_000 {
+        writeln!(text, "member {row},M{row}").unwrap();
+    }
+    send(&hub.writer, "", text).await.was(202);
+    let importer = Importer::start(hub.hub.clone());
+    let events = hub.reader.get("/api/imports/1/events").await;
+    assert_eq!(events.status, 200, "{}", events.text);
+    let last = events.text.trim_end().rsplit_once("\n\n").map_or(&*events.text, |(_, last)| last);
+    let (name, data) = last.split_once('\n').unwrap();
+    assert_eq!(name, "event: end");
+    let end: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!((&end["state"], &end["counts"]["rows"]), (&json!("done"), &json!(3_000)));
+    importer.stop().await;
+    // One that has ended has nothing more to tell.
+    let again = hub.reader.get("/api/imports/1/events").await.text;
+    assert!(again.starts_with("event: end\n"), "{again}");
+}
+
+async fn an_import_that_waits_is_ended_and_forgotten(hub: TestHub) {
+    let folder = spool(&hub);
+    send(&hub.writer, "", SHOP).await.was(202);
+    let path = "/api/imports/1";
+    assert_eq!(hub.reader.get(path).await.was(200)["state"], "waiting");
+    let dry = hub.writer.ask("DELETE", "/api/imports/1?dryRun=1", &Value::Null).await.was(202);
+    assert_eq!(dry["state"], "cancelled");
+    assert_eq!(hub.reader.get(path).await.was(200)["state"], "waiting");
+    let ending = hub.writer.ask("DELETE", path, &Value::Null).await.was(202);
+    assert_eq!(ending["state"], "cancelled");
+    let importer = Importer::start(hub.hub.clone());
+    importer.stop().await;
+    let import = hub.reader.get(path).await.was(200);
+    assert_eq!((&import["state"], &import["counts"]["rows"]), (&json!("cancelled"), &json!(0)));
+    assert_eq!(hub.writer.ask("DELETE", path, &Value::Null).await.status, 204);
+    hub.writer.ask("DELETE", path, &Value::Null).await.refused(404, "importNotFound");
+    assert_eq!(files(&folder), 0);
+    let strange = hub.stranger.get(path).await;
+    strange.refused(404, "importNotFound");
+}
+
+async fn the_same_file_goes_on_instead_of_beginning_twice(hub: TestHub) {
+    let _folder = spool(&hub);
+    for _ in 0..2 {
+        assert_eq!(send(&hub.writer, "source=a", SHOP).await.was(202)["id"], 1);
+    }
+    // Asked for in another way, it is another import, and the one before is not wanted any more.
+    let other = send(&hub.writer, "source=a&onConflict=keep", SHOP).await.was(202);
+    assert_eq!(other["id"], 2);
+    assert_eq!(hub.reader.get("/api/imports/1").await.was(200)["state"], "cancelled");
+    assert_eq!(send(&hub.writer, "source=a&onConflict=keep&again=1", SHOP).await.was(202)["id"], 3);
+    let importer = Importer::start(hub.hub.clone());
+    assert_eq!(ended(&hub, 3).await["counts"]["rows"], 3);
+    importer.stop().await;
+    let found = hub.reader.get("/api/customers").await.was(200);
+    assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
+}
+
+async fn a_dry_run_keeps_nothing(hub: TestHub) {
+    let folder = spool(&hub);
+    let looked = send(&hub.writer, "dryRun=1", SHOP).await.was(200);
+    assert_eq!(looked["columns"][3], json!({ "heading": "喜好", "target": "- (no known label)" }));
+    let sample = json!({
+        "line": 2,
+        "customer": { "name": "王芳", "mobile": "13800000001", "birthday": "1990-03-05" },
+        "identities": [],
+    });
+    assert_eq!(looked["samples"][0], sample);
+    assert_eq!(
+        (&looked["rows"], &looked["fit"], &looked["refused"]),
+        (&json!(3), &json!(2), &json!(1))
+    );
+    let reason = looked["refusedRows"][0]["reason"].as_str().unwrap();
+    assert!(reason.ends_with("`3/5/1990`"), "{reason}");
+    assert_eq!(hub.reader.get("/api/imports").await.was(200)["items"], json!([]));
+    assert_eq!(files(&folder), 0);
+}
+
+async fn imports_are_listed_newest_first(hub: TestHub) {
+    let _folder = spool(&hub);
+    for source in ["a", "b", "c"] {
+        send(&hub.writer, &format!("source={source}"), SHOP).await.was(202);
+    }
+    let sources = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().iter();
+        items.map(|import| import["source"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = hub.reader.get("/api/imports?limit=2").await.was(200);
+    assert_eq!(
+        (sources(&first), &first["nextCursor"]),
+        (vec!["c".into(), "b".into()], &json!("2"))
+    );
+    let rest = hub.reader.get("/api/imports?limit=2&cursor=2").await.was(200);
+    assert_eq!((sources(&rest), &rest["nextCursor"]), (vec!["a".into()], &Value::Null));
+    let unfit = hub.reader.get("/api/imports?cursor=x").await.unfit(400, "parametersInvalid");
+    assert_eq!(unfit, ["cursor invalid"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_imported_says_why_and_leaves_nothing() {
+    let hub = TestHub::on_memory().await;
+    let folder = spool(&hub);
+    for (query, body, detail) in [
+        ("", "", "expected a row of headings, found an empty file"),
+        ("", "foo,bar\n1,2\n", "expected a column with a known label"),
+        ("", "手机,手机号\n1,2\n", "leave one out, such as with {\"#2\": \"-\"} in `mapping`"),
+        ("mapping=[]", SHOP, "a mapping is a JSON object"),
+        ("mapping=%7B%22x%22:%22name%22%7D", SHOP, "expected a column of the file, found `x`"),
+    ] {
+        let problem = send(&hub.writer, query, body).await.refused(422, "fileUnfit");
+        assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
+    }
+    let query = "onConflict=x&utcOffset=8&encoding=klingon&delimiter=a&source=&dryrun=1";
+    let unfit = send(&hub.writer, query, SHOP).await.unfit(400, "parametersInvalid");
+    assert_eq!(unfit.len(), 6, "{unfit:?}");
+    let large = vec![b'x'; usize::try_from(BYTES_MAX).unwrap() + 1];
+    send(&hub.writer, "", large).await.refused(413, "bodyTooLarge");
+    hub.phone.get("/api/imports").await.refused(403, "permissionMissing");
+    // Who writes removes what did not come to its end.
+    while files(&folder) > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_come_is_not_waited_for() {
+    let request_timeout = Duration::from_millis(50);
+    let hub = TestHub::with(Settings { request_timeout, ..Settings::default() }).await;
+    let _folder = spool(&hub);
+    send(&hub.writer, "", Body::new(Endless)).await.refused(400, "bodyBroken");
+}
