@@ -519,6 +519,18 @@ mod tests {
     }
 
     #[test]
+    fn who_says_the_same_again_asks_for_the_same() {
+        let columns = headings("name,卡号");
+        let choices = |before: &[import::Import]| {
+            let now = wishes(&["卡号=identity:card"]).choices;
+            let said = Said { before: before.into(), source: "a".into(), now, is_new: false };
+            said.choices(&columns)
+        };
+        let before = kept(1, "a", "name,卡号", &["卡号=identity:card"]);
+        assert_eq!(choices(&[before]), choices(&[]));
+    }
+
+    #[test]
     fn what_was_said_is_known_by_the_source_or_by_the_headings() {
         let imports = [
             kept(4, "plain.csv", "name,points", &[]),

@@ -276,8 +276,10 @@ impl Choices {
         Ok(())
     }
 
-    /// Adds all that others say. Later ones win.
+    /// Adds all that others say, instead of what was said of the same columns.
     pub(crate) fn extend(&mut self, others: Choices) {
+        let is_said = |column: &str| others.columns.iter().any(|(other, _)| is_same(column, other));
+        self.columns.retain(|(column, _)| !is_said(column));
         self.columns.extend(others.columns);
         self.by_id |= others.by_id;
     }
