@@ -8,10 +8,9 @@ use super::progress::Terminal;
 use super::store::open;
 use super::{DEFAULT_TENANT, say};
 use crate::config::{StoreLocation, StoreOptions};
-use crate::files::clean::CleanOptions;
 use crate::files::import::{Counts, Import, Watch};
+use crate::files::job::Wishes;
 use crate::files::mapping::{Choices, Mapping};
-use crate::files::reading::Cells;
 use crate::files::refused::Report;
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Extent, Form, ReadOptions, Source, encoding_named};
@@ -315,18 +314,17 @@ fn source_of(options: &Options, path: &Path) -> String {
     options.source.clone().unwrap_or_else(name)
 }
 
-fn matching(options: &Options) -> Matching {
+/// What the flags ask for, but for columns.
+fn wishes(options: &Options) -> Wishes {
     let FoundBy { mobile, email, .. } = options.found_by;
-    Matching { customer: None, mobile, email }
-}
-
-fn clean_options(options: &Options, path: &Path, form: Form) -> CleanOptions {
-    CleanOptions {
-        source: source_of(options, path),
-        zone: options.utc_offset.clone(),
+    Wishes {
+        choices: Choices::default(),
+        read: read_options(options),
+        utc_offset: options.utc_offset.clone(),
         on_conflict: options.on_conflict,
-        matching: matching(options),
-        cells: Cells::of(form, options.raw),
+        matching: Matching { customer: None, mobile, email },
+        raw: options.raw,
+        skip: options.skip_rows,
     }
 }
 

@@ -1,14 +1,13 @@
 //! How an import begins: what its columns are, whether it goes on with an earlier one, and that no other
 //! process is at work on it.
 
-use super::{Opened, Options, Run, clean_options, matching, read_options, show_mapping, source_of};
+use super::{Opened, Run, show_mapping, source_of, wishes};
 use crate::cli::store::{COMMAND_LINE, default_tenant, tenant};
 use crate::cli::{DEFAULT_TENANT, say};
 use crate::clock::{Clock as _, SystemClock};
 use crate::files::clean::{Cleaner, ROW_TYPE};
 use crate::files::import::{Counts, Destination, Import};
-use crate::files::job::{self, Begun, Said, Settings, Wishes};
-use crate::files::mapping::Choices;
+use crate::files::job::{self, Begun, Said, Settings};
 use crate::files::refused::{Place, Report, near};
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Extent, Form};
@@ -59,7 +58,7 @@ impl Run<'_> {
         show_remembered(&said, &opened.first.columns)?;
         let mut wishes = wishes(options);
         wishes.choices = said.choices(&opened.first.columns);
-        let clean = clean_options(options, path, opened.form);
+        let clean = wishes.clean(said.source.clone(), opened.form);
         show_mapping(path, opened.form, &opened.mapping)?;
         let says_something = opened.mapping.says_something() || opened.form == Form::Lines;
         ensure!(says_something, "{}: no column has a known label: use --map", path.display());
@@ -159,17 +158,5 @@ fn destination<'s>(store: &'s dyn Store, tenant: &Tenant) -> Destination<'s> {
         app: COMMAND_LINE,
         request: "import".into(),
         clock: &SystemClock,
-    }
-}
-
-fn wishes(options: &Options) -> Wishes {
-    Wishes {
-        choices: Choices::default(),
-        read: read_options(options),
-        utc_offset: options.utc_offset.clone(),
-        on_conflict: options.on_conflict,
-        matching: matching(options),
-        raw: options.raw,
-        skip: options.skip_rows,
     }
 }

@@ -1,8 +1,8 @@
 //! `kehub import --dry-run`.
 
 use super::{
-    NotBegun, Opened, Options, Shown, Told, Waiting, clean_options, listen, show_later,
-    show_mapping, show_refused,
+    NotBegun, Opened, Options, Shown, Told, Waiting, listen, show_later, show_mapping,
+    show_refused, source_of, wishes,
 };
 use crate::cli::care::give_way;
 use crate::cli::store::COMMAND_LINE;
@@ -72,7 +72,8 @@ async fn look_at<'a>(
     let opened = Opened::new(options, choices, path).await;
     let opened = opened.with_context(|| path.display().to_string()).context(NotBegun)?;
     show_mapping(path, opened.form, &opened.mapping)?;
-    let cleaner = Cleaner::new(clean_options(options, path, opened.form), dry_run.policy().clone());
+    let clean = wishes(options).clean(source_of(options, path), opened.form);
+    let cleaner = Cleaner::new(clean, dry_run.policy().clone());
     let place = options.refused.clone().map(Place::Named);
     let mut import = Import {
         destination: None,
