@@ -298,17 +298,7 @@ fn says_nothing(upsert: &Upsert) -> bool {
 
 /// The id of a customer of the hub.
 fn customer_id(cell: &Json<'_>) -> Result<CustomerId, FieldProblem> {
-    let id = match cell {
-        Json::Integer(id) => Some(*id),
-        Json::Text(text) => text.trim().parse().ok(),
-        Json::Null
-        | Json::Flag(_)
-        | Json::Large(_)
-        | Json::Real(_)
-        | Json::Array(_)
-        | Json::Object(_) => None,
-    };
-    let id = id.filter(|id| *id > 0).map(CustomerId);
+    let id = cell.whole_number().filter(|id| *id > 0).map(CustomerId);
     id.ok_or_else(|| unfit("the id of a customer of this hub, such as 12", cell.found()))
 }
 

@@ -75,6 +75,20 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// A whole number, also where it is text.
+    pub(crate) fn whole_number(&self) -> Option<i64> {
+        match self {
+            Json::Integer(number) => Some(*number),
+            Json::Text(text) => text.trim().parse().ok(),
+            Json::Null
+            | Json::Flag(_)
+            | Json::Large(_)
+            | Json::Real(_)
+            | Json::Array(_)
+            | Json::Object(_) => None,
+        }
+    }
+
     /// What it is, for people.
     pub(crate) fn found(&self) -> &'static str {
         match self {

@@ -127,16 +127,7 @@ impl Reader {
 
     /// A customer id, as a number or as text (W8).
     pub(crate) fn customer_id(&mut self, field: &'static str, json: &Json<'_>) -> CustomerId {
-        let id = match json {
-            Json::Integer(number) => Some(*number),
-            Json::Text(text) => text.trim().parse().ok(),
-            Json::Null
-            | Json::Flag(_)
-            | Json::Large(_)
-            | Json::Real(_)
-            | Json::Array(_)
-            | Json::Object(_) => None,
-        };
+        let id = json.whole_number();
         if id.is_none() {
             self.unfit(field, "the number of a customer", json.found());
         }
