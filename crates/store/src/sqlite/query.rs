@@ -8,10 +8,11 @@ use super::rows::{
 };
 use super::trouble::Trouble;
 use crate::{FeedPage, OwnedIdentity, Page, PageRequest, Start, TypedIdentity, WholeCustomer};
+use kehub_core::attribute::Attribute;
 use kehub_core::customer::{Customer, State};
 use kehub_core::facts::Snapshot;
 use kehub_core::feed;
-use kehub_core::filter::{Condition, Filter, Order, Position};
+use kehub_core::filter::{Condition, Filter, Order, Position, SortKey};
 use kehub_core::identity::{Identity, IdentityKey};
 use kehub_core::journal::Entry;
 use kehub_core::policy::IdentityType;
@@ -192,7 +193,10 @@ impl Query {
 
     /// The same of one part of the order.
     pub(super) fn part(tenant: TenantId, filter: &Filter, order: &Order, part: Part) -> Query {
-        let path = Path::of(filter).or_else(|| Path::in_order(order)).unwrap_or(Path::Table);
+        let is_bare = filter.conditions.is_empty();
+        let by_id = is_bare && order.by == SortKey::Attribute(Attribute::Id);
+        let all = if by_id { Path::Live } else { Path::Table };
+        let path = Path::of(filter).or_else(|| Path::in_order(order)).unwrap_or(all);
         let mut query = Query::of("key", path, tenant, filter, part);
         query.sql.push_str(&order_by(order));
         query

@@ -26,6 +26,8 @@ pub(super) enum Path {
     Updated,
     Created,
     Gender,
+    /// The ids of a tenant alone, where nothing else is asked of them.
+    Live,
     /// All of a tenant, by id.
     Table,
 }
@@ -120,6 +122,7 @@ impl Path {
             Path::Stage => "INDEXED BY customer_stage",
             Path::Updated => "INDEXED BY customer_updated",
             Path::Created => "INDEXED BY customer_created",
+            Path::Live => "INDEXED BY customer_live",
         }
     }
 }

@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 10, "0010_more_lists"),
     migration!("sqlite", 11, "0011_wechat"),
     migration!("sqlite", 12, "0012_imports"),
+    migration!("sqlite", 13, "0013_ids_alone"),
 ];
 
 /// `Kehu`: tells our files from those of other programs.
