@@ -344,7 +344,7 @@ async fn a_log_becomes_short_again_after_a_long_look() {
     let options = SqliteOptions { wal_pages: 100, ..SqliteOptions::default() };
     let store = SqliteStore::open(place.at("hub.db"), options).unwrap();
     let length = || fs::metadata(place.at("hub.db-wal")).unwrap().len();
-    let (limit, mut number) = (8 * 100 * 4096, 0);
+    let (limit, mut number) = (8 * 100 * 2048, 0);
     let reader = Connection::open(place.at("hub.db")).unwrap();
     let look = "BEGIN; SELECT count(*) FROM journal";
     reader.execute_batch(look).unwrap();

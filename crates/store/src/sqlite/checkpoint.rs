@@ -342,7 +342,7 @@ mod tests {
 
     fn fill(writer: &Connection) {
         let pages = i64::from(READ_MAX) * 2;
-        writer.execute("INSERT INTO filled VALUES (zeroblob(4096 * ?1))", [pages]).unwrap();
+        writer.execute("INSERT INTO filled VALUES (zeroblob(2048 * ?1))", [pages]).unwrap();
     }
 
     #[test]
@@ -396,6 +396,6 @@ mod tests {
         connection::leave_log(&writer).unwrap();
         drop((writer, keeper));
         let log = std::fs::metadata(folder.path().join("hub.db-wal")).unwrap().len();
-        assert!(log > u64::from(READ_MAX) * 4096, "{log}");
+        assert!(log > u64::from(READ_MAX) * 2048, "{log}");
     }
 }

@@ -106,9 +106,9 @@ pub struct SqliteOptions {
     pub group_requests: usize,
     /// Connections that read. Default 4.
     pub readers: usize,
-    /// Pages of 4 KiB in the write-ahead log that call for a checkpoint. A log that somebody made longer
-    /// than eight times that, by reading for long, becomes as short again. Default 16,000; 0 leaves the
-    /// log alone until the store is closed.
+    /// Pages in the write-ahead log that call for a checkpoint, of 2 KiB each, or of 4 KiB in a file that an
+    /// older Kehub made. A log that somebody made longer than eight times that, by reading for long, becomes
+    /// as short again. Default 32,000; 0 leaves the log alone until the store is closed.
     pub wal_pages: u32,
     /// Whether the log is synced beside the writer, which prepares the next group meanwhile. One
     /// process on a file can do so; what others read of it may still be lost in a power cut.
@@ -122,7 +122,7 @@ impl Default for SqliteOptions {
             queue_requests: 4096,
             group_requests: 512,
             readers: 4,
-            wal_pages: 16_000,
+            wal_pages: 32_000,
             syncs_beside: true,
         }
     }
