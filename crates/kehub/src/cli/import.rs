@@ -8,6 +8,7 @@ use super::progress::Terminal;
 use super::store::open;
 use super::{DEFAULT_TENANT, say};
 use crate::config::{StoreLocation, StoreOptions};
+use crate::files::found_by::FoundBy;
 use crate::files::import::{Counts, Import, Watch};
 use crate::files::job::Wishes;
 use crate::files::mapping::{Choices, Mapping};
@@ -19,7 +20,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use begin::Started;
 use encoding_rs::Encoding;
 use kehub_core::attribute::{FieldKey, Kind, Value};
-use kehub_core::command::{Matching, Upsert};
+use kehub_core::command::Upsert;
 use kehub_core::policy::OnConflict;
 use kehub_store::{Progress as _, SqliteStore, Store};
 use std::fmt;
@@ -70,7 +71,7 @@ pub(super) struct Options {
     ///
     /// `identity` is always among them. With `id`, a column `id` or 客户ID is the id of a customer of this hub;
     /// a row with an id of nobody is refused.
-    #[arg(long = "match", value_name = "WHAT", value_parser = found_by,
+    #[arg(long = "match", value_name = "WHAT", value_parser = FoundBy::named,
         default_value = "identity,mobile,email")]
     found_by: FoundBy,
 
@@ -119,30 +120,6 @@ pub(super) struct Options {
     /// anything to know it by gets an identity made of this and of what it says, so that it is known again.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-}
-
-/// By what rows find their customers, beside identities.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct FoundBy {
-    id: bool,
-    mobile: bool,
-    email: bool,
-}
-
-fn found_by(text: &str) -> Result<FoundBy, &'static str> {
-    let mut found_by = FoundBy::default();
-    let mut by_identity = false;
-    for word in text.split(',').map(str::trim) {
-        match word {
-            "id" => found_by.id = true,
-            "identity" => by_identity = true,
-            "mobile" => found_by.mobile = true,
-            "email" => found_by.email = true,
-            _ => return Err("expected some of id, identity, mobile and email, parted by commas"),
-        }
-    }
-    let owned = "expected `identity` among them: an identity has one owner, and always finds it";
-    by_identity.then_some(found_by).ok_or(owned)
 }
 
 /// Why nothing was begun; the process ends with 2 then.
@@ -316,13 +293,12 @@ fn source_of(options: &Options, path: &Path) -> String {
 
 /// What the flags ask for, but for columns.
 fn wishes(options: &Options) -> Wishes {
-    let FoundBy { mobile, email, .. } = options.found_by;
     Wishes {
         choices: Choices::default(),
         read: read_options(options),
         utc_offset: options.utc_offset.clone(),
         on_conflict: options.on_conflict,
-        matching: Matching { customer: None, mobile, email },
+        matching: options.found_by.matching(),
         raw: options.raw,
         skip: options.skip_rows,
     }

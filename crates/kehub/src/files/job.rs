@@ -5,6 +5,7 @@
 //! are applied again, which changes nothing, and what the report says of them is written again.
 
 use super::clean::CleanOptions;
+use super::found_by::FoundBy;
 use super::import::{Counts, Destination, Import, ImportError};
 use super::mapping::{Choices, Mapping};
 use super::reading::Cells;
@@ -344,7 +345,7 @@ pub(crate) struct Settings {
     by_id: bool,
     by_mobile: bool,
     by_email: bool,
-    raw: bool,
+    pub(crate) raw: bool,
     skip: u64,
     delimiter: Option<char>,
     encoding: Option<String>,
@@ -382,6 +383,11 @@ impl Settings {
         Ok(text.into())
     }
 
+    /// By what rows find their customers.
+    pub(crate) fn found_by(&self) -> FoundBy {
+        FoundBy { id: self.by_id, mobile: self.by_mobile, email: self.by_email }
+    }
+
     /// What somebody said about columns.
     pub(crate) fn choices(&self) -> Option<Choices> {
         let mut choices = Choices::default();
@@ -405,7 +411,7 @@ impl Settings {
         }
         Some(Wishes {
             choices,
-            matching: Matching { customer: None, mobile: self.by_mobile, email: self.by_email },
+            matching: self.found_by().matching(),
             raw: self.raw,
             read: ReadOptions { delimiter, encoding, sheet: self.sheet.clone() },
             utc_offset: self.utc_offset.clone(),

@@ -14,6 +14,7 @@ mod dates;
 pub(crate) mod dry_run;
 mod encoding;
 pub(crate) mod error;
+pub(crate) mod found_by;
 mod gather;
 mod identities;
 pub(crate) mod import;

@@ -14,6 +14,7 @@ on_every_engine! {
     a_file_goes_in_and_its_refused_rows_come_back,
     a_form_says_what_columns_are,
     what_was_said_about_columns_is_used_again,
+    rows_find_their_customers_as_is_asked_for,
     an_import_is_followed_to_its_end,
     an_import_that_waits_is_ended_and_forgotten,
     the_same_file_goes_on_instead_of_beginning_twice,
@@ -147,6 +148,36 @@ async fn what_was_said_about_columns_is_used_again(hub: TestHub) {
     assert_eq!(target(&again), "identity:card");
     let anew = send(&hub.writer, "source=july&newMapping=1", "姓名,卡号\n李雷,K2\n").await.was(202);
     assert_eq!(target(&anew), "- (no known label)");
+}
+
+/// What is asked for is kept with the import: the hub that brings the file in reads it there.
+async fn rows_find_their_customers_as_is_asked_for(hub: TestHub) {
+    let _folder = spool(&hub);
+    let text = "姓名,手机号,identity:card\n王芳,13800000001,K1\n李雷,13800000001,K2\n";
+    send(&hub.writer, "match=identity", text).await.was(202);
+    let text = "客户ID,姓名,备注\n1,王小芳,'=1+1\n";
+    let sent = send(&hub.writer, "match=id,identity&raw=1", text).await.was(202);
+    assert_eq!((&sent["match"], &sent["raw"]), (&json!("id,identity"), &json!(true)), "{sent}");
+    assert_eq!(sent["columns"][0]["target"], "id (of a customer of this hub)");
+    let text = "客户ID,姓名,备注\n2,李小雷,'=1+1\n9,韩梅,\n";
+    send(&hub.writer, "match=id,identity", text).await.was(202);
+    let importer = Importer::start(hub.hub.clone());
+    assert_eq!(ended(&hub, 1).await["counts"]["created"], 2);
+    assert_eq!(ended(&hub, 2).await["counts"]["updated"], 1);
+    let last = ended(&hub, 3).await;
+    assert_eq!((&last["counts"]["updated"], &last["counts"]["refused"]), (&json!(1), &json!(1)));
+    importer.stop().await;
+    for (id, name, remark) in [(1, "王小芳", "'=1+1"), (2, "李小雷", "=1+1")] {
+        let found = hub.reader.get(&format!("/api/customers/{id}")).await.was(200);
+        assert_eq!((&found["name"], &found["remark"]), (&json!(name), &json!(remark)));
+    }
+
+    for query in ["match=identity,phone", "match=mobile", "match=", "raw=maybe"] {
+        let name = query.split('=').next().unwrap();
+        let unfit = send(&hub.writer, query, SHOP).await.unfit(400, "parametersInvalid");
+        assert_eq!(unfit, [format!("{name} invalid")]);
+    }
+    send(&hub.writer, "match=id,identity", SHOP).await.refused(422, "fileUnfit");
 }
 
 async fn an_import_is_followed_to_its_end(hub: TestHub) {

@@ -25,6 +25,8 @@ pub(super) struct ImportBody {
     columns: Vec<ColumnBody>,
     utc_offset: Option<String>,
     on_conflict: Option<String>,
+    r#match: Option<String>,
+    raw: Option<bool>,
     counts: CountsBody,
     /// Whether refused rows can be fetched here.
     has_refused: bool,
@@ -61,6 +63,8 @@ impl ImportBody {
     pub(super) fn of(import: &Import, around: &Around<'_>) -> ImportBody {
         let settings = Settings::read(&import.plan.settings);
         let state = state(import, around);
+        let found_by = settings.as_ref().map(|it| it.found_by().to_string());
+        let raw = settings.as_ref().map(|it| it.raw);
         let (utc_offset, on_conflict, columns) = match settings {
             Some(it) => (Some(it.utc_offset), it.on_conflict, it.columns),
             None => (None, None, Vec::new()),
@@ -78,6 +82,8 @@ impl ImportBody {
             columns: columns.collect(),
             utc_offset,
             on_conflict,
+            r#match: found_by,
+            raw,
             counts: CountsBody::of(&import.progress),
             has_refused: report(import, around.spool).is_some(),
             error: import.error.as_deref().map(str::to_owned),

@@ -6,6 +6,7 @@ use crate::api::Call;
 use crate::api::parameters::Parameters;
 use crate::api::problem::{Code, Problem};
 use crate::export::options::{self, UTC_OFFSET};
+use crate::files::found_by::FoundBy;
 use crate::files::job::{Said, Settings, Wishes, draw_holder};
 use crate::files::mapping::{Choices, Mapping, MappingError};
 use crate::files::source::{Form, ReadOptions, encoding_named};
@@ -15,7 +16,7 @@ use axum::body::{Body, Bytes};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use kehub_core::command::{Command, Matching};
+use kehub_core::command::Command;
 use kehub_core::directory::Permission;
 use kehub_core::import::{Hold, ImportChange, ImportOutcome, Plan};
 use kehub_core::limits::TEXT_CHARS_MAX;
@@ -121,6 +122,11 @@ impl Asked {
         });
         let on_conflict =
             parameters.parsed("onConflict", "merge, keep or reject", OnConflict::named);
+        let found_by = found_by(parameters).unwrap_or_default();
+        let mut choices = Choices::default();
+        if found_by.id {
+            choices.match_by_id();
+        }
         let zone = |text: &str| options::utc_offset(text).map(|_| text.replacen(' ', "+", 1));
         let utc_offset = parameters.parsed("utcOffset", UTC_OFFSET, zone);
         let encoding = parameters
@@ -135,16 +141,26 @@ impl Asked {
             source,
             mapping: parameters.text("mapping"),
             wishes: Wishes {
-                choices: Choices::default(),
+                choices,
                 read: ReadOptions { delimiter, encoding, sheet: parameters.text("sheet") },
                 utc_offset: utc_offset.unwrap_or_else(|| "Z".to_owned()),
                 on_conflict,
-                matching: Matching::default(),
-                raw: false,
+                matching: found_by.matching(),
+                raw: parameters.flag("raw"),
                 skip: 0,
             },
         }
     }
+}
+
+/// By what rows find their customers, if that is said.
+fn found_by(parameters: &mut Parameters) -> Option<FoundBy> {
+    let text = parameters.text("match")?;
+    let found_by = FoundBy::named(&text);
+    if let Err(problem) = &found_by {
+        parameters.unfit("match", &problem.expected, &problem.found);
+    }
+    found_by.ok()
 }
 
 /// A name that a sender gave to a file, as far as it fits.

@@ -88,6 +88,19 @@ fn create() -> Described {
         ))
         .parameter(query("again", "`1`: begin with the first row, whatever was done before", "1"))
         .parameter(query("onConflict", "`merge`, `keep` or `reject`; the tenant's, unless given", "keep"))
+        .parameter(query(
+            "match",
+            "By what a row finds its customer, before all others the first: `identity`, which is always \
+             among them, `id`, `mobile` and `email`, parted by commas; `identity,mobile,email` unless \
+             given. With `id`, a column `id` or 客户ID is the id of a customer of this hub",
+            "id,identity,mobile,email",
+        ))
+        .parameter(query(
+            "raw",
+            "`1`: cells of CSV as they are, also a `'` before what a spreadsheet would run, as an export \
+             with `raw` writes them",
+            "1",
+        ))
         .parameter(query("utcOffset", "How far from UTC times are that name no zone", "+08:00"))
         .parameter(query("encoding", "The encoding of text, if it does not show", "gb18030"))
         .parameter(query("delimiter", "What parts the values of CSV, if it does not show", ";"))
@@ -113,7 +126,7 @@ fn example() -> Value {
             { "heading": "name", "target": "name" },
             { "heading": "卡号", "target": "identity:card" },
         ],
-        "utcOffset": "Z", "onConflict": null,
+        "utcOffset": "Z", "onConflict": null, "match": "identity,mobile,email", "raw": false,
         "counts": {
             "rows": 12_000, "skipped": 0, "created": 11_800, "updated": 100, "unchanged": 70,
             "merged": 20, "conflicts": 1, "refused": 10,
@@ -167,6 +180,8 @@ fn import() -> Value {
         "columns": { "type": "array", "items": schema("ApiImportColumn") },
         "utcOffset": text_or_null,
         "onConflict": { "type": ["string", "null"], "description": "`null`: as the tenant is set" },
+        "match": { "type": ["string", "null"], "description": "By what rows find their customers" },
+        "raw": { "type": ["boolean", "null"], "description": "Whether cells of CSV are taken as they are" },
         "counts": schema("ApiImportCounts"),
         "hasRefused": { "type": "boolean", "description": "Whether refused rows can be fetched" },
         "error": { "type": ["string", "null"], "description": "Why it failed" },
