@@ -117,6 +117,10 @@ pub trait Store: fmt::Debug + Send + Sync {
         survey: Survey,
     ) -> Result<Walk, StoreError>;
 
+    /// Begins a [`Trial`] of a tenant, of the moment at which this returns; `None` if there is no such
+    /// tenant. For as long as it lasts it takes the place of a walk, and costs the same.
+    async fn trial(&self, tenant: TenantId) -> Result<Option<Trial>, StoreError>;
+
     /// The identities of these customers and of those that answer for them, each once, by owner
     /// and number.
     async fn identities_of(

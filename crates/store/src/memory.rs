@@ -2,11 +2,12 @@
 //! facts behind a lock, and what [`kehub_core::facts::TenantFacts::record`] makes of them.
 
 mod duplicates;
+mod trial;
 
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Outline, OwnedIdentity, Page,
     PageRequest, QuarantinedIdentity, Report, SidedConflict, Start, Store, StoreError, Survey,
-    TypedIdentity, Walk, WholeCustomer,
+    Trial, TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use duplicates::duplicates;
@@ -162,6 +163,11 @@ impl Store for MemoryStore {
         }
         outline.types = facts.policy().types().map(|kind| kind.name.clone()).collect();
         Ok(Walk::over(outline, found.into_iter().map(|it| whole(facts, it)).collect()))
+    }
+
+    async fn trial(&self, tenant: TenantId) -> Result<Option<Trial>, StoreError> {
+        let begun = trial::begin(&self.open_state()?.facts, tenant);
+        Ok(Trial::of(begun, None).await?)
     }
 
     async fn identities_of(

@@ -11,7 +11,7 @@
 
 use crate::copy::Place;
 use crate::sqlite::Scratch;
-use crate::{OpenError, postgres, sqlite};
+use crate::{OpenError, StoreError, postgres, sqlite};
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
 use kehub_core::command::{Command, FieldsSent, Origin, Put, Request, SetPolicy, Upsert};
@@ -23,6 +23,7 @@ use kehub_core::policy::{OnConflict, Policy};
 use kehub_core::{AppNumber, CustomerId, TenantId, TypeNumber};
 use std::fmt;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// The store that a trial begins with, as of one moment.
 #[async_trait]
@@ -38,6 +39,23 @@ pub(crate) trait Base: Send {
         behind: CustomerId,
         most: usize,
     ) -> Result<Vec<CustomerId>, OpenError>;
+}
+
+/// Which tenant a trial is of.
+#[derive(Clone, Debug)]
+pub(crate) enum Whose {
+    Named(Box<str>),
+    Of(TenantId),
+}
+
+impl Whose {
+    /// Whether it is this one.
+    pub(crate) fn is(&self, tenant: &Tenant) -> bool {
+        match self {
+            Whose::Named(name) => tenant.name == *name,
+            Whose::Of(id) => tenant.id == *id,
+        }
+    }
 }
 
 /// A tenant of a store, to begin with.
@@ -66,6 +84,8 @@ pub struct Trial {
     policy: Policy,
     /// The last customer of the store.
     last: CustomerId,
+    /// Its place among the few that may look at a store for long.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl fmt::Debug for Trial {
@@ -78,12 +98,22 @@ impl Trial {
     /// Begins with the tenant of this name, as the store is now; `None` if there is no such tenant, or
     /// no store at all. A store that an older Kehub has written is refused.
     pub async fn begin(place: Place<'_>, tenant: &str) -> Result<Option<Trial>, OpenError> {
+        let whose = Whose::Named(tenant.into());
         let begun = match place {
-            Place::Sqlite(path) => sqlite::TrialBase::open(path, tenant).await?,
-            Place::Postgres(url) => postgres::TrialBase::open(url, tenant).await?,
+            Place::Sqlite(path) => sqlite::TrialBase::open(path, whose).await?,
+            Place::Postgres(url) => postgres::TrialBase::open(url, &whose).await?,
         };
+        Trial::of(begun, None).await
+    }
+
+    /// Begins with what an engine has found.
+    pub(crate) async fn of(
+        begun: Option<Begun>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Option<Trial>, OpenError> {
         let Some(Begun { base, tenant, policy, counters }) = begun else { return Ok(None) };
-        Trial::with(Some(base), tenant, policy, counters).await.map(Some)
+        let trial = Trial::with(Some(base), tenant, policy, counters).await?;
+        Ok(Some(Trial { _place: place, ..trial }))
     }
 
     /// Begins with a tenant that nobody has written to yet, and that no store has to hold.
@@ -102,7 +132,7 @@ impl Trial {
         counters: Counters,
     ) -> Result<Trial, OpenError> {
         let scratch = Scratch::new(&tenant, &policy, counters).await?;
-        Ok(Trial { base, scratch, tenant, policy, last: counters.customer })
+        Ok(Trial { base, scratch, tenant, policy, last: counters.customer, _place: None })
     }
 
     /// The rules of the tenant when the trial began.
@@ -190,6 +220,13 @@ impl Trial {
             self.scratch.carry(whole).await?;
         }
         Ok(())
+    }
+}
+
+/// A trial only looks: whatever is wrong with it, nothing was applied.
+impl From<OpenError> for StoreError {
+    fn from(error: OpenError) -> StoreError {
+        StoreError::NotApplied(error.into())
     }
 }
 

@@ -3,8 +3,8 @@
 
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest,
-    QuarantinedIdentity, Report, SidedConflict, Store, StoreError, Survey, TypedIdentity, Walk,
-    WholeCustomer,
+    QuarantinedIdentity, Report, SidedConflict, Store, StoreError, Survey, Trial, TypedIdentity,
+    Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::command::Command;
@@ -147,6 +147,11 @@ impl Store for UnreliableStore {
         let fails = self.next().await?;
         let walk = self.inner.walk(tenant, filter, survey).await?;
         Ok(if fails { walk.failing() } else { walk })
+    }
+
+    async fn trial(&self, tenant: TenantId) -> Result<Option<Trial>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.trial(tenant).await)
     }
 
     async fn identities_of(

@@ -279,7 +279,11 @@ impl Import<'_> {
     }
 }
 
-fn progress_of(counts: &Counts, (report, report_bytes): (Option<Box<str>>, u64)) -> Progress {
+/// What came of rows, with the report of those that were refused, and how much of that is about them.
+pub(crate) fn progress_of(
+    counts: &Counts,
+    (report, report_bytes): (Option<Box<str>>, u64),
+) -> Progress {
     let Counts { rows, skipped, fit: _, created, updated, unchanged, merged, conflicts, refused } =
         *counts;
     Progress {

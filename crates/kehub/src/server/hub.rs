@@ -146,6 +146,11 @@ impl Hub {
         self.0.ending.send_replace(true);
     }
 
+    /// Whether the hub was asked to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        *self.0.ending.borrow()
+    }
+
     /// Ready once the hub was asked to end.
     pub(crate) async fn ended(&self) {
         // The sender lives as long as this hub, so that this fails for nobody.

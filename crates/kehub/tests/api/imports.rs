@@ -5,6 +5,8 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use kehub::imports::{Importer, Spool};
 use kehub::server::Settings;
+use kehub_core::TenantId;
+use kehub_store::Store as _;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -18,7 +20,8 @@ on_every_engine! {
     an_import_is_followed_to_its_end,
     an_import_that_waits_is_ended_and_forgotten,
     the_same_file_goes_on_instead_of_beginning_twice,
-    a_dry_run_keeps_nothing,
+    a_dry_run_decides_and_keeps_nothing,
+    a_dry_run_decides_as_the_import_would,
     imports_are_listed_newest_first,
 }
 
@@ -239,24 +242,74 @@ async fn the_same_file_goes_on_instead_of_beginning_twice(hub: TestHub) {
     assert_eq!(found["items"].as_array().unwrap().len(), 1, "{found}");
 }
 
-async fn a_dry_run_keeps_nothing(hub: TestHub) {
+/// What a dry run tells is what the import then does, and it leaves nothing behind.
+async fn a_dry_run_decides_and_keeps_nothing(hub: TestHub) {
     let folder = spool(&hub);
-    let looked = send(&hub.writer, "dryRun=1", SHOP).await.was(200);
-    assert_eq!(looked["columns"][3], json!({ "heading": "喜好", "target": "- (no known label)" }));
-    let sample = json!({
-        "line": 2,
-        "customer": { "name": "王芳", "mobile": "13800000001", "birthday": "1990-03-05" },
-        "identities": [],
+    for (identities, name) in [(["member-id:M1"], "Wang"), (["wechat:oA1"], "Li")] {
+        hub.writer.upsert(&identities, json!({ "name": name })).await.was(201);
+    }
+    hub.writer.upsert(&["member-id:M2"], json!({ "name": "Wu" })).await.was(201);
+    let text = "name,identity:member-id,identity:wechat,birthday,hobby\nWang,M1,oA1,,\nWu,M2,,,\n\
+        Wu Lan,M2,,,\nZhao,M3,oA3,1990-03-05,tea\nZhao,M3,oA3,,\nZhou,M1,oA4,,\nWu,M2,oA4,,\n\
+        Sun,,,soon,\n";
+    let told = send(&hub.writer, "dryRun=1", text).await.was(200);
+    assert_eq!(told["columns"][4], json!({ "heading": "hobby", "target": "- (no known label)" }));
+    let counts = json!({
+        "rows": 8, "skipped": 0, "created": 1, "updated": 3, "unchanged": 2, "merged": 1,
+        "conflicts": 1, "refused": 1,
     });
-    assert_eq!(looked["samples"][0], sample);
-    assert_eq!(
-        (&looked["rows"], &looked["fit"], &looked["refused"]),
-        (&json!(3), &json!(2), &json!(1))
-    );
-    let reason = looked["refusedRows"][0]["reason"].as_str().unwrap();
-    assert!(reason.ends_with("`3/5/1990`"), "{reason}");
+    assert_eq!(told["counts"], counts, "{told}");
+    let of = |kind: &str| {
+        let samples = told["samples"].as_array().unwrap().iter();
+        samples.filter(|it| it["kind"] == kind).cloned().collect::<Vec<Value>>()
+    };
+    let created = &of("created")[0];
+    assert_eq!(created["customer"], json!({ "name": "Zhao", "birthday": "1990-03-05" }));
+    assert_eq!(created["identities"][0], json!({ "type": "member-id", "value": "M3" }));
+    assert_eq!((&created["line"], &created["newIds"]), (&json!(5), &json!([4])));
+    // The row behind it is about the same new customer.
+    assert_eq!((&of("unchanged")[1]["customerId"], of("updated").len()), (&json!(4), 3));
+    let merged = &of("merged")[0];
+    assert_eq!((&merged["customerId"], &merged["newIds"]), (&json!(1), &json!([])));
+    assert_eq!(merged["resolution"]["mergedIds"], json!([2]));
+    let conflict = &of("inConflict")[0]["resolution"]["conflicts"][0];
+    assert_eq!((&conflict["rule"], &conflict["customerId"]), (&json!("distinguishing"), &json!(1)));
+    assert_eq!(told["refusedRows"][0]["line"], 9);
+    let reason = told["refusedRows"][0]["reason"].as_str().unwrap();
+    assert!(reason.ends_with("`soon`"), "{reason}");
+
+    // Who may not read is told its own words.
+    let blind = send(&hub.phone, "dryRun=1", text).await.was(200);
+    let resolution = &blind["samples"][0]["resolution"];
+    assert_eq!(resolution.as_object().unwrap().keys().collect::<Vec<_>>(), ["identities"]);
     assert_eq!(hub.reader.get("/api/imports").await.was(200)["items"], json!([]));
+    assert_eq!(hub.reader.get("/api/customers/2").await.was(200)["id"], 2);
     assert_eq!(files(&folder), 0);
+
+    send(&hub.writer, "", text).await.was(202);
+    let importer = Importer::start(hub.hub.clone());
+    assert_eq!(ended(&hub, 1).await["counts"], counts);
+    importer.stop().await;
+}
+
+/// By the tenant's rules, and as is asked for.
+async fn a_dry_run_decides_as_the_import_would(hub: TestHub) {
+    let _folder = spool(&hub);
+    hub.writer.upsert(&["member-id:M1"], json!({ "mobile": "13800000001" })).await.was(201);
+    hub.writer.upsert(&["wechat:oA1"], json!({ "name": "Li" })).await.was(201);
+    let count = async |query: &str, text: &'static str, what: &str| {
+        let told = send(&hub.writer, &format!("dryRun=1&{query}"), text).await.was(200);
+        told["counts"][what].clone()
+    };
+    let both = "identity:member-id,identity:wechat\nM1,oA1\n";
+    assert_eq!(count("", both, "merged").await, 1);
+    assert_eq!(count("onConflict=keep", both, "conflicts").await, 1);
+    let phone = "手机号,姓名\n13800000001,王芳\n";
+    assert_eq!(count("", phone, "updated").await, 1);
+    assert_eq!(count("match=identity", phone, "created").await, 1);
+    assert_eq!(count("match=id,identity", "id,name\n9,A\n", "refused").await, 1);
+    send(&hub.writer, "dryRun=1", "foo\n1\n").await.refused(422, "fileUnfit");
+    send(&hub.writer, "dryRun=1&match=x", phone).await.unfit(400, "parametersInvalid");
 }
 
 async fn imports_are_listed_newest_first(hub: TestHub) {
@@ -285,7 +338,7 @@ async fn what_cannot_be_imported_says_why_and_leaves_nothing() {
     let folder = spool(&hub);
     for (query, body, detail) in [
         ("", "", "expected a row of headings, found an empty file"),
-        ("", "foo,bar\n1,2\n", "expected a column with a known label"),
+        ("", "foo,bar\n1,2\n", "expected a column with a known label, found `foo`, `bar`"),
         ("", "手机,手机号\n1,2\n", "leave one out, such as with {\"#2\": \"-\"} in `mapping`"),
         ("mapping=[]", SHOP, "a mapping is a JSON object"),
         ("mapping=%7B%22x%22:%22name%22%7D", SHOP, "expected a column of the file, found `x`"),
@@ -303,6 +356,23 @@ async fn what_cannot_be_imported_says_why_and_leaves_nothing() {
     while files(&folder) > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// A dry run is one of the few that look for long, and none goes on while the hub ends.
+#[tokio::test]
+async fn a_dry_run_is_one_of_few_and_ends_with_the_hub() {
+    let hub = TestHub::on_sqlite().await;
+    let folder = spool(&hub);
+    let mut trials = Vec::new();
+    while let Ok(trial) = hub.store.trial(TenantId(1)).await {
+        trials.push(trial);
+    }
+    send(&hub.writer, "dryRun=1", SHOP).await.refused(503, "busy");
+    drop(trials);
+    assert_eq!(send(&hub.writer, "dryRun=1", SHOP).await.was(200)["counts"]["rows"], 3);
+    hub.hub.end();
+    send(&hub.writer, "dryRun=1", SHOP).await.refused(503, "busy");
+    assert_eq!(files(&folder), 0);
 }
 
 #[tokio::test]

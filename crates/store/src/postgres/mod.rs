@@ -61,7 +61,7 @@ use crate::walk::Walks;
 use crate::{
     Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration,
     OpenError, OwnedIdentity, Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report,
-    SidedConflict, Silent, Store, StoreError, Survey, TypedIdentity, Walk, WholeCustomer,
+    SidedConflict, Silent, Store, StoreError, Survey, Trial, TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use bell::Bell;
@@ -364,6 +364,10 @@ impl Store for PostgresStore {
         survey: Survey,
     ) -> Result<Walk, StoreError> {
         walk::walk(&self.server, &self.walks, tenant, filter, survey).await
+    }
+
+    async fn trial(&self, tenant: TenantId) -> Result<Option<Trial>, StoreError> {
+        trial::begin(&self.server, &self.walks, tenant).await
     }
 
     async fn identities_of(

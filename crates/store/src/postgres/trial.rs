@@ -5,13 +5,13 @@ use super::load::{self, Reading, TypesCache};
 use super::trouble::Trouble;
 use super::writer::BY_INDEX;
 use super::{cluster, policy, rows, schema, server};
-use crate::OpenError;
 use crate::tables::codec;
-use crate::trial::{Base, Begun};
+use crate::trial::{Base, Begun, Trial, Whose};
+use crate::walk::Walks;
+use crate::{OpenError, StoreError};
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
-use kehub_core::directory::Tenant;
 use kehub_core::facts::TenantFacts;
 use kehub_core::{CustomerId, TenantId};
 use std::sync::Arc;
@@ -30,6 +30,17 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("further carriers of an e-mail address", CARRIERS_EMAIL),
 ];
 
+/// Begins a trial of a database that is open.
+pub(super) async fn begin(
+    server: &Server,
+    walks: &Walks,
+    tenant: TenantId,
+) -> Result<Option<Trial>, StoreError> {
+    let place = walks.begin()?;
+    let begun = TrialBase::begin(server, &Whose::Of(tenant)).await?;
+    Ok(Trial::of(begun, Some(place)).await?)
+}
+
 /// The database.
 pub(crate) struct TrialBase {
     place: String,
@@ -39,15 +50,15 @@ pub(crate) struct TrialBase {
 }
 
 impl TrialBase {
-    /// Begins to look at a tenant; `None` if there is none of this name, or no store.
-    pub(crate) async fn open(url: &str, name: &str) -> Result<Option<Begun>, OpenError> {
+    /// Begins to look at a tenant; `None` if there is no such tenant, or no store.
+    pub(crate) async fn open(url: &str, whose: &Whose) -> Result<Option<Begun>, OpenError> {
         let server = server(url)?;
         let place = server.place();
-        let begun = TrialBase::begin(&server, name).await;
+        let begun = TrialBase::begin(&server, whose).await;
         begun.map_err(|trouble| OpenError::of(place, trouble))
     }
 
-    async fn begin(server: &Server, name: &str) -> Result<Option<Begun>, Trouble> {
+    async fn begin(server: &Server, whose: &Whose) -> Result<Option<Begun>, Trouble> {
         // From here on, connections know whether it is a cluster.
         let conn = server.look(server.connect().await?).await?;
         if schema::due(&conn).await?.len() == schema::all().len() {
@@ -59,8 +70,7 @@ impl TrialBase {
         conn.batch(LONG).await?;
         conn.batch(BY_INDEX).await?;
         let tenants = policy::directory(&conn).await?.tenants;
-        let named = |it: &Tenant| &*it.name == name;
-        let Some(tenant) = tenants.into_iter().find(named) else { return Ok(None) };
+        let Some(tenant) = tenants.into_iter().find(|it| whose.is(it)) else { return Ok(None) };
         let policy = policy::policy(&conn, tenant.id).await?.unwrap_or_default();
         let counters = load::noted(&conn, tenant.id).await?;
         let (place, id, cache) = (server.place(), tenant.id, TypesCache::default());

@@ -56,7 +56,7 @@ use crate::walk::Walks;
 use crate::{
     Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration,
     OpenError, OwnedIdentity, Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report,
-    SidedConflict, Silent, Store, StoreError, Survey, TypedIdentity, Walk, WholeCustomer,
+    SidedConflict, Silent, Store, StoreError, Survey, Trial, TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
@@ -377,6 +377,10 @@ impl Store for SqliteStore {
             // It met trouble before it saw anything.
             Err(_) => Err(walk.outline().await.err().unwrap_or_else(crate::walk::broke_off)),
         }
+    }
+
+    async fn trial(&self, tenant: TenantId) -> Result<Option<Trial>, StoreError> {
+        trial::begin(&self.inner, tenant).await
     }
 
     async fn identities_of(

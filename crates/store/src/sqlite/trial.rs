@@ -3,9 +3,9 @@
 use super::copy::File;
 use super::load::{self, TypesCache};
 use super::trouble::Trouble;
-use super::{codec, connection, rows, schema};
-use crate::OpenError;
-use crate::trial::{Base, Begun};
+use super::{Inner, codec, connection, rows, schema};
+use crate::trial::{Base, Begun, Trial, Whose};
+use crate::{OpenError, StoreError};
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
@@ -29,6 +29,15 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("further carriers of an e-mail address", CARRIERS_EMAIL),
 ];
 
+/// Begins a trial of a file that is open.
+pub(super) async fn begin(inner: &Inner, tenant: TenantId) -> Result<Option<Trial>, StoreError> {
+    let place = inner.walks.begin()?;
+    let begun = TrialBase::open(&inner.path, Whose::Of(tenant)).await?;
+    // What it sees must not be lost afterwards.
+    inner.log.durable.reached(inner.log.durable.begun()).await?;
+    Ok(Trial::of(begun, Some(place)).await?)
+}
+
 /// The file.
 pub(crate) struct TrialBase {
     file: File,
@@ -37,16 +46,15 @@ pub(crate) struct TrialBase {
 }
 
 impl TrialBase {
-    /// Begins to look at a tenant; `None` if there is none of this name, or no file.
-    pub(crate) async fn open(path: &Path, name: &str) -> Result<Option<Begun>, OpenError> {
+    /// Begins to look at a tenant; `None` if there is no such tenant, or no file.
+    pub(crate) async fn open(path: &Path, whose: Whose) -> Result<Option<Begun>, OpenError> {
         match path.try_exists() {
             Ok(true) => (),
             Ok(false) => return Ok(None),
             Err(error) => return Err(OpenError::of(path.display(), error)),
         }
         let mut file = File::new(path, connection::looking_long(path))?;
-        let name = name.to_owned();
-        let found = file.with(move |conn| begin(conn, &name)).await?;
+        let found = file.with(move |conn| look(conn, &whose)).await?;
         Ok(found.map(|(tenant, policy, counters)| {
             let base = TrialBase { file, tenant: tenant.id, cache: TypesCache::default() };
             Begun { base: Box::new(base), tenant, policy, counters }
@@ -54,14 +62,17 @@ impl TrialBase {
     }
 }
 
-fn begin(conn: &mut Connection, name: &str) -> Result<Option<(Tenant, Policy, Counters)>, Trouble> {
+fn look(
+    conn: &mut Connection,
+    whose: &Whose,
+) -> Result<Option<(Tenant, Policy, Counters)>, Trouble> {
     conn.execute_batch("BEGIN")?;
     if schema::due(conn)?.len() == schema::all().len() {
         return Ok(None);
     }
     schema::check_current(conn)?;
     let tenants = load::directory(conn)?.tenants;
-    let Some(tenant) = tenants.into_iter().find(|it| &*it.name == name) else { return Ok(None) };
+    let Some(tenant) = tenants.into_iter().find(|it| whose.is(it)) else { return Ok(None) };
     let policy = load::policy(conn, tenant.id)?.unwrap_or_default();
     let counters = load::noted(conn, tenant.id)?;
     Ok(Some((tenant, policy, counters)))

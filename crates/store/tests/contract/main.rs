@@ -104,6 +104,9 @@ contract! {
         a_walk_sees_nothing_of_another_tenant,
         a_walk_breaks_off_when_the_store_is_closed,
     },
+    trials::{
+        a_trial_of_a_store_is_of_its_moment,
+    },
     feed::{
         who_follows_the_feed_knows_who_owns_what,
         an_erasure_leaves_every_place_where_it_was,

@@ -156,6 +156,11 @@ impl Rig {
         .unwrap()
     }
 
+    /// A trial of the first tenant, by the store itself.
+    pub(crate) async fn own_trial(&self) -> Trial {
+        self.store.trial(TENANT).await.unwrap().unwrap()
+    }
+
     pub(crate) async fn page(&self, filter: Filter, order: Order, part: (u64, u32)) -> Page {
         let page =
             PageRequest { order, start: Start::Offset(part.0), limit: part.1, counted: true };

@@ -2,13 +2,15 @@
 
 use crate::model::{any_command, any_policy, any_upsert};
 use crate::support::{Rig, TENANT, fields, identity, upsert};
-use kehub_core::CustomerId;
+use kehub_core::attribute::Attribute;
 use kehub_core::command::{Command, IdentitySent, Origin, Put, Request, SetPolicy, Upsert};
 use kehub_core::directory::NewTenant;
+use kehub_core::filter::Filter;
 use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::outcome::{Outcome, Resolution, ResultKind};
 use kehub_core::policy::Preset;
-use kehub_store::{Place, Trial};
+use kehub_core::{CustomerId, TenantId};
+use kehub_store::{Place, StoreError, Survey, Trial};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::fs;
@@ -53,7 +55,7 @@ async fn told((past, steps): &Tried, rig: &Rig) {
         rig.run(TENANT, command.clone()).await;
     }
     let before = rig.store.snapshot(TENANT).await.unwrap();
-    let mut trial = rig.trial("first").await.unwrap();
+    let mut trial = rig.own_trial().await;
     let (mut moments, mut expected) = (Vec::new(), Vec::new());
     for (change, upserts) in steps {
         let origin = origin(rig);
@@ -83,6 +85,11 @@ fn told_of_anything(engine: impl AsyncFn() -> Rig) {
         Ok(())
     };
     runner.run(&any_tried(), run).unwrap();
+}
+
+#[test]
+fn a_trial_tells_what_comes_of_memory() {
+    told_of_anything(Rig::memory);
 }
 
 #[test]
@@ -203,6 +210,51 @@ async fn a_trial_of_a_database_is_of_its_moment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trial_of_a_cluster_is_of_its_moment() {
     is_of_its_moment(&Rig::cluster().await).await;
+}
+
+pub(crate) async fn a_trial_of_a_store_is_of_its_moment(rig: &Rig) {
+    rig.upsert(&["a1", "m1"], &[("name", "Wang")]).await;
+    let mut trial = rig.own_trial().await;
+    rig.upsert(&["a2"], &[("name", "Li")]).await;
+    let outcomes =
+        trial.upserts(of(&origin(rig), vec![upsert_of(&["a2"]), upsert_of(&["a1"])])).await;
+    let outcomes = outcomes.unwrap();
+    let results: Vec<_> = outcomes.iter().map(|it| resolved(it).result).collect();
+    assert_eq!(results, [ResultKind::Created, ResultKind::Unchanged]);
+    drop(trial);
+    let found = rig.customer(2).await.unwrap();
+    assert_eq!(found.fold.text(Attribute::Name), Some("Li"));
+    assert!(rig.customer(3).await.is_none());
+    assert!(rig.store.trial(TenantId(9)).await.unwrap().is_none());
+    rig.store.close().await.unwrap();
+    assert!(rig.store.trial(TENANT).await.is_err());
+}
+
+/// A trial takes the place of a walk, until it is dropped.
+async fn are_so_many_at_a_time(rig: &Rig) {
+    let mut trials = Vec::new();
+    let refused = loop {
+        match rig.store.trial(TENANT).await {
+            Ok(trial) => trials.push(trial.unwrap()),
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, StoreError::NotApplied(_)), "{refused}");
+    let everybody = Filter::default();
+    let walk = || rig.store.walk(TENANT, &everybody, Survey::Count);
+    assert!(walk().await.is_err());
+    trials.pop().unwrap();
+    assert!(walk().await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trials_of_a_file_are_so_many_at_a_time() {
+    are_so_many_at_a_time(&Rig::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trials_of_a_database_are_so_many_at_a_time() {
+    are_so_many_at_a_time(&Rig::postgres().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

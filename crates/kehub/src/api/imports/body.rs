@@ -1,6 +1,7 @@
 //! An import as `/api` answers it.
 
-use crate::files::job::Settings;
+use crate::files::import::Counts;
+use crate::files::job::{Settings, progress_of};
 use crate::imports::Spool;
 use crate::server::access::Access;
 use crate::wire::time;
@@ -41,7 +42,7 @@ pub(super) struct ColumnBody {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
-struct CountsBody {
+pub(super) struct CountsBody {
     rows: u64,
     skipped: u64,
     created: u64,
@@ -99,6 +100,11 @@ impl ImportBody {
 }
 
 impl CountsBody {
+    /// The same of rows that are only tried.
+    pub(super) fn of_counts(counts: &Counts) -> CountsBody {
+        CountsBody::of(&progress_of(counts, (None, 0)))
+    }
+
     fn of(progress: &Progress) -> CountsBody {
         CountsBody {
             rows: progress.rows,

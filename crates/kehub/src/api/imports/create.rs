@@ -12,6 +12,7 @@ use crate::files::mapping::{Choices, Mapping, MappingError};
 use crate::files::source::{Form, ReadOptions, encoding_named};
 use crate::imports;
 use crate::server::problem::{Problem as Around, json};
+use crate::wire::json as keys;
 use axum::body::{Body, Bytes};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
@@ -27,6 +28,8 @@ use kehub_core::policy::OnConflict;
 const REMEMBERED_MAX: usize = 200;
 /// What parts the values of CSV.
 const DELIMITER: &str = "one ASCII character that is no letter, digit or quote, or `tab`";
+/// Headings that are told where none is known.
+const HEADINGS_SHOWN_MAX: usize = 10;
 /// What a file is called that nobody has named.
 const UNNAMED: &str = "upload";
 
@@ -36,7 +39,9 @@ const UNNAMED: &str = "upload";
 /// `kehub import` does. Each row is an upsert. The answer comes when all of the file has arrived; it is
 /// then brought in beside other requests, after the files that came before it. The same file, asked for in
 /// the same way, goes on with an import that has not ended. With `dryRun` the answer says what the columns
-/// are taken for, the first rows, and what would be refused, and nothing is kept.
+/// are taken for, and what would come of the rows, each decided as if all before it had been applied; it
+/// comes when all are decided, and nothing is kept. A hub makes a few such looks and exports at a time, and is
+/// `busy` for others.
 #[utoipa::path(post, path = "/api/imports", tag = "API imports")]
 pub(crate) async fn api_import_create(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::CustomersWrite)?;
@@ -64,15 +69,12 @@ pub(crate) async fn api_import_create(call: Call, body: Body) -> Result<Response
     let is_lines = opened.form == Form::Lines;
     let mapping = Mapping::new(headings, wishes.choices.clone(), is_lines);
     let mapping = mapping.map_err(|error| unmapped(&error))?;
+    if !mapping.says_something() && !is_lines {
+        return Err(unlabelled(headings));
+    }
     if asked.dry_run {
         let clean = wishes.clean(source, opened.form);
-        return Ok(json(StatusCode::OK, &dry::look(opened, mapping, clean).await?));
-    }
-    if !mapping.says_something() && !is_lines {
-        return Err(Problem::new(
-            Code::FileUnfit,
-            "expected a column with a known label, found none: say in `mapping` what they are",
-        ));
+        return Ok(json(StatusCode::OK, &dry::look(&call, opened, mapping, clean).await?));
     }
     let settings = Settings::of(&wishes, &mapping).text().map_err(|_| Around::Internal)?;
     let plan = Plan {
@@ -170,6 +172,17 @@ fn shortened(name: &str) -> String {
 
 pub(super) fn unfit(error: &impl ToString) -> Problem {
     Problem::new(Code::FileUnfit, error.to_string())
+}
+
+/// A table that says nothing, by the first of its headings.
+fn unlabelled(headings: &[String]) -> Problem {
+    let shown = headings.iter().take(HEADINGS_SHOWN_MAX);
+    let shown: Vec<_> = shown.map(|heading| format!("`{}`", keys::shortened(heading))).collect();
+    let rest = if headings.len() > HEADINGS_SHOWN_MAX { ", …" } else { "" };
+    unfit(&format!(
+        "expected a column with a known label, found {}{rest}: say in `mapping` what they are",
+        shown.join(", ")
+    ))
 }
 
 fn unmapped(error: &MappingError) -> Problem {

@@ -1,9 +1,11 @@
 //! What the description of the API tells about imports.
 
 use super::body::WAITING;
+use super::dry::name;
 use crate::api::describe::{Described, MOMENT, id, object, query, schema};
 use crate::api::problem::Code;
 use crate::api::shapes::page_schema;
+use crate::files::dry_run::Kind;
 use kehub_core::directory::Permission;
 use kehub_core::import::State;
 use serde_json::{Value, json};
@@ -141,8 +143,18 @@ fn preview() -> Value {
             { "heading": "name", "target": "name" },
             { "heading": "birthday", "target": "birthday" },
         ],
-        "rows": 2, "fit": 1, "refused": 1,
-        "samples": [{ "line": 2, "customer": { "name": "Wang Fang" }, "identities": [] }],
+        "counts": {
+            "rows": 2, "skipped": 0, "created": 1, "updated": 0, "unchanged": 0, "merged": 0,
+            "conflicts": 0, "refused": 1,
+        },
+        "samples": [{
+            "kind": "created", "line": 2, "customer": { "name": "Wang Fang" }, "identities": [],
+            "customerId": 12, "newIds": [12],
+            "resolution": {
+                "result": "created", "matchedBy": null, "identities": [], "mergedIds": [],
+                "conflicts": [], "warnings": [], "seq": null,
+            },
+        }],
         "refusedRows": [
             { "line": 3, "reason": "birthday: expected a date, found other text `3/5/1990`" },
         ],
@@ -213,23 +225,32 @@ fn counts() -> Value {
 fn preview_schema() -> Value {
     let number = json!({ "type": "integer", "minimum": 0 });
     let text = json!({ "type": "string" });
+    let kinds: Vec<&str> = Kind::ALL.map(name).to_vec();
+    let resolution = json!({ "anyOf": [schema("ApiResolution"), schema("ApiOwnResolution")] });
+    let ids = json!({
+        "type": "array",
+        "items": { "type": "integer", "minimum": 1 },
+        "description": "Those ids here of customers that the file itself would make: they may be others then",
+    });
     let sample = json!({
+        "kind": { "enum": kinds },
         "line": number,
-        "customer": { "type": "object" },
+        "customer": { "type": "object", "description": "The fields as they would be sent" },
         "identities": { "type": "array", "items": { "type": "object" } },
+        "customerId": { "type": "integer", "minimum": 1 },
+        "newIds": ids,
+        "resolution": resolution,
     });
     let refused = json!({
         "line": number, "reason": text,
     });
-    let sample = object("A row as it would be sent.", &sample, &[]);
-    let refused = object("A row that does not fit.", &refused, &[]);
+    let sample = object("A row, and what would come of it.", &sample, &[]);
+    let refused = object("A row that would be refused.", &refused, &[]);
     let properties = json!({
         "columns": { "type": "array", "items": schema("ApiImportColumn") },
-        "rows": number,
-        "fit": { "type": "integer", "minimum": 0, "description": "Rows that would be sent" },
-        "refused": number,
-        "samples": { "type": "array", "description": "The first that fit", "items": sample },
-        "refusedRows": { "type": "array", "description": "The first that do not", "items": refused },
+        "counts": schema("ApiImportCounts"),
+        "samples": { "type": "array", "description": "The first of each kind", "items": sample },
+        "refusedRows": { "type": "array", "description": "The first ones", "items": refused },
     });
-    object("What a file is taken for.", &properties, &[])
+    object("What a file is taken for, and what would come of it.", &properties, &[])
 }

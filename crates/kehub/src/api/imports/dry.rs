@@ -1,40 +1,44 @@
-//! What a file is taken for, without applying it.
+//! What would come of a file, without applying it.
 
-use super::body::ColumnBody;
+use super::body::{ColumnBody, CountsBody};
 use super::create::unfit;
+use crate::api::Call;
+use crate::api::customers::resolution::{OwnResolutionBody, ResolutionBody};
 use crate::api::problem::Problem;
 use crate::files::clean::{CleanOptions, Cleaner};
-use crate::files::import::{Counts, Import, RefusedRow, Watch};
+use crate::files::dry_run::{DryRun, Kind, Sample};
+use crate::files::import::{Counts, Import, ImportError, RefusedRow, Watch};
 use crate::files::mapping::Mapping;
 use crate::imports::Opened;
+use crate::server::Hub;
+use crate::server::problem::Problem as Around;
 use crate::wire::time;
-use kehub_core::attribute::{FieldKey, Kind, Value as Field};
+use kehub_core::attribute::{self, FieldKey, Value as Field};
 use kehub_core::command::Upsert;
-use kehub_core::policy::{OnConflict, Policy, Preset};
+use kehub_store::{StoreError, Trial};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DryBody {
     columns: Vec<ColumnBody>,
-    rows: u64,
-    fit: u64,
-    refused: u64,
-    /// The first rows that fit.
+    counts: CountsBody,
+    /// The first rows of each kind.
     samples: Vec<Value>,
-    /// The first rows that do not.
+    /// The first rows that would be refused.
     refused_rows: Vec<Value>,
 }
 
-/// Nobody ends it early: it is as long as the file.
-struct Looking;
+/// Whoever sent the file, for as long as the hub is there.
+struct Looking<'a>(&'a Hub);
 
-impl Watch for Looking {
+impl Watch for Looking<'_> {
     fn at(&self, _: &Counts) {}
 
     fn is_over(&self) -> bool {
-        false
+        self.0.is_ending()
     }
 
     fn is_shared(&self) -> bool {
@@ -42,17 +46,20 @@ impl Watch for Looking {
     }
 }
 
-/// Reads all of a file.
+/// Decides all rows of a file, each as if all before it had been applied.
 pub(super) async fn look(
+    call: &Call,
     opened: Opened,
     mapping: Mapping,
     clean: CleanOptions,
 ) -> Result<DryBody, Problem> {
-    let policy = Policy::new(Preset::default(), OnConflict::default());
+    let hub = call.hub();
+    let trial = call.store().trial(call.tenant()).await?.ok_or(Around::TokenInvalid)?;
+    let dry_run = DryRun::new(trial, call.app().number, hub.clock());
     let mut import = Import {
         destination: None,
-        dry_run: None,
-        cleaner: Cleaner::new(clean, policy),
+        cleaner: Cleaner::new(clean, dry_run.policy().clone()),
+        dry_run: Some(dry_run),
         mapping,
         report: None,
         skip: 0,
@@ -63,27 +70,80 @@ pub(super) async fn look(
         job: None,
     };
     let Opened { first, mut rows, .. } = opened;
-    import.run(first, &mut rows, &Looking).await.map_err(|error| unfit(&error))?;
+    if !import.run(first, &mut rows, &Looking(hub)).await.map_err(broken)? {
+        return Err(Around::NotApplied.into());
+    }
     let columns = import.mapping.columns.iter().map(|column| ColumnBody {
         heading: column.heading.clone(),
         target: column.target.to_string(),
     });
+    let mut dry_run = import.dry_run.take().ok_or_else(Problem::unexpected)?;
+    let samples = dry_run.take_samples();
+    let (trial, reads) = (dry_run.trial(), call.reads());
     Ok(DryBody {
         columns: columns.collect(),
-        rows: import.counts.rows,
-        fit: import.counts.fit,
-        refused: import.counts.refused,
-        samples: import.samples.iter().map(|(line, upsert)| sample(*line, upsert)).collect(),
+        counts: CountsBody::of_counts(&import.counts),
+        samples: samples.iter().map(|it| sample(it, trial, reads)).collect(),
         refused_rows: import.refused.iter().map(refused).collect(),
     })
+}
+
+/// Why it did not come to its end.
+fn broken(error: ImportError) -> Problem {
+    match error {
+        ImportError::File(error) => unfit(&error),
+        ImportError::Store(error) => error.into(),
+        ImportError::Trial(error) => StoreError::from(error).into(),
+        ImportError::Report(_) | ImportError::Outcome | ImportError::Lost => Problem::unexpected(),
+    }
 }
 
 fn refused(row: &RefusedRow) -> Value {
     json!({ "line": row.line, "reason": row.reason })
 }
 
-/// A row as it would be sent.
-fn sample(line: u64, upsert: &Upsert) -> Value {
+/// The name of a kind on the wire.
+pub(super) fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Created => "created",
+        Kind::Updated => "updated",
+        Kind::Unchanged => "unchanged",
+        Kind::Merged => "merged",
+        Kind::InConflict => "inConflict",
+    }
+}
+
+/// A row, and what would come of it. Who may not read customers is told no more than of an upsert.
+fn sample(sample: &Sample, trial: &Trial, reads: bool) -> Value {
+    let Sample { kind, line, upsert, resolution } = sample;
+    let customer = resolution.customer.id;
+    let mut told = vec![customer];
+    let resolution = if reads {
+        told.extend(&resolution.merged);
+        told.extend(resolution.conflicts.iter().filter_map(|it| it.with));
+        told.extend(resolution.identities.iter().filter_map(|it| it.owner));
+        json!(ResolutionBody::of(resolution))
+    } else {
+        json!(OwnResolutionBody::of(resolution, &upsert.identities))
+    };
+    let new = told.iter().filter(|id| trial.is_new(**id)).map(|id| id.0);
+    json!({
+        "kind": name(*kind),
+        "line": line,
+        "customer": fields(upsert),
+        "identities": identities(upsert),
+        "customerId": customer.0,
+        "newIds": new.collect::<BTreeSet<i64>>(),
+        "resolution": resolution,
+    })
+}
+
+fn identities(upsert: &Upsert) -> Value {
+    upsert.identities.iter().map(|it| json!({ "type": it.kind, "value": it.value })).collect()
+}
+
+/// The fields of a row as they would be sent.
+fn fields(upsert: &Upsert) -> Map<String, Value> {
     let fields = &upsert.fields;
     let mut customer = Map::new();
     for (key, value) in &fields.values {
@@ -95,14 +155,11 @@ fn sample(line: u64, upsert: &Upsert) -> Value {
     for (name, flag) in flags {
         customer.extend(flag.map(|flag| (name.to_owned(), json!(flag))));
     }
-    let identities = upsert.identities.iter();
-    let identities: Value =
-        identities.map(|it| json!({ "type": it.kind, "value": it.value })).collect();
-    json!({ "line": line, "customer": customer, "identities": identities })
+    customer
 }
 
 fn told(key: &FieldKey, value: &Field) -> Value {
-    let is_time = matches!(key, FieldKey::Builtin(it) if it.kind() == Kind::Time);
+    let is_time = matches!(key, FieldKey::Builtin(it) if it.kind() == attribute::Kind::Time);
     match value {
         Field::Text(text) => json!(text),
         Field::Integer(at) if is_time => json!(time::precise(*at)),
