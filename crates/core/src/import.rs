@@ -45,6 +45,11 @@ impl Import {
         self.state
     }
 
+    /// Whether a hub that keeps its file has to bring it in.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Running | State::Interrupted)
+    }
+
     /// Whether it may go on from where it is.
     pub fn may_go_on(&self) -> bool {
         matches!(self.state, State::Running | State::Interrupted | State::Failed)

@@ -282,8 +282,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Result<Vec<Import>, StoreError>;
 
-    /// Imports of all tenants whose files hubs keep, ended ones included, by tenant and id.
-    async fn spooled_imports(&self) -> Result<Vec<(TenantId, Import)>, StoreError>;
+    /// Imports of all tenants whose files hubs keep, by tenant and id.
+    async fn spooled_imports(&self, which: Spooled) -> Result<Vec<(TenantId, Import)>, StoreError>;
 
     /// Whether what is kept keeps its promises and is what the journal makes of it, as of one
     /// moment; of one tenant, or of the whole store. Reads only. What the journal makes of
@@ -559,6 +559,15 @@ impl Gauges {
             self.commit_micros.push(u64::try_from(committed.as_micros()).unwrap_or(u64::MAX));
         }
     }
+}
+
+/// Which of the imports whose files hubs keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spooled {
+    /// Ended ones included.
+    All,
+    /// Those that are running or interrupted: what hubs have to bring in.
+    Open,
 }
 
 /// Trouble with the storage. The variant says what happened to the data.

@@ -6,8 +6,8 @@ mod trial;
 
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, Kept, Outline, OwnedIdentity, Page,
-    PageRequest, QuarantinedIdentity, Report, SidedConflict, Start, Store, StoreError, Survey,
-    Trial, TypedIdentity, Walk, WholeCustomer,
+    PageRequest, QuarantinedIdentity, Report, SidedConflict, Spooled, Start, Store, StoreError,
+    Survey, Trial, TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use duplicates::duplicates;
@@ -452,9 +452,11 @@ impl Store for MemoryStore {
         Ok(theirs.take(limit).map(|(_, import)| import.clone()).collect())
     }
 
-    async fn spooled_imports(&self) -> Result<Vec<(TenantId, Import)>, StoreError> {
+    async fn spooled_imports(&self, which: Spooled) -> Result<Vec<(TenantId, Import)>, StoreError> {
         let state = self.open_state()?;
-        let spooled = state.facts.imports.all.iter().filter(|(_, it)| it.plan.spool.is_some());
+        let is_asked =
+            |it: &Import| it.plan.spool.is_some() && (which == Spooled::All || it.is_open());
+        let spooled = state.facts.imports.all.iter().filter(|(_, it)| is_asked(it));
         Ok(spooled.map(|((tenant, _), import)| (*tenant, import.clone())).collect())
     }
 

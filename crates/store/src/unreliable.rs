@@ -3,8 +3,8 @@
 
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest,
-    QuarantinedIdentity, Report, SidedConflict, Store, StoreError, Survey, Trial, TypedIdentity,
-    Walk, WholeCustomer,
+    QuarantinedIdentity, Report, SidedConflict, Spooled, Store, StoreError, Survey, Trial,
+    TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::command::Command;
@@ -351,9 +351,9 @@ impl Store for UnreliableStore {
         then(fails, self.inner.imports(tenant, before, limit).await)
     }
 
-    async fn spooled_imports(&self) -> Result<Vec<(TenantId, Import)>, StoreError> {
+    async fn spooled_imports(&self, which: Spooled) -> Result<Vec<(TenantId, Import)>, StoreError> {
         let fails = self.next().await?;
-        then(fails, self.inner.spooled_imports().await)
+        then(fails, self.inner.spooled_imports(which).await)
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {

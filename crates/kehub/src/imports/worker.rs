@@ -11,14 +11,14 @@ use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Form, ReadOptions, Source};
 use crate::server::Hub;
 use kehub_core::TenantId;
-use kehub_core::import::{self, Progress, State};
-use kehub_store::StoreError;
+use kehub_core::import::{self, Progress};
+use kehub_store::{Spooled, StoreError};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
@@ -28,6 +28,8 @@ const BATCH_ROWS: usize = 100;
 /// How often it is looked whether there is something to do that nobody tells of, such as what a hub left
 /// that was killed.
 const LOOK_PERIOD: Duration = Duration::from_secs(5);
+/// How often it is looked what ended imports have left, though nobody tells of anything.
+const TIDY_PERIOD: Duration = Duration::from_mins(10);
 
 /// A running task that brings files in.
 #[derive(Debug)]
@@ -100,7 +102,14 @@ struct Worker {
 
 impl Worker {
     async fn run(self) {
+        let mut tidied: Option<Instant> = None;
         while !self.over.is_over() {
+            if tidied.is_none_or(|at| at.elapsed() >= TIDY_PERIOD) {
+                match self.tidy().await {
+                    Ok(()) => tidied = Some(Instant::now()),
+                    Err(error) => warn!(%error, "what imports have left cannot be looked at"),
+                }
+            }
             match self.round().await {
                 // Much may have happened meanwhile.
                 Ok(true) => continue,
@@ -109,30 +118,35 @@ impl Worker {
             }
             tokio::select! {
                 () = self.over.told.notified() => (),
-                () = self.hub.imports_changed().notified() => (),
+                () = self.hub.imports_changed().notified() => tidied = None,
                 () = tokio::time::sleep(LOOK_PERIOD) => (),
             }
         }
     }
 
-    /// Brings the first file in that waits, if there is one, and tidies up; whether it did.
+    /// Brings the first file in that waits, if there is one; whether it did.
     async fn round(&self) -> Result<bool, StoreError> {
-        let imports = self.hub.store().spooled_imports().await?;
+        for (tenant, import) in self.hub.store().spooled_imports(Spooled::Open).await? {
+            let Some(name) = import.plan.spool.as_deref() else { continue };
+            let file = self.hub.spool().file(name);
+            let is_next = !import.is_held(self.hub.clock().now()) && file.exists();
+            if is_next && !self.over.is_over() {
+                return Ok(self.work(tenant, &import, &file).await);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes files that nobody needs any more.
+    async fn tidy(&self) -> Result<(), StoreError> {
         let spool = self.hub.spool();
-        let (mut named, mut next) = (BTreeSet::new(), None);
-        for (tenant, import) in imports {
+        let mut named = BTreeSet::new();
+        for (_, import) in self.hub.store().spooled_imports(Spooled::All).await? {
             named.extend(import.progress.report.as_deref().map(PathBuf::from));
             let Some(name) = import.plan.spool.as_deref() else { continue };
             let file = spool.file(name);
-            let is_open = matches!(import.state, State::Running | State::Interrupted);
-            if is_open {
-                named.insert(file.clone());
-            }
-            if self.over.is_over() || import.is_held(self.hub.clock().now()) || !file.exists() {
-                continue;
-            }
-            if is_open {
-                next = next.or(Some((tenant, import, file)));
+            if import.is_open() {
+                named.insert(file);
             } else if let Err(error) = spool::remove(&file) {
                 warn!(%error, "the file of an import cannot be removed");
             }
@@ -140,10 +154,7 @@ impl Worker {
         if let Err(error) = spool.sweep(&named) {
             warn!(%error, "the spool cannot be looked at");
         }
-        Ok(match next {
-            Some((tenant, import, file)) => self.work(tenant, &import, &file).await,
-            None => false,
-        })
+        Ok(())
     }
 
     /// Whether there was no trouble.

@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::rows;
 use super::trouble::Trouble;
+use crate::Spooled;
 use crate::tables::codec::{self, key_range};
 use kehub_core::command::Request;
 use kehub_core::facts::{NeededImports, Needs};
@@ -28,6 +29,12 @@ const NEWEST_FIRST: &str = concat!(
 );
 const SPOOLED: &str =
     concat!("SELECT ", columns!(), " FROM import WHERE spool IS NOT NULL ORDER BY key");
+/// There are few rows: a thousand of a tenant at most.
+const OPEN: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM import WHERE spool IS NOT NULL AND state IN ('running', 'interrupted') ORDER BY key"
+);
 const UPSERT: &str = concat!(
     "INSERT INTO import (",
     columns!(),
@@ -50,6 +57,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("update of the last import", LAST_UPDATE),
     ("imports", NEWEST_FIRST),
     ("spooled imports", SPOOLED),
+    ("open imports", OPEN),
     ("upsert of an import", UPSERT),
     ("delete of an import", DELETE),
 ];
@@ -71,8 +79,15 @@ pub(super) async fn newest_first(
 }
 
 /// Imports of all tenants whose files hubs keep, by tenant and id.
-pub(super) async fn spooled(conn: &Connection) -> Result<Vec<(TenantId, Import)>, Trouble> {
-    rows::read(&conn.all(SPOOLED, &[]).await?, import)
+pub(super) async fn spooled(
+    conn: &Connection,
+    which: Spooled,
+) -> Result<Vec<(TenantId, Import)>, Trouble> {
+    let sql = match which {
+        Spooled::All => SPOOLED,
+        Spooled::Open => OPEN,
+    };
+    rows::read(&conn.all(sql, &[]).await?, import)
 }
 
 /// What the requests look at of imports; `None` if none of them does.

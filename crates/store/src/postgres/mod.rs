@@ -61,7 +61,8 @@ use crate::walk::Walks;
 use crate::{
     Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration,
     OpenError, OwnedIdentity, Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report,
-    SidedConflict, Silent, Store, StoreError, Survey, Trial, TypedIdentity, Walk, WholeCustomer,
+    SidedConflict, Silent, Spooled, Store, StoreError, Survey, Trial, TypedIdentity, Walk,
+    WholeCustomer,
 };
 use async_trait::async_trait;
 use bell::Bell;
@@ -547,8 +548,8 @@ impl Store for PostgresStore {
         read!(self, conn => imports::newest_first(conn, tenant, before, limit))
     }
 
-    async fn spooled_imports(&self) -> Result<Vec<(TenantId, Import)>, StoreError> {
-        read!(self, conn => imports::spooled(conn))
+    async fn spooled_imports(&self, which: Spooled) -> Result<Vec<(TenantId, Import)>, StoreError> {
+        read!(self, conn => imports::spooled(conn, which))
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {

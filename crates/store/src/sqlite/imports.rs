@@ -3,6 +3,7 @@
 use super::codec::{self, key_range};
 use super::rows;
 use super::trouble::Trouble;
+use crate::Spooled;
 use kehub_core::command::Request;
 use kehub_core::facts::{NeededImports, Needs};
 use kehub_core::import::{Content, Hold, Import, Imports, Plan, Progress, State};
@@ -30,6 +31,13 @@ const SPOOLED: &str = concat!(
     columns!(),
     " FROM import WHERE key BETWEEN ?1 AND ?2 AND spool IS NOT NULL ORDER BY key"
 );
+/// There are few rows: a thousand of a tenant at most.
+const OPEN: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM import WHERE key BETWEEN ?1 AND ?2 AND spool IS NOT NULL \
+     AND state IN ('running', 'interrupted') ORDER BY key"
+);
 const UPSERT: &str = concat!(
     "INSERT INTO import (",
     columns!(),
@@ -48,7 +56,7 @@ const DELETE: &str = "DELETE FROM import WHERE key = ?1";
 /// The statements of this file that read rows, for a look at their plans.
 #[cfg(test)]
 pub(super) const STATEMENTS: &[(&str, &str)] =
-    &[("imports", NEWEST_FIRST), ("spooled imports", SPOOLED)];
+    &[("imports", NEWEST_FIRST), ("spooled imports", SPOOLED), ("open imports", OPEN)];
 
 /// Imports of a tenant with an id below `before`, newest first, at most `limit`.
 pub(super) fn newest_first(
@@ -67,8 +75,15 @@ pub(super) fn newest_first(
 }
 
 /// Imports of all tenants whose files hubs keep, by tenant and id.
-pub(super) fn spooled(conn: &Connection) -> Result<Vec<(TenantId, Import)>, Trouble> {
-    rows::all(conn, SPOOLED, (i64::MIN, i64::MAX), import)
+pub(super) fn spooled(
+    conn: &Connection,
+    which: Spooled,
+) -> Result<Vec<(TenantId, Import)>, Trouble> {
+    let sql = match which {
+        Spooled::All => SPOOLED,
+        Spooled::Open => OPEN,
+    };
+    rows::all(conn, sql, (i64::MIN, i64::MAX), import)
 }
 
 /// What the requests look at of imports; `None` if none of them does.

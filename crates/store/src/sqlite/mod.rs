@@ -56,7 +56,8 @@ use crate::walk::Walks;
 use crate::{
     Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration,
     OpenError, OwnedIdentity, Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report,
-    SidedConflict, Silent, Store, StoreError, Survey, Trial, TypedIdentity, Walk, WholeCustomer,
+    SidedConflict, Silent, Spooled, Store, StoreError, Survey, Trial, TypedIdentity, Walk,
+    WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
@@ -566,8 +567,8 @@ impl Store for SqliteStore {
         self.read(move |conn| imports::newest_first(conn, tenant, before, limit)).await
     }
 
-    async fn spooled_imports(&self) -> Result<Vec<(TenantId, Import)>, StoreError> {
-        self.read(imports::spooled).await
+    async fn spooled_imports(&self, which: Spooled) -> Result<Vec<(TenantId, Import)>, StoreError> {
+        self.read(move |conn| imports::spooled(conn, which)).await
     }
 
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError> {

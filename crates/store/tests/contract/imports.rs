@@ -9,6 +9,7 @@ use kehub_core::limits::IMPORTS_MAX;
 use kehub_core::outcome::{Outcome, Refusal};
 use kehub_core::policy::Preset;
 use kehub_core::{AppNumber, ImportId, TenantId};
+use kehub_store::Spooled;
 
 const FIRST: ImportId = ImportId(1);
 const FAR: i64 = 1_000_000_000_000;
@@ -88,7 +89,7 @@ pub(crate) async fn an_import_is_kept_as_it_was_made(rig: &Rig) {
         error: None,
     };
     assert_eq!((&import, kept(rig).await), (&expected, vec![import.clone()]));
-    assert_eq!(rig.store.spooled_imports().await.unwrap(), []);
+    assert_eq!(rig.store.spooled_imports(Spooled::All).await.unwrap(), []);
 
     let made = Progress {
         rows: 36,
@@ -120,11 +121,27 @@ pub(crate) async fn an_import_is_kept_as_it_was_made(rig: &Rig) {
 
     let spooled = Plan { content: None, spool: Some("ab".into()), ..plan("-", "{}") };
     let (_, spooled) = begin(rig, spooled, hold(1, FAR), false).await.unwrap();
-    assert_eq!(rig.store.spooled_imports().await.unwrap(), [(TENANT, spooled.clone())]);
+    for which in [Spooled::All, Spooled::Open] {
+        let found = rig.store.spooled_imports(which).await.unwrap();
+        assert_eq!(found, [(TENANT, spooled.clone())], "{which:?}");
+    }
     assert_eq!(rig.store.imports(TENANT, None, 1).await.unwrap(), std::slice::from_ref(&spooled));
     assert_eq!(kept(rig).await[0], spooled);
     assert_eq!(rig.store.imports(TENANT, Some(ImportId(2)), 9).await.unwrap().len(), 1);
     assert_eq!(rig.store.imports(TENANT, Some(FIRST), 9).await.unwrap(), []);
+
+    // Hubs bring in what is running or interrupted.
+    for (state, is_open) in
+        [(State::Interrupted, true), (State::Failed, false), (State::Done, false)]
+    {
+        let ended = end(rig, spooled.id, 1, state).await.unwrap();
+        let found = rig.store.spooled_imports(Spooled::All).await.unwrap();
+        assert_eq!(found, [(TENANT, ended)]);
+        let open = rig.store.spooled_imports(Spooled::Open).await.unwrap();
+        assert_eq!(open, if is_open { found } else { Vec::new() });
+        let take = ImportChange::Take { id: spooled.id, hold: hold(1, FAR) };
+        assert_eq!(changed(rig, TENANT, take).await.is_ok(), state != State::Done);
+    }
 }
 
 pub(crate) async fn one_is_at_work_on_a_file_at_a_time(rig: &Rig) {
