@@ -17,6 +17,7 @@ use kehub_core::attribute::Attribute;
 use kehub_core::command::{Command, FieldsSent, Origin, Put, Request, SetPolicy, Upsert};
 use kehub_core::directory::{NewTenant, Tenant};
 use kehub_core::facts::{Counters, Needs, TenantFacts};
+use kehub_core::import::Import;
 use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::{OnConflict, Policy};
@@ -30,6 +31,9 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(crate) trait Base: Send {
     /// All that requests of the tenant would look at, as the engine loads it to decide them.
     async fn facts(&mut self, requests: Arc<[Request]>) -> Result<TenantFacts, OpenError>;
+
+    /// Imports of the tenant, newest first, at most so many.
+    async fn imports(&mut self, most: usize) -> Result<Vec<Import>, OpenError>;
 
     /// The first live customers behind an id that show this canonical value, by id, at most so many.
     async fn carriers(
@@ -138,6 +142,12 @@ impl Trial {
     /// The rules of the tenant when the trial began.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Imports of the tenant when the trial began, newest first, at most so many.
+    pub async fn imports(&mut self, most: usize) -> Result<Vec<Import>, OpenError> {
+        let Some(base) = &mut self.base else { return Ok(Vec::new()) };
+        base.imports(most).await
     }
 
     /// Whether a customer came into being in this trial. What its id will be depends on what others

@@ -216,13 +216,8 @@ struct Opened {
 }
 
 impl Opened {
-    async fn new(options: &Options, choices: &Choices, path: &Path) -> Result<Opened> {
-        let choices = choices.clone();
-        Opened::with(options, path, move |_| choices.clone()).await
-    }
-
-    /// The same with the choices that are made when the headings are known.
-    async fn with(
+    /// Opens a file, with the choices that are made when its headings are known.
+    async fn new(
         options: &Options,
         path: &Path,
         choices: impl Fn(&[String]) -> Choices + Clone + Send + 'static,

@@ -52,7 +52,11 @@ fn imported(folder: &Folder, arguments: &[&str]) -> String {
 /// The lines that tell what came, or would come, of files.
 fn counts(said: &str) -> Vec<&str> {
     let lines = said.lines().map(|line| line.trim_start_matches("this would come of it: "));
-    lines.filter(|line| line.contains(" rows: ")).collect()
+    lines
+        .filter(|line| {
+            line.contains(" rows: ") || line.contains(" row: ") || line.starts_with("1 row: ")
+        })
+        .collect()
 }
 
 /// Tries files on what others have brought in, and applies them afterwards.
@@ -130,4 +134,31 @@ async fn a_dry_run_beside_a_hub_tells_why() {
     }
     let said = imported(&folder, &["new.csv"]);
     assert_eq!(counts(&said), counts(&shown), "{said}");
+}
+
+/// What was said about columns is used again by a dry run, as by the import that comes after it.
+#[test]
+fn a_dry_run_takes_over_what_was_said_about_columns() {
+    let folder = Folder::new();
+    let write = |name: &str, card: &str| {
+        fs::write(folder.path().join(name), format!("name,card\nWang,{card}\n")).unwrap();
+    };
+    write("may.csv", "K1");
+    write("june.csv", "K1");
+    write("july.csv", "K2");
+    let both =
+        imported(&folder, &["--dry-run", "may.csv", "june.csv", "--map", "#2=identity:card"]);
+    assert!(both.contains("columns as in import 1 of may.csv"), "{both}");
+    imported(&folder, &["may.csv", "--map", "card=identity:card"]);
+    let tried = imported(&folder, &["--dry-run", "june.csv"]);
+    assert!(tried.contains("columns as in import 1 of may.csv:\n  card "), "{tried}");
+    let done = imported(&folder, &["june.csv"]);
+    assert_eq!(counts(&tried), counts(&done), "{tried}\n{done}");
+    assert!(done.contains(" 0 created, 0 updated, 1 unchanged"), "{done}");
+    let anew = imported(&folder, &["--dry-run", "july.csv", "--new-mapping"]);
+    assert!(!anew.contains("columns as in") && anew.contains("- (no known label)"), "{anew}");
+    fs::write(folder.path().join("none.csv"), "foo\n1\n").unwrap();
+    let none = folder.kehub(&["import", "--dry-run", "none.csv"]).output().unwrap();
+    assert_eq!(none.status.code(), Some(2));
+    assert!(said(&none).contains("no column has a known label"));
 }

@@ -4,7 +4,7 @@ use super::connection::{Connection, LONG, Server};
 use super::load::{self, Reading, TypesCache};
 use super::trouble::Trouble;
 use super::writer::BY_INDEX;
-use super::{cluster, policy, rows, schema, server};
+use super::{cluster, imports, policy, rows, schema, server};
 use crate::tables::codec;
 use crate::trial::{Base, Begun, Trial, Whose};
 use crate::walk::Walks;
@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
 use kehub_core::facts::TenantFacts;
+use kehub_core::import::Import;
 use kehub_core::{CustomerId, TenantId};
 use std::sync::Arc;
 
@@ -108,6 +109,11 @@ impl Base for TrialBase {
     async fn facts(&mut self, requests: Arc<[Request]>) -> Result<TenantFacts, OpenError> {
         let loaded = self.loaded(&requests).await;
         loaded.map_err(|trouble| OpenError::of(&self.place, trouble))
+    }
+
+    async fn imports(&mut self, most: usize) -> Result<Vec<Import>, OpenError> {
+        let found = imports::newest_first(&self.conn, self.tenant, None, most).await;
+        found.map_err(|trouble| OpenError::of(&self.place, trouble))
     }
 
     async fn carriers(

@@ -3,7 +3,7 @@
 use super::copy::File;
 use super::load::{self, TypesCache};
 use super::trouble::Trouble;
-use super::{Inner, codec, connection, rows, schema};
+use super::{Inner, codec, connection, imports, rows, schema};
 use crate::trial::{Base, Begun, Trial, Whose};
 use crate::{OpenError, StoreError};
 use async_trait::async_trait;
@@ -11,6 +11,7 @@ use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
 use kehub_core::directory::Tenant;
 use kehub_core::facts::{Counters, TenantFacts};
+use kehub_core::import::Import;
 use kehub_core::policy::Policy;
 use kehub_core::{CustomerId, TenantId};
 use rusqlite::Connection;
@@ -90,6 +91,11 @@ impl Base for TrialBase {
         let (facts, cache) = self.file.with(load).await?;
         self.cache = cache;
         Ok(facts)
+    }
+
+    async fn imports(&mut self, most: usize) -> Result<Vec<Import>, OpenError> {
+        let tenant = self.tenant;
+        self.file.with(move |conn| imports::newest_first(conn, tenant, None, most)).await
     }
 
     async fn carriers(

@@ -1,13 +1,14 @@
 //! How an import begins: what its columns are, whether it goes on with an earlier one, and that no other
 //! process is at work on it.
 
-use super::{Opened, Run, show_mapping, source_of, wishes};
+use super::{Opened, Options, Run, show_mapping, source_of, wishes};
 use crate::cli::store::{COMMAND_LINE, default_tenant, tenant};
 use crate::cli::{DEFAULT_TENANT, say};
 use crate::clock::{Clock as _, SystemClock};
 use crate::files::clean::{Cleaner, ROW_TYPE};
 use crate::files::import::{Counts, Destination, Import};
-use crate::files::job::{self, Begun, Said, Settings};
+use crate::files::job::{self, Begun, Said, Settings, Wishes};
+use crate::files::mapping::Choices;
 use crate::files::refused::{Place, Report, near};
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Extent, Form};
@@ -21,7 +22,7 @@ use std::time::Duration;
 /// Rows that are applied in one go: few enough that single requests do not wait for long.
 const BATCH_ROWS: usize = 250;
 /// Among how many earlier imports is looked for one of the same source or headings.
-const REMEMBERED_MAX: usize = 200;
+pub(super) const REMEMBERED_MAX: usize = 200;
 /// For how much longer than it has to another process is waited for.
 const WAIT: Duration = Duration::from_millis(50);
 
@@ -46,22 +47,8 @@ impl Run<'_> {
         let policy = store.policy(tenant.id).await?.context("there is no such tenant")?;
         let named = || path.display().to_string();
         let known = store.imports(tenant.id, None, REMEMBERED_MAX).await?;
-        let said = Said {
-            before: known.as_slice().into(),
-            source: source_of(options, path),
-            now: self.choices.clone(),
-            is_new: options.new_mapping,
-        };
-        let choices = said.clone();
-        let choices = move |headings: &[String]| choices.choices(headings);
-        let opened = Opened::with(options, path, choices).await.with_context(named)?;
-        show_remembered(&said, &opened.first.columns)?;
-        let mut wishes = wishes(options);
-        wishes.choices = said.choices(&opened.first.columns);
-        let clean = wishes.clean(said.source.clone(), opened.form);
-        show_mapping(path, opened.form, &opened.mapping)?;
-        let says_something = opened.mapping.says_something() || opened.form == Form::Lines;
-        ensure!(says_something, "{}: no column has a known label: use --map", path.display());
+        let (opened, wishes) = look(options, self.choices, path, &known).await?;
+        let clean = wishes.clean(source_of(options, path), opened.form);
         let content = job::content_of(path).with_context(named)?;
         let settings = Settings::of(&wishes, &opened.mapping).text()?;
         let plan = Plan { source: clean.source.as_str().into(), content, settings, spool: None };
@@ -139,6 +126,30 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Opens a file, and shows what its columns are, where these imports came before.
+pub(super) async fn look(
+    options: &Options,
+    choices: &Choices,
+    path: &Path,
+    before: &[import::Import],
+) -> Result<(Opened, Wishes)> {
+    let said = Said {
+        before: before.into(),
+        source: source_of(options, path),
+        now: choices.clone(),
+        is_new: options.new_mapping,
+    };
+    let all = said.clone();
+    let opened = Opened::new(options, path, move |headings| all.choices(headings)).await;
+    let opened = opened.with_context(|| path.display().to_string())?;
+    show_remembered(&said, &opened.first.columns)?;
+    show_mapping(path, opened.form, &opened.mapping)?;
+    let says_something = opened.mapping.says_something() || opened.form == Form::Lines;
+    ensure!(says_something, "{}: no column has a known label: use --map", path.display());
+    let choices = said.choices(&opened.first.columns);
+    Ok((opened, Wishes { choices, ..wishes(options) }))
 }
 
 /// Says what is taken over.

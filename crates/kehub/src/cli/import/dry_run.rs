@@ -1,26 +1,28 @@
 //! `kehub import --dry-run`.
 
+use super::begin::{REMEMBERED_MAX, look};
 use super::{
-    NotBegun, Opened, Options, Shown, Told, Waiting, listen, show_later, show_mapping,
-    show_refused, source_of, wishes,
+    NotBegun, Opened, Options, Shown, Told, Waiting, listen, show_later, show_refused, source_of,
 };
 use crate::cli::care::give_way;
 use crate::cli::store::COMMAND_LINE;
 use crate::cli::{DEFAULT_TENANT, say};
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::StoreLocation;
 use crate::files::clean::Cleaner;
 use crate::files::dry_run::{DryRun, Kind, Sample};
 use crate::files::import::{Counts, Import};
+use crate::files::job::{Settings, Wishes};
 use crate::files::mapping::Choices;
 use crate::files::refused::{Place, Report};
 use anyhow::{Context as _, Result, bail, ensure};
-use kehub_core::CustomerId;
 use kehub_core::command::{IdentitySent, Upsert};
 use kehub_core::conflict::ConflictKind;
 use kehub_core::directory::NewTenant;
+use kehub_core::import::{self, Hold, Plan, Progress, State};
 use kehub_core::outcome::{ConflictView, IdentityVerdict, Resolution};
 use kehub_core::policy::Preset;
+use kehub_core::{CustomerId, ImportId};
 use kehub_store::Trial;
 use std::fmt;
 use std::path::Path;
@@ -36,10 +38,14 @@ pub(super) async fn run(
     over: &Arc<AtomicBool>,
 ) -> Result<()> {
     give_way();
-    let trial = begin(location, &options.tenant).await.context(NotBegun)?;
+    let mut trial = begin(location, &options.tenant).await.context(NotBegun)?;
+    let mut before = trial.imports(REMEMBERED_MAX).await.context(NotBegun)?;
     let mut dry_run = DryRun::new(trial, COMMAND_LINE, &SystemClock);
     for file in &options.files {
-        dry_run = look_at(dry_run, options, choices, file, over).await?;
+        let (opened, wishes) = look(options, choices, file, &before).await.context(NotBegun)?;
+        // What is said about the columns of one file holds for the next one.
+        before.insert(0, told_as_done(&before, options, file, &wishes, &opened)?);
+        dry_run = look_at(dry_run, options, file, (opened, wishes), over).await?;
     }
     Ok(())
 }
@@ -60,19 +66,41 @@ async fn begin(location: &StoreLocation, tenant: &str) -> Result<Trial> {
     Ok(Trial::of_new(new).await?)
 }
 
-/// Shows what a file is taken for, and what would come of its rows.
+/// The import that a file would be.
+fn told_as_done(
+    before: &[import::Import],
+    options: &Options,
+    path: &Path,
+    wishes: &Wishes,
+    opened: &Opened,
+) -> Result<import::Import> {
+    let settings = Settings::of(wishes, &opened.mapping).text()?;
+    let source = source_of(options, path).into();
+    let now = SystemClock.now();
+    Ok(import::Import {
+        id: ImportId(before.iter().map(|it| it.id.0).max().unwrap_or_default() + 1),
+        app: COMMAND_LINE,
+        began_at: now,
+        changed_at: now,
+        plan: Plan { source, content: None, settings, spool: None },
+        state: State::Done,
+        is_unwanted: false,
+        hold: Hold::default(),
+        progress: Progress::default(),
+        error: None,
+    })
+}
+
+/// Shows what would come of the rows of a file.
 async fn look_at<'a>(
     dry_run: DryRun<'a>,
     options: &Options,
-    choices: &Choices,
     path: &Path,
+    (opened, wishes): (Opened, Wishes),
     over: &Arc<AtomicBool>,
 ) -> Result<DryRun<'a>> {
     let begun = Instant::now();
-    let opened = Opened::new(options, choices, path).await;
-    let opened = opened.with_context(|| path.display().to_string()).context(NotBegun)?;
-    show_mapping(path, opened.form, &opened.mapping)?;
-    let clean = wishes(options).clean(source_of(options, path), opened.form);
+    let clean = wishes.clean(source_of(options, path), opened.form);
     let cleaner = Cleaner::new(clean, dry_run.policy().clone());
     let place = options.refused.clone().map(Place::Named);
     let mut import = Import {
