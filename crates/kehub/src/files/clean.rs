@@ -305,6 +305,7 @@ fn customer_id(cell: &Json<'_>) -> Result<CustomerId, FieldProblem> {
 #[cfg(test)]
 mod tests {
     use super::super::mapping::{Choices, MappingError};
+    use super::super::reading::{FLAGS, GENDERS};
     use super::*;
     use kehub_core::attribute::Real;
     use kehub_core::policy::Preset;
@@ -389,9 +390,9 @@ mod tests {
     fn what_cannot_be_cleaned_is_refused() {
         for (heading, written, said) in [
             ("生日", "3/5/1990", "expected a date like 1990-01-31, found other text"),
-            ("性别", "x", "expected 男, 女, 未知, or 1, 2, 0, found text"),
-            ("性别", "3", "expected 男, 女, 未知, or 1, 2, 0, found another number"),
-            ("是否会员", "maybe", "expected 是, 否, or true, false, found other text"),
+            ("性别", "x", &format!("expected {GENDERS}, found text")),
+            ("性别", "3", &format!("expected {GENDERS}, found another number")),
+            ("是否会员", "maybe", &format!("expected {FLAGS}, found other text")),
             ("年收入", "inf", "expected a number, found text"),
             (
                 "年收入",
@@ -423,6 +424,16 @@ mod tests {
             ("喜好", "x", "expected an identity, or a value of a field, found neither"),
         ] {
             assert_eq!(value(heading, written), Err(said.to_owned()), "{heading} {written}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_told_to_be_taken_is_taken() {
+        for (heading, told) in [("性别", GENDERS), ("是否会员", FLAGS)] {
+            let words = told.split([' ', ',', '(', ')']).filter(|it| !["", "or"].contains(it));
+            for word in words {
+                assert!(value(heading, word).is_ok(), "{heading} {word}");
+            }
         }
     }
 

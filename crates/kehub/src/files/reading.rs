@@ -178,11 +178,18 @@ fn is_rounded(text: &str) -> bool {
     })
 }
 
+/// What [`gender`] reads, for people.
+pub(super) const GENDERS: &str = "男 (男性, 先生, male, man, m), 女 (女性, 女士, 小姐, female, woman, f), 未知 (保密, \
+                       不详, unknown), or 1, 2, 0";
+/// What [`flag`] reads, for people.
+pub(super) const FLAGS: &str =
+    "是 (真, yes, y, √, ✓, ✔), 否 (假, no, n, ×, ✗, ✘), or true, false, 1, 0";
+
 /// What does not fit, with what people may write instead.
 fn in_words(kind: Kind, problem: FieldProblem) -> FieldProblem {
     let expected = match kind {
-        Kind::Gender => "男, 女, 未知, or 1, 2, 0",
-        Kind::Flag => "是, 否, or true, false",
+        Kind::Gender => GENDERS,
+        Kind::Flag => FLAGS,
         Kind::Text(_) | Kind::Integer | Kind::Decimal | Kind::Date | Kind::Time => return problem,
     };
     FieldProblem { expected: expected.to_owned(), ..problem }
