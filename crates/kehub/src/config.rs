@@ -127,13 +127,26 @@ pub(crate) enum LogLevel {
     Debug,
 }
 
+/// A key, or none where nothing is given: an empty variable counts as one that is not set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GivenKey(Option<SecretKey>);
+
+impl FromStr for GivenKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<GivenKey, String> {
+        let is_given = !text.trim().is_empty();
+        Ok(GivenKey(is_given.then(|| text.parse()).transpose()?))
+    }
+}
+
 /// How WeChat is called, by whatever calls it.
 #[derive(Debug, Args)]
 pub(crate) struct WechatArgs {
     /// What secrets of WeChat accounts are encrypted with, 32 bytes as `openssl rand -hex 32` prints them;
     /// better given in the environment, and kept: without it they are lost
     #[arg(long, env = "KEHUB_SECRET_KEY", hide_env_values = true)]
-    pub(crate) secret_key: Option<SecretKey>,
+    pub(crate) secret_key: Option<GivenKey>,
 
     /// Where WeChat answers
     #[arg(long, env = "KEHUB_WECHAT_BASE", value_name = "URL", default_value = wechat::BASE,
@@ -153,7 +166,7 @@ pub(crate) struct WechatArgs {
 impl WechatArgs {
     pub(crate) fn options(&self) -> wechat::Options {
         wechat::Options {
-            secret_key: self.secret_key,
+            secret_key: self.secret_key.and_then(|given| given.0),
             base: self.wechat_base.clone(),
             private: self.wechat_allow_private,
             token: self.wechat_token,

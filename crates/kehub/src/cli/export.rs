@@ -3,7 +3,7 @@
 use super::care::give_way;
 use super::progress::Terminal;
 use super::store::{tenant, with_store};
-use super::{DEFAULT_TENANT, say};
+use super::{DEFAULT_TENANT, counted, say};
 use crate::api::customers::filter;
 use crate::api::parameters::Parameters;
 use crate::config::StoreLocation;
@@ -116,7 +116,7 @@ pub(super) async fn run(location: &StoreLocation, options: Options) -> Result<()
             let is_file = matches!(place, Place::File { .. });
             place.keep().with_context(|| format!("cannot make {file}"))?;
             if is_file {
-                say!("exported {count} customers to {file}")?;
+                say!("exported {} to {file}", counted(count, "customer"))?;
             }
             Ok(())
         }

@@ -6,7 +6,7 @@ mod dry_run;
 use super::care::give_way;
 use super::progress::Terminal;
 use super::store::open;
-use super::{DEFAULT_TENANT, say};
+use super::{DEFAULT_TENANT, counted, say};
 use crate::config::{StoreLocation, StoreOptions};
 use crate::files::found_by::FoundBy;
 use crate::files::import::{Counts, Import, Watch};
@@ -177,8 +177,13 @@ pub(super) async fn run(location: &StoreLocation, options: &Options) -> Result<(
     }
     store.close().await.context("cannot close the store")?;
     result?;
-    ensure!(refused == 0, "{refused} rows were refused");
+    ensure!(refused == 0, "{} refused", were(refused));
     Ok(())
+}
+
+/// So many rows, of which something is to be said.
+fn were(rows: u64) -> String {
+    format!("{} {}", counted(rows, "row"), if rows == 1 { "was" } else { "were" })
 }
 
 /// From now on Ctrl-C says that it is over; before, it ends a process that has applied nothing.
@@ -306,7 +311,8 @@ fn show_mapping(path: &Path, form: Form, mapping: &Mapping) -> Result<()> {
         Form::Lines => "NDJSON".to_owned(),
         Form::Workbook => "XLSX".to_owned(),
     };
-    say!("{}: {form}, {} columns", path.display(), mapping.columns.len())?;
+    let columns = u64::try_from(mapping.columns.len()).unwrap_or(u64::MAX);
+    say!("{}: {form}, {}", path.display(), counted(columns, "column"))?;
     show_columns(mapping, 0)
 }
 
@@ -351,8 +357,9 @@ impl fmt::Display for Told<'_> {
         } = self.0;
         write!(
             f,
-            "{rows} rows: {created} created, {updated} updated, {unchanged} unchanged, {merged} \
-             merged, {refused} refused; {conflicts} with conflicts"
+            "{}: {created} created, {updated} updated, {unchanged} unchanged, {merged} \
+             merged, {refused} refused; {conflicts} with conflicts",
+            counted(*rows, "row")
         )?;
         if *skipped > 0 {
             write!(f, "; {skipped} skipped")?;
@@ -369,7 +376,7 @@ impl fmt::Display for Brief<'_> {
         let Counts {
             rows, created, updated, unchanged, merged, conflicts, refused, skipped, ..
         } = *self.0;
-        write!(f, "{rows} rows")?;
+        f.write_str(&counted(rows, "row"))?;
         for (count, what) in [
             (created, "created"),
             (updated, "updated"),

@@ -25,6 +25,11 @@ use tokio::runtime::{Builder, Runtime};
 /// The tenant that is there from the start.
 pub(crate) const DEFAULT_TENANT: &str = "default";
 
+/// How many of something, for people.
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// An open-source customer hub: decides who is who while it answers.
 #[derive(Debug, Parser)]
 #[command(name = "kehub", version, arg_required_else_help = true)]

@@ -100,8 +100,13 @@ async fn what_is_missing_or_mistyped_is_told_without_secrets() {
     let bind = ["bind", "--app-id", APP_ID, "--app-secret", APP_SECRET];
     let mut without = kehub(&folder, &weixin, &bind);
     without.env_remove("KEHUB_SECRET_KEY");
-    let said = told(without, 1).await;
-    assert!(said.contains("KEHUB_SECRET_KEY") && said.contains("openssl rand -hex 32"), "{said}");
+    let mut empty = kehub(&folder, &weixin, &bind);
+    empty.env("KEHUB_SECRET_KEY", "");
+    for command in [without, empty] {
+        let said = told(command, 1).await;
+        assert!(said.contains("KEHUB_SECRET_KEY"), "{said}");
+        assert!(said.contains("openssl rand -hex 32"), "{said}");
+    }
     let mut short = kehub(&folder, &weixin, &bind);
     short.env("KEHUB_SECRET_KEY", "abcdefabcdef");
     let said = told(short, 2).await;
