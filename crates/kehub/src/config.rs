@@ -2,7 +2,7 @@
 
 use crate::credentials::Credentials;
 use crate::imports::Spool;
-use crate::imports::spool::BYTES_MAX;
+use crate::imports::spool::{BYTES_MAX, REPORT_DAYS};
 use crate::server::{Limits, Settings};
 use crate::webhooks::{DeliveryOptions, address};
 use crate::wechat::{self, SecretKey, TokenKind};
@@ -237,6 +237,11 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "KEHUB_IMPORT_BYTES_MAX", default_value_t = BYTES_MAX)]
     pub(crate) import_bytes_max: u64,
 
+    /// Days for which refused rows of imports over the API are kept after their end; 0 keeps them until
+    /// somebody removes them
+    #[arg(long, env = "KEHUB_KEEP_REPORTS", value_name = "DAYS", default_value_t = REPORT_DAYS)]
+    pub(crate) keep_reports: u32,
+
     /// Open connections at most; further ones wait
     #[arg(long, env = "KEHUB_CONNECTIONS_MAX", default_value_t = 4096, value_parser = at_least_one)]
     pub(crate) connections_max: usize,
@@ -301,7 +306,7 @@ impl ServeOptions {
             (None, StoreLocation::Sqlite(file)) => file.with_extension("imports"),
             (None, StoreLocation::Postgres(_)) => std::env::temp_dir().join("kehub-imports"),
         };
-        Spool::new(folder, self.import_bytes_max)
+        Spool::new(folder, self.import_bytes_max).keeping_reports(self.keep_reports)
     }
 
     pub(crate) fn store(&self) -> StoreOptions {

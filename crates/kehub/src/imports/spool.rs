@@ -2,6 +2,7 @@
 //! They hold personal data: nobody but the user of the hub may read them.
 
 use axum::body::Bytes;
+use kehub_core::Micros;
 use kehub_core::import::Content;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -27,11 +28,17 @@ const ARRIVING: &str = "part";
 const WHOLE: &str = "file";
 const REPORTS: [&str; 2] = ["refused.csv", "refused.ndjson"];
 
+/// Days for which refused rows of ended imports are kept, unless set otherwise.
+pub(crate) const REPORT_DAYS: u32 = 30;
+const DAY: Micros = 24 * 60 * 60 * 1_000_000;
+
 /// A folder for files.
 #[derive(Clone, Debug)]
 pub struct Spool {
     folder: PathBuf,
     bytes_max: u64,
+    /// How long refused rows of ended imports are kept, if they are not until somebody removes them.
+    reports_kept: Option<Micros>,
 }
 
 /// A file that has arrived. Dropped, it is removed, unless somebody keeps it.
@@ -88,7 +95,19 @@ impl Spool {
     pub fn new(folder: impl Into<PathBuf>, bytes_max: u64) -> Spool {
         let folder = folder.into();
         // Where it is does not change with the folder that somebody works in.
-        Spool { folder: std::path::absolute(&folder).unwrap_or(folder), bytes_max }
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
+        Spool { folder, bytes_max, reports_kept: None }.keeping_reports(REPORT_DAYS)
+    }
+
+    /// The same, keeping refused rows of an import for so many days after its end; with 0 until somebody
+    /// removes them.
+    pub fn keeping_reports(self, days: u32) -> Spool {
+        Spool { reports_kept: (days > 0).then(|| Micros::from(days) * DAY), ..self }
+    }
+
+    /// Whether the report of an import that ended then has been kept long enough.
+    pub(crate) fn is_report_over(&self, ended_at: Micros, now: Micros) -> bool {
+        self.reports_kept.is_some_and(|kept| now.saturating_sub(ended_at) > kept)
     }
 
     /// One among the temporary files of this machine.
@@ -243,6 +262,15 @@ mod tests {
         let unwanted = spool.receive().unwrap().end().await.unwrap();
         drop(unwanted);
         assert_eq!(files(&folder), [file]);
+    }
+
+    #[test]
+    fn reports_are_kept_for_some_days_or_until_somebody_removes_them() {
+        let over = |spool: &Spool, days| spool.is_report_over(5, 5 + days * DAY + 1);
+        let usual = Spool::new("x", 1);
+        assert_eq!([over(&usual, 29), over(&usual, 30)], [false, true]);
+        assert!(over(&usual.clone().keeping_reports(1), 1));
+        assert!(!over(&usual.keeping_reports(0), 100_000));
     }
 
     #[test]

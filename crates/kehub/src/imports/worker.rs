@@ -140,9 +140,16 @@ impl Worker {
     /// Removes files that nobody needs any more.
     async fn tidy(&self) -> Result<(), StoreError> {
         let spool = self.hub.spool();
-        let mut named = BTreeSet::new();
+        let (now, mut named) = (self.hub.clock().now(), BTreeSet::new());
         for (_, import) in self.hub.store().spooled_imports(Spooled::All).await? {
-            named.extend(import.progress.report.as_deref().map(PathBuf::from));
+            if let Some(report) = import.progress.report.as_deref().map(PathBuf::from) {
+                let is_over = !import.is_open() && spool.is_report_over(import.changed_at, now);
+                if !(is_over && spool.holds(&report)) {
+                    named.insert(report);
+                } else if let Err(error) = spool::remove(&report) {
+                    warn!(%error, "refused rows cannot be removed");
+                }
+            }
             let Some(name) = import.plan.spool.as_deref() else { continue };
             let file = spool.file(name);
             if import.is_open() {

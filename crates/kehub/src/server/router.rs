@@ -119,7 +119,10 @@ fn own() -> OpenApiRouter<Hub> {
         .routes(routes!(imports::list::api_import_list, imports::create::api_import_create))
         .routes(routes!(imports::list::api_import_get, imports::remove::api_import_delete))
         .routes(routes!(imports::events::api_import_events))
-        .routes(routes!(imports::report::api_import_refused))
+        .routes(routes!(
+            imports::report::api_import_refused,
+            imports::report::api_import_refused_delete
+        ))
         .routes(routes!(policy::one::api_policy_get, policy::one::api_policy_patch))
         .routes(routes!(identity_types::list::api_identity_type_list))
         .routes(routes!(

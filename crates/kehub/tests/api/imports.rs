@@ -9,7 +9,8 @@ use kehub_core::TenantId;
 use kehub_store::Store as _;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::fs;
+use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
 on_every_engine! {
@@ -54,7 +55,7 @@ async fn ended(hub: &TestHub, id: i64) -> Value {
 }
 
 fn files(folder: &TempDir) -> usize {
-    std::fs::read_dir(folder.path()).unwrap().count()
+    fs::read_dir(folder.path()).unwrap().count()
 }
 
 async fn a_file_goes_in_and_its_refused_rows_come_back(hub: TestHub) {
@@ -93,6 +94,21 @@ async fn a_file_goes_in_and_its_refused_rows_come_back(hub: TestHub) {
     send(&hub.writer, "source=shop.csv", mended).await.was(202);
     assert_eq!(ended(&hub, 2).await["counts"]["created"], 1);
     let none = hub.reader.get("/api/imports/2/refused").await;
+    none.refused(404, "refusedRowsNotFound");
+
+    // Its refused rows are removed, and it stays known.
+    let path = "/api/imports/1/refused";
+    hub.reader.ask("DELETE", path, &Value::Null).await.refused(403, "permissionMissing");
+    let dry = format!("{path}?dryRun=1");
+    assert_eq!(hub.writer.ask("DELETE", &dry, &Value::Null).await.status, 204);
+    assert_eq!(hub.reader.get(path).await.status, 200);
+    for _ in 0..2 {
+        assert_eq!(hub.writer.ask("DELETE", path, &Value::Null).await.status, 204);
+        hub.reader.get(path).await.refused(404, "refusedRowsNotFound");
+    }
+    let import = hub.reader.get("/api/imports/1").await.was(200);
+    assert_eq!((&import["hasRefused"], &import["counts"]), (&json!(false), &counts));
+    let none = hub.writer.ask("DELETE", "/api/imports/2/refused", &Value::Null).await;
     none.refused(404, "refusedRowsNotFound");
 
     // An ended one is forgotten, with what was kept of it.
@@ -212,6 +228,8 @@ async fn an_import_that_waits_is_ended_and_forgotten(hub: TestHub) {
     let dry = hub.writer.ask("DELETE", "/api/imports/1?dryRun=1", &Value::Null).await.was(202);
     assert_eq!(dry["state"], "cancelled");
     assert_eq!(hub.reader.get(path).await.was(200)["state"], "waiting");
+    let refused = hub.writer.ask("DELETE", "/api/imports/1/refused", &Value::Null).await;
+    refused.refused(409, "importRunning");
     let ending = hub.writer.ask("DELETE", path, &Value::Null).await.was(202);
     assert_eq!(ending["state"], "cancelled");
     let importer = Importer::start(hub.hub.clone());
@@ -356,6 +374,33 @@ async fn what_cannot_be_imported_says_why_and_leaves_nothing() {
     while files(&folder) > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test]
+async fn refused_rows_are_removed_after_some_days() {
+    let hub = TestHub::on_memory().await;
+    let folder = tempfile::tempdir().unwrap();
+    hub.hub.keep_files_in(Spool::new(folder.path(), BYTES_MAX).keeping_reports(7));
+    send(&hub.writer, "", SHOP).await.was(202);
+    let importer = Importer::start(hub.hub.clone());
+    assert_eq!(ended(&hub, 1).await["hasRefused"], true);
+    importer.stop().await;
+    // What nobody names is removed whenever the spool is tidied.
+    let stray = folder.path().join(format!("{}.part", "a".repeat(32)));
+    fs::File::create(&stray).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    hub.clock.advance_seconds(6 * 86_400);
+    let again = Importer::start(hub.hub.clone());
+    while stray.exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    again.stop().await;
+    assert_eq!(files(&folder), 1);
+    hub.clock.advance_seconds(2 * 86_400);
+    let last = Importer::start(hub.hub.clone());
+    while files(&folder) > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    last.stop().await;
 }
 
 /// A dry run is one of the few that look for long, and none goes on while the hub ends.

@@ -123,8 +123,10 @@ async fn imports(hub: &TestHub, method: &str, path: &str) {
             let made = stranger.ask_with(path, request("POST", path, "name\nWang\n")).await;
             assert_eq!(made.was(202)["id"], 1);
         }
-        ("get" | "delete", "/api/imports/{id}" | "/api/imports/{id}/events")
-        | ("get", "/api/imports/{id}/refused") => {
+        (
+            "get" | "delete",
+            "/api/imports/{id}" | "/api/imports/{id}/events" | "/api/imports/{id}/refused",
+        ) => {
             // The stranger has one of its own by now.
             let (method, path) = (method.to_uppercase(), path.replace("{id}", "2"));
             stranger.ask(&method, &path, &Value::Null).await.refused(404, "importNotFound");

@@ -135,7 +135,11 @@ pub(super) const WAITING: &str = "waiting";
 
 /// The file of refused rows, if it has any and this hub has it.
 pub(super) fn report<'a>(import: &'a Import, spool: &Spool) -> Option<&'a Path> {
+    place_of_report(import, spool).filter(|report| report.exists())
+}
+
+/// Where this hub keeps, or has kept, the refused rows of an import, if it has any.
+pub(super) fn place_of_report<'a>(import: &'a Import, spool: &Spool) -> Option<&'a Path> {
     let report = import.progress.report.as_deref().map(Path::new)?;
-    let is_here = import.progress.report_bytes > 0 && spool.holds(report) && report.exists();
-    is_here.then_some(report)
+    (import.progress.report_bytes > 0 && spool.holds(report)).then_some(report)
 }

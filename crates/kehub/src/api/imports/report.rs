@@ -1,18 +1,22 @@
-//! `GET /api/imports/{id}/refused`.
+//! `/api/imports/{id}/refused`.
 
-use super::body::report;
+use super::body::{place_of_report, report};
 use super::list::known;
 use crate::api::Call;
 use crate::api::problem::{Code, Problem};
+use crate::imports::spool;
 use crate::server::problem::Problem as Around;
 use axum::body::{Body, Bytes};
-use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, stream};
 use kehub_core::directory::Permission;
+use kehub_core::import::Import;
+use serde_json::json;
 use std::fs::File;
 use std::io::{self, Read};
+use tracing::warn;
 
 /// Bytes that are sent at once.
 const PIECE: usize = 64 * 1024;
@@ -27,13 +31,7 @@ pub(crate) async fn api_import_refused(call: Call) -> Result<Response, Problem> 
     call.require(Permission::CustomersRead)?;
     call.parameters().end()?;
     let import = known(&call).await?;
-    let path = report(&import, call.hub().spool()).ok_or_else(|| {
-        let detail = match import.progress.refused {
-            0 => "no row was refused",
-            _ => "the refused rows are not kept by this hub",
-        };
-        Problem::new(Code::RefusedNotFound, detail)
-    })?;
+    let path = report(&import, call.hub().spool()).ok_or_else(|| missing(&import))?;
     let is_lines = path.extension().is_some_and(|it| it == "ndjson");
     let (media, extension) = if is_lines {
         ("application/x-ndjson", "ndjson")
@@ -48,6 +46,35 @@ pub(crate) async fn api_import_refused(call: Call) -> Result<Response, Problem> 
     let headers = [(CONTENT_TYPE, HeaderValue::from_static(media)), (CONTENT_DISPOSITION, name)];
     let pieces = pieces(file, import.progress.report_bytes);
     Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// Remove refused rows
+///
+/// Of an import that has ended. They hold personal data, which no erasure reaches. What else is known of the
+/// import stays. Removed again, they are removed.
+#[utoipa::path(delete, path = "/api/imports/{id}/refused", tag = "API imports")]
+pub(crate) async fn api_import_refused_delete(call: Call) -> Result<Response, Problem> {
+    call.require(Permission::CustomersWrite)?;
+    let dry_run = call.dry_run()?;
+    let import = known(&call).await?;
+    if import.is_open() {
+        let problem = Problem::new(Code::ImportRunning, "expected an import that has ended");
+        return Err(problem.with("importId", json!(import.id.0)));
+    }
+    let path = place_of_report(&import, call.hub().spool()).ok_or_else(|| missing(&import))?;
+    if !dry_run && let Err(error) = spool::remove(path) {
+        warn!(%error, "refused rows cannot be removed");
+        return Err(Around::Internal.into());
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn missing(import: &Import) -> Problem {
+    let detail = match import.progress.refused {
+        0 => "no row was refused",
+        _ => "the refused rows are not kept by this hub",
+    };
+    Problem::new(Code::RefusedNotFound, detail)
 }
 
 /// The first bytes of a file, piece by piece.
