@@ -38,7 +38,7 @@ pub(crate) struct Options {
 /// What was measured of one kind of call. Times in milliseconds.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Call {
+pub(super) struct Call {
     what: String,
     #[serde(flatten)]
     round: Round,
@@ -50,7 +50,12 @@ struct Call {
 }
 
 impl Call {
-    fn new(what: &str, latency: &Histogram<u64>, round: Round, turned_away: u64) -> Call {
+    pub(super) fn new(
+        what: &str,
+        latency: &Histogram<u64>,
+        round: Round,
+        turned_away: u64,
+    ) -> Call {
         let at = |quantile| millis(latency.value_at_quantile(quantile));
         Call {
             what: what.to_owned(),
@@ -63,7 +68,7 @@ impl Call {
         }
     }
 
-    const HEAD: &str = "| what | per second | p50 ms | p99 ms | p99.9 ms | max ms | \
+    pub(super) const HEAD: &str = "| what | per second | p50 ms | p99 ms | p99.9 ms | max ms | \
         server µs each | written each |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 }
 

@@ -6,6 +6,7 @@ mod decisions;
 mod engine;
 mod filled;
 mod hub;
+mod import;
 mod peer;
 mod peers;
 mod place;
@@ -29,6 +30,8 @@ pub(crate) enum Bench {
     Peers(peers::Options),
     /// Every kind of call to one hub: how many a second, and how long they take
     Hub(hub::Options),
+    /// Files that `kehub import` brings in: beside requests, which are timed, and alone
+    Import(import::Options),
     /// Mixed load on one hub for long, with imports, merges, backups and checks beside it: whether memory,
     /// files and times level off
     Soak(soak::Options),
@@ -51,6 +54,7 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     match bench {
         Bench::Peers(options) => peers::run(options),
         Bench::Hub(options) => hub::run(options),
+        Bench::Import(options) => import::run(options),
         Bench::Soak(options) => soak::run(options),
         Bench::Ceiling(mix) => ceiling::run(*mix),
         Bench::Service => service::run(),

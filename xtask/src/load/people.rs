@@ -147,6 +147,10 @@ impl People {
     }
 }
 
+/// What the values of [`Person::line`] are.
+pub(crate) const HEADINGS: &str = "性别,name,mobile,email,birthday,country,province,city,county,\
+    homeAddress,company,source,remark,identity:member-id,identity:wechat,identity:mobile,identity:crm-id";
+
 /// What is sent of a person.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Person {
@@ -217,6 +221,30 @@ impl Person {
             self.gender,
             identities.join(",")
         )
+    }
+
+    /// As a row of a table with [`HEADINGS`], the way tables come: every third mobile is written as people do,
+    /// and of a thousand rows one has a date that cannot be told, or more values than there are columns.
+    pub(crate) fn line(&self, row: u64) -> String {
+        let gender = if self.gender == 1 { "男" } else { "女" };
+        let mut cells = vec![gender.to_owned()];
+        cells.extend(self.texts.iter().map(|(field, text)| match (*field, row % 1000) {
+            ("mobile", _) if row.is_multiple_of(3) => {
+                let (operator, rest) = text.split_at_checked(3).unwrap_or((text, ""));
+                format!("+86 {operator}-{rest}")
+            }
+            ("birthday", 500) => "3/5/1990".to_owned(),
+            _ => text.clone(),
+        }));
+        for kind in ["member-id", "wechat", "mobile", "crm-id"] {
+            let of_kind = self.identities.iter().filter(|(it, _)| *it == kind);
+            let values: Vec<&str> = of_kind.map(|(_, value)| value.as_str()).collect();
+            cells.push(values.join("|"));
+        }
+        if row % 1000 == 999 {
+            cells.push("太多".to_owned());
+        }
+        cells.join(",")
     }
 
     /// As what the wire makes of that body.
