@@ -101,7 +101,7 @@ pub(crate) enum ImportError {
 pub(crate) struct Import<'a> {
     /// Where they go; nowhere if they are only tried.
     pub(crate) destination: Option<Destination<'a>>,
-    /// What they are tried on instead; without either they are only looked at.
+    /// What they are tried on instead.
     pub(crate) dry_run: Option<DryRun<'a>>,
     pub(crate) cleaner: Cleaner,
     pub(crate) mapping: Mapping,
@@ -111,11 +111,9 @@ pub(crate) struct Import<'a> {
     pub(crate) counts: Counts,
     /// The first refused rows.
     pub(crate) refused: Vec<RefusedRow>,
-    /// The first rows that fit, if they are only looked at.
-    pub(crate) samples: Vec<(u64, Upsert)>,
     /// Whether the tenant knows the type of identities that are made for rows.
     pub(crate) knows_row_type: bool,
-    /// What is written down while it goes on, unless they are only looked at.
+    /// What is written down while it goes on, unless they are only tried.
     pub(crate) job: Option<Job>,
 }
 
@@ -207,10 +205,7 @@ impl Import<'_> {
             }
         }
         let is_applied = self.destination.is_some() && !upserts.is_empty();
-        if self.destination.is_none() && self.dry_run.is_none() {
-            let lines = rows.iter().map(|row| row.line).zip(upserts);
-            self.samples.extend(lines.take(SAMPLES_MAX.saturating_sub(self.samples.len())));
-        } else if !upserts.is_empty() {
+        if !upserts.is_empty() {
             self.apply(&rows, upserts, &mut settled).await?;
         }
         settled.rows = read.max(done);

@@ -226,7 +226,6 @@ impl Worker {
             skip,
             counts: Counts::default(),
             refused: Vec::new(),
-            samples: Vec::new(),
             knows_row_type,
             job: Some(Job::of(&kept, Some(&report.1), BATCH_ROWS)),
         };

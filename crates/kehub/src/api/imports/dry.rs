@@ -65,7 +65,6 @@ pub(super) async fn look(
         skip: 0,
         counts: Counts::default(),
         refused: Vec::new(),
-        samples: Vec::new(),
         knows_row_type: false,
         job: None,
     };

@@ -70,7 +70,6 @@ impl Run<'_> {
             skip: options.skip_rows,
             counts: Counts::default(),
             refused: Vec::new(),
-            samples: Vec::new(),
             knows_row_type: policy.type_named(ROW_TYPE).is_some(),
             job: Some(job::Job::of(&kept, Some(&place_path), BATCH_ROWS)),
         };

@@ -112,7 +112,6 @@ async fn look_at<'a>(
         skip: options.skip_rows,
         counts: Counts::default(),
         refused: Vec::new(),
-        samples: Vec::new(),
         knows_row_type: false,
         job: None,
     };

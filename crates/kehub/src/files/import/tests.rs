@@ -75,7 +75,6 @@ async fn import(
         skip,
         counts: Counts::default(),
         refused: Vec::new(),
-        samples: Vec::new(),
         knows_row_type: false,
         job: None,
     };
@@ -150,7 +149,6 @@ async fn kept<'a>(
         skip: 0,
         counts: Counts::default(),
         refused: Vec::new(),
-        samples: Vec::new(),
         knows_row_type: false,
         job: Some(Job::of(&kept, None, BATCH_ROWS)),
     };
