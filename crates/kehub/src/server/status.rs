@@ -10,11 +10,15 @@ use kehub_core::command::{Command, Origin, Request};
 use kehub_core::outcome::Outcome;
 use kehub_core::{AppNumber, Micros, TenantId};
 use kehub_store::Batch;
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// How long a look at the store answers for it: probes may come from anybody, and each look is a
 /// durable write.
 const LOOK_MICROS: Micros = 1_000_000;
+/// How long the store may take to answer: longer than the largest group keeps others waiting, and shorter
+/// than it tries to reach a database that is away.
+const LOOK_MAX: Duration = Duration::from_secs(2);
 const METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
@@ -32,7 +36,8 @@ pub(crate) async fn healthz() -> &'static str {
 
 /// Whether the hub can write
 ///
-/// Writes to the store and waits until it is durable; the result is reused for a second.
+/// Writes to the store and waits until it is durable, for two seconds at most; the result is reused for a
+/// second.
 #[utoipa::path(get, path = "/readyz", tag = "Operation")]
 pub(crate) async fn readyz(State(hub): State<Hub>) -> Response {
     let now = hub.clock().now();
@@ -54,8 +59,8 @@ async fn can_write(hub: &Hub, at: Micros) -> bool {
     let tenant = TenantId(0);
     let probe =
         Request { tenant, origin, dry_run: false, idempotency: None, command: Command::Probe };
-    let outcomes = hub.store().apply(Batch::one(probe)).await;
-    outcomes.is_ok_and(|outcomes| outcomes == [Outcome::Written])
+    let written = tokio::time::timeout(LOOK_MAX, hub.store().apply(Batch::one(probe))).await;
+    written.is_ok_and(|written| written.is_ok_and(|outcomes| outcomes == [Outcome::Written]))
 }
 
 /// What the hub counts

@@ -6,6 +6,7 @@ use kehub_store::Fault;
 on_every_engine! {
     the_process_says_that_it_lives,
     readiness_is_a_write_whose_result_is_reused_for_a_second,
+    a_store_that_does_not_answer_is_not_ready,
     metrics_count_requests_by_template_and_upserts_by_result,
     the_page_is_complete_and_names_no_other_host,
 }
@@ -23,6 +24,14 @@ async fn readiness_is_a_write_whose_result_is_reused_for_a_second(hub: TestHub) 
     let failed = hub.get("/readyz").await;
     assert_eq!((failed.status.as_u16(), failed.header("retry-after")), (503, "1"));
     assert_eq!(hub.get("/readyz").await.status, 503);
+    hub.clock.advance_seconds(1);
+    hub.get("/readyz").await.is(200, "ready");
+}
+
+async fn a_store_that_does_not_answer_is_not_ready(hub: TestHub) {
+    hub.store.plan([Fault::Never]);
+    let failed = hub.get("/readyz").await;
+    assert_eq!((failed.status.as_u16(), failed.header("retry-after")), (503, "1"));
     hub.clock.advance_seconds(1);
     hub.get("/readyz").await.is(200, "ready");
 }
