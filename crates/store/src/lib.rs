@@ -8,7 +8,9 @@
 //! [`PostgresStore`] the one for several hubs. [`UnreliableStore`] stands before any of them and
 //! fails on demand, for tests of those who use the port.
 
+mod batch;
 mod copy;
+mod gauges;
 mod impact;
 mod memory;
 mod migration;
@@ -23,7 +25,9 @@ mod trial;
 mod unreliable;
 mod walk;
 
+pub use batch::{Batch, Kept, Lane};
 pub use copy::{CopyOptions, Place, copy};
+pub use gauges::Gauges;
 pub use impact::impact;
 pub use memory::MemoryStore;
 pub use migration::Migration;
@@ -40,7 +44,6 @@ pub use unreliable::{Fault, UnreliableStore};
 pub use walk::{Outline, Survey, Walk};
 
 use async_trait::async_trait;
-use kehub_core::command::Request;
 use kehub_core::conflict::{Conflict, ConflictKind};
 use kehub_core::customer::Customer;
 use kehub_core::directory::Directory;
@@ -51,7 +54,6 @@ use kehub_core::history::Past;
 use kehub_core::identity::Identity;
 use kehub_core::import::Import;
 use kehub_core::journal::Entry;
-use kehub_core::limits::BATCH_MAX;
 use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::Policy;
@@ -63,7 +65,6 @@ use kehub_core::{
 };
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 use tokio::sync::watch;
 
 /// A part of the hub that keeps customers. All of it is safe to use from many tasks at once.
@@ -454,111 +455,6 @@ pub struct Page {
     pub total: Option<u64>,
     /// The asked part.
     pub customers: Vec<Customer>,
-}
-
-/// Which requests go first when many are waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// Somebody is waiting for the answer.
-    Interactive,
-    /// Imports: whenever nobody else is waiting.
-    Bulk,
-}
-
-/// What is kept of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// Each request that is not refused.
-    Each,
-    /// All of them if none is refused, else nothing.
-    Together,
-    /// Nothing: the outcomes tell what would come, and each request sees those before it.
-    Nothing,
-}
-
-/// Requests to be applied in one go: at least one, at most [`BATCH_MAX`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
-    requests: Vec<Request>,
-    lane: Lane,
-    kept: Kept,
-}
-
-impl Batch {
-    /// Each request on its own. `None` if there are no requests, or too many.
-    pub fn new(requests: Vec<Request>, lane: Lane) -> Option<Batch> {
-        let fits = (1..=BATCH_MAX).contains(&requests.len());
-        fits.then_some(Batch { requests, lane, kept: Kept::Each })
-    }
-
-    /// One request that somebody is waiting for.
-    pub fn one(request: Request) -> Batch {
-        Batch { requests: vec![request], lane: Lane::Interactive, kept: Kept::Each }
-    }
-
-    /// The same requests, with another rule of what is kept of them.
-    pub fn keeping(self, kept: Kept) -> Batch {
-        Batch { kept, ..self }
-    }
-
-    /// The requests, in order.
-    pub fn requests(&self) -> &[Request] {
-        &self.requests
-    }
-
-    /// Which requests go first.
-    pub fn lane(&self) -> Lane {
-        self.lane
-    }
-
-    /// What is kept of it.
-    pub fn kept(&self) -> Kept {
-        self.kept
-    }
-
-    pub(crate) fn into_requests(self) -> Vec<Request> {
-        self.requests
-    }
-}
-
-/// What an engine is doing right now, for the metrics.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Gauges {
-    /// Requests that wait to be applied.
-    pub queue_depth: u64,
-    /// Requests applied in groups so far; refused and dry ones included.
-    pub grouped_total: u64,
-    /// Groups committed so far.
-    pub groups_total: u64,
-    /// Size of each of the last groups, taken out by this call, oldest first.
-    pub group_sizes: Vec<u32>,
-    /// How long each of the last groups took from its COMMIT until it was durable, in microseconds,
-    /// likewise.
-    pub commit_micros: Vec<u64>,
-}
-
-/// How many groups are remembered between two looks at the gauges.
-const RECENT_GROUPS_MAX: usize = 1024;
-
-impl Gauges {
-    /// What is told, while so many requests wait. What was remembered of groups is taken out.
-    pub(crate) fn taken(&mut self, waiting: usize) -> Gauges {
-        let group_sizes = std::mem::take(&mut self.group_sizes);
-        let commit_micros = std::mem::take(&mut self.commit_micros);
-        let queue_depth = u64::try_from(waiting).unwrap_or(u64::MAX);
-        Gauges { queue_depth, group_sizes, commit_micros, ..self.clone() }
-    }
-
-    /// Counts a group, and how long its commit took, if there was one.
-    pub(crate) fn count(&mut self, requests: usize, committed: Option<Duration>) {
-        self.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
-        let Some(committed) = committed else { return };
-        self.groups_total += 1;
-        if self.group_sizes.len() < RECENT_GROUPS_MAX {
-            self.group_sizes.push(u32::try_from(requests).unwrap_or(u32::MAX));
-            self.commit_micros.push(u64::try_from(committed.as_micros()).unwrap_or(u64::MAX));
-        }
-    }
 }
 
 /// Which of the imports whose files hubs keep.

@@ -504,7 +504,7 @@ impl State {
         self.facts.imports_dirty = false;
         self.gauges.groups_total += 1;
         self.gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
-        if self.gauges.group_sizes.len() < crate::RECENT_GROUPS_MAX {
+        if self.gauges.group_sizes.len() < crate::gauges::RECENT_GROUPS_MAX {
             self.gauges.group_sizes.push(u32::try_from(requests).unwrap_or(u32::MAX));
         }
         any

@@ -9,7 +9,8 @@
 //! other's commits. [`cluster`] spreads the tables over the nodes of a Citus cluster, [`lookup`] holds
 //! the statements that differ there. [`check`], [`retold`], [`compare`] and [`rebuild`] hold rows against
 //! the journal, [`copy`] is an end of a copy from one store to another, [`trial`] what a trial reads. [`rows`] says how what is kept
-//! looks in columns, [`schema`] makes the tables, [`connection`] and [`tls`] reach the server.
+//! looks in columns, [`schema`] makes the tables, [`connection`] and [`tls`] reach the server. [`upkeep`] is
+//! what is done to a database that nobody opened.
 
 mod ahead;
 mod begin;
@@ -48,6 +49,7 @@ mod tls;
 mod trial;
 mod tried;
 mod trouble;
+mod upkeep;
 mod walk;
 mod webhooks;
 mod wechat;
@@ -59,10 +61,9 @@ pub(crate) use trial::TrialBase;
 
 use crate::walk::Walks;
 use crate::{
-    Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration,
-    OpenError, OwnedIdentity, Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report,
-    SidedConflict, Silent, Spooled, Store, StoreError, Survey, Trial, TypedIdentity, Walk,
-    WholeCustomer,
+    Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, OpenError,
+    OwnedIdentity, Page, PageRequest, QuarantinedIdentity, Report, SidedConflict, Silent, Spooled,
+    Store, StoreError, Survey, Trial, TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use bell::Bell;
@@ -182,63 +183,6 @@ impl PostgresStore {
         let access = Readers::new(Arc::clone(&server), 1);
         let (workers, walks) = (Mutex::new(workers), Walks::default());
         Ok(PostgresStore { server, queue, bell, readers, access, walks, workers, listener })
-    }
-
-    /// What would be applied to a database when it is opened. Changes nothing.
-    pub async fn migrations_due(url: &str) -> Result<&'static [Migration], OpenError> {
-        let server = server(url)?;
-        let look = async { schema::due(&server.connect().await?).await };
-        look.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))
-    }
-
-    /// Brings a database up to date, as opening it does; what was applied. Spreads its tables over a
-    /// cluster if that is asked for.
-    pub async fn migrate(url: &str, distributed: bool) -> Result<&'static [Migration], OpenError> {
-        let server = server(url)?;
-        let migrate = async {
-            let conn = server.connect().await?;
-            let applied = schema::migrate(&conn).await?;
-            cluster::distribute(&conn, distributed).await?;
-            Ok(applied)
-        };
-        migrate.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))
-    }
-
-    /// Looks at a database beside whoever uses it, changing nothing, as of one moment: as
-    /// [`Store::check`], of the tenant of this name or of the whole database. On a cluster, who wants
-    /// to write waits until it is over. About `at_once` customers are held in memory.
-    pub async fn check(
-        url: &str,
-        only: Option<&str>,
-        at_once: u32,
-        progress: &dyn Progress,
-    ) -> Result<Report, OpenError> {
-        let server = server(url)?;
-        let look = async {
-            let conn = server.look(server.connect().await?).await?;
-            schema::check_current(&conn).await?;
-            cluster::begin_exact(&conn).await?;
-            let only = policy::tenant_named(&conn, only).await?;
-            check::check(&conn, only, at_once, progress).await
-        };
-        look.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))
-    }
-
-    /// Makes the rows of a database anew from its journal, where they are not what it says, in one
-    /// transaction; who wants to write meanwhile waits. What a journal does not hold stays: texts of
-    /// identities, tenants, apps, webhooks. About `at_once` customers are held in memory.
-    pub async fn rebuild(
-        url: &str,
-        only: Option<&str>,
-        at_once: u32,
-        progress: &dyn Progress,
-    ) -> Result<Rebuilt, OpenError> {
-        let server = server(url)?;
-        let rebuild = async {
-            let conn = server.look(server.connect().await?).await?;
-            rebuild::rebuild(&conn, only, at_once, progress).await
-        };
-        rebuild.await.map_err(|trouble| OpenError::of(server.place(), trouble))
     }
 
     fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {

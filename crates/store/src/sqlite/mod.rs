@@ -13,7 +13,7 @@
 //! [`rebuild`] hold rows against the journal. [`trial`] is what a trial reads, and [`scratch`] where it
 //! writes. [`webhooks`] and [`imports`] read and write those.
 //! [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the tables,
-//! [`connection`] opens the file.
+//! [`connection`] opens the file. [`upkeep`] is what is done to a file that nobody opened.
 
 mod backup;
 mod check;
@@ -41,6 +41,7 @@ mod scratch;
 mod sweep;
 mod trial;
 mod trouble;
+mod upkeep;
 mod walk;
 mod webhooks;
 mod wechat;
@@ -54,10 +55,9 @@ pub(crate) use trial::TrialBase;
 use crate::tables::{codec, group};
 use crate::walk::Walks;
 use crate::{
-    Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, Migration,
-    OpenError, OwnedIdentity, Page, PageRequest, Progress, QuarantinedIdentity, Rebuilt, Report,
-    SidedConflict, Silent, Spooled, Store, StoreError, Survey, Trial, TypedIdentity, Walk,
-    WholeCustomer,
+    Batch, CUSTOMERS_AT_ONCE, ConflictFilter, FeedPage, Gauges, Holding, Kept, OpenError,
+    OwnedIdentity, Page, PageRequest, QuarantinedIdentity, Report, SidedConflict, Silent, Spooled,
+    Store, StoreError, Survey, Trial, TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use checkpoint::{Checkpointer, Log};
@@ -187,93 +187,6 @@ impl SqliteStore {
         };
         let inner = open().map_err(|cause: Trouble| OpenError::of(path.display(), cause))?;
         Ok(SqliteStore { inner: Arc::new(inner) })
-    }
-
-    /// What would be applied to a file when it is opened: all there is where there is no file, which
-    /// is not made. Changes nothing.
-    pub fn migrations_due(path: impl AsRef<Path>) -> Result<&'static [Migration], OpenError> {
-        let path = path.as_ref();
-        let look = || match path.try_exists() {
-            Ok(true) => schema::due(&connection::looking(path)?),
-            Ok(false) => Ok(schema::all()),
-            Err(error) => Err(Trouble::broken(error)),
-        };
-        look().map_err(|cause| OpenError::of(path.display(), cause))
-    }
-
-    /// Brings a file up to date, as opening it does, creating it if need be; what was applied.
-    pub fn migrate(path: impl AsRef<Path>) -> Result<&'static [Migration], OpenError> {
-        let path = path.as_ref();
-        let migrate = || schema::migrate(&mut connection::writing(path)?);
-        make_folder(path)
-            .and_then(|()| migrate())
-            .map_err(|cause| OpenError::of(path.display(), cause))
-    }
-
-    /// Copies a file beside whoever uses it, as of one moment, to a place where nothing is yet; how
-    /// many bytes the copy has. It holds every write answered before, is durable, and readable by its
-    /// owner only.
-    pub fn back_up(
-        path: impl AsRef<Path>,
-        to: impl AsRef<Path>,
-        progress: &dyn Progress,
-    ) -> Result<u64, OpenError> {
-        backup::back_up(path.as_ref(), to.as_ref(), progress)
-    }
-
-    /// Puts a copy of `from`, brought up to date, in the place of a file, if it is as it must be: see
-    /// the report. A file that is there is left alone unless `replace`, and always while it is in use.
-    pub fn restore(
-        path: impl AsRef<Path>,
-        from: impl AsRef<Path>,
-        replace: bool,
-        progress: &dyn Progress,
-    ) -> Result<Report, OpenError> {
-        backup::restore(path.as_ref(), from.as_ref(), replace, progress)
-    }
-
-    /// Looks at a file beside whoever uses it, changing nothing, as of one moment: as
-    /// [`Store::check`], of the tenant of this name or of the whole file. If a hub uses it, a copy of its
-    /// pages is looked at, which stands in the same folder for the moment, so that the hub need not keep
-    /// in its log whatever it writes meanwhile. About `at_once` customers are held in memory.
-    pub fn check(
-        path: impl AsRef<Path>,
-        only: Option<&str>,
-        at_once: u32,
-        progress: &dyn Progress,
-    ) -> Result<Report, OpenError> {
-        let path = path.as_ref();
-        let look = || {
-            let mut conn = connection::looking(path)?;
-            if connection::is_served(path)? {
-                conn = backup::aside(&conn, path, progress)?;
-            }
-            let tx = conn.transaction()?;
-            schema::check_current(&tx)?;
-            let only = load::tenant_named(&tx, only)?;
-            check::check(&tx, only, at_once, progress)
-        };
-        look().map_err(|cause| OpenError::of(path.display(), cause))
-    }
-
-    /// Whether a hub uses a file, as far as can be told. Who writes to it as well had better leave
-    /// it time: none of them waits in the queue of another.
-    pub fn is_served(path: impl AsRef<Path>) -> bool {
-        connection::is_served(path.as_ref()).unwrap_or(true)
-    }
-
-    /// Makes the rows of a file anew from its journal, where they are not what it says, in one
-    /// transaction. Nobody else may have the file open. What a journal does not hold stays: texts
-    /// of identities, tenants, apps, webhooks. About `at_once` customers are held in memory.
-    pub fn rebuild(
-        path: impl AsRef<Path>,
-        only: Option<&str>,
-        at_once: u32,
-        progress: &dyn Progress,
-    ) -> Result<Rebuilt, OpenError> {
-        let path = path.as_ref();
-        rebuild::rebuild(path, only, at_once, progress)
-            .map_err(|cause| OpenError::of(path.display(), cause))
     }
 
     /// Runs a read of a handful of rows by their keys.
