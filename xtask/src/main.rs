@@ -2,11 +2,21 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to people")]
 
 mod bench;
+#[path = "../../crates/kehub/tests/support/browser.rs"]
+#[expect(
+    dead_code,
+    clippy::indexing_slicing,
+    reason = "tests of the console use the rest; what is missing in JSON is null"
+)]
+mod browser;
 mod client;
 mod generate;
 mod load;
 mod package;
 mod postgres;
+#[expect(clippy::indexing_slicing, reason = "what is missing in JSON is null")]
+mod sample;
+mod screenshots;
 mod server;
 mod soak;
 mod test;
@@ -29,6 +39,8 @@ enum Task {
     Test(test::Options),
     /// Check what the compiler does not: file lengths, leftovers, links, titles, crate borders
     Tidy,
+    /// Take pictures of every page of the console, into target/screenshots
+    Screenshots(screenshots::Options),
     /// Write openapi.json as the code describes it
     Generate,
     /// Send random writes of every kind to a real server, then check its store
@@ -42,6 +54,7 @@ fn main() -> ExitCode {
     let result = match Task::parse() {
         Task::Test(options) => test::run(&options),
         Task::Tidy => tidy::run(),
+        Task::Screenshots(options) => screenshots::run(&options),
         Task::Generate => generate::run(),
         Task::Bench(bench) => bench::run(&bench),
         Task::Soak(options) => soak::run(&options),

@@ -7,6 +7,7 @@ mod api;
 pub mod cli;
 pub mod clock;
 mod config;
+mod console;
 pub mod credentials;
 mod export;
 mod files;

@@ -83,6 +83,11 @@ impl Call {
         self.0.request_id()
     }
 
+    /// The query as it was sent.
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.0.uri().query()
+    }
+
     /// The query parameters; the reader tells those that nobody asked for.
     pub(crate) fn parameters(&self) -> Parameters {
         Parameters::read(self.0.uri().query())

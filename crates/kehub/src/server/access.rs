@@ -29,6 +29,8 @@ pub(crate) struct Access {
     by_id: HashMap<Box<str>, Arc<Caller>>,
     /// The id of every app, revoked ones included: who did what.
     ids: HashMap<AppNumber, Box<str>>,
+    /// The name of every app, likewise.
+    names: HashMap<AppNumber, Box<str>>,
     signer: Signer,
     fingerprints: Fingerprints,
 }
@@ -38,6 +40,7 @@ impl Access {
         let tenants: HashMap<_, _> =
             directory.tenants.into_iter().map(|tenant| (tenant.id, tenant)).collect();
         let ids = directory.apps.iter().map(|app| (app.number, app.id.clone())).collect();
+        let names = directory.apps.iter().map(|app| (app.number, app.name.clone())).collect();
         let live = directory.apps.into_iter().filter(|app| app.revoked_at.is_none());
         let callers = live.filter_map(|app| {
             let tenant = tenants.get(&app.tenant)?.clone();
@@ -48,6 +51,7 @@ impl Access {
             by_id: callers.iter().map(|it| (it.app.id.clone(), it.clone())).collect(),
             by_number: callers.into_iter().map(|it| (it.app.number, it)).collect(),
             ids,
+            names,
             signer: Signer::new(&directory.token_key),
             fingerprints: Fingerprints::new(&directory.token_key),
         }
@@ -56,6 +60,11 @@ impl Access {
     /// The id of an app; the command line, for one, has none.
     pub(crate) fn app_id(&self, number: AppNumber) -> Option<&str> {
         self.ids.get(&number).map(|id| &**id)
+    }
+
+    /// What people call an app; the command line, for one, has no name.
+    pub(crate) fn app_name(&self, number: AppNumber) -> Option<&str> {
+        self.names.get(&number).map(|name| &**name)
     }
 
     /// A token for an app that shows its secret.

@@ -6,12 +6,14 @@ use super::recall;
 use super::status::Readiness;
 use crate::api::duplicates::kept::KeptDuplicates;
 use crate::clock::Clock;
+use crate::console::{KeptDays, Series};
 use crate::imports::Spool;
 use crate::server::problem::Problem;
 use crate::wechat::{self, Wechat};
 use kehub_core::command::Request;
+use kehub_core::directory::App;
 use kehub_core::limits;
-use kehub_core::outcome::{Outcome, Refusal};
+use kehub_core::outcome::{Outcome, Refusal, ResultKind};
 use kehub_store::{Batch, Kept, Lane, Store, StoreError};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -65,6 +67,8 @@ struct Inner {
     metrics: Metrics,
     readiness: Readiness,
     duplicates: KeptDuplicates,
+    series: Series,
+    days: KeptDays,
     wechat: Wechat,
     /// Tells the deliverer that somebody changed a webhook.
     webhooks_changed: Notify,
@@ -101,6 +105,8 @@ impl Hub {
             metrics: Metrics::new(),
             readiness: Readiness::default(),
             duplicates: KeptDuplicates::default(),
+            series: Series::default(),
+            days: KeptDays::default(),
             webhooks_changed: Notify::new(),
             wechat,
             imports_changed: Notify::new(),
@@ -185,6 +191,22 @@ impl Hub {
     /// What was found lately.
     pub(crate) fn duplicates(&self) -> &KeptDuplicates {
         &self.0.duplicates
+    }
+
+    /// What came of upserts lately.
+    pub(crate) fn series(&self) -> &Series {
+        &self.0.series
+    }
+
+    /// How many customers came on which day, as counted lately.
+    pub(crate) fn days(&self) -> &KeptDays {
+        &self.0.days
+    }
+
+    /// Counts what came of an upsert; `None` for a refused one.
+    pub(crate) fn count_upsert(&self, app: &App, result: Option<ResultKind>) {
+        self.metrics().count_upsert(result);
+        self.series().count(app.tenant, app.number, result, self.clock().now());
     }
 
     /// An id for a request, unique as long as runs are.

@@ -5,6 +5,7 @@ use super::access::Caller;
 use super::hub::Hub;
 use super::problem::Problem;
 use crate::api;
+use crate::console;
 use crate::wire::query::Query;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::AUTHORIZATION;
@@ -41,7 +42,9 @@ pub(crate) async fn surround(State(hub): State<Hub>, mut request: Request, next:
     let now = hub.clock().now();
     let request_id = hub.next_request_id();
     let in_api = api::is_under(request.uri().path());
-    let token = if in_api { bearer(request.headers()).map(Cow::Borrowed) } else { token(&request) };
+    let in_header = in_api || console::is_under(request.uri().path());
+    let token =
+        if in_header { bearer(request.headers()).map(Cow::Borrowed) } else { token(&request) };
     let caller = token.and_then(|token| hub.access().caller(&token, now).cloned());
     let app = caller.as_ref().map(|caller| caller.app.number.0);
     request.extensions_mut().insert(Arrival { now, request_id: request_id.clone(), caller });
@@ -91,6 +94,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// The template of the request's path, never the path itself: there is a count for each.
 fn route_of(request: &Request) -> &'static str {
     let matched = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let known = |path: &str| super::router::ROUTES.iter().copied().find(|route| *route == path);
+    let all = || super::router::ROUTES.iter().chain(console::ROUTES).copied();
+    let known = |path: &str| all().find(|route| *route == path);
     matched.and_then(known).unwrap_or("unknown")
 }

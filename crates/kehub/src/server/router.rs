@@ -3,6 +3,7 @@
 use super::hub::Hub;
 use super::problem::Problem;
 use super::{docs, layers, openapi, paths, status};
+use crate::console;
 use crate::v1::{customers, identities, token, users, wechat};
 use crate::wechat::callback;
 use axum::body::Body;
@@ -199,6 +200,7 @@ impl App {
         let router = described
             .route("/openapi.json", routing::get(openapi::json))
             .route("/docs", routing::get(docs::page))
+            .merge(console::router())
             .route(
                 "/wechat/{account}/callback",
                 routing::get(callback::verify).post(callback::receive),

@@ -8,7 +8,11 @@
 mod administration;
 mod api_page;
 mod away;
+#[expect(dead_code, reason = "pictures are taken with the rest")]
+#[path = "../support/browser.rs"]
+mod browser;
 mod care;
+mod console_pages;
 mod copy;
 mod crash;
 mod dry_run;

@@ -174,7 +174,7 @@ impl Batch<'_> {
             };
             if is_kept && trouble.is_none() {
                 let result = resolution.as_ref().ok().map(|resolution| resolution.result);
-                self.call.hub().metrics().count_upsert(result);
+                self.call.hub().count_upsert(self.call.app(), result);
             }
             match resolution {
                 Ok(resolution) => {

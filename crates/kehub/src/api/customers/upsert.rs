@@ -35,7 +35,7 @@ pub(crate) async fn api_customer_upsert(call: Call, body: Body) -> Result<Respon
     let resolution = call.resolve(Command::Upsert(upsert), dry_run).await;
     if !dry_run {
         let result = resolution.as_ref().ok().map(|resolution| resolution.result);
-        call.hub().metrics().count_upsert(result);
+        call.hub().count_upsert(call.app(), result);
     }
     let resolution = resolution?;
     let created = resolution.result == ResultKind::Created && !dry_run;

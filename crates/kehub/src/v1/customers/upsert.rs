@@ -88,7 +88,7 @@ async fn upsert(
     let resolution = resolved(outcome, form, &call);
     if !extras.dry_run {
         let result = resolution.as_ref().ok().map(|resolution| resolution.result);
-        call.hub.metrics().count_upsert(result);
+        call.hub.count_upsert(&call.caller.app, result);
     }
     let resolution = resolution?;
     let created = resolution.result == ResultKind::Created && !extras.dry_run;

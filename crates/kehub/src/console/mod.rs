@@ -1,0 +1,61 @@
+//! The console at `/console`: pages for people, rendered here and improved by one small script
+//! ([30](../../../docs/decisions/0030-pages-are-rendered-here.md)). Pages read what `/api` reads, by
+//! its calls and with its permissions; without a [`visitor::Visitor`] there is no page.
+
+mod assets;
+mod customer;
+mod customers;
+mod look;
+mod overview;
+mod page;
+mod preferences;
+mod show;
+mod visitor;
+mod why;
+mod words;
+
+pub(crate) use overview::recent::KeptDays;
+pub(crate) use overview::series::Series;
+
+use crate::api::problem::{Code, Problem};
+use crate::server::Hub;
+use axum::Router;
+use axum::response::Response;
+use axum::routing::{get, post};
+use visitor::Visitor;
+
+/// Every path template of the console, as logs and metrics name it.
+pub(crate) const ROUTES: &[&str] = &[
+    "/console",
+    "/console/assets/{name}",
+    "/console/customers",
+    "/console/customers/export",
+    "/console/customers/{id}",
+    "/console/customers/{id}/reveal",
+    "/console/look",
+    "/console/why",
+    "/console/{*path}",
+];
+
+/// Whether a canonical path belongs to the console.
+pub(crate) fn is_under(path: &str) -> bool {
+    path == "/console" || path.starts_with("/console/")
+}
+
+/// The pages.
+pub(crate) fn router() -> Router<Hub> {
+    Router::new()
+        .route("/console", get(overview::page))
+        .route("/console/assets/{name}", get(assets::asset))
+        .route("/console/customers", get(customers::list))
+        .route("/console/customers/export", get(customers::export))
+        .route("/console/customers/{id}", get(customer::page))
+        .route("/console/customers/{id}/reveal", get(customer::revealed).post(customer::reveal))
+        .route("/console/look", post(preferences::set))
+        .route("/console/why", get(why::page))
+        .route("/console/{*path}", get(unknown))
+}
+
+async fn unknown(visitor: Visitor) -> Response {
+    visitor.answer(Err(Problem::new(Code::PathUnknown, "no such page")))
+}

@@ -1,0 +1,269 @@
+//! The frame of every page, and pages that say what went wrong.
+
+use super::assets::{ICON, SCRIPT, STYLE};
+use super::look::{Look, Theme};
+use super::visitor::Visitor;
+use super::words::{Language, Words, fill};
+use crate::api::problem::{Code, Problem};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use kehub_core::directory::Permission;
+use maud::{DOCTYPE, Markup, html};
+
+/// Nothing but what the hub itself serves, no script and no style within a page, and no frame around
+/// it.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
+     frame-ancestors 'none'",
+);
+
+/// Which page of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Overview,
+    Customers,
+    Why,
+}
+
+impl Place {
+    const ALL: [Place; 3] = [Place::Overview, Place::Customers, Place::Why];
+
+    const fn address(self) -> &'static str {
+        match self {
+            Place::Overview => "/console",
+            Place::Customers => "/console/customers",
+            Place::Why => "/console/why",
+        }
+    }
+
+    const fn name(self, words: &Words) -> &'static str {
+        match self {
+            Place::Overview => words.overview,
+            Place::Customers => words.customers,
+            Place::Why => words.why,
+        }
+    }
+
+    /// The lines of its sign, 20 by 20.
+    const fn sign(self) -> &'static str {
+        match self {
+            Place::Overview => "M3 17V9m4.7 8V3m4.6 14v-6M17 17V6",
+            Place::Customers => {
+                "M7.5 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6Zm-5 7c0-2.8 2.2-4.5 5-4.5s5 1.7 5 4.5M13 4a3 3 0 0 1 0 5.5m1.5 3c1.8.6 3 2 3 4"
+            }
+            Place::Why => {
+                "M7 7.5a3 3 0 1 1 4.3 2.7c-.8.4-1.3 1-1.3 1.8v.5m0 3v.1M10 18a8 8 0 1 0 0-16 8 8 0 0 0 0 16Z"
+            }
+        }
+    }
+}
+
+/// What a page says.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) title: String,
+    /// Where it is, for the navigation.
+    pub(super) place: Option<Place>,
+    pub(super) body: Markup,
+    /// What is being looked for.
+    pub(super) search: String,
+}
+
+/// A page as an answer.
+pub(super) fn answer(look: &Look, visitor: Option<&Visitor>, page: &Page) -> Response {
+    let text = whole(look, visitor, page).into_string();
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+        // People are on it: it is kept nowhere.
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, text).into_response()
+}
+
+/// A page that says what went wrong, and what to do next.
+pub(super) fn problem(
+    look: &Look,
+    visitor: Option<&Visitor>,
+    problem: &Problem,
+    request_id: &str,
+) -> Response {
+    let words = look.language.words();
+    let (title, why) = told(problem, words, request_id);
+    let lines = problem.lines();
+    let body = html! {
+        section .empty role="alert" {
+            h1 { (title) }
+            p { (why) }
+            @if !lines.is_empty() {
+                ul .plain { @for line in &lines { li { code { (line) } } } }
+            }
+            @if visitor.is_some() {
+                p .actions {
+                    a .button href=(look.here) { (words.try_again) }
+                    a .button href=(Place::Customers.address()) { (words.to_customers) }
+                }
+            }
+        }
+    };
+    let page = Page { title: title.to_owned(), place: None, body, search: String::new() };
+    let mut response = answer(look, visitor, &page);
+    problem.mark(&mut response);
+    response
+}
+
+/// What went wrong, for people, and what happened to the data.
+fn told(problem: &Problem, words: &Words, request_id: &str) -> (&'static str, String) {
+    let permission = || {
+        let missing = Permission::ALL.iter().find(|it| problem.detail.contains(it.name()));
+        missing.map_or("", |permission| permission.name())
+    };
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "pages only read: the rest is no answer to that"
+    )]
+    let (title, why) = match problem.code {
+        Code::TokenMissing | Code::TokenInvalid => (words.sign_in_needed, words.sign_in_why.into()),
+        Code::PermissionMissing => (words.refused, fill(words.refused_why, &[permission()])),
+        Code::PathUnknown => (words.not_found, String::new()),
+        Code::CustomerNotFound => (words.customer_missing, words.customer_missing_why.into()),
+        Code::CustomerDeleted => (words.customer_deleted, words.customer_deleted_why.into()),
+        Code::CustomerErased => (words.customer_erased, words.customer_erased_why.into()),
+        Code::ParametersInvalid => (words.unfit, String::new()),
+        Code::Busy | Code::OutcomeUnknown => (words.busy, words.busy_why.into()),
+        _ => (words.fault, fill(words.fault_why, &[request_id])),
+    };
+    (title, why)
+}
+
+fn whole(look: &Look, visitor: Option<&Visitor>, page: &Page) -> Markup {
+    let words = look.language.words();
+    html! {
+        (DOCTYPE)
+        html lang=(look.language.tag()) data-theme=[look.theme.map(Theme::name)] {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (page.title) " · Kehub" }
+                link rel="icon" href=(ICON.address()) type="image/svg+xml";
+                link rel="stylesheet" href=(STYLE.address());
+                script type="module" src=(SCRIPT.address()) {}
+            }
+            body data-failed=(words.load_failed) data-retry=(words.try_again) {
+                a .skip href="#main" { (words.skip) }
+                div #progress role="progressbar" aria-label=(words.loading) hidden {}
+                header .side {
+                    a .brand href="/console" {
+                        img src=(ICON.address()) alt="" width="24" height="24";
+                        span { "Kehub" }
+                    }
+                    @if visitor.is_some() {
+                        (search(words, page))
+                        (navigation(words, page.place))
+                    }
+                    (switches(look))
+                }
+                main #main tabindex="-1" { (page.body) }
+                (keys(words))
+            }
+        }
+    }
+}
+
+fn search(words: &Words, page: &Page) -> Markup {
+    html! {
+        form .search role="search" action=(Place::Customers.address()) {
+            (sign("M9 15A6 6 0 1 0 9 3a6 6 0 0 0 0 12Zm4.5-1.5L17 17"))
+            input #search type="search" name="q" value=(page.search) autocomplete="off"
+                placeholder=(words.search) aria-label=(words.search) title=(words.search_hint)
+                spellcheck="false" aria-keyshortcuts="/";
+            kbd { "/" }
+        }
+    }
+}
+
+fn navigation(words: &Words, here: Option<Place>) -> Markup {
+    html! {
+        nav aria-label=(words.pages) {
+            @for place in Place::ALL {
+                a href=(place.address()) aria-current=[(here == Some(place)).then_some("page")] {
+                    (sign(place.sign())) span { (place.name(words)) }
+                }
+            }
+        }
+    }
+}
+
+/// A sign of lines.
+fn sign(lines: &str) -> Markup {
+    html! {
+        svg .sign viewBox="0 0 20 20" width="20" height="20" aria-hidden="true" { path d=(lines) {} }
+    }
+}
+
+/// How the page is to be. A cookie keeps it.
+fn switches(look: &Look) -> Markup {
+    let words = look.language.words();
+    let themes = [
+        ("", words.theme_auto, look.theme.is_none()),
+        ("light", words.theme_light, look.theme == Some(Theme::Light)),
+        ("dark", words.theme_dark, look.theme == Some(Theme::Dark)),
+    ];
+    html! {
+        form .switches method="post" action="/console/look" {
+            input type="hidden" name="back" value=(look.here);
+            fieldset .segments #themes {
+                legend { (words.theme) }
+                @for (value, name, is_on) in themes {
+                    button name="theme" value=(value) aria-pressed=(is_on) { (name) }
+                }
+            }
+            fieldset .segments {
+                legend { (words.language) }
+                @for language in Language::ALL {
+                    button name="language" value=(language.tag()) lang=(language.tag())
+                        aria-pressed=(language == look.language) { (language.name()) }
+                }
+            }
+        }
+    }
+}
+
+/// What keys do, in a window of its own. It needs the script, as the keys do.
+fn keys(words: &Words) -> Markup {
+    let keys = [
+        ("/", words.keys_search),
+        ("j", words.keys_down),
+        ("k", words.keys_up),
+        ("Enter", words.keys_open),
+        ("n", words.keys_next),
+        ("p", words.keys_previous),
+        ("?", words.keys_help),
+    ];
+    html! {
+        dialog #keys aria-labelledby="keys-title" {
+            h2 #keys-title { (words.keys) }
+            dl { @for (key, does) in keys { dt { kbd { (key) } } dd { (does) } } }
+            form method="dialog" { button .button { (words.close) } }
+        }
+    }
+}
+
+/// An answer that leads elsewhere.
+pub(super) fn elsewhere(address: &str) -> Response {
+    let Ok(location) = HeaderValue::try_from(address) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let headers = [
+        (axum::http::header::LOCATION, location),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}

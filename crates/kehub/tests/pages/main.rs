@@ -1,0 +1,13 @@
+//! The pages of the console, as a browser without a script asks for them.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, and says where"
+)]
+
+mod customer;
+mod customers;
+mod frame;
+mod hub;
+mod overview;
+mod why;

@@ -1,0 +1,187 @@
+//! People for pictures of the console: made up, with everything that may happen to somebody.
+
+use crate::client::Connection;
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+/// A page to be looked at.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) name: &'static str,
+    pub(crate) path: &'static str,
+    /// What is clicked before the picture is taken; nothing if empty.
+    pub(crate) click: &'static str,
+}
+
+const fn shown(name: &'static str, path: &'static str) -> Shown {
+    Shown { name, path, click: "" }
+}
+
+/// Every page, and what it looks like when there is nothing, or something went wrong.
+pub(crate) const PAGES: &[Shown] = &[
+    shown("overview", "/console"),
+    shown("customers", "/console/customers"),
+    shown(
+        "customers-filtered",
+        "/console/customers?city=%E4%B8%8A%E6%B5%B7%E5%B8%82&mobile:empty=0",
+    ),
+    shown("customers-search", "/console/customers?q=%E7%8E%8B"),
+    shown("customers-nobody", "/console/customers?name=nobody"),
+    shown("customers-unfit", "/console/customers?gender=x"),
+    Shown { name: "customers-menu", path: "/console/customers", click: ".filters summary" },
+    Shown { name: "customers-columns", path: "/console/customers", click: ".tools summary" },
+    shown("customer", "/console/customers/1"),
+    shown("customer-past", "/console/customers/1?step=3"),
+    shown("customer-plain", "/console/customers/30"),
+    shown("customer-crowded", "/console/customers/5"),
+    shown("customer-deleted", "/console/customers/9"),
+    shown("customer-missing", "/console/customers/99999"),
+    shown("why", "/console/why"),
+    shown("why-same", "/console/why?from=wechat:oWang-0001&to=mobile:13800000001"),
+    shown("why-apart", "/console/why?from=%231&to=%234"),
+    shown("why-unknown", "/console/why?from=%231&to=nobody"),
+    shown("missing", "/console/nowhere"),
+];
+
+const SURNAMES: [&str; 8] = ["王", "李", "张", "刘", "陈", "杨", "赵", "黄"];
+const GIVEN: [&str; 9] = ["芳", "伟", "秀英", "敏", "静", "志强", "雨桐", "子轩", "建国"];
+const CITIES: [(&str, &str); 5] = [
+    ("上海市", "上海市"),
+    ("北京市", "北京市"),
+    ("广东省", "深圳市"),
+    ("浙江省", "杭州市"),
+    ("四川省", "成都市"),
+];
+const SOURCES: [&str; 4] = ["官网", "门店", "公众号", "小程序"];
+const STAGES: [&str; 3] = ["Subscriber", "Lead", "Member"];
+
+/// Sends everybody.
+pub(crate) async fn send(hub: &mut Connection) -> Result<()> {
+    let own = hub.token().await?;
+    let shop = app(hub, &own, "线下门店 POS").await?;
+    let mini = app(hub, &own, "会员小程序").await?;
+    hub.sign(&mini);
+    wang(hub, &shop, &mini, &own).await?;
+    crowd(hub).await?;
+    hub.sign(&shop);
+    for place in 0..120 {
+        upsert(hub, &person(place)).await?;
+    }
+    hub.sign(&own);
+    upsert(hub, &json!({ "identities": [identity("cookie", "c-lonely")] })).await?;
+    ensure!(hub.send("DELETE", "/api/customers/9", "").await?.status == 204, "nobody to delete");
+    Ok(())
+}
+
+/// The customer with a story: three ids that were merged, a doubtful mobile, somebody with the same name.
+async fn wang(hub: &mut Connection, shop: &str, mini: &str, own: &str) -> Result<()> {
+    let wang = json!({ "name": "王芳", "nickName": "小芳", "gender": 2, "city": "上海市",
+        "province": "上海市", "source": "小程序", "stage": "Lead", "birthday": "1990-02-28" });
+    let openid = identity("wechat", "oWang-0001");
+    upsert(
+        hub,
+        &json!({ "customer": wang, "identities": [openid, identity("cookie", "c-7f3a9")] }),
+    )
+    .await?;
+    hub.sign(shop);
+    let card = identity("member-card", "VIP-88001234");
+    let sold = json!({ "name": "王方", "mobile": "13800000001", "mobileVerified": true,
+        "membershipLevel": "金卡", "membershipScore": 1280, "attr": { "shoe_size": 38 } });
+    upsert(
+        hub,
+        &json!({ "customer": sold, "identities": [card, identity("mobile", "13800000001")] }),
+    )
+    .await?;
+    let mail = json!({ "email": "wang.fang@example.com", "company": "星河科技有限公司", "title": "设计师" });
+    upsert(
+        hub,
+        &json!({ "customer": mail, "identities": [identity("email", "wang.fang@example.com")] }),
+    )
+    .await?;
+    // Somebody else with another card and the same mobile.
+    let other = json!({ "name": "王芳", "city": "北京市" });
+    upsert(
+        hub,
+        &json!({ "customer": other, "identities": [identity("member-card", "VIP-77000001")] }),
+    )
+    .await?;
+    hub.sign(mini);
+    let both = [openid.clone(), identity("mobile", "13800000001")];
+    upsert(hub, &json!({ "customer": { "stage": "Member" }, "identities": both })).await?;
+    let both = [openid.clone(), identity("email", "wang.fang@example.com")];
+    upsert(hub, &json!({ "customer": { "name": "王芳" }, "identities": both })).await?;
+    upsert(hub, &json!({ "customer": { "remark": "喜欢秋季新品" }, "identities": [openid] }))
+        .await?;
+    hub.sign(shop);
+    let both = [card, identity("member-card", "VIP-77000001")];
+    upsert(hub, &json!({ "customer": {}, "identities": both })).await?;
+    hub.sign(own);
+    let apart = json!({ "customerIds": [1, 4] });
+    post(hub, "/api/cannot-links", &apart).await?;
+    Ok(())
+}
+
+/// Somebody with as many identities as a picture should bear.
+async fn crowd(hub: &mut Connection) -> Result<()> {
+    let mut name = json!({ "name": "杨雨桐", "city": "杭州市", "source": "公众号" });
+    for place in 0..36_u32 {
+        let device = identity("cookie", &format!("c-{place:02}-5be0cd19137e2179"));
+        let mut carried = vec![identity("member-card", "VIP-50000000"), device];
+        if place.is_multiple_of(6) {
+            carried.push(identity("wechat", &format!("oYang-{place:04}-J8fk2")));
+        }
+        upsert(hub, &json!({ "customer": name, "identities": carried })).await?;
+        name = json!({});
+    }
+    Ok(())
+}
+
+fn person(place: usize) -> Value {
+    let of = |list: &[&str], step: usize| {
+        list.get((place / step) % list.len()).map(|it| (*it).to_owned())
+    };
+    let (surname, given) =
+        (of(&SURNAMES, 1).unwrap_or_default(), of(&GIVEN, 3).unwrap_or_default());
+    let (province, city) = CITIES.get(place % CITIES.len()).copied().unwrap_or_default();
+    let mobile = format!("139{:08}", place * 7_919 + 10_000_019);
+    let mut customer = json!({
+        "name": format!("{surname}{given}"), "province": province, "city": city,
+        "source": of(&SOURCES, 2), "stage": of(&STAGES, 5), "gender": place % 3,
+    });
+    let mut identities = vec![identity("member-card", &format!("VIP-{:08}", place * 104_729))];
+    if let Some(members) = customer.as_object_mut() {
+        if place % 5 != 4 {
+            members.insert("mobile".to_owned(), json!(mobile));
+            identities.push(identity("mobile", &mobile));
+        }
+        if place.is_multiple_of(3) {
+            members.insert("email".to_owned(), json!(format!("customer{place}@example.com")));
+        }
+    }
+    json!({ "customer": customer, "identities": identities })
+}
+
+fn identity(kind: &str, value: &str) -> Value {
+    json!({ "type": kind, "value": value })
+}
+
+async fn upsert(hub: &mut Connection, body: &Value) -> Result<()> {
+    post(hub, "/api/customers", body).await.map(|_| ())
+}
+
+/// An app of this name, by a token of its own.
+async fn app(hub: &mut Connection, own: &str, name: &str) -> Result<String> {
+    hub.sign(own);
+    let asked = json!({ "name": name, "permissions": ["customers.read", "customers.write", "identities.write"] });
+    let made = post(hub, "/api/apps", &asked).await?;
+    let asked = json!({ "appId": made["appId"], "secret": made["secret"] });
+    let token = post(hub, "/api/tokens", &asked).await?;
+    Ok(token["accessToken"].as_str().context("no token")?.to_owned())
+}
+
+async fn post(hub: &mut Connection, path: &str, body: &Value) -> Result<Value> {
+    let answer = hub.post(path, &body.to_string()).await?;
+    let (status, text) = (answer.status, String::from_utf8_lossy(answer.body).into_owned());
+    ensure!((200..300).contains(&status), "POST {path}: {status} {text}");
+    Ok(serde_json::from_str(&text)?)
+}
