@@ -4,6 +4,7 @@ use crate::attribute::{Attribute, FieldKey, Value};
 use crate::directory::{AppChange, NewTenant};
 use crate::import::ImportChange;
 use crate::limits::CUSTOM_ATTRIBUTES_MAX;
+use crate::people::PeopleChange;
 use crate::policy::{OnConflict, Preset, TypeChange};
 use crate::webhook::{Delivery, WebhookChange};
 use crate::wechat::WechatChange;
@@ -77,6 +78,8 @@ pub enum Command {
     Wechat(WechatChange),
     /// Begin, follow or end an import.
     Import(ImportChange),
+    /// Change users or their sessions, or write down what somebody did.
+    People(PeopleChange),
     /// Say that two customers are one person.
     Merge(MergeByHand),
     /// Undo a merge.
@@ -120,6 +123,7 @@ impl Command {
             | Command::Deliver(_)
             | Command::Wechat(_)
             | Command::Import(_)
+            | Command::People(_)
             | Command::Probe => false,
         }
     }

@@ -1,5 +1,6 @@
 //! Tenants and their apps: who may ask at all.
 
+use crate::people::user::User;
 use crate::policy::{OnConflict, Preset};
 use crate::{AppNumber, Micros, TenantId};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,10 @@ pub enum Permission {
     AppsAdmin,
     /// Bind WeChat accounts, and import their fans.
     WechatAdmin,
+    /// See mobiles, e-mails and identities in full where people look at customers.
+    CustomersReveal,
+    /// Say which people sign in and what they may do, and read the audit log.
+    UsersAdmin,
 }
 
 impl Permission {
@@ -60,6 +65,8 @@ impl Permission {
         Permission::WebhooksAdmin,
         Permission::AppsAdmin,
         Permission::WechatAdmin,
+        Permission::CustomersReveal,
+        Permission::UsersAdmin,
     ];
 
     /// The name that people type.
@@ -76,6 +83,8 @@ impl Permission {
             Permission::WebhooksAdmin => "webhooks.admin",
             Permission::AppsAdmin => "apps.admin",
             Permission::WechatAdmin => "wechat.admin",
+            Permission::CustomersReveal => "customers.reveal",
+            Permission::UsersAdmin => "users.admin",
         }
     }
 
@@ -85,14 +94,14 @@ impl Permission {
     }
 }
 
-/// An app: a set of credentials of one tenant.
+/// An app: a set of credentials of one tenant, or what one of its users acts through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct App {
     /// Its number in the hub; tokens carry it.
     pub number: AppNumber,
     /// Whose app it is.
     pub tenant: TenantId,
-    /// Its public id, unique in the hub: `cl` and 15 hex characters.
+    /// Its public id, unique in the hub: `cl` and 15 hex characters, or that of a user.
     pub id: Box<str>,
     /// A name for people.
     pub name: Box<str>,
@@ -113,10 +122,29 @@ pub struct App {
 pub struct Directory {
     /// All tenants, by number.
     pub tenants: Vec<Tenant>,
-    /// All apps, revoked ones included, by number.
+    /// All apps, revoked ones and those of users included, by number.
     pub apps: Vec<App>,
+    /// All users, disabled ones included, by the number of their app.
+    pub users: Vec<User>,
     /// The secret under which tokens are signed, the same for all hubs of a store.
     pub token_key: [u8; 32],
+}
+
+impl Directory {
+    /// The app of this number.
+    pub fn app(&self, number: AppNumber) -> Option<&App> {
+        self.apps.iter().find(|app| app.number == number)
+    }
+
+    /// The user that acts through the app of this number, if one does.
+    pub fn user(&self, number: AppNumber) -> Option<&User> {
+        self.users.iter().find(|user| user.app == number)
+    }
+
+    /// The apps of programs, by number.
+    pub fn programs(&self) -> impl Iterator<Item = &App> {
+        self.apps.iter().filter(|app| self.user(app.number).is_none())
+    }
 }
 
 /// A tenant to be created.

@@ -26,6 +26,7 @@ pub mod journal;
 pub mod limits;
 pub mod merge;
 pub mod outcome;
+pub mod people;
 pub mod policy;
 pub mod receipt;
 mod stored;

@@ -12,6 +12,7 @@ use crate::identity::Identity;
 use crate::import::{ImportOutcome, ImportRefusal};
 use crate::journal::{Erased, Route};
 use crate::merge::{CannotLink, Merge};
+use crate::people::{PeopleOutcome, PeopleRefusal};
 use crate::policy::{IdentityType, Policy, TypeProblem};
 use crate::receipt::Receipt;
 use crate::webhook::{WebhookOutcome, WebhookRefusal};
@@ -83,6 +84,8 @@ pub enum Outcome {
     },
     /// What came of a command about imports.
     Import(ImportOutcome),
+    /// What came of a command about people who sign in.
+    People(Box<PeopleOutcome>),
     /// The domain says no; nothing was stored.
     Refused(Refusal),
 }
@@ -148,6 +151,8 @@ pub enum Refusal {
     Wechat(WechatRefusal),
     /// A command about imports cannot be done.
     Import(ImportRefusal),
+    /// A command about people who sign in cannot be done.
+    People(PeopleRefusal),
     /// No such identity.
     IdentityMissing(IdentityNumber),
     /// The identity is not quarantined.

@@ -17,6 +17,7 @@ use crate::outcome::{
     ConflictView, IdentityOutcome, IdentityVerdict, Outcome, PolicySet, Resolution, ResultKind,
     Warning,
 };
+use crate::people::PeopleOutcome;
 use crate::policy::{OnConflict, Policy, Preset, TypeSettings};
 use crate::webhook::WebhookOutcome;
 use crate::wechat::WechatOutcome;
@@ -177,6 +178,13 @@ pub enum Remembered {
     Wechat(WechatId),
     /// An import was begun, is to end, or was forgotten.
     Import(ImportId),
+    /// A user was created or changed.
+    User {
+        /// The user, by its app.
+        app: AppNumber,
+        /// Whether it was a new one.
+        created: bool,
+    },
 }
 
 /// A policy, as far as the request that set it told of it.
@@ -273,11 +281,25 @@ impl Remembered {
                 Some(Remembered::Wechat(account.id))
             }
             Outcome::Wechat(WechatOutcome::Unbound(id)) => Some(Remembered::Wechat(*id)),
+            Outcome::People(people) => Remembered::of_people(people),
             Outcome::Webhook(WebhookOutcome::Lease(_) | WebhookOutcome::Kept)
             | Outcome::Tenant(_)
             | Outcome::Written
             | Outcome::Repeated(_)
             | Outcome::Refused(_) => None,
+        }
+    }
+
+    /// What concerns users. Sessions are nobody's who may send a request twice.
+    fn of_people(outcome: &PeopleOutcome) -> Option<Remembered> {
+        match outcome {
+            PeopleOutcome::User { user, created, .. } => {
+                Some(Remembered::User { app: user.app, created: *created })
+            }
+            PeopleOutcome::Session(_)
+            | PeopleOutcome::Ended
+            | PeopleOutcome::Failed(_)
+            | PeopleOutcome::Noted(_) => None,
         }
     }
 
@@ -436,6 +458,7 @@ fn sent_by(command: &Command) -> &[IdentitySent] {
         | Command::Deliver(_)
         | Command::Wechat(_)
         | Command::Import(_)
+        | Command::People(_)
         | Command::Merge(_)
         | Command::Unmerge(_)
         | Command::Extract(_)

@@ -15,6 +15,7 @@ mod impact;
 mod memory;
 mod migration;
 mod open_error;
+mod people;
 mod postgres;
 mod report;
 mod sqlite;
@@ -32,6 +33,7 @@ pub use impact::impact;
 pub use memory::MemoryStore;
 pub use migration::Migration;
 pub use open_error::OpenError;
+pub use people::PeopleStore;
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use report::{
     CUSTOMERS_AT_ONCE, Checksum, Copied, CopiedTable, Finding, Progress, Rebuilt, Report, Silent,
@@ -69,7 +71,7 @@ use tokio::sync::watch;
 
 /// A part of the hub that keeps customers. All of it is safe to use from many tasks at once.
 #[async_trait]
-pub trait Store: fmt::Debug + Send + Sync {
+pub trait Store: PeopleStore + fmt::Debug + Send + Sync {
     /// Applies the requests in order, all of them in one durable transaction. Outcome `i` answers
     /// request `i`; a refused one changes nothing. What becomes of its neighbours then, the batch
     /// says: see [`Kept`].
@@ -291,7 +293,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`CUSTOMERS_AT_ONCE`] customers is held in memory.
     async fn check(&self, only: Option<TenantId>) -> Result<Report, StoreError>;
 
-    /// All tenants and apps, and the key that tokens are signed with.
+    /// All tenants, apps and users, and the key that tokens are signed with.
     async fn directory(&self) -> Result<Directory, StoreError>;
 
     /// Ends when the store can neither be read nor written any more before it is opened again, which

@@ -2,6 +2,7 @@
 //! facts behind a lock, and what [`kehub_core::facts::TenantFacts::record`] makes of them.
 
 mod duplicates;
+mod people;
 mod trial;
 
 use crate::{
@@ -502,6 +503,7 @@ impl State {
         self.facts.webhooks_dirty = false;
         self.facts.wechat_dirty = false;
         self.facts.imports_dirty = false;
+        self.facts.people_dirty = false;
         self.gauges.groups_total += 1;
         self.gauges.grouped_total += u64::try_from(requests).unwrap_or(u64::MAX);
         if self.gauges.group_sizes.len() < crate::gauges::RECENT_GROUPS_MAX {

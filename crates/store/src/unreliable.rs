@@ -3,8 +3,8 @@
 
 use crate::{
     Batch, ConflictFilter, FeedPage, Gauges, Holding, OwnedIdentity, Page, PageRequest,
-    QuarantinedIdentity, Report, SidedConflict, Spooled, Store, StoreError, Survey, Trial,
-    TypedIdentity, Walk, WholeCustomer,
+    PeopleStore, QuarantinedIdentity, Report, SidedConflict, Spooled, Store, StoreError, Survey,
+    Trial, TypedIdentity, Walk, WholeCustomer,
 };
 use async_trait::async_trait;
 use kehub_core::command::Command;
@@ -18,11 +18,14 @@ use kehub_core::import::Import;
 use kehub_core::journal::Entry;
 use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
+use kehub_core::people::audit::{AuditEntry, AuditNumber};
+use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::wechat::WechatAccount;
 use kehub_core::{
-    ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Seq, TenantId, WebhookId, WechatId,
+    AppNumber, ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Seq, TenantId, WebhookId,
+    WechatId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -372,5 +375,33 @@ impl Store for UnreliableStore {
 
     async fn close(&self) -> Result<(), StoreError> {
         self.inner.close().await
+    }
+}
+
+#[async_trait]
+impl PeopleStore for UnreliableStore {
+    async fn session(&self, hash: SessionHash) -> Result<Option<Session>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.session(hash).await)
+    }
+
+    async fn sessions(&self, app: AppNumber) -> Result<Vec<Session>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.sessions(app).await)
+    }
+
+    async fn attempts(&self, key: LoginKey) -> Result<Option<Attempts>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.attempts(key).await)
+    }
+
+    async fn audit(
+        &self,
+        tenant: TenantId,
+        before: Option<AuditNumber>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.audit(tenant, before, limit).await)
     }
 }

@@ -1,7 +1,7 @@
 //! Commands about tenants and apps.
 
 use crate::command::Request;
-use crate::directory::{App, AppChange, NewTenant, Tenant};
+use crate::directory::{App, AppChange, Directory, NewTenant, Tenant};
 use crate::facts::{Facts, TenantFacts};
 use crate::outcome::{Outcome, Refusal};
 use crate::policy::OnConflict;
@@ -41,16 +41,16 @@ pub(super) fn change_app(request: &Request, wanted: &AppChange, facts: &mut Fact
     | AppChange::Permit { id, .. }) = wanted;
     let place = directory.apps.iter().position(|app| app.id == *id);
     let known = place.and_then(|place| directory.apps.get(place)).cloned();
+    if known.as_ref().is_some_and(|app| directory.user(app.number).is_some()) {
+        return Outcome::Refused(Refusal::AppMissing);
+    }
     let ours = known.as_ref().is_none_or(|app| app.tenant == request.tenant);
     let (mut app, created) = match (wanted, known) {
         (AppChange::Create { .. }, Some(_)) if !ours => {
             return Outcome::Refused(Refusal::AppTaken);
         }
         (AppChange::Create { .. }, Some(app)) => return Outcome::App { app, created: false },
-        (AppChange::Create { .. }, None) => {
-            let last = directory.apps.iter().map(|app| app.number.0).max().unwrap_or(0);
-            (blank_app(AppNumber(last + 1), id, request), true)
-        }
+        (AppChange::Create { .. }, None) => (blank_app(next_app(directory), id, request), true),
         (_, Some(app)) if ours => (app, false),
         (_, _) => return Outcome::Refused(Refusal::AppMissing),
     };
@@ -81,7 +81,13 @@ pub(super) fn change_app(request: &Request, wanted: &AppChange, facts: &mut Fact
     Outcome::App { app, created }
 }
 
-fn blank_app(number: AppNumber, id: &str, request: &Request) -> App {
+/// The number of the next app, or user.
+pub(super) fn next_app(directory: &Directory) -> AppNumber {
+    let last = directory.apps.iter().map(|app| app.number.0).max().unwrap_or(0);
+    AppNumber(last + 1)
+}
+
+pub(super) fn blank_app(number: AppNumber, id: &str, request: &Request) -> App {
     App {
         number,
         tenant: request.tenant,

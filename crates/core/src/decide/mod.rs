@@ -16,8 +16,10 @@ mod import;
 mod join;
 mod merge;
 mod owners;
+mod people;
 mod policy;
 mod review;
+mod sessions;
 mod settle;
 mod sort;
 mod undo;
@@ -102,6 +104,7 @@ fn decide_anew(request: &Request, facts: &mut Facts) -> Outcome {
         Command::Deliver(delivery) => webhook::deliver(request, delivery, facts),
         Command::Wechat(change) => wechat::change(request, change, facts),
         Command::Import(change) => import::change_import(request, change, facts),
+        Command::People(change) => people::change(request, change, facts),
         Command::Merge(merge) => {
             in_tenant(request, facts, |tenant| merge::merge(request, *merge, tenant))
         }

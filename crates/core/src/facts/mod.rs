@@ -29,6 +29,7 @@ use crate::identity::{Identity, IdentityKey, Quarantine};
 use crate::import::Imports;
 use crate::journal::Entry;
 use crate::merge::{CannotLink, Merge};
+use crate::people::People;
 use crate::policy::Policy;
 use crate::receipt::{Receipt, ReceiptKey, expired_at};
 use crate::webhook::Webhooks;
@@ -71,7 +72,7 @@ impl Default for Counters {
 pub struct Facts {
     /// By tenant. A tenant that is not here does not exist.
     pub tenants: BTreeMap<TenantId, TenantFacts>,
-    /// Tenants and apps, all of them; an engine fills it if the batch has a command about them.
+    /// Tenants, apps and users, all of them; an engine fills it if the batch has a command about them.
     pub directory: Directory,
     /// Whether `directory` has changed.
     pub directory_dirty: bool,
@@ -88,6 +89,10 @@ pub struct Facts {
     pub imports: Imports,
     /// Whether `imports` have changed.
     pub imports_dirty: bool,
+    /// What the batch has commands about of sessions, attempts to sign in, and the audit log.
+    pub people: People,
+    /// Whether `people` have changed.
+    pub people_dirty: bool,
 }
 
 /// What of one tenant a decision looks at.

@@ -4,6 +4,7 @@ use crate::command::{Command, IdentitySent, Request, SetPolicy, Upsert};
 use crate::identity::IdentityKey;
 use crate::import::ImportChange;
 use crate::limits::IDENTITIES_MAX;
+use crate::people::PeopleChange;
 use crate::policy::{Policy, Setting};
 use crate::receipt::ReceiptKey;
 use crate::webhook::{Delivery, WebhookChange};
@@ -129,16 +130,20 @@ impl Needs {
                 | Command::Webhook(_)
                 | Command::Deliver(_)
                 | Command::Wechat(_)
-                | Command::Import(_) => (),
+                | Command::Import(_)
+                | Command::People(_) => (),
             }
         }
         needs
     }
 
-    /// Whether a command looks at tenants and apps.
+    /// Whether a command looks at tenants, apps and users.
     pub fn directory(command: &Command) -> bool {
         match command {
-            Command::SetPolicy(_) | Command::CreateTenant(_) | Command::ChangeApp(_) => true,
+            Command::SetPolicy(_)
+            | Command::CreateTenant(_)
+            | Command::ChangeApp(_)
+            | Command::People(_) => true,
             Command::Upsert(_)
             | Command::Put(_)
             | Command::Attach(_)
@@ -182,6 +187,7 @@ impl Needs {
             | Command::CreateTenant(_)
             | Command::ChangeApp(_)
             | Command::Import(_)
+            | Command::People(_)
             | Command::Probe
             | Command::Merge(_)
             | Command::Unmerge(_)
@@ -212,6 +218,11 @@ impl Needs {
         })
     }
 
+    /// What a command changes of people who sign in, if it is about them.
+    pub fn people(command: &Command) -> Option<&PeopleChange> {
+        if let Command::People(change) = command { Some(change) } else { None }
+    }
+
     /// How many carriers of a match key the commands of a tenant may take away from those that come
     /// later: an upsert as many as it may merge, any other command one.
     pub fn removable(tenant: TenantId, batch: &[Request]) -> usize {
@@ -231,6 +242,7 @@ impl Needs {
                 | Command::Deliver(_)
                 | Command::Wechat(_)
                 | Command::Import(_)
+                | Command::People(_)
                 | Command::Merge(_)
                 | Command::Unmerge(_)
                 | Command::Extract(_)

@@ -106,7 +106,7 @@ async fn rotate(store: &dyn Store, app: String) -> Result<()> {
 
 async fn list(store: &dyn Store) -> Result<()> {
     let directory = store.directory().await?;
-    for app in &directory.apps {
+    for app in directory.programs() {
         let tenant = directory.tenants.iter().find(|tenant| tenant.id == app.tenant);
         let tenant = tenant.map_or("?", |tenant| &*tenant.name);
         let state = if app.revoked_at.is_some() { "revoked" } else { "live" };
@@ -117,8 +117,9 @@ async fn list(store: &dyn Store) -> Result<()> {
 
 /// The app of this id, whichever tenant it belongs to.
 async fn known(store: &dyn Store, id: &str) -> Result<App> {
-    let apps = store.directory().await?.apps;
-    apps.into_iter().find(|app| &*app.id == id).with_context(|| format!("there is no app `{id}`"))
+    let directory = store.directory().await?;
+    let app = directory.programs().find(|app| &*app.id == id).cloned();
+    app.with_context(|| format!("there is no app `{id}`"))
 }
 
 fn permitted(app: &App) -> String {

@@ -12,6 +12,7 @@ use kehub_core::journal::Record;
 use kehub_core::outcome::{
     Decided, MergedByHand, Outcome, PolicySet, Refusal, Released, SettledConflict, Taken, Undone,
 };
+use kehub_core::people::PeopleOutcome;
 use kehub_core::policy::IdentityType;
 use kehub_core::receipt::{Receipt, Remembered, RememberedPolicy, RememberedResolution};
 use kehub_core::webhook::WebhookOutcome;
@@ -72,6 +73,7 @@ impl Recall<'_> {
             Remembered::Webhook(id) => self.webhook(*id).await?,
             Remembered::Wechat(id) => self.wechat(*id).await?,
             Remembered::Import(id) => self.import(*id).await?,
+            Remembered::User { app, created } => self.user(*app, *created).await?,
             Remembered::Released { identity, owner } => self.released(*identity, *owner).await?,
             Remembered::Merged { merge, customer, merged, settled, warnings, seq } => {
                 let customers = (*customer, *merged);
@@ -160,6 +162,13 @@ impl Recall<'_> {
         let apps = self.store.directory().await?.apps;
         let app = apps.into_iter().find(|app| app.number == number).ok_or(Untold::Lost)?;
         Ok(Outcome::App { app, created })
+    }
+
+    async fn user(&self, number: AppNumber, created: bool) -> Result<Outcome, Untold> {
+        let directory = self.store.directory().await?;
+        let user = directory.user(number).cloned().ok_or(Untold::Lost)?;
+        let app = directory.app(number).cloned().ok_or(Untold::Lost)?;
+        Ok(Outcome::People(Box::new(PeopleOutcome::User { user, app, created })))
     }
 
     async fn webhook(&self, id: WebhookId) -> Result<Outcome, Untold> {

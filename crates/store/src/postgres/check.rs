@@ -7,7 +7,7 @@ use super::compare;
 use super::connection::{Connection, LONG};
 use super::retold::Telling;
 use super::trouble::Trouble;
-use super::{imports, policy, query, rows, webhooks, wechat};
+use super::{imports, people, policy, query, rows, webhooks, wechat};
 use crate::report::{Progress, Report};
 use crate::tables::codec::{self, key_range};
 use crate::tables::compare::{Differences, Kind, Types, check_live};
@@ -117,6 +117,7 @@ pub(super) const OF_TENANTS: &[(&str, &str)] = &[
     ("imports", "SELECT DISTINCT key >> 40 FROM import"),
     ("undelivered events", "SELECT DISTINCT webhook >> 40 FROM undelivered"),
     ("WeChat accounts", "SELECT DISTINCT key >> 40 FROM wechat_account"),
+    ("audit entries", "SELECT DISTINCT key >> 40 FROM audit"),
     ("receipts", "SELECT DISTINCT tenant FROM receipt"),
     ("apps", "SELECT DISTINCT tenant FROM app"),
 ];
@@ -310,9 +311,15 @@ async fn check_aside(
     match imports::newest_first(conn, tenant, None, usize::MAX).await {
         Err(trouble) if trouble.is_corrupt() => {
             report.find(Some(tenant), format!("the imports cannot be read: {trouble}"));
+        }
+        found => drop(found?),
+    }
+    match people::read_through(conn, tenant).await {
+        Err(trouble) if trouble.is_corrupt() => {
+            report.find(Some(tenant), format!("the audit log cannot be read: {trouble}"));
             Ok(())
         }
-        found => found.map(drop),
+        found => found,
     }
 }
 

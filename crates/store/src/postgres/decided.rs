@@ -4,7 +4,7 @@ use super::connection::{Bound, Connection};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
 use super::write::{self, Written};
-use super::{imports, webhooks, wechat};
+use super::{imports, people, webhooks, wechat};
 use crate::tables::changes::Changes;
 use crate::tables::codec::indexed;
 use crate::tables::group::{Part, decide};
@@ -64,6 +64,9 @@ impl Decided {
         }
         if changes.imports {
             imports::write(conn, &facts.imports, &before.imports).await?;
+        }
+        if changes.people {
+            people::write(conn, &facts.people, &before.people).await?;
         }
         self.written.bound(conn).await
     }

@@ -9,7 +9,7 @@ use super::rows::{
     self, conflict_columns, customer_columns, home_columns, identity_columns, merge_columns,
 };
 use super::trouble::Trouble;
-use super::{imports, policy, webhooks, wechat};
+use super::{imports, people, policy, webhooks, wechat};
 use crate::tables::codec::{self, Indexed};
 use futures_util::future::{try_join, try_join3};
 use kehub_core::attribute::Attribute;
@@ -20,6 +20,7 @@ use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
 use kehub_core::history::identities_named;
 use kehub_core::identity::Identity;
 use kehub_core::import::Imports;
+use kehub_core::people::People;
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhooks;
 use kehub_core::wechat::WechatAccounts;
@@ -89,6 +90,8 @@ pub(super) struct Before {
     pub(super) wechat: WechatAccounts,
     /// Likewise.
     pub(super) imports: Imports,
+    /// Likewise.
+    pub(super) people: People,
 }
 
 /// How the rows of one tenant stand in the tables.
@@ -198,6 +201,10 @@ pub(super) async fn facts(
     if let Some(imports) = imports::facts(conn, requests).await? {
         before.imports = imports.clone();
         facts.imports = imports;
+    }
+    if let Some(people) = people::facts(conn, requests).await? {
+        before.people = people.clone();
+        facts.people = people;
     }
     let mut loader = Loader { conn, parts: BTreeMap::new(), looked_at: HashSet::new() };
     let mut versions = Vec::new();

@@ -32,6 +32,7 @@ mod lookup;
 mod named;
 mod owners;
 mod past;
+mod people;
 #[cfg(test)]
 mod plans;
 mod policy;
@@ -255,6 +256,8 @@ macro_rules! read {
         }
     }};
 }
+
+use read;
 
 #[async_trait]
 impl Store for PostgresStore {

@@ -2,6 +2,7 @@
 //! hold, and what is quarantined.
 
 use super::connection::Connection;
+use super::people;
 use super::query::{self, keys_after};
 use super::rows::{self, identity_columns};
 use super::trouble::Trouble;
@@ -45,18 +46,20 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("quarantined", QUARANTINED),
 ];
 
-/// All tenants and apps, and the key for tokens.
+/// All tenants, apps and users, and the key for tokens.
 pub(super) async fn directory(conn: &Connection) -> Result<Directory, Trouble> {
     let missing = || Trouble::broken("the hub has no key for tokens");
-    let (key, tenants, apps) = futures_util::future::try_join3(
+    let (key, tenants, apps, users) = futures_util::future::try_join4(
         conn.first(TOKEN_KEY, &[]),
         conn.all(TENANTS, &[]),
         conn.all(APPS, &[]),
+        people::users(conn),
     )
     .await?;
     Ok(Directory {
         tenants: rows::read(&tenants, tenant)?,
         apps: rows::read(&apps, app)?,
+        users,
         token_key: rows::bytes(&key.ok_or_else(missing)?, 0)?,
     })
 }

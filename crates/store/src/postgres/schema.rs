@@ -14,6 +14,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("postgres", 5, "0005_more_lists"),
     migration!("postgres", 6, "0006_wechat"),
     migration!("postgres", 7, "0007_imports"),
+    migration!("postgres", 8, "0008_people"),
 ];
 
 /// Hubs that start at once take turns: they hold this lock while they look. `Kehu`.

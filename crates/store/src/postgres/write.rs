@@ -7,6 +7,7 @@ use super::columns::{
 };
 use super::connection::{Bound, Connection};
 use super::load::{Before, TenantBefore};
+use super::people;
 use super::trouble::Trouble;
 use crate::tables::changes::Changes;
 use crate::tables::codec::{self, FoldColumns, Indexed, Live, OwnColumns, indexed};
@@ -212,7 +213,7 @@ pub(super) async fn anew(
     conn.send_all(&written.bound(conn).await?).await
 }
 
-/// Writes the tenants and apps that are new or different.
+/// Writes the tenants, apps and users that are new or different.
 pub(super) async fn directory(
     conn: &Connection,
     now: &Directory,
@@ -233,6 +234,9 @@ pub(super) async fn directory(
     }
     for app in now.apps.iter().filter(|app| !before.apps.contains(app)) {
         write_app(conn, app).await?;
+    }
+    for user in now.users.iter().filter(|user| !before.users.contains(user)) {
+        people::write_user(conn, user).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::codec::{self, key_range};
 use super::compare::{self, Kind};
 use super::retold::Telling;
 use super::trouble::Trouble;
-use super::{imports, load, query, rows, webhooks, wechat};
+use super::{imports, load, people, query, rows, webhooks, wechat};
 use crate::report::{Progress, Report};
 use crate::tables::compare::{Differences, Types, check_live};
 use kehub_core::directory::{Directory, Tenant};
@@ -67,6 +67,7 @@ const OF_TENANTS: &[(&str, &str)] = &[
     ("imports", "SELECT DISTINCT key >> 40 FROM import"),
     ("undelivered events", "SELECT DISTINCT webhook >> 40 FROM undelivered"),
     ("WeChat accounts", "SELECT DISTINCT key >> 40 FROM wechat_account"),
+    ("audit entries", "SELECT DISTINCT key >> 40 FROM audit"),
     ("receipts", "SELECT DISTINCT tenant FROM receipt"),
     ("apps", "SELECT DISTINCT tenant FROM app"),
 ];
@@ -192,6 +193,9 @@ fn check_aside(
     }
     if let Err(trouble) = imports::newest_first(conn, tenant, None, usize::MAX) {
         report.find(Some(tenant), format!("the imports cannot be read: {trouble}"));
+    }
+    if let Err(trouble) = people::read_through(conn, tenant) {
+        report.find(Some(tenant), format!("the audit log cannot be read: {trouble}"));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::rows::{
     on_conflict, preset,
 };
 use super::trouble::Trouble;
-use super::{imports, webhooks, wechat};
+use super::{imports, people, webhooks, wechat};
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
 use kehub_core::customer::{Customer, State};
@@ -15,6 +15,7 @@ use kehub_core::facts::{Counters, Facts, Needs, TenantFacts};
 use kehub_core::identity::{Identity, IdentityKey};
 use kehub_core::import::Imports;
 use kehub_core::limits::CARRIERS_MAX;
+use kehub_core::people::People;
 use kehub_core::policy::{IdentityType, Policy};
 use kehub_core::receipt::ReceiptKey;
 use kehub_core::webhook::Webhooks;
@@ -105,6 +106,8 @@ pub(super) struct Before {
     pub(super) wechat: WechatAccounts,
     /// Likewise.
     pub(super) imports: Imports,
+    /// Likewise.
+    pub(super) people: People,
 }
 
 /// How the rows of one tenant stand in the tables.
@@ -174,6 +177,10 @@ pub(super) fn facts(
         before.imports = imports.clone();
         facts.imports = imports;
     }
+    if let Some(people) = people::facts(conn, requests)? {
+        before.people = people.clone();
+        facts.people = people;
+    }
     let tenants: BTreeSet<TenantId> = requests.iter().map(|request| request.tenant).collect();
     for tenant in tenants {
         let policy = cache.policy(conn, tenant)?;
@@ -185,12 +192,13 @@ pub(super) fn facts(
     Ok((facts, before))
 }
 
-/// All tenants and apps, and the key for tokens.
+/// All tenants, apps and users, and the key for tokens.
 pub(super) fn directory(conn: &Connection) -> Result<Directory, Trouble> {
     let token_key = rows::first(conn, TOKEN_KEY, (), |row| Ok(row.get(0)?))?;
     Ok(Directory {
         tenants: rows::all(conn, TENANTS, (), tenant)?,
         apps: rows::all(conn, APPS, (), app)?,
+        users: people::users(conn)?,
         token_key: token_key.ok_or_else(|| Trouble::broken("the hub has no key for tokens"))?,
     })
 }

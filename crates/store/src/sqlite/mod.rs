@@ -11,7 +11,7 @@
 //! [`sweep`] removes what is left of it. [`backup`] copies the file, and puts a copy in its place;
 //! [`copy`] is an end of a copy from one store to another. [`check`], [`retold`], [`compare`] and
 //! [`rebuild`] hold rows against the journal. [`trial`] is what a trial reads, and [`scratch`] where it
-//! writes. [`webhooks`] and [`imports`] read and write those.
+//! writes. [`webhooks`], [`imports`] and [`people`] read and write those.
 //! [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the tables,
 //! [`connection`] opens the file. [`upkeep`] is what is done to a file that nobody opened.
 
@@ -26,6 +26,7 @@ mod durable;
 mod imports;
 mod load;
 mod past;
+mod people;
 #[cfg(test)]
 mod plans;
 mod policy;

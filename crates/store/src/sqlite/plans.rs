@@ -4,7 +4,8 @@
 use super::query::Query;
 use super::render::parts_behind;
 use super::{
-    connection, imports, load, past, policy, schema, scratch, trial, webhooks, wechat, write,
+    connection, imports, load, past, people, policy, schema, scratch, trial, webhooks, wechat,
+    write,
 };
 use kehub_core::attribute::{Attribute, Value};
 use kehub_core::filter::{Comparison, Condition, Filter, Order, Period, Position, SortKey, Test};
@@ -32,6 +33,7 @@ fn every_look_up_goes_by_a_key_or_an_index() {
     let conn = empty_hub(&folder);
     let reading = load::STATEMENTS.iter().chain(past::STATEMENTS).chain(policy::STATEMENTS);
     let kept = webhooks::STATEMENTS.iter().chain(wechat::STATEMENTS).chain(imports::STATEMENTS);
+    let kept = kept.chain(people::STATEMENTS);
     let trying = trial::STATEMENTS.iter().chain(scratch::STATEMENTS);
     for (name, sql) in reading.chain(write::STATEMENTS).chain(kept).chain(trying) {
         let plan = plan(&conn, sql);

@@ -21,6 +21,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 11, "0011_wechat"),
     migration!("sqlite", 12, "0012_imports"),
     migration!("sqlite", 13, "0013_ids_alone"),
+    migration!("sqlite", 14, "0014_people"),
 ];
 
 /// `Kehu`: tells our files from those of other programs.

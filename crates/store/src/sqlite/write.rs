@@ -7,7 +7,7 @@
 use super::codec::{self, Indexed, Live, OwnColumns, indexed};
 use super::load::{Before, TenantBefore};
 use super::trouble::Trouble;
-use super::{imports, webhooks, wechat};
+use super::{imports, people, webhooks, wechat};
 use crate::tables::changes::Changes;
 use kehub_core::conflict::Conflict;
 use kehub_core::customer::{Customer, Fold};
@@ -130,6 +130,9 @@ pub(super) fn changes(
     if changes.imports {
         imports::write(conn, &facts.imports, &before.imports)?;
     }
+    if changes.people {
+        people::write(conn, &facts.people, &before.people)?;
+    }
     let nothing = TenantBefore::default();
     for (tenant, dirty) in &changes.tenants {
         let missing = || Trouble::broken(format!("tenant {tenant} is dirty and not there"));
@@ -153,7 +156,7 @@ pub(super) fn anew(
     TenantWriter { conn, tenant: facts.tenant(), facts, before }.write(dirty)
 }
 
-/// Writes the tenants and apps that are new or different.
+/// Writes the tenants, apps and users that are new or different.
 fn directory(conn: &Connection, now: &Directory, before: &Directory) -> Result<(), Trouble> {
     for tenant in now.tenants.iter().filter(|tenant| !before.tenants.contains(tenant)) {
         conn.prepare_cached(TENANT_INSERT)?.execute(params![
@@ -166,6 +169,9 @@ fn directory(conn: &Connection, now: &Directory, before: &Directory) -> Result<(
     }
     for app in now.apps.iter().filter(|app| !before.apps.contains(app)) {
         write_app(conn, app)?;
+    }
+    for user in now.users.iter().filter(|user| !before.users.contains(user)) {
+        people::write_user(conn, user)?;
     }
     Ok(())
 }

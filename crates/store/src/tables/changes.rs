@@ -12,6 +12,7 @@ pub(crate) struct Changes {
     pub(crate) webhooks: bool,
     pub(crate) wechat: bool,
     pub(crate) imports: bool,
+    pub(crate) people: bool,
 }
 
 impl Changes {
@@ -20,14 +21,16 @@ impl Changes {
         let webhooks = std::mem::take(&mut facts.webhooks_dirty);
         let wechat = std::mem::take(&mut facts.wechat_dirty);
         let imports = std::mem::take(&mut facts.imports_dirty);
+        let people = std::mem::take(&mut facts.people_dirty);
         let taken = facts.tenants.iter_mut().map(|(tenant, facts)| (*tenant, facts.take_dirty()));
         let tenants = taken.filter(|(_, dirty)| !dirty.is_empty()).collect();
-        Changes { tenants, directory, webhooks, wechat, imports }
+        Changes { tenants, directory, webhooks, wechat, imports, people }
     }
 
     /// Whether there is nothing to write.
     pub(crate) fn is_empty(&self) -> bool {
-        self.tenants.is_empty() && !(self.directory || self.webhooks || self.wechat || self.imports)
+        let beside = self.directory || self.webhooks || self.wechat || self.imports || self.people;
+        self.tenants.is_empty() && !beside
     }
 
     /// Whether there are journal entries among what is to be written.

@@ -1,6 +1,7 @@
 //! What engines that keep tables share: how what is kept becomes columns, what a group is, what it
 //! changed, and how a row differs from what the journal says.
 
+pub(crate) mod audit;
 pub(crate) mod changes;
 pub(crate) mod codec;
 pub(crate) mod compare;

@@ -49,6 +49,7 @@ async fn fill(rig: &Rig) {
     rig.run(TENANT, Command::Webhook(rotate)).await;
     deliver(rig).await;
     crate::imports::fill(rig).await;
+    crate::signing_in::fill(rig).await;
 }
 
 /// Merged and parted, kept apart and in conflict, quarantined, deleted, erased.
@@ -233,6 +234,7 @@ pub(crate) async fn everything(store: &dyn Store) -> impl PartialEq + std::fmt::
         store.webhooks(None).await.unwrap(),
         store.wechat_accounts(None).await.unwrap(),
         store.imports(TENANT, None, 10).await.unwrap(),
+        crate::signing_in::everything(store).await,
     )
 }
 

@@ -20,6 +20,7 @@ mod model;
 mod parting;
 mod policy;
 mod receipts;
+mod signing_in;
 mod support;
 mod trials;
 mod walks;
@@ -179,5 +180,18 @@ contract! {
         a_forgotten_import_leaves_nothing_and_its_id_is_not_given_out_again,
         so_many_imports_are_remembered,
         a_tenant_sees_no_imports_of_another,
+    },
+    signing_in::{
+        a_user_is_an_app_that_is_no_program,
+        a_login_name_is_taken_once_in_the_hub,
+        what_a_user_may_do_follows_its_role,
+        a_tenant_keeps_an_admin,
+        a_session_is_kept_until_it_ends,
+        sessions_end_with_what_they_were_begun_by,
+        a_user_has_so_many_sessions,
+        failed_attempts_lock_a_name_whoever_has_it,
+        a_new_password_opens_a_locked_name,
+        attempts_under_unknown_names_are_forgotten_where_there_are_many,
+        what_people_do_is_read_newest_first,
     },
 }

@@ -41,8 +41,9 @@ pub(crate) async fn api_app_list(call: Call) -> Result<Response, Problem> {
 
 /// The apps of the caller's tenant, by number.
 pub(super) async fn apps(call: &Call) -> Result<Vec<App>, Problem> {
-    let mut apps = call.store().directory().await?.apps;
-    apps.retain(|app| app.tenant == call.tenant());
+    let directory = call.store().directory().await?;
+    let ours = directory.programs().filter(|app| app.tenant == call.tenant());
+    let mut apps: Vec<App> = ours.cloned().collect();
     apps.sort_by_key(|app| app.number);
     Ok(apps)
 }

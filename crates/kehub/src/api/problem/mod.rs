@@ -100,6 +100,8 @@ codes! {
     IdentityTypeNotFound "identityTypeNotFound" 404 Never "There is no such identity type";
     /// No such app.
     AppNotFound "appNotFound" 404 Never "There is no such app";
+    /// No such user.
+    UserNotFound "userNotFound" 404 Never "There is no such user";
     /// No such webhook.
     WebhookNotFound "webhookNotFound" 404 Never "There is no such webhook";
     /// No such WeChat account.
@@ -150,6 +152,10 @@ codes! {
     AppRevoked "appRevoked" 409 Never "The app was revoked";
     /// An app of this id exists.
     AppExists "appExists" 409 Never "There is such an app already";
+    /// Another user has this login name.
+    LoginTaken "loginTaken" 409 Never "Another user has this login name";
+    /// The tenant would have no admin.
+    LastAdmin "lastAdmin" 409 Never "The tenant needs an admin";
     /// The tenant has as many webhooks as it may have.
     WebhooksTooMany "webhooksTooMany" 409 Never "There are as many webhooks as there may be";
     /// The tenant has as many WeChat accounts as it may have.

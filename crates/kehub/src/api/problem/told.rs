@@ -9,6 +9,7 @@ use crate::wire::verdict::why_not_usable;
 use kehub_core::CustomerId;
 use kehub_core::import::ImportRefusal;
 use kehub_core::outcome::{IdentityOutcome, Refusal, Unfit};
+use kehub_core::people::PeopleRefusal;
 use kehub_core::policy::TypeProblem;
 use kehub_core::webhook::WebhookRefusal;
 use kehub_core::wechat::WechatRefusal;
@@ -113,6 +114,7 @@ impl From<Refusal> for Problem {
             Refusal::Webhook(refusal) => refusal.into(),
             Refusal::Wechat(refusal) => refusal.into(),
             Refusal::Import(refusal) => refusal.into(),
+            Refusal::People(refusal) => refusal.into(),
             Refusal::IdentityMissing(_) => {
                 Problem::new(Code::IdentityNotFound, "no identity of this number is known")
             }
@@ -290,6 +292,28 @@ impl From<ImportRefusal> for Problem {
             ImportRefusal::NotHolder(_) | ImportRefusal::Ended(_) => {
                 Problem::new(Code::ImportEnded, "`GET /api/imports/{id}` tells how")
             }
+        }
+    }
+}
+
+impl From<PeopleRefusal> for Problem {
+    fn from(refusal: PeopleRefusal) -> Problem {
+        match refusal {
+            PeopleRefusal::UserMissing(_) => {
+                Problem::new(Code::UserNotFound, "no user of this id is known")
+            }
+            PeopleRefusal::LoginTaken => Problem::new(
+                Code::LoginTaken,
+                "choose another login name: it is one of the whole hub",
+            ),
+            PeopleRefusal::LastAdmin => {
+                Problem::new(Code::LastAdmin, "make another user an admin first")
+            }
+            // What only pages for signing in ask for.
+            PeopleRefusal::NotFirst
+            | PeopleRefusal::Locked { .. }
+            | PeopleRefusal::NotVerified
+            | PeopleRefusal::SessionMissing => Problem::unexpected(),
         }
     }
 }

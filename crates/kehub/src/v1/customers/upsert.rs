@@ -201,6 +201,7 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
         | Refusal::Webhook(_)
         | Refusal::Wechat(_)
         | Refusal::Import(_)
+        | Refusal::People(_)
         | Refusal::CustomerLive(_)
         | Refusal::IdentitiesTaken(_)
         | Refusal::SameCustomer(_)

@@ -1,0 +1,38 @@
+//! Sessions, attempts to sign in, and the audit log.
+
+use super::MemoryStore;
+use crate::{PeopleStore, StoreError};
+use async_trait::async_trait;
+use kehub_core::people::audit::{AuditEntry, AuditNumber};
+use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
+use kehub_core::{AppNumber, TenantId};
+
+#[async_trait]
+impl PeopleStore for MemoryStore {
+    async fn session(&self, hash: SessionHash) -> Result<Option<Session>, StoreError> {
+        Ok(self.open_state()?.facts.people.sessions.get(&hash).cloned())
+    }
+
+    async fn sessions(&self, app: AppNumber) -> Result<Vec<Session>, StoreError> {
+        let state = self.open_state()?;
+        let sessions = state.facts.people.sessions.values();
+        Ok(sessions.filter(|session| session.app == app).cloned().collect())
+    }
+
+    async fn attempts(&self, key: LoginKey) -> Result<Option<Attempts>, StoreError> {
+        Ok(self.open_state()?.facts.people.attempts.get(&key).copied())
+    }
+
+    async fn audit(
+        &self,
+        tenant: TenantId,
+        before: Option<AuditNumber>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let state = self.open_state()?;
+        let theirs = state.facts.people.audit.iter().rev().filter(|((owner, number), _)| {
+            *owner == tenant && before.is_none_or(|before| *number < before)
+        });
+        Ok(theirs.take(limit).map(|(_, entry)| entry.clone()).collect())
+    }
+}

@@ -1,0 +1,29 @@
+//! The part of the storage port that is about people who sign in. Users are in the
+//! [directory](crate::Store::directory).
+
+use crate::StoreError;
+use async_trait::async_trait;
+use kehub_core::people::audit::{AuditEntry, AuditNumber};
+use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
+use kehub_core::{AppNumber, TenantId};
+
+/// What a hub asks of its storage about people who sign in.
+#[async_trait]
+pub trait PeopleStore {
+    /// The session of this hash, if it has not been ended. Its time may be over.
+    async fn session(&self, hash: SessionHash) -> Result<Option<Session>, StoreError>;
+
+    /// The sessions of a user that have not been ended, by hash. The time of some may be over.
+    async fn sessions(&self, app: AppNumber) -> Result<Vec<Session>, StoreError>;
+
+    /// The attempts to sign in under a name that failed of late.
+    async fn attempts(&self, key: LoginKey) -> Result<Option<Attempts>, StoreError>;
+
+    /// Entries of a tenant's audit log with a number below `before`, newest first, at most `limit`.
+    async fn audit(
+        &self,
+        tenant: TenantId,
+        before: Option<AuditNumber>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError>;
+}

@@ -1,0 +1,292 @@
+//! Users, sessions, attempts to sign in, and the audit log: from their tables, and back.
+
+use super::connection::Connection;
+use super::trouble::Trouble;
+use super::{PostgresStore, READ_AGAIN, read, reading, rows};
+use crate::tables::audit;
+use crate::tables::codec::{self, key_range};
+use crate::{PeopleStore, StoreError};
+use async_trait::async_trait;
+use kehub_core::command::Request;
+use kehub_core::facts::Needs;
+use kehub_core::people::audit::{AUDIT_MAX, About, AuditEntry, AuditNumber};
+use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
+use kehub_core::people::user::User;
+use kehub_core::people::{NeededSessions, People};
+use kehub_core::{AppNumber, TenantId};
+use std::collections::BTreeSet;
+use tokio_postgres::Row;
+
+const USERS: &str = "SELECT app, login, role, password, password_at FROM hub_user ORDER BY app";
+const USER_UPSERT: &str = "
+    INSERT INTO hub_user (app, login, role, password, password_at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (app) DO UPDATE SET
+        role = excluded.role, password = excluded.password, password_at = excluded.password_at";
+const SESSION: &str = "SELECT hash, app, begun_at, seen_at, agent FROM session WHERE hash = $1";
+const SESSIONS: &str =
+    "SELECT hash, app, begun_at, seen_at, agent FROM session WHERE app = $1 ORDER BY hash";
+const SESSION_UPSERT: &str = "
+    INSERT INTO session (hash, app, begun_at, seen_at, agent) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (hash) DO UPDATE SET seen_at = excluded.seen_at";
+const SESSION_DELETE: &str = "DELETE FROM session WHERE hash = $1";
+const ATTEMPTS: &str = "SELECT app, failed, failed_at, locked_until, key FROM attempt";
+const ATTEMPTS_UNDER: &str =
+    "SELECT app, failed, failed_at, locked_until, key FROM attempt WHERE key = $1";
+const ATTEMPTS_UPSERT: &str = "
+    INSERT INTO attempt (key, app, failed, failed_at, locked_until) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (key) DO UPDATE SET app = excluded.app, failed = excluded.failed,
+        failed_at = excluded.failed_at, locked_until = excluded.locked_until";
+const ATTEMPTS_DELETE: &str = "DELETE FROM attempt WHERE key = $1";
+const LAST: &str = "SELECT last_audit FROM tenant WHERE id = $1";
+const LAST_UPDATE: &str = "UPDATE tenant SET last_audit = $2 WHERE id = $1";
+const AUDIT: &str = "
+    SELECT key, at, app, deed, about_kind, about, details FROM audit
+    WHERE key BETWEEN $1 AND $2 ORDER BY key DESC LIMIT $3";
+const AUDIT_INSERT: &str = "
+    INSERT INTO audit (key, at, app, deed, about_kind, about, details)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const AUDIT_DELETE: &str = "DELETE FROM audit WHERE key BETWEEN $1 AND $2";
+
+/// Entries that are read at once where all are.
+const AT_ONCE: usize = 10_000;
+
+/// The statements of this file that look for rows, for tests that look at all of them.
+#[cfg(test)]
+pub(super) const STATEMENTS: &[(&str, &str)] = &[
+    ("upsert of a user", USER_UPSERT),
+    ("session", SESSION),
+    ("sessions of a user", SESSIONS),
+    ("upsert of a session", SESSION_UPSERT),
+    ("delete of a session", SESSION_DELETE),
+    ("attempts under a name", ATTEMPTS_UNDER),
+    ("upsert of attempts", ATTEMPTS_UPSERT),
+    ("delete of attempts", ATTEMPTS_DELETE),
+    ("last audit", LAST),
+    ("update of the last audit", LAST_UPDATE),
+    ("audit", AUDIT),
+    ("insert of audit", AUDIT_INSERT),
+    ("delete of old audit", AUDIT_DELETE),
+];
+
+#[async_trait]
+impl PeopleStore for PostgresStore {
+    async fn session(&self, hash: SessionHash) -> Result<Option<Session>, StoreError> {
+        read!(self.access, conn => one(conn, hash))
+    }
+
+    async fn sessions(&self, app: AppNumber) -> Result<Vec<Session>, StoreError> {
+        read!(self.access, conn => of(conn, app))
+    }
+
+    async fn attempts(&self, key: LoginKey) -> Result<Option<Attempts>, StoreError> {
+        read!(self.access, conn => under(conn, key))
+    }
+
+    async fn audit(
+        &self,
+        tenant: TenantId,
+        before: Option<AuditNumber>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        read!(self, conn => newest_first(conn, tenant, before, limit))
+    }
+}
+
+/// All users, by the number of their app.
+pub(super) async fn users(conn: &Connection) -> Result<Vec<User>, Trouble> {
+    rows::read(&conn.all(USERS, &[]).await?, |row| {
+        Ok(User {
+            app: AppNumber(rows::number(row, 0)?),
+            login: row.try_get(1)?,
+            role: audit::role(row.try_get(2)?)?,
+            password: row.try_get(3)?,
+            password_at: row.try_get(4)?,
+        })
+    })
+}
+
+/// Writes a user that is new or different.
+pub(super) async fn write_user(conn: &Connection, user: &User) -> Result<(), Trouble> {
+    conn.run(
+        USER_UPSERT,
+        &[
+            &i64::from(user.app.0),
+            &user.login,
+            &user.role.name(),
+            &user.password,
+            &user.password_at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn one(conn: &Connection, hash: SessionHash) -> Result<Option<Session>, Trouble> {
+    conn.first(SESSION, &[&&hash.0[..]]).await?.as_ref().map(session).transpose()
+}
+
+async fn of(conn: &Connection, app: AppNumber) -> Result<Vec<Session>, Trouble> {
+    rows::read(&conn.all(SESSIONS, &[&i64::from(app.0)]).await?, session)
+}
+
+async fn under(conn: &Connection, key: LoginKey) -> Result<Option<Attempts>, Trouble> {
+    let found = conn.first(ATTEMPTS_UNDER, &[&&key.0[..]]).await?;
+    Ok(found.as_ref().map(attempts).transpose()?.map(|(_, attempts)| attempts))
+}
+
+/// Entries of a tenant's audit log with a number below `before`, newest first, at most `limit`.
+pub(super) async fn newest_first(
+    conn: &Connection,
+    tenant: TenantId,
+    before: Option<AuditNumber>,
+    limit: usize,
+) -> Result<Vec<AuditEntry>, Trouble> {
+    let (first, mut last) = key_range(tenant);
+    if let Some(key) = before.and_then(|before| codec::key(tenant, before.0)) {
+        last = key - 1;
+    }
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    rows::read(&conn.all(AUDIT, &[&first, &last, &limit]).await?, entry)
+}
+
+/// Reads all of a tenant's audit log, to see whether it can be read.
+pub(super) async fn read_through(conn: &Connection, tenant: TenantId) -> Result<(), Trouble> {
+    let mut before = None;
+    loop {
+        let entries = newest_first(conn, tenant, before, AT_ONCE).await?;
+        let Some(last) = entries.last() else { return Ok(()) };
+        before = Some(last.number);
+    }
+}
+
+/// What the requests look at of sessions, attempts and the audit log; `None` if none of them does.
+pub(super) async fn facts(
+    conn: &Connection,
+    requests: &[Request],
+) -> Result<Option<People>, Trouble> {
+    let changes = requests.iter().filter_map(|it| Some((it.tenant, Needs::people(&it.command)?)));
+    let changes: Vec<_> = changes.collect();
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    let mut people = People::default();
+    for needed in changes.iter().filter_map(|(_, change)| change.sessions()) {
+        let app = match needed {
+            NeededSessions::Of(app) => Some(app),
+            NeededSessions::One(hash) => one(conn, hash).await?.map(|session| session.app),
+        };
+        if let Some(app) = app {
+            let found = of(conn, app).await?;
+            people.sessions.extend(found.into_iter().map(|session| (session.hash, session)));
+        }
+    }
+    if changes.iter().any(|(_, change)| change.attempts()) {
+        people.attempts.extend(rows::read(&conn.all(ATTEMPTS, &[]).await?, attempts)?);
+    }
+    for tenant in changes.iter().map(|(tenant, _)| *tenant).collect::<BTreeSet<_>>() {
+        if let Some(row) = conn.first(LAST, &[&i64::from(tenant.0)]).await? {
+            people.last.insert(tenant, AuditNumber(row.try_get(0)?));
+        }
+    }
+    Ok(Some(people))
+}
+
+/// Writes what differs.
+pub(super) async fn write(conn: &Connection, now: &People, before: &People) -> Result<(), Trouble> {
+    for hash in before.sessions.keys().filter(|hash| !now.sessions.contains_key(hash)) {
+        conn.run(SESSION_DELETE, &[&&hash.0[..]]).await?;
+    }
+    for (hash, session) in &now.sessions {
+        if before.sessions.get(hash) != Some(session) {
+            let Session { app, begun_at, seen_at, agent, .. } = session;
+            conn.run(SESSION_UPSERT, &[&&hash.0[..], &i64::from(app.0), begun_at, seen_at, agent])
+                .await?;
+        }
+    }
+    write_attempts(conn, now, before).await?;
+    for ((tenant, number), entry) in &now.audit {
+        insert(conn, codec::own_key(*tenant, number.0)?, entry).await?;
+    }
+    for (tenant, last) in &now.last {
+        if before.last.get(tenant) != Some(last) {
+            conn.run(LAST_UPDATE, &[&i64::from(tenant.0), &last.0]).await?;
+            let (first, _) = key_range(*tenant);
+            if let Some(old) = codec::key(*tenant, last.0 - AUDIT_MAX) {
+                conn.run(AUDIT_DELETE, &[&first, &old]).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn write_attempts(conn: &Connection, now: &People, before: &People) -> Result<(), Trouble> {
+    for key in before.attempts.keys().filter(|key| !now.attempts.contains_key(key)) {
+        conn.run(ATTEMPTS_DELETE, &[&&key.0[..]]).await?;
+    }
+    for (key, attempts) in &now.attempts {
+        if before.attempts.get(key) != Some(attempts) {
+            let Attempts { app, failed, failed_at, locked_until } = attempts;
+            let app = app.map(|app| i64::from(app.0));
+            conn.run(
+                ATTEMPTS_UPSERT,
+                &[&&key.0[..], &app, &i64::from(*failed), failed_at, locked_until],
+            )
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+async fn insert(conn: &Connection, key: i64, entry: &AuditEntry) -> Result<(), Trouble> {
+    let (kind, about) = entry.about.map(About::parts).unzip();
+    conn.run(
+        AUDIT_INSERT,
+        &[
+            &key,
+            &entry.at,
+            &entry.app.map(|app| i64::from(app.0)),
+            &entry.deed.name(),
+            &kind,
+            &about,
+            &audit::details_text(&entry.details)?,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+fn session(row: &Row) -> Result<Session, Trouble> {
+    Ok(Session {
+        hash: SessionHash(rows::bytes(row, 0)?),
+        app: AppNumber(rows::number(row, 1)?),
+        begun_at: row.try_get(2)?,
+        seen_at: row.try_get(3)?,
+        agent: row.try_get(4)?,
+    })
+}
+
+fn app(row: &Row, column: usize) -> Result<Option<AppNumber>, Trouble> {
+    let number: Option<i64> = row.try_get(column)?;
+    number.map(|number| u32::try_from(number).map(AppNumber)).transpose().map_err(Trouble::broken)
+}
+
+fn attempts(row: &Row) -> Result<(LoginKey, Attempts), Trouble> {
+    let attempts = Attempts {
+        app: app(row, 0)?,
+        failed: rows::number(row, 1)?,
+        failed_at: row.try_get(2)?,
+        locked_until: row.try_get(3)?,
+    };
+    Ok((LoginKey(rows::bytes(row, 4)?), attempts))
+}
+
+fn entry(row: &Row) -> Result<AuditEntry, Trouble> {
+    Ok(AuditEntry {
+        number: AuditNumber(codec::number_of(rows::key(row)?)),
+        at: row.try_get(1)?,
+        app: app(row, 2)?,
+        deed: audit::deed(row.try_get(3)?)?,
+        about: audit::about(row.try_get(4)?, row.try_get(5)?)?,
+        details: audit::details(row.try_get(6)?)?,
+    })
+}
