@@ -187,6 +187,11 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "KEHUB_LISTEN", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
 
+    /// Where people find the console, if that is not the address: behind a proxy that speaks TLS, its
+    /// `https://…`, so that cookies are for TLS only
+    #[arg(long, env = "KEHUB_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub(crate) public_url: Option<Url>,
+
     /// How log lines look
     #[arg(long, env = "KEHUB_LOG_FORMAT", value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,
@@ -295,8 +300,16 @@ impl ServeOptions {
             put_answers_before: self.v1_put_answers_before,
             custom_attributes_max: self.custom_attributes_max,
             webhooks_private: self.webhooks_allow_private,
+            public_url: self.public_url.clone(),
             wechat: self.wechat.options(),
         }
+    }
+
+    /// Where people find the console of a hub that listens on this address.
+    pub(crate) fn console(&self, address: SocketAddr) -> String {
+        let base =
+            self.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+        format!("{}/console", base.unwrap_or_else(|| format!("http://{address}")))
     }
 
     /// Where files are kept that came over the API to a hub on this store.
@@ -338,6 +351,16 @@ impl ServeOptions {
             shutdown_timeout: Duration::from_secs(self.shutdown_timeout),
         }
     }
+}
+
+fn public_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let is_whole =
+        |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    url.filter(is_whole).ok_or_else(|| {
+        "expected an address like https://hub.example.com, without a path".to_owned()
+    })
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -12,6 +12,7 @@ pub mod credentials;
 mod export;
 mod files;
 pub mod imports;
+pub mod people;
 pub mod server;
 mod telemetry;
 mod v1;

@@ -2,6 +2,7 @@
 
 use super::parameters::Parameters;
 use super::problem::{Code, Problem};
+use crate::people::session::SignedIn;
 use crate::server;
 use crate::server::problem::Problem as Around;
 use crate::wire::json::Json;
@@ -40,7 +41,24 @@ impl FromRequestParts<server::Hub> for Call {
 
 impl Call {
     /// Lets the call go on only if its app has the permission.
+    ///
+    /// The answers of this API tell of customers in full: a user who may not see mobiles and e-mails in
+    /// full looks at pages of the console, which mask them.
     pub(crate) fn require(&self, permission: Permission) -> Result<(), Problem> {
+        self.require_only(permission)?;
+        let tells = matches!(permission, Permission::CustomersRead | Permission::ChangesRead);
+        if tells && self.is_of_user() {
+            self.require_only(Permission::CustomersReveal)?;
+            // The audit log tells of it once the call has succeeded.
+            if let Some(session) = self.0.session() {
+                session.reads_in_full();
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for a call that tells nothing of any customer.
+    pub(crate) fn require_only(&self, permission: Permission) -> Result<(), Problem> {
         if self.0.caller.may(permission) {
             return Ok(());
         }
@@ -50,7 +68,18 @@ impl Call {
 
     /// Whether the app may read customers. One that may not learns only what it said itself (W38).
     pub(crate) fn reads(&self) -> bool {
-        self.0.caller.may(Permission::CustomersRead)
+        let may = |permission| self.0.caller.may(permission);
+        may(Permission::CustomersRead) && (!self.is_of_user() || may(Permission::CustomersReveal))
+    }
+
+    /// The session that the caller is signed in by, if there is no token.
+    pub(crate) fn session(&self) -> Option<&SignedIn> {
+        self.0.session().map(|session| &**session)
+    }
+
+    /// Whether a user calls this API, and not a program, and not a page of the console.
+    fn is_of_user(&self) -> bool {
+        self.0.caller.user.is_some() && super::is_under(self.0.uri().path())
     }
 
     /// The app that asks.
@@ -125,6 +154,11 @@ impl Call {
     /// The whole body.
     pub(crate) async fn read(&self, body: Body) -> Result<Bytes, Problem> {
         Ok(self.0.read(body).await?)
+    }
+
+    /// The whole body, which does not tell this call from another one: it holds a secret.
+    pub(crate) async fn read_aside(&self, body: Body) -> Result<Bytes, Problem> {
+        Ok(self.0.read_aside(body).await?)
     }
 
     /// Takes these bytes, such as a hash, for the body, where that is not read as a whole.

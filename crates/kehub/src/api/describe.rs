@@ -3,9 +3,9 @@
 
 use super::problem::{Code, ItemError, Place, Problem, Retry};
 use super::{
-    access, apps, cannot_links, changes, claims, conflicts, customers, duplicates, explanations,
-    exports, identities, identity_types, imports, merges, past, policy, quarantine, webhooks,
-    wechat_accounts,
+    access, apps, audit, cannot_links, changes, claims, conflicts, customers, duplicates,
+    explanations, exports, identities, identity_types, imports, merges, past, policy, quarantine,
+    users, webhooks, wechat_accounts,
 };
 use kehub_core::attribute::FieldProblem;
 use kehub_core::directory::Permission;
@@ -23,6 +23,7 @@ type Noun = (fn(&str) -> Option<Described>, fn() -> Value);
 const NOUNS: &[Noun] = &[
     (access::describe::operation, access::describe::schemas),
     (apps::describe::operation, apps::describe::schemas),
+    (audit::describe::operation, audit::describe::schemas),
     (changes::describe::operation, changes::describe::schemas),
     (cannot_links::describe::operation, cannot_links::describe::schemas),
     (claims::describe::operation, claims::describe::schemas),
@@ -39,6 +40,7 @@ const NOUNS: &[Noun] = &[
     (past::describe::operation, past::schemas::all),
     (policy::describe::operation, policy::describe::schemas),
     (quarantine::describe::operation, quarantine::describe::schemas),
+    (users::describe::operation, users::describe::schemas),
     (webhooks::describe::operation, webhooks::describe::schemas),
     (wechat_accounts::describe::operation, wechat_accounts::describe::schemas),
 ];
@@ -62,7 +64,7 @@ pub(crate) fn schemas() -> Map<String, Value> {
 }
 
 /// Headings of the calls under `/api`.
-pub(crate) fn tags() -> [Value; 14] {
+pub(crate) fn tags() -> [Value; 15] {
     let tag = |name: &str, about: &str| json!({ "name": name, "description": about });
     [
         tag("API access", "Kehub's own API: tokens."),
@@ -77,6 +79,7 @@ pub(crate) fn tags() -> [Value; 14] {
         tag("API imports", "Kehub's own API: files whose rows become customers."),
         tag("API policy", "Kehub's own API: the rules of the tenant and of its identity types."),
         tag("API quarantine", "Kehub's own API: what has been seen with too many people."),
+        tag("API users", "Kehub's own API: people who sign in, and what they did."),
         tag("API webhooks", "Kehub's own API: telling other systems what happens."),
         tag("API WeChat", "Kehub's own API: official accounts and their fans."),
     ]

@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 pub(crate) mod apps;
+pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod cannot_links;
 pub(crate) mod changes;
@@ -26,6 +27,7 @@ pub(crate) mod problem;
 pub(crate) mod quarantine;
 pub(crate) mod reader;
 pub(crate) mod shapes;
+pub(crate) mod users;
 pub(crate) mod webhooks;
 pub(crate) mod wechat_accounts;
 

@@ -10,6 +10,7 @@ mod progress;
 mod serve;
 mod store;
 mod tenant;
+mod user;
 mod wechat;
 mod welcome;
 
@@ -56,6 +57,9 @@ enum Command {
     /// Manage apps: the credentials that programs call with
     #[command(subcommand)]
     App(app::Command),
+    /// Manage users: people who sign in to the console
+    #[command(subcommand)]
+    User(user::Command),
     /// Manage tenants: customers of one are invisible to all others
     #[command(subcommand)]
     Tenant(tenant::Command),
@@ -160,6 +164,7 @@ fn run(cli: Cli) -> Result<()> {
             runtime.context("cannot start")?.block_on(serve::run(&cli.store, &options))
         }
         Command::App(command) => single()?.block_on(app::run(&cli.store, command)),
+        Command::User(command) => single()?.block_on(user::run(&cli.store, command)),
         Command::Tenant(command) => single()?.block_on(tenant::run(&cli.store, command)),
         Command::Wechat(command) => single()?.block_on(wechat::run(&cli.store, command)),
         Command::Import(options) => single()?.block_on(import::run(&cli.store, &options)),

@@ -6,6 +6,7 @@ use crate::clock::SystemClock;
 use crate::config::{ServeOptions, StoreLocation, StoreOptions};
 use crate::credentials::{Credentials, secret_hash};
 use crate::imports::{Importer, Spool};
+use crate::people::FirstCode;
 use crate::server::{self, App, Hub};
 use crate::telemetry;
 use crate::webhooks::Deliverer;
@@ -99,10 +100,13 @@ async fn serve(
     hub.keep_files_in(spool);
 
     info!(%address, version = env!("CARGO_PKG_VERSION"), "the hub listens");
-    match first {
-        Some(credentials) => say!("{}", welcome::first_start(address, &credentials).trim_end())?,
-        None => say!("{}", welcome::later_start(address).trim_end())?,
-    }
+    let code = expect_first_user(&hub)?;
+    let console = welcome::console(&options.console(address), code.as_ref());
+    let text = match first {
+        Some(credentials) => welcome::first_start(address, &credentials, &console),
+        None => welcome::later_start(address, &console),
+    };
+    say!("{}", text.trim_end())?;
     let refreshing = tokio::spawn(keep_fresh(hub.clone()));
     let ending = hub.clone();
     let end = async move {
@@ -120,6 +124,16 @@ async fn serve(
     Ok(())
 }
 
+/// Draws what the first user is made with, if there is no user yet.
+fn expect_first_user(hub: &Hub) -> Result<Option<FirstCode>> {
+    if hub.has_users() {
+        return Ok(None);
+    }
+    let code = FirstCode::draw().context("cannot draw a code")?;
+    hub.expect_first_user(code.clone());
+    Ok(Some(code))
+}
+
 /// Makes sure that there is a tenant, and an app that may call; gives the credentials of an app
 /// that nobody knows yet.
 async fn prepare(store: &dyn Store, chosen: Option<&Credentials>) -> Result<Option<Credentials>> {
@@ -131,7 +145,7 @@ async fn prepare(store: &dyn Store, chosen: Option<&Credentials>) -> Result<Opti
         }
         return Ok(None);
     }
-    if !store.directory().await?.apps.is_empty() {
+    if store.directory().await?.programs().next().is_some() {
         return Ok(None);
     }
     let drawn = Credentials::draw().context("cannot draw a secret")?;

@@ -1,10 +1,12 @@
 //! The console at `/console`: pages for people, rendered here and improved by one small script
 //! ([30](../../../docs/decisions/0030-pages-are-rendered-here.md)). Pages read what `/api` reads, by
-//! its calls and with its permissions; without a [`visitor::Visitor`] there is no page.
+//! its calls and with its permissions; without a [`visitor::Visitor`] there is no page. All of them are
+//! behind the [guard](entry::guard).
 
 mod assets;
 mod customer;
 mod customers;
+mod entry;
 mod look;
 mod overview;
 mod page;
@@ -14,12 +16,14 @@ mod visitor;
 mod why;
 mod words;
 
+pub(crate) use entry::frame::finish;
 pub(crate) use overview::recent::KeptDays;
 pub(crate) use overview::series::Series;
 
 use crate::api::problem::{Code, Problem};
 use crate::server::Hub;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
 use visitor::Visitor;
@@ -27,12 +31,19 @@ use visitor::Visitor;
 /// Every path template of the console, as logs and metrics name it.
 pub(crate) const ROUTES: &[&str] = &[
     "/console",
+    "/console/account",
+    "/console/account/password",
+    "/console/account/sessions/end",
+    "/console/account/sign-out-everywhere",
     "/console/assets/{name}",
     "/console/customers",
     "/console/customers/export",
     "/console/customers/{id}",
     "/console/customers/{id}/reveal",
+    "/console/first",
     "/console/look",
+    "/console/sign-in",
+    "/console/sign-out",
     "/console/why",
     "/console/{*path}",
 ];
@@ -42,9 +53,9 @@ pub(crate) fn is_under(path: &str) -> bool {
     path == "/console" || path.starts_with("/console/")
 }
 
-/// The pages.
-pub(crate) fn router() -> Router<Hub> {
-    Router::new()
+/// The pages, and what all of them are behind.
+pub(crate) fn router(hub: &Hub) -> Router<Hub> {
+    let router = Router::new()
         .route("/console", get(overview::page))
         .route("/console/assets/{name}", get(assets::asset))
         .route("/console/customers", get(customers::list))
@@ -53,7 +64,9 @@ pub(crate) fn router() -> Router<Hub> {
         .route("/console/customers/{id}/reveal", get(customer::revealed).post(customer::reveal))
         .route("/console/look", post(preferences::set))
         .route("/console/why", get(why::page))
-        .route("/console/{*path}", get(unknown))
+        .route("/console/{*path}", get(unknown));
+    let guard = from_fn_with_state(hub.clone(), entry::guard::guard);
+    router.merge(entry::router()).layer(guard)
 }
 
 async fn unknown(visitor: Visitor) -> Response {

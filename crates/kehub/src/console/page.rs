@@ -5,21 +5,11 @@ use super::look::{Look, Theme};
 use super::visitor::Visitor;
 use super::words::{Language, Words, fill};
 use crate::api::problem::{Code, Problem};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
-};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use kehub_core::directory::Permission;
 use maud::{DOCTYPE, Markup, html};
-
-/// Nothing but what the hub itself serves, no script and no style within a page, and no frame around
-/// it.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
-     frame-ancestors 'none'",
-);
 
 /// Which page of the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +17,19 @@ pub(super) enum Place {
     Overview,
     Customers,
     Why,
+    /// One's own account, for who is signed in.
+    Account,
 }
 
 impl Place {
-    const ALL: [Place; 3] = [Place::Overview, Place::Customers, Place::Why];
+    const ALL: [Place; 4] = [Place::Overview, Place::Customers, Place::Why, Place::Account];
 
     const fn address(self) -> &'static str {
         match self {
             Place::Overview => "/console",
             Place::Customers => "/console/customers",
             Place::Why => "/console/why",
+            Place::Account => "/console/account",
         }
     }
 
@@ -45,6 +38,7 @@ impl Place {
             Place::Overview => words.overview,
             Place::Customers => words.customers,
             Place::Why => words.why,
+            Place::Account => words.account,
         }
     }
 
@@ -57,6 +51,9 @@ impl Place {
             }
             Place::Why => {
                 "M7 7.5a3 3 0 1 1 4.3 2.7c-.8.4-1.3 1-1.3 1.8v.5m0 3v.1M10 18a8 8 0 1 0 0-16 8 8 0 0 0 0 16Z"
+            }
+            Place::Account => {
+                "M10 10a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Zm-6.5 7c.6-3 3.2-4.5 6.5-4.5s5.9 1.5 6.5 4.5"
             }
         }
     }
@@ -76,16 +73,9 @@ pub(super) struct Page {
 /// A page as an answer.
 pub(super) fn answer(look: &Look, visitor: Option<&Visitor>, page: &Page) -> Response {
     let text = whole(look, visitor, page).into_string();
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-        // People are on it: it is kept nowhere.
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (headers, text).into_response()
+    // What is to be done with it is said where every answer of the console passes.
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    ([(CONTENT_TYPE, kind)], text).into_response()
 }
 
 /// A page that says what went wrong, and what to do next.
@@ -120,7 +110,7 @@ pub(super) fn problem(
 }
 
 /// What went wrong, for people, and what happened to the data.
-fn told(problem: &Problem, words: &Words, request_id: &str) -> (&'static str, String) {
+pub(super) fn told(problem: &Problem, words: &Words, request_id: &str) -> (&'static str, String) {
     let permission = || {
         let missing = Permission::ALL.iter().find(|it| problem.detail.contains(it.name()));
         missing.map_or("", |permission| permission.name())
@@ -132,6 +122,7 @@ fn told(problem: &Problem, words: &Words, request_id: &str) -> (&'static str, St
     let (title, why) = match problem.code {
         Code::TokenMissing | Code::TokenInvalid => (words.sign_in_needed, words.sign_in_why.into()),
         Code::PermissionMissing => (words.refused, fill(words.refused_why, &[permission()])),
+        Code::CrossSite => (words.cross_site, words.cross_site_why.into()),
         Code::PathUnknown => (words.not_found, String::new()),
         Code::CustomerNotFound => (words.customer_missing, words.customer_missing_why.into()),
         Code::CustomerDeleted => (words.customer_deleted, words.customer_deleted_why.into()),
@@ -164,9 +155,9 @@ fn whole(look: &Look, visitor: Option<&Visitor>, page: &Page) -> Markup {
                         img src=(ICON.address()) alt="" width="24" height="24";
                         span { "Kehub" }
                     }
-                    @if visitor.is_some() {
+                    @if let Some(visitor) = visitor {
                         (search(words, page))
-                        (navigation(words, page.place))
+                        (navigation(words, visitor, page.place))
                     }
                     (switches(look))
                 }
@@ -189,10 +180,11 @@ fn search(words: &Words, page: &Page) -> Markup {
     }
 }
 
-fn navigation(words: &Words, here: Option<Place>) -> Markup {
+fn navigation(words: &Words, visitor: &Visitor, here: Option<Place>) -> Markup {
+    let is_there = |place: &Place| *place != Place::Account || visitor.call.session().is_some();
     html! {
         nav aria-label=(words.pages) {
-            @for place in Place::ALL {
+            @for place in Place::ALL.into_iter().filter(is_there) {
                 a href=(place.address()) aria-current=[(here == Some(place)).then_some("page")] {
                     (sign(place.sign())) span { (place.name(words)) }
                 }
@@ -261,9 +253,5 @@ pub(super) fn elsewhere(address: &str) -> Response {
     let Ok(location) = HeaderValue::try_from(address) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let headers = [
-        (axum::http::header::LOCATION, location),
-        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (StatusCode::SEE_OTHER, headers).into_response()
+    (StatusCode::SEE_OTHER, [(axum::http::header::LOCATION, location)]).into_response()
 }

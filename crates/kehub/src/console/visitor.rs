@@ -4,12 +4,16 @@ use super::look::Look;
 use super::page::{self, Page};
 use super::words::Words;
 use crate::api::{Call, Problem};
+use crate::people::origin::CSRF_FIELD;
 use crate::server;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
+use kehub_core::command::Command;
 use kehub_core::directory::Permission;
-use tracing::info;
+use kehub_core::people::PeopleChange;
+use kehub_core::people::audit::{About, Deed, Details, Note};
+use maud::{Markup, html};
 
 /// Somebody who may ask for pages.
 #[derive(Debug)]
@@ -42,13 +46,25 @@ impl Visitor {
 
     /// Whether mobiles and e-mails may be shown in full.
     pub(super) fn may_reveal(&self) -> bool {
-        self.may(Permission::CustomersWrite)
+        self.may(Permission::CustomersReveal)
     }
 
-    /// Leaves a trace of contacts being shown in full.
-    pub(super) fn tell_revealed(&self, what: &str) {
-        let app = self.call.app().number.0;
-        info!(app, what, request_id = self.call.request_id(), "contacts were revealed");
+    /// Writes down that contacts are about to be shown in full. What cannot be written down is not shown.
+    pub(super) async fn tell_revealed(
+        &self,
+        deed: Deed,
+        about: Option<About>,
+    ) -> Result<(), Problem> {
+        let note = PeopleChange::Note(Note { deed, about, details: Details::new() });
+        self.call.apply(Command::People(note), false).await.map(drop)
+    }
+
+    /// What tells a form of this page from one of another site, if somebody is signed in.
+    pub(super) fn csrf(&self) -> Markup {
+        let token = self.call.session().map(|session| &session.csrf);
+        html! {
+            @if let Some(token) = token { input type="hidden" name=(CSRF_FIELD) value=(token); }
+        }
     }
 
     /// Answers a page, or a page that says what went wrong.

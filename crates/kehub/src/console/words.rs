@@ -166,6 +166,9 @@ words! {
     // What went wrong.
     sign_in_needed "Sign in first" "请先登录";
     sign_in_why "This page is for people who are signed in." "登录后才能查看此页面。";
+    cross_site "This did not come from a page of the hub" "请求并非来自本系统页面";
+    cross_site_why "Nothing was changed. Load the page again and repeat it there." "没有任何改动。请重新加载页面后再试。";
+    account "Account" "账号";
     refused "You may not see this" "没有权限";
     refused_why "Your account lacks the permission {}. Ask an administrator for it." "您的账号缺少权限 {}，请联系管理员。";
     not_found "There is no such page" "页面不存在";

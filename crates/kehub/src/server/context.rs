@@ -5,6 +5,7 @@ use super::hub::Hub;
 use super::idempotency::{self, Asked, NoKey};
 use super::layers::Arrival;
 use super::problem::Problem;
+use crate::people::session::SignedIn;
 use crate::wire::query::Query;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::FromRequestParts;
@@ -24,6 +25,7 @@ pub(crate) struct Call {
     pub(crate) hub: Hub,
     pub(crate) caller: Arc<Caller>,
     now: Micros,
+    session: Option<Arc<SignedIn>>,
     request_id: Box<str>,
     method: Method,
     uri: Uri,
@@ -38,10 +40,10 @@ impl FromRequestParts<Hub> for Call {
     async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Call, Problem> {
         let arrival = parts.extensions.remove::<Arrival>().ok_or(Problem::Internal)?;
         let caller = arrival.caller.ok_or(Problem::TokenInvalid)?;
-        let Arrival { now, request_id, .. } = arrival;
+        let Arrival { now, request_id, session, .. } = arrival;
         let (uri, headers) = (parts.uri.clone(), std::mem::take(&mut parts.headers));
         let (hub, method, body) = (hub.clone(), parts.method.clone(), OnceLock::new());
-        Ok(Call { hub, caller, now, request_id, method, uri, headers, body })
+        Ok(Call { hub, caller, now, session, request_id, method, uri, headers, body })
     }
 }
 
@@ -49,6 +51,11 @@ impl Call {
     /// Lets the call go on only if its app has the permission (W38).
     pub(crate) fn require(&self, permission: Permission) -> Result<(), Problem> {
         if self.caller.may(permission) { Ok(()) } else { Err(Problem::PermissionMissing) }
+    }
+
+    /// The session that the caller is signed in by, if there is no token.
+    pub(crate) fn session(&self) -> Option<&Arc<SignedIn>> {
+        self.session.as_ref()
     }
 
     pub(crate) fn tenant(&self) -> TenantId {
@@ -86,6 +93,11 @@ impl Call {
     pub(crate) async fn read(&self, body: Body) -> Result<Bytes, Problem> {
         let body = read(&self.hub, body).await?;
         Ok(self.body.get_or_init(|| body).clone())
+    }
+
+    /// The whole body, which does not tell this call from another one: it holds a secret.
+    pub(crate) async fn read_aside(&self, body: Body) -> Result<Bytes, Problem> {
+        read(&self.hub, body).await
     }
 
     /// Takes these bytes, such as a hash, for the body, where that is not read as a whole.

@@ -8,6 +8,7 @@ use crate::api::duplicates::kept::KeptDuplicates;
 use crate::clock::Clock;
 use crate::console::{KeptDays, Series};
 use crate::imports::Spool;
+use crate::people::{FirstCode, People};
 use crate::server::problem::Problem;
 use crate::wechat::{self, Wechat};
 use kehub_core::command::Request;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use url::Url;
 
 /// What an operator may set about answers.
 #[derive(Clone, Debug)]
@@ -36,6 +38,9 @@ pub struct Settings {
     pub custom_attributes_max: usize,
     /// Whether webhooks may have addresses of this machine and its networks.
     pub webhooks_private: bool,
+    /// Where people find the console from outside, if the operator says so. Over `https` cookies are
+    /// for TLS only.
+    pub public_url: Option<Url>,
     /// How WeChat is called, and what its secrets are encrypted with.
     pub wechat: wechat::Options,
 }
@@ -49,6 +54,7 @@ impl Default for Settings {
             put_answers_before: false,
             custom_attributes_max: limits::CUSTOM_ATTRIBUTES_MAX,
             webhooks_private: false,
+            public_url: None,
             wechat: wechat::Options::default(),
         }
     }
@@ -70,6 +76,7 @@ struct Inner {
     series: Series,
     days: KeptDays,
     wechat: Wechat,
+    people: People,
     /// Tells the deliverer that somebody changed a webhook.
     webhooks_changed: Notify,
     /// Tells the importer that a file has come.
@@ -109,6 +116,7 @@ impl Hub {
             days: KeptDays::default(),
             webhooks_changed: Notify::new(),
             wechat,
+            people: People::default(),
             imports_changed: Notify::new(),
             spool: OnceLock::new(),
             ending: watch::Sender::default(),
@@ -130,6 +138,21 @@ impl Hub {
     /// What it takes to call WeChat.
     pub(crate) fn wechat(&self) -> &Wechat {
         &self.0.wechat
+    }
+
+    /// Lets somebody who knows this code make the first user. A code that came before stays.
+    pub fn expect_first_user(&self, code: FirstCode) {
+        self.0.people.expect_first(code);
+    }
+
+    /// Whether anybody may sign in, or might once.
+    pub fn has_users(&self) -> bool {
+        self.access().has_users()
+    }
+
+    /// What is in memory of people who sign in.
+    pub(crate) fn people(&self) -> &People {
+        &self.0.people
     }
 
     /// Notified when there may be something to import.

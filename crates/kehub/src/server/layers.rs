@@ -6,9 +6,11 @@ use super::hub::Hub;
 use super::problem::Problem;
 use crate::api;
 use crate::console;
+use crate::people::origin;
+use crate::people::session::{self, SignedIn};
 use crate::wire::query::Query;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -30,8 +32,35 @@ const FILE_PATIENCE: Duration = Duration::from_hours(24);
 pub(crate) struct Arrival {
     pub(crate) now: Micros,
     pub(crate) request_id: Box<str>,
-    /// Who asks, if the token is alive.
+    /// Who asks, if the token or the session is alive.
     pub(crate) caller: Option<Arc<Caller>>,
+    /// The session that the caller is signed in by, if there is no token.
+    pub(crate) session: Option<Arc<SignedIn>>,
+}
+
+impl Arrival {
+    /// With the caller whose session the request belongs to, if it came without a token. A write under
+    /// `/api` repeats the token of a page; those of the console are looked at where their forms are read.
+    async fn with_session(
+        self,
+        hub: &Hub,
+        headers: &HeaderMap,
+        writes_by_api: bool,
+    ) -> Result<Arrival, Problem> {
+        if headers.contains_key(AUTHORIZATION) {
+            return Ok(self);
+        }
+        let found = session::find(hub, headers, self.now, &self.request_id).await?;
+        let Some(session) = found.map(Arc::new) else { return Ok(self) };
+        if writes_by_api {
+            let public_url = hub.settings().public_url.as_ref();
+            let is_ours = origin::is_ours(headers, public_url);
+            if !is_ours || !session.is_repeated_in(headers) {
+                return Err(Problem::CrossSite);
+            }
+        }
+        Ok(Arrival { caller: Some(session.caller.clone()), session: Some(session), ..self })
+    }
 }
 
 /// Surrounds a request.
@@ -42,24 +71,51 @@ pub(crate) async fn surround(State(hub): State<Hub>, mut request: Request, next:
     let now = hub.clock().now();
     let request_id = hub.next_request_id();
     let in_api = api::is_under(request.uri().path());
-    let in_header = in_api || console::is_under(request.uri().path());
-    let token =
-        if in_header { bearer(request.headers()).map(Cow::Borrowed) } else { token(&request) };
+    let in_own = in_api || console::is_under(request.uri().path());
+    let token = if in_own { bearer(request.headers()).map(Cow::Borrowed) } else { token(&request) };
     let caller = token.and_then(|token| hub.access().caller(&token, now).cloned());
-    let app = caller.as_ref().map(|caller| caller.app.number.0);
-    request.extensions_mut().insert(Arrival { now, request_id: request_id.clone(), caller });
+    let mut app = caller.as_ref().map(|caller| caller.app.number.0);
+    let path = request.uri().path().to_owned();
+    // A program has no cookies, and waits for nothing here.
+    let is_asked = in_own && (!in_api || request.headers().contains_key(COOKIE));
+    let own_headers = is_asked.then(|| request.headers().clone());
+    let arrival = Arrival { now, request_id: request_id.clone(), caller, session: None };
 
     let deadline = hub.settings().request_timeout;
     // A file takes as long as it takes to arrive: who sends it is cut off when nothing comes.
     let is_file = route == FILES && method == Method::POST;
     let deadline = if is_file { FILE_PATIENCE } else { deadline };
-    let mut response = match tokio::time::timeout(deadline, next.run(request)).await {
+    let answered = async {
+        let arrival = match &own_headers {
+            Some(headers) => {
+                let writes_by_api = in_api && !origin::is_safe(&method);
+                arrival.with_session(&hub, headers, writes_by_api).await?
+            }
+            None => arrival,
+        };
+        app = arrival.caller.as_ref().map(|caller| caller.app.number.0);
+        let session = arrival.session.clone();
+        request.extensions_mut().insert(arrival);
+        let response = next.run(request).await;
+        match session.filter(|it| it.has_read_in_full() && response.status().is_success()) {
+            Some(session) => {
+                session.note_reading(&hub, route, &path, now, &request_id).await?;
+                Ok(response)
+            }
+            None => Ok::<_, Problem>(response),
+        }
+    };
+    let answered = async { answered.await.unwrap_or_else(Problem::into_response) };
+    let mut response = match tokio::time::timeout(deadline, answered).await {
         Ok(response) => response,
         Err(_) if method == Method::GET => Problem::NotApplied.into_response(),
         Err(_) => Problem::OutcomeUnknown.into_response(),
     };
     if in_api {
         api::problem::finish(&mut response, &request_id);
+    }
+    if let Some(headers) = own_headers.filter(|_| !in_api) {
+        console::finish(&mut response, &headers, &request_id);
     }
 
     let status = response.status().as_u16();

@@ -5,7 +5,7 @@ pub(crate) mod context;
 mod docs;
 mod hub;
 pub(crate) mod idempotency;
-mod layers;
+pub(crate) mod layers;
 mod listen;
 mod metrics;
 mod openapi;
@@ -13,7 +13,7 @@ mod paths;
 pub(crate) mod problem;
 mod recall;
 mod router;
-mod seldom;
+pub(crate) mod seldom;
 mod status;
 pub(crate) mod tokens;
 

@@ -26,6 +26,8 @@ pub(crate) enum Problem {
     TokenInvalid,
     /// The token's app may not do this (W23).
     PermissionMissing,
+    /// It is not known that a page of this hub sends it, and not another site.
+    CrossSite,
     /// No such customer (W21).
     CustomerMissing,
     /// The id to be deleted redirects (W22).
@@ -75,6 +77,7 @@ impl Problem {
             Problem::CredentialsWrong | Problem::TokenInvalid | Problem::PermissionMissing => {
                 StatusCode::OK
             }
+            Problem::CrossSite => StatusCode::FORBIDDEN,
             Problem::CustomerMissing | Problem::PathUnknown => StatusCode::NOT_FOUND,
             Problem::CustomerMerged { .. } => StatusCode::CONFLICT,
             Problem::MethodWrong => StatusCode::METHOD_NOT_ALLOWED,
@@ -91,6 +94,7 @@ impl Problem {
             Problem::BodyBroken | Problem::KeyInvalid => 40000,
             Problem::TokenInvalid => 40001,
             Problem::PermissionMissing | Problem::CustomerMissing => 40201,
+            Problem::CrossSite => 40300,
             Problem::PathUnknown => 40400,
             Problem::MethodWrong => 40500,
             Problem::CustomerMerged { .. } => 40901,
@@ -106,6 +110,7 @@ impl Problem {
             Problem::CredentialsWrong => "the params is illegal",
             Problem::TokenInvalid => "the access token is missing, unknown or expired",
             Problem::PermissionMissing | Problem::CustomerMissing => "permission is not enough",
+            Problem::CrossSite => "it did not come from a page of this hub",
             Problem::CustomerMerged { .. } => "the customer was merged",
             Problem::PathUnknown => "no such path",
             Problem::MethodWrong => "the path does not know this method",
@@ -130,6 +135,7 @@ impl IntoResponse for Problem {
             Problem::CredentialsWrong
             | Problem::TokenInvalid
             | Problem::PermissionMissing
+            | Problem::CrossSite
             | Problem::CustomerMissing
             | Problem::PathUnknown
             | Problem::MethodWrong

@@ -44,6 +44,7 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/apps/{id}",
     "/api/apps/{id}/rotate",
     "/api/apps/{id}/revoke",
+    "/api/audit",
     "/api/duplicates",
     "/api/explanations",
     "/api/exports",
@@ -56,6 +57,9 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/identity-types/{type}",
     "/api/quarantine",
     "/api/quarantine/{number}/release",
+    "/api/users",
+    "/api/users/{id}",
+    "/api/users/{id}/sign-out",
     "/api/webhooks",
     "/api/webhooks/{id}",
     "/api/webhooks/{id}/rotate",
@@ -83,7 +87,7 @@ pub(crate) const ROUTES: &[&str] = &[
 
 /// The calls that `openapi.json` describes.
 pub(crate) fn described() -> OpenApiRouter<Hub> {
-    own().merge(wechat_accounts()).merge(v1())
+    own().merge(users()).merge(wechat_accounts()).merge(v1())
 }
 
 /// Kehub's own API.
@@ -160,6 +164,16 @@ fn own() -> OpenApiRouter<Hub> {
         .routes(routes!(webhooks::dead_letters::api_dead_letter_retry))
 }
 
+/// The part of it that is about people who sign in.
+fn users() -> OpenApiRouter<Hub> {
+    use crate::api::{audit, users};
+    OpenApiRouter::new()
+        .routes(routes!(users::list::api_user_list, users::change::api_user_create))
+        .routes(routes!(users::change::api_user_patch))
+        .routes(routes!(users::change::api_user_sign_out))
+        .routes(routes!(audit::list::api_audit_list))
+}
+
 /// The part of it that is about WeChat.
 fn wechat_accounts() -> OpenApiRouter<Hub> {
     use crate::api::wechat_accounts::{change, list};
@@ -200,7 +214,7 @@ impl App {
         let router = described
             .route("/openapi.json", routing::get(openapi::json))
             .route("/docs", routing::get(docs::page))
-            .merge(console::router())
+            .merge(console::router(&hub))
             .route(
                 "/wechat/{account}/callback",
                 routing::get(callback::verify).post(callback::receive),

@@ -3,12 +3,15 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// At most one line in this time.
+/// At most one line in this time, unless another one is given.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Lets one of many lines through.
 #[derive(Debug)]
-pub(crate) struct Seldom(Mutex<Lines>);
+pub(crate) struct Seldom {
+    period: Duration,
+    lines: Mutex<Lines>,
+}
 
 #[derive(Debug)]
 struct Lines {
@@ -19,13 +22,18 @@ struct Lines {
 
 impl Seldom {
     pub(crate) const fn new() -> Seldom {
-        Seldom(Mutex::new(Lines { told_at: None, kept: 0 }))
+        Seldom::every(PERIOD)
+    }
+
+    /// At most one in this time.
+    pub(crate) const fn every(period: Duration) -> Seldom {
+        Seldom { period, lines: Mutex::new(Lines { told_at: None, kept: 0 }) }
     }
 
     /// Whether it is time for a line: if so, how many before it were not let through.
     pub(crate) fn turn(&self, now: Instant) -> Option<u64> {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.told_at.is_some_and(|told| now.duration_since(told) < PERIOD) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.told_at.is_some_and(|told| now.duration_since(told) < self.period) {
             lines.kept += 1;
             return None;
         }

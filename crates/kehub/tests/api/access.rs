@@ -16,7 +16,7 @@ on_every_engine! {
 
 #[tokio::test]
 async fn every_call_needs_its_permission() {
-    const IDS: [&str; 12] = [
+    const IDS: [&str; 14] = [
         "cl00000000000000a",
         "cl00000000000000b",
         "cl00000000000000c",
@@ -29,6 +29,8 @@ async fn every_call_needs_its_permission() {
         "cl000000000000013",
         "cl000000000000014",
         "cl000000000000015",
+        "cl000000000000016",
+        "cl000000000000017",
     ];
     let hub = TestHub::on_memory().await;
     let mut apps = vec![(hub.app_with(IDS[0], &[]).await, "none")];
@@ -59,7 +61,7 @@ async fn may(app: &Actor, method: &str, path: &str) -> bool {
 }
 
 /// A path of this template.
-fn with_ids(template: &str) -> String {
+pub(crate) fn with_ids(template: &str) -> String {
     let words = template.split('/').map(|word| if word.starts_with('{') { "1" } else { word });
     words.collect::<Vec<_>>().join("/")
 }

@@ -7,8 +7,10 @@
 )]
 
 mod access;
+mod accounts;
 mod apps;
 mod batch;
+mod browser;
 mod changes;
 mod customers;
 mod decisions;
@@ -21,10 +23,12 @@ mod identities;
 mod imports;
 mod list;
 mod past;
+mod people;
 mod policy;
 mod problems;
 mod quarantine;
 mod receiver;
+mod sessions;
 mod tenants;
 mod upsert;
 mod webhooks;

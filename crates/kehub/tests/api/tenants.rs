@@ -3,6 +3,7 @@
 use crate::hub::{SECRET, TestHub, described_calls, on_every_engine, request};
 use kehub::imports::Spool;
 use kehub_core::command::Command;
+use kehub_core::people::user::Role;
 use kehub_core::wechat::{Sealed, WechatChange, WechatSecretsChange, WechatSettingsChange};
 use serde_json::{Value, json};
 
@@ -40,6 +41,7 @@ async fn no_call_reaches_another_tenant(hub: TestHub) {
         let path = format!("/api/imports?source={source}");
         hub.writer.ask_with(&path, request("POST", &path, "name\nWang\n")).await.was(202);
     }
+    assert_eq!(hub.user("ours", Role::Viewer).await, 5);
     let before = everything(&hub).await;
     for (path, method, _) in described_calls() {
         meets_nothing(&hub, method, path).await;
@@ -53,7 +55,9 @@ async fn everything(hub: &TestHub) -> Vec<Value> {
     for id in 1..=6 {
         all.push(hub.writer.get(&format!("/api/customers/{id}")).await.json());
     }
-    for path in ["policy", "identity-types", "quarantine", "webhooks", "apps", "wechat/accounts"] {
+    for path in
+        ["policy", "identity-types", "quarantine", "webhooks", "apps", "users", "wechat/accounts"]
+    {
         all.push(hub.writer.get(&format!("/api/{path}")).await.was(200));
     }
     for path in ["merges", "conflicts?status=all", "cannot-links", "undecided-claims", "imports"] {
@@ -81,6 +85,7 @@ async fn meets_nothing(hub: &TestHub, method: &str, path: &str) {
             decisions(hub, method, path).await;
         }
         "imports" => imports(hub, method, path).await,
+        "users" | "audit" => users(hub, method, path).await,
         "policy" | "identity-types" | "quarantine" => rules(hub, method, path).await,
         "webhooks" => webhooks(hub, method, path).await,
         "wechat" => wechat(hub, method, path).await,
@@ -108,6 +113,27 @@ async fn apps(hub: &TestHub, method: &str, path: &str) {
             stranger.post(&path, &Value::Null).await.refused(404, "appNotFound");
         }
         _ => untried(method, path),
+    }
+}
+
+async fn users(hub: &TestHub, method: &str, path: &str) {
+    let stranger = &hub.stranger;
+    match (method, path) {
+        ("get", "/api/users" | "/api/audit") => {
+            assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));
+        }
+        ("post", "/api/users") => {
+            // Login names are of the hub, so that this one is taken.
+            let sent = json!({
+                "login": "ours", "name": "x", "role": "viewer", "password": "correct horse",
+            });
+            stranger.post(path, &sent).await.refused(409, "loginTaken");
+        }
+        (_, path) => {
+            let path = path.replace("{id}", "5");
+            let answer = stranger.ask(&method.to_uppercase(), &path, &json!({})).await;
+            answer.refused(404, "userNotFound");
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod hubs;
 mod import;
 mod round_trip;
 mod shutdown;
+mod users;
 mod webhooks;
 mod wechat;
 #[expect(dead_code, reason = "tests of the API use the rest")]

@@ -25,7 +25,7 @@ struct TypesBody {
 /// those of the preset.
 #[utoipa::path(get, path = "/api/identity-types", tag = "API policy")]
 pub(crate) async fn api_identity_type_list(call: Call) -> Result<Response, Problem> {
-    call.require(Permission::CustomersRead)?;
+    call.require_only(Permission::CustomersRead)?;
     let policy = policy_of(&call).await?;
     let types = types_of(&policy);
     let mut parameters = call.parameters();

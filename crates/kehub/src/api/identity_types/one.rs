@@ -23,7 +23,7 @@ use kehub_core::policy::{Case, OverLimit, Role, Setting, TypeChange, TypeRules};
 /// by name.
 #[utoipa::path(get, path = "/api/identity-types/{type}", tag = "API policy")]
 pub(crate) async fn api_identity_type_get(call: Call) -> Result<Response, Problem> {
-    call.require(Permission::CustomersRead)?;
+    call.require_only(Permission::CustomersRead)?;
     call.parameters().end()?;
     let name = name_of(&call)?;
     let policy = policy_of(&call).await?;

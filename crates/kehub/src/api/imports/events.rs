@@ -23,7 +23,7 @@ const LOOK_PERIOD: Duration = Duration::from_millis(500);
 /// interrupted, or it was forgotten. When the stream breaks off before, ask again.
 #[utoipa::path(get, path = "/api/imports/{id}/events", tag = "API imports")]
 pub(crate) async fn api_import_events(call: Call) -> Result<Response, Problem> {
-    call.require(Permission::CustomersRead)?;
+    call.require_only(Permission::CustomersRead)?;
     call.parameters().end()?;
     let first = known(&call).await?;
     let follower = Follower {

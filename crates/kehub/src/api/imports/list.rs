@@ -17,7 +17,7 @@ use kehub_store::{Store, StoreError};
 /// Newest first, those of the command line among them. A thousand are remembered.
 #[utoipa::path(get, path = "/api/imports", tag = "API imports")]
 pub(crate) async fn api_import_list(call: Call) -> Result<Response, Problem> {
-    call.require(Permission::CustomersRead)?;
+    call.require_only(Permission::CustomersRead)?;
     let mut parameters = call.parameters();
     let limit = parameters.limit();
     let before = parameters.parsed("cursor", "`nextCursor` of an answer", |text| {
@@ -41,7 +41,7 @@ pub(crate) async fn api_import_list(call: Call) -> Result<Response, Problem> {
 /// With how far it has come: all rows up to `counts.rows` are applied or refused.
 #[utoipa::path(get, path = "/api/imports/{id}", tag = "API imports")]
 pub(crate) async fn api_import_get(call: Call) -> Result<Response, Problem> {
-    call.require(Permission::CustomersRead)?;
+    call.require_only(Permission::CustomersRead)?;
     call.parameters().end()?;
     let import = known(&call).await?;
     Ok(json(StatusCode::OK, &body(&call, &import)))

@@ -20,7 +20,7 @@ use kehub_core::policy::{OnConflict, Preset};
 /// with every change of either or of an identity type.
 #[utoipa::path(get, path = "/api/policy", tag = "API policy")]
 pub(crate) async fn api_policy_get(call: Call) -> Result<Response, Problem> {
-    call.require(Permission::CustomersRead)?;
+    call.require_only(Permission::CustomersRead)?;
     call.parameters().end()?;
     let policy = policy_of(&call).await?;
     Ok(json(StatusCode::OK, &PolicyBody::of(&policy)))

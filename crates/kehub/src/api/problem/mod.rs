@@ -90,6 +90,8 @@ codes! {
     PermissionMissing "permissionMissing" 403 Never "The app may not do this";
     /// An app would give what it does not have.
     PermissionNotHeld "permissionNotHeld" 403 Never "An app cannot give permissions it lacks";
+    /// It is not known that a page of this hub asks, and not another site.
+    CrossSite "crossSite" 403 Never "The call did not come from a page of this hub";
     /// No such path.
     PathUnknown "pathUnknown" 404 Never "There is no such path";
     /// No such customer, or it was deleted.

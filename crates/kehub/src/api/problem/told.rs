@@ -30,6 +30,10 @@ impl From<around::Problem> for Problem {
             around::Problem::PermissionMissing => {
                 (Code::PermissionMissing, "the app lacks a permission")
             }
+            around::Problem::CrossSite => (
+                Code::CrossSite,
+                "with a session, send the header `X-CSRF-Token`, from a page of this hub",
+            ),
             around::Problem::CustomerMissing => return Problem::customer_not_found(),
             around::Problem::CustomerMerged { customer, survivor } => {
                 return merged(customer, survivor);

@@ -22,6 +22,7 @@ use kehub_core::customer::Customer;
 use kehub_core::directory::Permission;
 use kehub_core::facts::TenantFacts;
 use kehub_core::history::{Past, Version};
+use kehub_core::people::audit::{About, Deed};
 use kehub_core::{CustomerId, IdentityNumber};
 use maud::{Markup, html};
 use moment::Asked;
@@ -34,14 +35,17 @@ pub(super) async fn page(visitor: Visitor) -> Response {
 /// `POST`: the customer with its contacts in full, which leaves a trace.
 pub(super) async fn reveal(mut visitor: Visitor) -> Response {
     if !visitor.may_reveal() {
-        let detail = format!("it takes `{}`", Permission::CustomersWrite.name());
+        let detail = format!("it takes `{}`", Permission::CustomersReveal.name());
         return visitor.answer(Err(Problem::new(Code::PermissionMissing, detail)));
     }
     let id = match visitor.call.customer() {
         Ok(id) => id,
         Err(problem) => return visitor.answer(Err(problem)),
     };
-    visitor.tell_revealed(&format!("customer {id}"));
+    let told = visitor.tell_revealed(Deed::CustomerRevealed, Some(About::Customer(id))).await;
+    if let Err(problem) = told {
+        return visitor.answer(Err(problem));
+    }
     // This address is for this one look: language and theme lead back to the customer.
     visitor.look.here = format!("/console/customers/{id}");
     answer(&visitor, Contacts::Full).await
@@ -183,6 +187,7 @@ fn head(visitor: &Visitor, seen: &Seen<'_>, customer: &Customer) -> Markup {
             div .tools {
                 @if visitor.may_reveal() && shower.contacts == Contacts::Masked {
                     form method="post" action={ "/console/customers/" (customer.id) "/reveal" } {
+                        (visitor.csrf())
                         button .button { (words.reveal) }
                     }
                 }

@@ -16,6 +16,7 @@ use axum::response::Response;
 use kehub_core::customer::Customer;
 use kehub_core::directory::Permission;
 use kehub_core::filter::{Filter, Order, Position};
+use kehub_core::people::audit::Deed;
 use kehub_store::{PageRequest, Start};
 use maud::{Markup, html};
 
@@ -39,10 +40,12 @@ pub(super) async fn list(visitor: Visitor) -> Response {
 /// What is shown, as a file. It holds contacts in full.
 pub(super) async fn export(visitor: Visitor) -> Response {
     if !visitor.may_reveal() {
-        let detail = format!("it takes `{}`", Permission::CustomersWrite.name());
+        let detail = format!("it takes `{}`", Permission::CustomersReveal.name());
         return visitor.answer(Err(Problem::new(Code::PermissionMissing, detail)));
     }
-    visitor.tell_revealed("an export");
+    if let Err(problem) = visitor.tell_revealed(Deed::CustomersExported, None).await {
+        return visitor.answer(Err(problem));
+    }
     let Visitor { call, look } = visitor;
     match api_export_get(call).await {
         Ok(response) => response,

@@ -1,0 +1,4 @@
+//! The audit log: what people did that the history of customers does not tell.
+
+pub(crate) mod describe;
+pub(crate) mod list;

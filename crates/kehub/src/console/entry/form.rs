@@ -1,0 +1,64 @@
+//! What a form sends.
+
+use axum::body::Bytes;
+use url::form_urlencoded;
+
+/// The fields of a form.
+#[derive(Debug)]
+pub(super) struct Form(Vec<(String, String)>);
+
+impl Form {
+    pub(super) fn read(body: &[u8]) -> Form {
+        Form(form_urlencoded::parse(body).into_owned().collect())
+    }
+
+    /// A field; empty if it is not there.
+    pub(super) fn field(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+}
+
+impl From<Bytes> for Form {
+    fn from(body: Bytes) -> Form {
+        Form::read(&body)
+    }
+}
+
+/// Where somebody wanted to go: a page of the console, never another host.
+pub(super) fn place_of_ours(wanted: &str) -> &str {
+    let is_ours = wanted.strip_prefix("/console").is_some_and(|rest| {
+        (rest.is_empty() || rest.starts_with(['/', '?'])) && !rest.contains(['\\', '\r', '\n'])
+    });
+    if is_ours { wanted } else { "/console" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_text_without_escapes() {
+        let form = Form::read("login=li%20na%40x&password=a+b%26c&login=twice&empty".as_bytes());
+        assert_eq!((form.field("login"), form.field("password")), ("li na@x", "a b&c"));
+        assert_eq!((form.field("empty"), form.field("nothing")), ("", ""));
+    }
+
+    #[test]
+    fn nobody_is_led_to_another_host() {
+        for ours in ["/console", "/console?a=1", "/console/customers/7?q=%2F"] {
+            assert_eq!(place_of_ours(ours), ours);
+        }
+        let others = [
+            "",
+            "/",
+            "//evil.example",
+            "https://evil.example/console",
+            "/consoles",
+            "/console\\x",
+            "/console@evil.example",
+        ];
+        for other in others {
+            assert_eq!(place_of_ours(other), "/console", "{other}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Users as the API knows them, and the audit log.
+
+use crate::browser::PASSWORD;
+use crate::hub::{Actor, TestHub, on_every_engine, request};
+use kehub_core::directory::Permission;
+use kehub_core::people::user::Role;
+use serde_json::{Value, json};
+
+on_every_engine! {
+    a_user_is_created_changed_and_disabled,
+    nobody_makes_a_user_that_may_do_more,
+    a_tenant_keeps_an_admin,
+    users_are_listed_page_by_page,
+    a_user_is_read_strictly,
+    a_repeat_under_its_key_makes_no_second_user,
+    a_user_is_no_program,
+    the_audit_log_tells_what_people_did,
+}
+
+fn user(login: &str, role: &str) -> Value {
+    json!({ "login": login, "name": " Li Na ", "role": role, "password": PASSWORD })
+}
+
+async fn a_user_is_created_changed_and_disabled(hub: TestHub) {
+    let dry = hub.writer.post("/api/users?dryRun=1", &user("Li.Na@X.cn", "viewer")).await.was(200);
+    assert_eq!(hub.writer.get("/api/users").await.was(200)["items"], json!([]));
+    let made = hub.writer.post("/api/users", &user("Li.Na@X.cn", "viewer")).await.was(201);
+    assert_eq!(dry, made);
+    let expected = json!({
+        "id": 5, "login": "li.na@x.cn", "name": "Li Na", "role": "viewer",
+        "permissions": ["customers.read"], "createdAt": "2026-05-04T01:02:03.250Z",
+        "passwordAt": "2026-05-04T01:02:03.250Z", "disabledAt": null,
+    });
+    assert_eq!(made, expected);
+    hub.writer.post("/api/users", &user("LI.NA@x.cn", "viewer")).await.refused(409, "loginTaken");
+    hub.stranger.post("/api/users", &user("li.na@x.cn", "viewer")).await.refused(409, "loginTaken");
+
+    hub.clock.advance_seconds(60);
+    let change = json!({ "name": "Na", "role": "reviewer", "disabled": true });
+    let changed = hub.writer.patch("/api/users/5", &change).await.was(200);
+    assert_eq!((&changed["name"], &changed["role"]), (&json!("Na"), &json!("reviewer")));
+    assert_eq!(changed["disabledAt"], "2026-05-04T01:03:03.250Z");
+    assert_eq!(changed["passwordAt"], made["passwordAt"]);
+    let changed = hub.writer.patch("/api/users/5", &json!({ "disabled": false })).await.was(200);
+    assert_eq!(changed["disabledAt"], Value::Null);
+    let another = json!({ "password": "another password" });
+    let changed = hub.writer.patch("/api/users/5", &another).await.was(200);
+    assert_eq!(changed["passwordAt"], "2026-05-04T01:03:03.250Z");
+    for id in ["99", "x", "1", "3"] {
+        let path = format!("/api/users/{id}");
+        hub.writer.patch(&path, &json!({})).await.refused(404, "userNotFound");
+    }
+    hub.stranger.patch("/api/users/5", &json!({})).await.refused(404, "userNotFound");
+    hub.reader.get("/api/users").await.refused(403, "permissionMissing");
+}
+
+async fn nobody_makes_a_user_that_may_do_more(hub: TestHub) {
+    let held = [Permission::UsersAdmin, Permission::CustomersRead];
+    let keeper = hub.app_with("cl0000000000000aa", &held).await;
+    keeper.post("/api/users", &user("eve", "admin")).await.refused(403, "permissionNotHeld");
+    keeper.post("/api/users", &user("eve", "viewer")).await.was(201);
+    hub.user("anna", Role::Admin).await;
+    // Neither by another role, nor by way of somebody who may do more.
+    let problem = keeper.patch("/api/users/6", &json!({ "role": "editor" })).await;
+    let problem = problem.refused(403, "permissionNotHeld");
+    assert!(problem["detail"].as_str().unwrap().contains("customers.write"), "{problem}");
+    let password = json!({ "password": "another password" });
+    keeper.patch("/api/users/7", &password).await.refused(403, "permissionNotHeld");
+    keeper.post("/api/users/7/sign-out", &Value::Null).await.refused(403, "permissionNotHeld");
+    keeper.patch("/api/users/6", &password).await.was(200);
+}
+
+async fn a_tenant_keeps_an_admin(hub: TestHub) {
+    let anna = hub.user("anna", Role::Admin).await;
+    let path = format!("/api/users/{anna}");
+    for change in [json!({ "role": "editor" }), json!({ "disabled": true })] {
+        hub.writer.patch(&path, &change).await.refused(409, "lastAdmin");
+    }
+    hub.user("berta", Role::Admin).await;
+    hub.writer.patch(&path, &json!({ "disabled": true })).await.was(200);
+}
+
+async fn users_are_listed_page_by_page(hub: TestHub) {
+    for login in ["anna", "berta", "chen"] {
+        hub.user(login, Role::Viewer).await;
+    }
+    let theirs = hub.stranger.post("/api/users", &user("dora", "viewer")).await.was(201);
+    let logins = |list: &Value| -> Vec<String> {
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|it| it["login"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = hub.writer.get("/api/users?limit=2").await.was(200);
+    assert_eq!(logins(&first), ["anna", "berta"]);
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let rest = hub.writer.get(&format!("/api/users?limit=2&cursor={cursor}")).await.was(200);
+    assert_eq!((logins(&rest), &rest["nextCursor"]), (vec!["chen".to_owned()], &Value::Null));
+    let list = hub.stranger.get("/api/users").await.was(200);
+    assert_eq!(list["items"], json!([theirs]));
+}
+
+async fn a_user_is_read_strictly(hub: TestHub) {
+    let sent = json!({ "login": "li na", "role": "boss", "password": "short", "id": 7 });
+    let unfit = hub.writer.post("/api/users", &sent).await.unfit(422, "fieldsInvalid");
+    let expected =
+        ["/id unknown", "/login invalid", "/name missing", "/role invalid", "/password invalid"];
+    assert_eq!(unfit, expected);
+    let unfit = hub.writer.post("/api/users", &json!({})).await.unfit(422, "fieldsInvalid");
+    assert_eq!(unfit, ["/login missing", "/name missing", "/role missing", "/password missing"]);
+    let like_login = json!({
+        "login": "long.login@x.cn", "name": "x", "role": "viewer", "password": "Long.Login@X.cn",
+    });
+    let answer = hub.writer.post("/api/users", &like_login).await;
+    assert!(!answer.text.contains("Long.Login"), "{}", answer.text);
+    assert_eq!(answer.unfit(422, "fieldsInvalid"), ["/password invalid"]);
+    let id = hub.user("anna", Role::Viewer).await;
+    let sent = json!({ "login": "berta", "disabled": "yes", "role": null });
+    let unfit = hub.writer.patch(&format!("/api/users/{id}"), &sent).await;
+    let expected = ["/login unknown", "/role invalid", "/disabled invalid"];
+    assert_eq!(unfit.unfit(422, "fieldsInvalid"), expected);
+}
+
+async fn a_repeat_under_its_key_makes_no_second_user(hub: TestHub) {
+    let keyed = async |actor: &Actor, body: &Value| {
+        let mut call = request("POST", "/api/users", body.to_string());
+        call.headers_mut().insert("idempotency-key", "make-anna".parse().unwrap());
+        actor.ask_with("/api/users", call).await
+    };
+    let first = keyed(&hub.writer, &user("anna", "viewer")).await.was(201);
+    assert_eq!(keyed(&hub.writer, &user("anna", "viewer")).await.was(201), first);
+    let other = keyed(&hub.writer, &user("berta", "viewer")).await;
+    other.refused(422, "idempotencyKeyReused");
+}
+
+async fn a_user_is_no_program(hub: TestHub) {
+    let id = hub.user("anna", Role::Editor).await;
+    for secret in ["", PASSWORD, "0000000000000000000000000000000000000000"] {
+        let sent = json!({ "appId": "user:anna", "secret": secret });
+        let answer = hub.ask("POST", "/api/tokens", &sent).await;
+        assert!(answer.status == 401 || answer.status == 422, "{}", answer.text);
+    }
+    let apps = hub.writer.get("/api/apps").await.was(200);
+    assert!(!apps.to_string().contains("anna"), "{apps}");
+    for verb in ["rotate", "revoke"] {
+        let path = format!("/api/apps/{id}/{verb}");
+        hub.writer.post(&path, &Value::Null).await.refused(404, "appNotFound");
+    }
+    let more = json!({ "permissions": ["apps.admin"] });
+    hub.writer.patch(&format!("/api/apps/{id}"), &more).await.refused(404, "appNotFound");
+}
+
+async fn the_audit_log_tells_what_people_did(hub: TestHub) {
+    let id = hub.user("anna", Role::Editor).await;
+    hub.writer.patch(&format!("/api/users/{id}"), &json!({ "role": "viewer" })).await.was(200);
+    hub.browser().try_sign_in("anna", "a wrong password").await;
+    hub.browser().try_sign_in("password typed here", "x").await;
+    hub.browser().try_sign_in("password typed here", "x").await;
+    hub.browser().sign_in("anna").await;
+    let log = hub.writer.get("/api/audit").await.was(200);
+    assert!(!log.to_string().contains("typed"), "{log}");
+    let told = |entry: &Value| {
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        format!(
+            "{} {} {} {}",
+            text(&entry["app"]),
+            text(&entry["deed"]),
+            entry["about"],
+            entry["details"]
+        )
+    };
+    let told: Vec<String> = log["items"].as_array().unwrap().iter().map(told).collect();
+    let about = format!(r#"{{"id":{id},"kind":"user"}}"#);
+    let expected = [
+        format!("user:anna signedIn {about} {{}}"),
+        "- signInFailed null {}".to_owned(),
+        format!("- signInFailed {about} {{}}"),
+        format!(r#"cl000000000000001 roleChanged {about} {{"from":"editor","to":"viewer"}}"#),
+        format!(r#"cl000000000000001 userCreated {about} {{"role":"editor"}}"#),
+    ];
+    assert_eq!(told, expected, "one attempt under an unknown name a minute is written down");
+    let first = hub.writer.get("/api/audit?limit=3").await.was(200);
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let rest = hub.writer.get(&format!("/api/audit?cursor={cursor}")).await.was(200);
+    assert_eq!(rest["items"].as_array().unwrap()[..], log["items"].as_array().unwrap()[3..]);
+    assert_eq!(hub.stranger.get("/api/audit").await.was(200)["items"], json!([]));
+    hub.reader.get("/api/audit").await.refused(403, "permissionMissing");
+    let unfit = hub.writer.get("/api/audit?cursor=0").await.unfit(400, "parametersInvalid");
+    assert_eq!(unfit, ["cursor invalid"]);
+}

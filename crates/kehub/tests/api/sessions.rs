@@ -1,0 +1,283 @@
+//! Signing in and out, what a session opens, and what another site cannot do with it.
+
+use crate::access::with_ids;
+use crate::browser::{Browser, PASSWORD};
+use crate::hub::{TestHub, described_calls, on_every_engine};
+use kehub::clock::Clock as _;
+use kehub::server::{App, Hub, Settings};
+use kehub_core::people::user::Role;
+use kehub_store::{Fault, PeopleStore as _, Store as _};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+on_every_engine! {
+    somebody_signs_in_and_out,
+    who_fails_does_not_learn_whether_a_name_exists,
+    a_name_is_locked_whoever_has_it,
+    a_session_ends_by_itself,
+    a_disabled_user_is_out_at_once,
+    hubs_of_a_store_share_sessions,
+    another_site_sends_nothing,
+    a_script_of_a_page_calls_the_api,
+    who_may_not_see_in_full_is_not_told_by_the_api,
+}
+
+async fn somebody_signs_in_and_out(hub: TestHub) {
+    hub.user("Li.Na@x.cn", Role::Viewer).await;
+    let browser = hub.browser();
+    browser.get("/console").await.leads_to("/console/sign-in");
+    let back = "/console/sign-in?back=%2Fconsole%2Faccount%3Fa%3D1";
+    browser.get("/console/account?a=1").await.leads_to(back);
+    let page = browser.get(back).await;
+    assert_eq!((page.status.as_u16(), page.value_of("back")), (200, "/console/account?a=1".into()));
+
+    let fields = [("login", " LI.NA@x.cn "), ("password", PASSWORD), ("back", "/console/account")];
+    let entered = browser.post("/console/sign-in", &fields).await;
+    entered.leads_to("/console/account");
+    let cookie = entered.header("set-cookie");
+    assert!(cookie.starts_with("kehub=") && cookie.len() > 70, "{cookie}");
+    let expected = "; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax";
+    assert!(cookie.ends_with(expected), "{cookie}");
+    let page = browser.get("/console/account").await;
+    for word in ["li.na@x.cn", "viewer", "Firefox140"] {
+        assert!(page.text.contains(word), "{word}: {}", page.text);
+    }
+    browser.get("/console/sign-in?back=//evil.example").await.leads_to("/console");
+
+    let stolen = browser.at(&hub.app);
+    let left = browser.post_signed("/console/sign-out", &[]).await;
+    left.leads_to("/console/sign-in");
+    assert!(left.header("set-cookie").starts_with("kehub=; Path=/; Max-Age=0"));
+    assert!(!stolen.is_signed_in().await && !browser.is_signed_in().await);
+}
+
+async fn who_fails_does_not_learn_whether_a_name_exists(hub: TestHub) {
+    let id = hub.user("anna", Role::Viewer).await;
+    hub.user("berta", Role::Viewer).await;
+    hub.writer.patch(&format!("/api/users/{id}"), &json!({ "disabled": true })).await.was(200);
+    let tries = [
+        ("anna", PASSWORD),
+        ("berta", "a wrong password"),
+        ("nobody", PASSWORD),
+        ("no name", PASSWORD),
+        ("", ""),
+    ];
+    let mut told = Vec::new();
+    for (login, password) in tries {
+        let answer = hub.browser().try_sign_in(login, password).await;
+        assert_eq!(answer.status, 403, "{login}");
+        assert!(!answer.headers.contains_key("set-cookie"));
+        assert!(!answer.text.contains(PASSWORD), "{}", answer.text);
+        let text = answer.main().replace(&format!("value=\"{login}\""), "");
+        // Where the cursor stands follows from whether anything was typed.
+        told.push(text.replace(" autofocus", ""));
+    }
+    assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{told:#?}");
+}
+
+async fn a_name_is_locked_whoever_has_it(hub: TestHub) {
+    hub.user("anna", Role::Viewer).await;
+    for login in ["anna", "nobody"] {
+        let browser = hub.browser();
+        for _ in 0..5 {
+            assert_eq!(browser.try_sign_in(login, "a wrong password").await.status, 403);
+        }
+        for login in [login.to_owned(), format!(" {} ", login.to_uppercase())] {
+            let locked = browser.try_sign_in(&login, PASSWORD).await;
+            assert_eq!((locked.status.as_u16(), locked.header("retry-after")), (429, "30"));
+            assert!(locked.text.contains("Try again in 30 seconds"), "{}", locked.text);
+        }
+    }
+    hub.clock.advance_seconds(29);
+    assert_eq!(hub.browser().try_sign_in("anna", PASSWORD).await.header("retry-after"), "1");
+    hub.clock.advance_seconds(1);
+    assert_eq!(hub.browser().try_sign_in("nobody", PASSWORD).await.status, 403);
+    assert_eq!(hub.browser().try_sign_in("nobody", PASSWORD).await.header("retry-after"), "60");
+    hub.browser().sign_in("anna").await;
+    assert_eq!(hub.browser().try_sign_in("anna", "a wrong password").await.status, 403);
+}
+
+async fn a_session_ends_by_itself(hub: TestHub) {
+    let browser = hub.signed_in("anna", Role::Viewer).await;
+    let idle = 12 * 3600;
+    hub.clock.advance_seconds(idle - 1);
+    assert!(browser.is_signed_in().await);
+    noted(&hub).await;
+    hub.clock.advance_seconds(idle - 1);
+    assert!(browser.is_signed_in().await, "it was used meanwhile");
+    noted(&hub).await;
+    hub.clock.advance_seconds(idle);
+    assert!(!browser.is_signed_in().await);
+
+    browser.sign_in("anna").await;
+    for _ in 0..60 {
+        assert!(browser.is_signed_in().await);
+        noted(&hub).await;
+        hub.clock.advance_seconds(idle);
+        hub.clock.advance_seconds(-1);
+    }
+    hub.clock.advance_seconds(60);
+    assert!(!browser.is_signed_in().await, "a month is enough");
+}
+
+/// Waits until it is written down that sessions are used, which happens beside what is done in them.
+async fn noted(hub: &TestHub) {
+    let user = hub.store.directory().await.unwrap().users.pop().unwrap();
+    loop {
+        let sessions = hub.store.sessions(user.app).await.unwrap();
+        if sessions.iter().any(|session| session.seen_at == hub.clock.now()) {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn a_disabled_user_is_out_at_once(hub: TestHub) {
+    let browser = hub.signed_in("anna", Role::Viewer).await;
+    let id = 5;
+    hub.writer.patch(&format!("/api/users/{id}"), &json!({ "disabled": true })).await.was(200);
+    assert!(!browser.is_signed_in().await);
+    assert_eq!(browser.try_sign_in("anna", PASSWORD).await.status, 403);
+    hub.writer.patch(&format!("/api/users/{id}"), &json!({ "disabled": false })).await.was(200);
+    assert!(!browser.is_signed_in().await, "its sessions are gone");
+    browser.sign_in("anna").await;
+    hub.writer.post(&format!("/api/users/{id}/sign-out"), &Value::Null).await.was(200);
+    assert!(!browser.is_signed_in().await);
+}
+
+async fn hubs_of_a_store_share_sessions(hub: TestHub) {
+    let other = Hub::new(hub.store.clone(), hub.clock.clone(), Settings::default(), 8).await;
+    let other = other.unwrap();
+    let app = App::new(other.clone());
+    // The other hub has not read yet that there is such a user.
+    hub.user("anna", Role::Viewer).await;
+    let there = Browser::of(&app);
+    there.sign_in("anna").await;
+    let here = there.at(&hub.app);
+    assert!(there.is_signed_in().await && here.is_signed_in().await);
+    for _ in 0..5 {
+        Browser::of(&app).try_sign_in("anna", "a wrong password").await;
+    }
+    assert_eq!(hub.browser().try_sign_in("anna", PASSWORD).await.status, 429);
+    here.post_signed("/console/sign-out", &[]).await.leads_to("/console/sign-in");
+    assert!(!there.is_signed_in().await);
+}
+
+async fn another_site_sends_nothing(hub: TestHub) {
+    let browser = hub.signed_in("anna", Role::Editor).await;
+    let csrf = browser.csrf().await;
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let body = format!("csrf={csrf}");
+    let evil = ("origin", "http://evil.example");
+    let ours = ("origin", "http://hub.example");
+    let refused = [
+        (vec![form], &*body),
+        (vec![form, evil], &*body),
+        (vec![form, ("origin", "null")], &*body),
+        (vec![form, ours, ("sec-fetch-site", "cross-site")], &*body),
+        (vec![form, ours], "csrf="),
+        (vec![form, ours], ""),
+        (vec![form, ours, ("x-csrf-token", "0")], "csrf=0"),
+        (vec![("content-type", "text/plain"), ours], &*body),
+    ];
+    for (headers, body) in &refused {
+        let answer = browser.send("POST", "/console/sign-out", headers, (*body).to_owned()).await;
+        assert_eq!(answer.status, 403, "{headers:?} {body}");
+    }
+    // Nor does it sign somebody in as somebody else.
+    let evil_login = format!("login=anna&password={}", PASSWORD.replace(' ', "+"));
+    let answer = browser.send("POST", "/console/sign-in", &[form, evil], evil_login).await;
+    assert_eq!(answer.status, 403);
+    assert!(browser.is_signed_in().await);
+    // The token of one session is not that of another.
+    let other = hub.browser();
+    other.sign_in("anna").await;
+    let answer = other.post("/console/sign-out", &[("csrf", &csrf)]).await;
+    assert_eq!(answer.status, 403);
+
+    let customer = json!({ "customer": { "mobile": "13800000001" } }).to_string();
+    for headers in [
+        vec![("sec-fetch-site", "same-origin")],
+        vec![("x-csrf-token", &*csrf)],
+        vec![("x-csrf-token", &*csrf), evil],
+        vec![("x-csrf-token", "0"), ours],
+    ] {
+        let answer = browser.send("POST", "/api/customers", &headers, customer.clone()).await;
+        answer.refused(403, "crossSite");
+    }
+    let sent = [("x-csrf-token", &*csrf), ours];
+    browser.send("POST", "/api/customers", &sent, customer).await.was(201);
+}
+
+async fn a_script_of_a_page_calls_the_api(hub: TestHub) {
+    let browser = hub.signed_in("anna", Role::Editor).await;
+    let customer = json!({ "customer": { "mobile": "13800000001" } });
+    browser.call("POST", "/api/customers", &customer).await.was(201);
+    let read = browser.get("/api/customers/1").await.was(200);
+    assert_eq!(read["mobile"], "13800000001", "{read}");
+    let history = browser.get("/api/customers/1/history").await.was(200);
+    assert_eq!(history["items"][0]["app"], "user:anna", "{history}");
+    let log = hub.writer.get("/api/audit?limit=2").await.was(200);
+    let about = json!({ "kind": "customer", "id": 1 });
+    let entries = log["items"].as_array().unwrap();
+    let routes = ["/api/customers/{id}/history", "/api/customers/{id}"];
+    for (entry, route) in entries.iter().zip(routes) {
+        assert_eq!((&entry["deed"], &entry["about"]), (&json!("customersRead"), &about));
+        assert_eq!(
+            (&entry["app"], &entry["details"]["route"]),
+            (&json!("user:anna"), &json!(route))
+        );
+    }
+    // What cannot be written down is not told.
+    hub.store.plan([Fault::None, Fault::None, Fault::Before]);
+    let untold = browser.get("/api/customers/1").await;
+    assert_eq!(untold.status, 503);
+    assert!(!untold.text.contains("13800000001"));
+    // A token wins over a session, and the v1 wire knows tokens only.
+    browser
+        .send("GET", "/api/customers", &[("authorization", "Bearer x")], String::new())
+        .await
+        .refused(401, "tokenInvalid");
+    assert_eq!(browser.get("/v1/customers").await.json()["error_code"], 40001);
+}
+
+async fn who_may_not_see_in_full_is_not_told_by_the_api(hub: TestHub) {
+    hub.writer.upsert(&["mobile:13800000001"], json!({ "mobile": "13800000001" })).await.was(201);
+    let browser = hub.signed_in("anna", Role::Viewer).await;
+    for path in ["/api/customers", "/api/customers/1", "/api/exports", "/api/identities"] {
+        let problem = browser.get(path).await.refused(403, "permissionMissing");
+        assert!(problem["detail"].as_str().unwrap().contains("customers.reveal"), "{problem}");
+    }
+    for path in ["/api/policy", "/api/identity-types", "/api/imports"] {
+        browser.get(path).await.was(200);
+    }
+}
+
+/// Every call that the API describes, and which roles it is open to.
+#[tokio::test]
+async fn a_role_opens_what_its_permissions_say() {
+    let hub = TestHub::on_memory().await;
+    let mut browsers = Vec::new();
+    for role in Role::ALL.iter().rev() {
+        browsers.push((hub.signed_in(role.name(), *role).await, *role));
+    }
+    let mut table = String::new();
+    for (path, method, operation) in described_calls() {
+        let Some(permission) = operation["x-permission"].as_str() else { continue };
+        let mut open_to = Vec::new();
+        for (browser, role) in &browsers {
+            let path = with_ids(path);
+            let answer = browser.call(&method.to_uppercase(), &path, &json!({})).await;
+            let is_open = answer.status != 403 || answer.json()["code"] != "permissionMissing";
+            let has = role.permissions().iter().any(|held| held.name() == permission);
+            assert!(has || !is_open, "{method} {path} is open to a {}", role.name());
+            // A call that tells of customers in full is for who may see them so.
+            assert!(is_open || !has || *role == Role::Viewer, "{method} {path}: {}", role.name());
+            if is_open {
+                open_to.push(role.name());
+            }
+        }
+        writeln!(table, "{:6} {path:45} {}", method.to_uppercase(), open_to.join(" ")).unwrap();
+    }
+    assert_eq!(table, include_str!("roles.txt"), "\n{table}");
+}
