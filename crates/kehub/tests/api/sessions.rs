@@ -20,6 +20,7 @@ on_every_engine! {
     another_site_sends_nothing,
     a_script_of_a_page_calls_the_api,
     who_may_not_see_in_full_is_not_told_by_the_api,
+    who_sees_contacts_on_a_page_leaves_a_trace,
 }
 
 async fn somebody_signs_in_and_out(hub: TestHub) {
@@ -251,6 +252,39 @@ async fn who_may_not_see_in_full_is_not_told_by_the_api(hub: TestHub) {
     for path in ["/api/policy", "/api/identity-types", "/api/imports"] {
         browser.get(path).await.was(200);
     }
+}
+
+async fn who_sees_contacts_on_a_page_leaves_a_trace(hub: TestHub) {
+    hub.writer.upsert(&["member:m1"], json!({ "mobile": "13800000001" })).await.was(201);
+    let viewer = hub.signed_in("anna", Role::Viewer).await;
+    let page = viewer.get("/console/customers/1").await;
+    assert!(page.text.contains("138****0001") && !page.text.contains("13800000001"));
+    assert!(!page.text.contains("/reveal"), "{}", page.text);
+    let reveal = "/console/customers/1/reveal";
+    let refused = viewer.post_signed(reveal, &[]).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.text.contains("customers.reveal") && !refused.text.contains("13800000001"));
+    assert_eq!(viewer.get("/console/customers/export?format=csv").await.status, 403);
+
+    let editor = hub.signed_in("berta", Role::Editor).await;
+    let page = editor.get("/console/customers/1").await;
+    assert!(!page.text.contains("13800000001"), "{}", page.text);
+    let csrf = page.value_of("csrf");
+    assert_eq!(editor.post(reveal, &[]).await.status, 403, "a form of another site");
+    let shown = editor.post(reveal, &[("csrf", &csrf)]).await;
+    assert!(shown.text.contains("13800000001"), "{}", shown.text);
+    assert_eq!(editor.get("/console/customers/export?format=csv").await.status, 200);
+    let log = hub.writer.get("/api/audit?limit=2").await.was(200);
+    let (exported, revealed) = (&log["items"][0], &log["items"][1]);
+    assert_eq!(
+        (&exported["deed"], &exported["app"]),
+        (&json!("customersExported"), &json!("user:berta"))
+    );
+    assert_eq!(
+        (&revealed["deed"], &revealed["about"]["id"]),
+        (&json!("customerRevealed"), &json!(1))
+    );
+    assert!(!log.to_string().contains("13800000001"), "{log}");
 }
 
 /// Every call that the API describes, and which roles it is open to.

@@ -46,7 +46,7 @@ pub(super) fn page(visit: &Visit, status: StatusCode, title: &str, body: &Markup
 pub(crate) fn finish(response: &mut Response, asked: &HeaderMap, request_id: &str) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let allowed = response.headers_mut().remove(ALLOW);
-        let (mut parts, _) = Request::new(()).into_parts();
+        let (mut parts, ()) = Request::new(()).into_parts();
         parts.headers.clone_from(asked);
         let look = Look { here: "/console".to_owned(), ..Look::of(&parts) };
         *response = page::problem(&look, None, &api::Problem::from(problem), request_id);
