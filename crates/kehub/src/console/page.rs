@@ -151,7 +151,7 @@ fn whole(look: &Look, visitor: Option<&Visitor>, page: &Page) -> Markup {
                 a .skip href="#main" { (words.skip) }
                 div #progress role="progressbar" aria-label=(words.loading) hidden {}
                 header .side {
-                    a .brand href="/console" {
+                    a .brand href="/console" aria-label="Kehub" {
                         img src=(ICON.address()) alt="" width="24" height="24";
                         span { "Kehub" }
                     }

@@ -216,6 +216,7 @@ words! {
     export_refused "Exports hold mobiles and e-mails in full: it takes the permission to reveal them." "导出文件包含完整的手机和邮箱，需要查看明文的权限。";
     sorted_up "in ascending order" "升序";
     sorted_down "in descending order" "降序";
+    paging "More customers" "翻页";
     page_first "First page" "首页";
     page_next "Next" "下一页";
     page_previous "Previous" "上一页";
@@ -340,7 +341,7 @@ words! {
     why_free "One of them belongs to nobody" "其中一个不属于任何客户";
     why_free_why "An identity that nobody owns is neither the same nor another person." "没有归属的身份，无法判断是否同一人。";
     why_guards "What the rules say to joining them" "合并规则的判断";
-    why_differing "They hold different values of" "唯一标识不同";
+    why_differing "They hold different accounts" "唯一标识不同";
     why_links "Somebody said that they are different people" "人工标记为不同的人";
     why_conflicts "Conflicts between them" "相关冲突";
     why_requests "Requests that named both" "同时提到两者的请求";

@@ -122,12 +122,13 @@ impl Graph {
         let words = seen.shower.words();
         let row = seen.then.customer(home);
         let created = row.map(|row| seen.shower.moment(row.created_at)).unwrap_or_default();
+        let day = created.split(' ').next().unwrap_or_default();
         let is_survivor = home == customer.id;
         self.add(Node {
             column: Column::Home,
             class: if is_survivor { "home survivor" } else { "home" },
             title: format!("#{home}"),
-            note: format!("{} {created}", words.created),
+            note: format!("{} {day}", words.created),
             href: None,
             key: Key::Home(home),
         });

@@ -23,7 +23,7 @@ pub(super) fn section(seen: &Seen<'_>, customer: &Customer) -> Markup {
                             th scope="col" { (words.identity_type) }
                             th scope="col" { (words.value) }
                             @if is_merged { th scope="col" { (words.graph_homes) } }
-                            th scope="col" {}
+                            th .end scope="col" { (words.why) }
                         } }
                         tbody { @for identity in held { (row(seen, customer, identity, is_merged)) } }
                     }

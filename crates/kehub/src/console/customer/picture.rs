@@ -71,7 +71,7 @@ fn svg(words: &Words, graph: &Graph) -> Markup {
     let total = right + BULGE;
     html! {
         svg .graph viewBox={ "0 0 " (total) " " (height) } width=(total) height=(height)
-            xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(words.graph_about) {
+            xmlns="http://www.w3.org/2000/svg" role="group" aria-label=(words.graph_about) {
             @for ((column, _), left) in columns.iter().zip(&lefts) {
                 text .head x=(left) y="14" { (heading(words, *column)) }
             }
@@ -196,7 +196,7 @@ fn table(seen: &Seen<'_>, graph: &Graph) -> Markup {
         html! { @if let Some(node) = node { (node.title) " " span .note { (node.note) } } }
     };
     html! {
-        div .scroll {
+        div .scroll tabindex="0" {
             table .plain {
                 thead { tr {
                     th scope="col" { (words.from) }

@@ -38,7 +38,11 @@ fn step(seen: &Seen<'_>, version: &Version) -> Markup {
     html! {
         li .(class) #{ "s" (entry.seq) } {
             p .happened {
-                @for happened in &version.happened { b { (words.happening(*happened)) } " " }
+                @for (place, happened) in version.happened.iter().enumerate() {
+                    @if place > 0 { " · " }
+                    b { (words.happening(*happened)) }
+                }
+                " "
                 span .soft { (seen.shower.time(entry.at)) }
             }
             @if !version.fields.is_empty() {

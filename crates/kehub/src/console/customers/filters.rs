@@ -41,6 +41,12 @@ pub(super) fn bar(shower: &Shower<'_>, asked: &Asked) -> Markup {
     let words = shower.words();
     let address = &asked.address;
     html! {
+        @if let Some(lines) = &asked.trouble {
+            section .alert role="alert" {
+                b { (words.filter_unfit) }
+                ul .plain { @for line in lines { li { (line) } } }
+            }
+        }
         section .filters aria-label=(words.filters) {
             @for (place, (name, value)) in address.filters.iter().enumerate() {
                 span .chip {
@@ -49,7 +55,7 @@ pub(super) fn bar(shower: &Shower<'_>, asked: &Asked) -> Markup {
                         aria-label=(words.filter_remove) title=(words.filter_remove) { "×" }
                 }
             }
-            details .menu open[asked.trouble.is_some()] {
+            details .menu open[asked.trouble.is_some() && asked.leads_to.is_some()] {
                 summary .button { "+ " (words.filter_add) }
                 div .panel { (form(shower, asked)) }
             }
@@ -57,12 +63,6 @@ pub(super) fn bar(shower: &Shower<'_>, asked: &Asked) -> Markup {
                 a .quiet href=(super::Address { filters: Vec::new(), ..address.clone() }.text()) {
                     (words.filter_clear)
                 }
-            }
-        }
-        @if let Some(lines) = &asked.trouble {
-            section .alert role="alert" {
-                b { (words.filter_unfit) }
-                ul .plain { @for line in lines { li { (line) } } }
             }
         }
     }

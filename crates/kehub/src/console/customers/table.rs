@@ -97,7 +97,7 @@ pub(super) fn pager(
     let words = shower.words();
     html! {
         @if next.is_some() || back.is_some() {
-            nav .pager aria-label=(words.pages) {
+            nav .pager aria-label=(words.paging) {
                 @if back.is_some() { a .button href=(address.text()) { (words.page_first) } }
                 @if let Some(back) = back {
                     a .button rel="prev" href=(address.with(&[("before", &back)])) {

@@ -24,7 +24,7 @@ fn card(shower: Shower<'_>, title: &str, why: &str, plot: &Markup, numbers: &Mar
             h2 { (title) }
             p .note { (why) }
             (plot)
-            details { summary { (shower.words().plot_table) } div .scroll { (numbers) } }
+            details { summary { (shower.words().plot_table) } div .scroll tabindex="0" { (numbers) } }
         }
     }
 }
