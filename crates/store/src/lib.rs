@@ -141,6 +141,9 @@ pub trait Store: PeopleStore + fmt::Debug + Send + Sync {
         value: &str,
     ) -> Result<Vec<OwnedIdentity>, StoreError>;
 
+    /// How many identities a tenant has seen, those that nobody owns any more included.
+    async fn identities_seen(&self, tenant: TenantId) -> Result<u64, StoreError>;
+
     /// The rules of a tenant; `None` if there is no such tenant.
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError>;
 

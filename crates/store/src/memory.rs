@@ -209,6 +209,11 @@ impl Store for MemoryStore {
         Ok(found)
     }
 
+    async fn identities_seen(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        let seen = self.open_state()?.tenant(tenant).map_or(0, |it| it.counters().identity.0);
+        Ok(seen.unsigned_abs())
+    }
+
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
         Ok(self.open_state()?.tenant(tenant).map(|facts| facts.policy().clone()))
     }

@@ -176,6 +176,11 @@ impl Store for UnreliableStore {
         then(fails, self.inner.identities_named(tenant, kind, value).await)
     }
 
+    async fn identities_seen(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.identities_seen(tenant).await)
+    }
+
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.policy(tenant).await)

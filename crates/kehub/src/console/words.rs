@@ -380,6 +380,7 @@ words! {
     imports_running "Imports running" "进行中的导入";
     upserts_rate "Upserts per second" "每秒写入";
     upserts_rate_why "over the last minute" "最近一分钟";
+    identities_seen "seen so far" "累计";
     new_today "New today" "今日新增";
     shares "What became of upserts" "写入结果";
     shares_why "Of this hub, in the last 24 hours or since it started" "本节点最近 24 小时，或启动以来";

@@ -21,7 +21,13 @@ async fn it_tells_how_the_hub_is_doing() {
     // The day was counted a moment ago: it is counted again after a minute.
     hub.clock.advance_seconds(61);
     let seen = hub.reader.look("/console").await;
-    seen.says(&["Customers 30", "New today 30", "Open conflicts 1", "app cl000000000000001 32"]);
+    seen.says(&[
+        "Customers 30",
+        "Identities seen so far 30",
+        "New today 30",
+        "Open conflicts 1",
+        "app cl000000000000001 32",
+    ]);
     seen.says(&["created 30 93.8%", "updated 2 6.3%"]);
     // Another tenant sees nothing of that.
     hub.stranger.look("/console").await.says(&["Customers 0", "Nothing was counted yet."]);

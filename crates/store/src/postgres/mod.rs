@@ -335,6 +335,10 @@ impl Store for PostgresStore {
         read!(self, conn => query::identities_named(conn, tenant, kind, value))
     }
 
+    async fn identities_seen(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        read!(self, conn => policy::identities_seen(conn, tenant))
+    }
+
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
         read!(self, conn => policy::policy(conn, tenant))
     }

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::Row;
 
 const HEAD: &str = "SELECT preset, on_conflict, policy_version FROM tenant WHERE id = $1";
+const SEEN: &str = "SELECT last_identity FROM tenant WHERE id = $1";
 const TENANTS: &str = "
     SELECT id, name, preset, on_conflict, created_at FROM tenant ORDER BY id";
 const APPS: &str = "
@@ -40,6 +41,7 @@ const QUARANTINED: &str = concat!(
 #[cfg(test)]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("head of a policy", HEAD),
+    ("identities seen", SEEN),
     ("types", TYPES),
     ("live customers", LIVE_AFTER),
     ("held", HELD),
@@ -131,6 +133,12 @@ pub(super) async fn policy(conn: &Connection, tenant: TenantId) -> Result<Option
     policy.on_conflict = rows::on_conflict(head.try_get(1)?)?;
     policy.version = rows::number(&head, 2)?;
     Ok(Some(policy))
+}
+
+/// How many identities a tenant has seen.
+pub(super) async fn identities_seen(conn: &Connection, tenant: TenantId) -> Result<u64, Trouble> {
+    let row = conn.first(SEEN, &[&i64::from(tenant.0)]).await?;
+    row.map_or(Ok(0), |row| rows::number(&row, 0))
 }
 
 /// The identities of these homes, by number and by who owns the home.

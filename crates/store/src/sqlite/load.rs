@@ -285,6 +285,12 @@ pub(super) fn policy_of_types(types: Vec<IdentityType>) -> Policy {
     policy
 }
 
+/// How many identities a tenant has seen.
+pub(super) fn identities_seen(conn: &Connection, tenant: TenantId) -> Result<u64, Trouble> {
+    let seen = rows::first(conn, TENANT, [tenant.0], |row| Ok(counters(row)?.identity.0))?;
+    Ok(seen.unwrap_or_default().unsigned_abs())
+}
+
 /// The rules of a tenant, if there is one.
 pub(super) fn policy(conn: &Connection, tenant: TenantId) -> Result<Option<Policy>, Trouble> {
     let Some(head) = rows::first(conn, TENANT, [tenant.0], policy_head)? else { return Ok(None) };

@@ -318,6 +318,10 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn identities_seen(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        self.read(move |conn| load::identities_seen(conn, tenant)).await
+    }
+
     async fn policy(&self, tenant: TenantId) -> Result<Option<Policy>, StoreError> {
         self.read(move |conn| load::policy(conn, tenant)).await
     }

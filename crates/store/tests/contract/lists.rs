@@ -4,7 +4,7 @@ use crate::support::{Rig, TENANT, identity};
 use kehub_core::attribute::{Attribute, FieldKey, Real, Value};
 use kehub_core::command::{Command, IdentitySent, Upsert};
 use kehub_core::filter::{Condition, Filter, Order, Position, SortKey};
-use kehub_core::{ConflictId, CustomerId};
+use kehub_core::{ConflictId, CustomerId, TenantId};
 use kehub_store::{ConflictFilter, PageRequest, Start};
 
 fn by(attribute: Attribute, descending: bool) -> Order {
@@ -29,6 +29,16 @@ pub(crate) async fn a_page_is_in_order_and_knows_the_total(rig: &Rig) {
         Filter { conditions: vec![Condition::TextIs(Attribute::City, "上海".into())] };
     assert_eq!(rig.store.customer_count(TENANT, &in_shanghai).await.unwrap(), 2);
     assert_eq!(ids(rig, in_shanghai, by(Attribute::LastUpdated, true), (0, 9)).await, [4, 1]);
+}
+
+pub(crate) async fn identities_are_counted_for_each_tenant(rig: &Rig) {
+    assert_eq!(rig.store.identities_seen(TENANT).await.unwrap(), 0);
+    for accounts in [["a1", "a2"], ["a2", "a3"]] {
+        rig.upsert(&accounts, &[]).await;
+    }
+    rig.run(TENANT, Command::Delete(CustomerId(1))).await;
+    assert_eq!(rig.store.identities_seen(TENANT).await.unwrap(), 3, "free ones are known");
+    assert_eq!(rig.store.identities_seen(TenantId(99)).await.unwrap(), 0);
 }
 
 pub(crate) async fn a_page_past_the_end_is_empty(rig: &Rig) {

@@ -86,6 +86,7 @@ contract! {
     },
     lists::{
         a_page_is_in_order_and_knows_the_total,
+        identities_are_counted_for_each_tenant,
         a_page_past_the_end_is_empty,
         a_position_holds_while_the_list_changes,
         redirecting_ids_in_a_filter_stand_for_their_survivor,

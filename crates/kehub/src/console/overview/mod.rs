@@ -33,6 +33,7 @@ async fn shown(visitor: &Visitor) -> Result<Page, Problem> {
     let (call, words) = (&visitor.call, visitor.words());
     let (store, tenant, now) = (call.store(), call.tenant(), call.now());
     let customers = store.customer_count(tenant, &Filter::default()).await?;
+    let identities = store.identities_seen(tenant).await?;
     let days = recent::days(call, visitor.look.offset_seconds).await?;
     let open = ConflictFilter { is_settled: Some(false), ..ConflictFilter::default() };
     let open = store.conflicts(tenant, &open, ConflictId(0), CONFLICTS_MAX + 1).await?.len();
@@ -42,7 +43,7 @@ async fn shown(visitor: &Visitor) -> Result<Page, Problem> {
     let shower = Shower { look: &visitor.look, contacts: Contacts::Masked };
     let body = html! {
         header .title { h1 { (words.overview) } }
-        (tiles(shower, customers, &days, open, running, &told))
+        (tiles(shower, (customers, identities), &days, (open, running), &told))
         div .plots {
             (plots::new_customers(shower, &days))
             (plots::outcomes(shower, &told))
@@ -68,17 +69,17 @@ fn totals(told: &Told) -> [u64; RESULTS.len()] {
 
 fn tiles(
     shower: Shower<'_>,
-    customers: u64,
+    (customers, identities): (u64, u64),
     days: &[(Micros, u64)],
-    open: usize,
-    running: usize,
+    (open, running): (usize, usize),
     told: &Told,
 ) -> Markup {
     let words = shower.words();
     let today = days.last().map_or(0, |(_, count)| *count);
     let open = if open > CONFLICTS_MAX { format!("{CONFLICTS_MAX}+") } else { open.to_string() };
-    let tiles: [(&str, String, &str, Option<&str>); 5] = [
+    let tiles: [(&str, String, &str, Option<&str>); 6] = [
         (words.customers, count(customers), "", Some("/console/customers")),
+        (words.identities, count(identities), words.identities_seen, None),
         (words.new_today, count(today), "", Some("/console/customers?sort=-dateCreated")),
         (words.upserts_rate, rate(told.last_minute), words.upserts_rate_why, None),
         (words.open_conflicts, open, "", None),
