@@ -41,6 +41,8 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("why-apart", "/console/why?from=%231&to=%234"),
     shown("why-unknown", "/console/why?from=%231&to=nobody"),
     shown("missing", "/console/nowhere"),
+    shown("sign-in", "/console/sign-in"),
+    shown("first", "/console/first"),
 ];
 
 const SURNAMES: [&str; 8] = ["王", "李", "张", "刘", "陈", "杨", "赵", "黄"];

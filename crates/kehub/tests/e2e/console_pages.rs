@@ -1,7 +1,7 @@
 //! The pages of the console in a real browser, with hands on the keys.
 
 use crate::browser::Browser;
-use crate::hub::{Folder, Hub};
+use crate::hub::{Folder, Hub, eventually};
 use serde_json::json;
 
 /// A browser that is let in, on a hub with people.
@@ -22,6 +22,12 @@ async fn looking(folder: &Folder) -> (Hub, Browser) {
     browser.send_headers(&headers).unwrap();
     browser.resize(1440, 900).unwrap();
     (hub, browser)
+}
+
+/// Types into the field of this name.
+fn fill(browser: &mut Browser, name: &str, text: &str) {
+    browser.run(&format!("document.querySelector('[name={name}]').focus()")).unwrap();
+    browser.write(text).unwrap();
 }
 
 /// How many rows are shown.
@@ -134,4 +140,61 @@ async fn without_a_script_everything_is_reached_by_links_and_forms() {
     assert!(browser.text().unwrap().contains("李7"));
     browser.leave(|browser| browser.click("#themes button[value=dark]")).unwrap();
     assert_eq!(browser.run("document.documentElement.dataset.theme").unwrap(), "dark");
+}
+
+#[tokio::test]
+async fn from_the_first_start_to_the_first_customer_and_a_reader_who_may_not_reveal() {
+    let folder = Folder::new();
+    let hub = folder.start().await;
+    let printed = folder.read("stdout");
+    let is_code = |line: &&str| line.len() == 14 && line.split('-').all(|part| part.len() == 4);
+    let code = printed.lines().map(str::trim).find(is_code).unwrap();
+    let mut browser = Browser::start(&folder.path().join("browser")).unwrap();
+    browser.send_headers(&json!({ "accept-language": "en" })).unwrap();
+    browser.resize(390, 844).unwrap();
+
+    // Nobody can sign in yet: the first page is the one that makes the first user.
+    browser.open(&hub.url("/console/customers")).unwrap();
+    for (name, text) in [("code", code), ("name", "安娜"), ("login", "anna")] {
+        fill(&mut browser, name, text);
+    }
+    fill(&mut browser, "password", "correct horse battery");
+    fill(&mut browser, "again", "correct horse battery");
+    browser.leave(|browser| browser.press("Enter")).unwrap();
+    assert!(browser.text().unwrap().contains("Open conflicts"));
+    browser.leave(|browser| browser.click("nav a[href='/console/customers']")).unwrap();
+    assert!(browser.text().unwrap().contains("No customers yet"));
+
+    let token = hub.token().await;
+    let identities = json!([{ "identityType": "mobile", "identityValue": "13800000001" }]);
+    let customer = json!({ "name": "王芳", "mobile": "13800000001" });
+    let sent = json!({ "customer": customer, "customerIdentities": identities });
+    hub.upsert(&token, &sent).await.unwrap();
+    browser.open(&hub.url("/console/customers")).unwrap();
+    browser.leave(|browser| browser.click("tbody a")).unwrap();
+    let masked = browser.text().unwrap();
+    assert!(masked.contains("138****0001") && !masked.contains("13800000001"), "{masked}");
+    browser.leave(|browser| browser.click("form[action$='/reveal'] button")).unwrap();
+    assert!(browser.text().unwrap().contains("13800000001"));
+
+    // Somebody who may only look is not even offered to.
+    let password = folder.path().join("password");
+    std::fs::write(&password, "quite another one\n").unwrap();
+    let mut add = folder.kehub(&["user", "add", "berta", "--role", "viewer", "--password-stdin"]);
+    let added = add.stdin(std::fs::File::open(&password).unwrap()).status().unwrap();
+    assert!(added.success());
+    browser.leave(|browser| browser.click("nav a[href='/console/account']")).unwrap();
+    browser.leave(|browser| browser.click("form[action='/console/sign-out'] button")).unwrap();
+    eventually("the hub knows her", async || {
+        browser.open(&hub.url("/console/sign-in?back=/console/customers/1")).unwrap();
+        fill(&mut browser, "login", "berta");
+        fill(&mut browser, "password", "quite another one");
+        browser.leave(|browser| browser.press("Enter")).unwrap();
+        browser.text().unwrap().contains("138****0001")
+    })
+    .await;
+    assert!(!browser.text().unwrap().contains("Show mobiles"));
+    let refused = "fetch('/console/customers/1/reveal', { method: 'POST' }).then(it => it.status)";
+    assert_eq!(browser.run(refused).unwrap(), 403);
+    assert_eq!(browser.errors, Vec::<String>::new());
 }
