@@ -17,6 +17,9 @@ const fn shown(name: &'static str, path: &'static str) -> Shown {
     Shown { name, path, click: "" }
 }
 
+/// The page for who is not signed in.
+pub(crate) const ENTRANCE: &[Shown] = &[shown("sign-in", "/console/sign-in")];
+
 /// Every page, and what it looks like when there is nothing, or something went wrong.
 pub(crate) const PAGES: &[Shown] = &[
     shown("overview", "/console"),
@@ -41,8 +44,7 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("why-apart", "/console/why?from=%231&to=%234"),
     shown("why-unknown", "/console/why?from=%231&to=nobody"),
     shown("missing", "/console/nowhere"),
-    shown("sign-in", "/console/sign-in"),
-    shown("first", "/console/first"),
+    shown("account", "/console/account"),
 ];
 
 const SURNAMES: [&str; 8] = ["王", "李", "张", "刘", "陈", "杨", "赵", "黄"];

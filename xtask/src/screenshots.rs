@@ -4,19 +4,27 @@
 use crate::browser::Browser;
 use crate::client::Connection;
 use crate::package::{find, install};
+use crate::sample::Shown;
 use crate::server::Server;
 use crate::{cargo, sample, succeed, target};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use std::fs;
-use std::net::SocketAddr;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 /// Widths of windows, and their heights.
 const SIZES: [(u32, u32); 2] = [(1440, 900), (390, 844)];
 const LANGUAGES: [&str; 2] = ["zh-CN", "en"];
 const THEMES: [&str; 2] = ["light", "dark"];
+/// The user whom the pages greet, on a hub that ends with the pictures.
+const LOGIN: &str = "anna";
+const PASSWORD: &str = "correct horse battery";
+/// Seconds after which a hub knows a user that the command line made.
+const NOTICED_SECONDS: u64 = 6;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -34,61 +42,101 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     succeed(cargo().args(["build", "--quiet", "--package", "kehub", "--bin", "kehub"]))?;
     let place = tempfile::tempdir().context("no folder for a store")?;
     let store = format!("sqlite:{}", place.path().join("kehub.db").display());
-    let server = Server::start(&target().join("debug/kehub"), &store)?;
+    let binary = target().join("debug/kehub");
+    let server = Server::start(&binary, &store)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let token = runtime.block_on(async {
+    runtime.block_on(async {
         let mut connection = Connection::open(server.address()).await?;
         let token = connection.token().await?;
         connection.sign(&token);
-        sample::send(&mut connection).await?;
-        anyhow::Ok(token)
+        sample::send(&mut connection).await
     })?;
+    add_user(&binary, &store)?;
     let into = target().join("screenshots");
     fs::create_dir_all(&into)?;
     let mut browser = Browser::start(&place.path().join("browser"))?;
-    browser.send_headers(&json!({ "authorization": format!("Bearer {token}") }))?;
-    let count = pictures(options, &mut browser, server.address(), &into)?;
+    let origin = format!("http://{}", server.address());
+    let mut album = Album { options, browser: &mut browser, origin: &origin, into: &into };
+    let mut count = album.pictures(sample::ENTRANCE)?;
+    album.sign_in()?;
+    count += album.pictures(sample::PAGES)?;
     ensure!(browser.errors.is_empty(), "pages logged errors: {}", browser.errors.join("\n"));
     println!("{count} pictures in {}", into.display());
     drop(browser);
     server.stop()
 }
 
-/// Takes each picture that is wanted; tells how many.
-fn pictures(
-    options: &Options,
-    browser: &mut Browser,
-    address: SocketAddr,
-    into: &Path,
-) -> Result<usize> {
-    let origin = format!("http://{address}");
-    let wanted = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only));
-    let some = |all: &'static [&'static str; 2]| if options.quick { &all[..1] } else { &all[..] };
-    browser.stay_in("Asia/Shanghai")?;
-    browser.keep_cookie(&origin, "kehub_zone", "480")?;
-    let mut taken = 0;
-    for (width, height) in SIZES {
-        browser.resize(width, height)?;
-        for language in some(&LANGUAGES) {
-            browser.keep_cookie(&origin, "kehub_language", language)?;
-            for theme in some(&THEMES) {
-                browser.keep_cookie(&origin, "kehub_theme", theme)?;
-                for page in sample::PAGES.iter().filter(|page| wanted(page.name)) {
-                    browser.open(&format!("{origin}{}", page.path))?;
-                    if !page.click.is_empty() {
-                        browser.click(page.click)?;
+/// Where pictures go, and of what they are taken.
+struct Album<'a> {
+    options: &'a Options,
+    browser: &'a mut Browser,
+    origin: &'a str,
+    into: &'a Path,
+}
+
+impl Album<'_> {
+    /// Takes each picture of these pages that is wanted; tells how many.
+    fn pictures(&mut self, pages: &[Shown]) -> Result<usize> {
+        let only = self.options.only.clone();
+        let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only));
+        let is_quick = self.options.quick;
+        let some = |all: &'static [&'static str; 2]| if is_quick { &all[..1] } else { &all[..] };
+        self.browser.stay_in("Asia/Shanghai")?;
+        self.browser.keep_cookie(self.origin, "kehub_zone", "480")?;
+        let mut count = 0;
+        for (width, height) in SIZES {
+            self.browser.resize(width, height)?;
+            for language in some(&LANGUAGES) {
+                self.browser.keep_cookie(self.origin, "kehub_language", language)?;
+                for theme in some(&THEMES) {
+                    self.browser.keep_cookie(self.origin, "kehub_theme", theme)?;
+                    for page in pages.iter().filter(|page| wanted(page.name)) {
+                        let name = format!("{}-{width}-{language}-{theme}.png", page.name);
+                        self.picture(page, width, &name)?;
+                        count += 1;
                     }
-                    let wide = format!("document.documentElement.scrollWidth > {width}");
-                    let too_wide = browser.run(&wide)?;
-                    let name = format!("{}-{width}-{language}-{theme}.png", page.name);
-                    ensure!(too_wide == json!(false), "{name} is wider than the window");
-                    browser.picture(&into.join(name))?;
-                    taken += 1;
                 }
             }
         }
+        Ok(count)
     }
-    Ok(taken)
+
+    fn picture(&mut self, page: &Shown, width: u32, name: &str) -> Result<()> {
+        self.browser.open(&format!("{}{}", self.origin, page.path))?;
+        if !page.click.is_empty() {
+            self.browser.click(page.click)?;
+        }
+        let wide = format!("document.documentElement.scrollWidth > {width}");
+        ensure!(self.browser.run(&wide)? == json!(false), "{name} is wider than the window");
+        self.browser.picture(&self.into.join(name))
+    }
+
+    /// Lets the browser in.
+    fn sign_in(&mut self) -> Result<()> {
+        self.browser.open(&format!("{}/console/sign-in", self.origin))?;
+        for (name, text) in [("login", LOGIN), ("password", PASSWORD)] {
+            self.browser.run(&format!("document.querySelector('[name={name}]').focus()"))?;
+            self.browser.write(text)?;
+        }
+        self.browser.leave(|browser| browser.press("Enter"))?;
+        ensure!(self.browser.run("location.pathname")? == json!("/console"), "nobody was let in");
+        Ok(())
+    }
+}
+
+/// Makes a user, and waits until the hub knows it.
+fn add_user(binary: &Path, store: &str) -> Result<()> {
+    let mut command = Command::new(binary);
+    command.args(["user", "add", LOGIN, "--name", "安娜", "--role", "admin", "--password-stdin"]);
+    command.env("KEHUB_STORE", store).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut child = command.spawn().context("cannot start the binary")?;
+    let mut input = child.stdin.take().context("no input")?;
+    writeln!(input, "{PASSWORD}")?;
+    drop(input);
+    ensure!(child.wait()?.success(), "no user was made");
+    // A hub reads again who may ask within seconds.
+    thread::sleep(Duration::from_secs(NOTICED_SECONDS));
+    Ok(())
 }
 
 /// Chinese signs need a font that has them.
