@@ -111,7 +111,7 @@ async fn shown(visit: &Visit, told: Told) -> Response {
             Told::Done(text) => p .alert.info role="status" { (text) },
             Told::Not((_, text)) => p .alert role="alert" { (text) },
         }
-        (whose(&own, words))
+        section .card { (whose(&own, words)) }
         section .card {
             h2 { (words.change_password) }
             (password_form(words, csrf))

@@ -38,7 +38,7 @@ words! {
     first "The first user" "创建第一个用户";
     first_why "Nobody can sign in yet. The user that you make here is an admin." "目前还没有可以登录的用户。在此创建的用户是管理员。";
     code "Code" "验证码";
-    code_why "`kehub serve` has printed it when it started." "`kehub serve` 启动时打印在终端里。";
+    code_why "kehub serve printed it when it started." "kehub serve 启动时打印在终端里。";
     name "Your name" "您的姓名";
     again "The password once more" "再次输入密码";
     create "Create" "创建";
