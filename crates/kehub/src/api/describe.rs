@@ -128,7 +128,8 @@ impl Described {
     /// A call that writes: it has a dry run, and its outcome may be unknown.
     pub(crate) fn write(permission: Permission) -> Described {
         let mut described = Described::read(permission);
-        described.codes.extend([Code::OutcomeUnknown, Code::KeyInvalid, Code::KeyReused]);
+        described.codes.extend([Code::CrossSite, Code::OutcomeUnknown]);
+        described.codes.extend([Code::KeyInvalid, Code::KeyReused]);
         described.parameter(idempotency_key()).parameter(query(
             "dryRun",
             "`1`: only say what would happen",
@@ -230,9 +231,6 @@ impl Described {
             }
             None => operation.insert("security".to_owned(), json!([])),
         };
-        if self.permission.is_some() {
-            operation.insert("security".to_owned(), json!([{ "bearer": [] }]));
-        }
         if !self.parameters.is_empty() {
             operation.insert("parameters".to_owned(), Value::Array(self.parameters));
         }

@@ -21,9 +21,9 @@ use tracing::debug;
 
 /// What the cookie is called where pages come over TLS: browsers take it from no other host and path,
 /// and send it over TLS only.
-const SECURE_NAME: &str = "__Host-kehub";
+pub(crate) const SECURE_NAME: &str = "__Host-kehub";
 /// What it is called else.
-const PLAIN_NAME: &str = "kehub";
+pub(crate) const PLAIN_NAME: &str = "kehub";
 const SECRET_BYTES: usize = 32;
 /// For how long browsers keep it: as long as a session may last.
 const KEPT_SECONDS: u32 = 30 * 24 * 60 * 60;

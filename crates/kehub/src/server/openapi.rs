@@ -4,6 +4,7 @@
 use super::problem;
 use super::router::described;
 use crate::api::describe;
+use crate::people::session;
 use crate::v1::{document, schemas};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -39,9 +40,10 @@ fn build() -> Value {
     }
     if let Some(Value::Object(paths)) = document.get_mut("paths") {
         let operations = paths.values_mut().filter_map(Value::as_object_mut).flatten();
-        for (_, operation) in operations {
+        for (method, operation) in operations {
             if let Value::Object(operation) = operation {
                 complete(operation);
+                open_to_sessions(method, operation);
             }
         }
     }
@@ -55,6 +57,20 @@ fn complete(operation: &mut Map<String, Value>) {
     if let Some(Value::Object(more)) = described {
         operation.extend(more);
     }
+}
+
+/// Tells that a call which needs a permission is open to a session as well; if it writes, with the token
+/// of a page.
+fn open_to_sessions(method: &str, operation: &mut Map<String, Value>) {
+    if !operation.contains_key("x-permission") {
+        return;
+    }
+    let session = if method == "get" {
+        json!({ "session": [] })
+    } else {
+        json!({ "session": [], "pageToken": [] })
+    };
+    operation.insert("security".to_owned(), json!([{ "bearer": [] }, session]));
 }
 
 fn info() -> Value {
@@ -93,6 +109,24 @@ fn components() -> Value {
                 "description": "A token of `/security/accesstoken`. It wins over the header.",
             },
             "bearer": { "type": "http", "scheme": "bearer" },
+            "session": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": session::PLAIN_NAME,
+                "description": format!(
+                    "The session of a user who signed in to the console; `{}` where the hub has a public \
+                     address with TLS. It opens calls under `/api` only, and none that tells of customers \
+                     to a user without `customers.reveal`. A token wins over it.",
+                    session::SECURE_NAME
+                ),
+            },
+            "pageToken": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-CSRF-Token",
+                "description": "The token that pages of the session hold. A write with a session repeats it, \
+                    and its browser has to say that a page of this hub sends it.",
+            },
         },
     })
 }

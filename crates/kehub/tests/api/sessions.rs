@@ -287,6 +287,42 @@ async fn who_sees_contacts_on_a_page_leaves_a_trace(hub: TestHub) {
     assert!(!log.to_string().contains("13800000001"), "{log}");
 }
 
+/// Every call that the API describes: with a session one that writes takes the token of a page.
+#[tokio::test]
+async fn every_write_repeats_the_token_of_a_page() {
+    let hub = TestHub::on_memory().await;
+    let browser = hub.signed_in("anna", Role::Admin).await;
+    let csrf = browser.csrf().await;
+    let evil = [("origin", "http://evil.example"), ("x-csrf-token", &*csrf)];
+    let mut writes = Vec::new();
+    for (path, method, operation) in described_calls() {
+        let Some(open_to) = operation["security"].as_array().filter(|it| !it.is_empty()) else {
+            continue;
+        };
+        let schemes = open_to.iter().flat_map(|it| it.as_object().unwrap().keys());
+        let schemes: Vec<&str> = schemes.map(String::as_str).collect();
+        if method == "get" {
+            assert_eq!(schemes, ["bearer", "session"], "{path}");
+            continue;
+        }
+        assert_eq!(schemes, ["bearer", "pageToken", "session"], "{method} {path}");
+        let refused = &operation["responses"]["403"]["content"]["application/problem+json"];
+        assert!(refused["examples"]["crossSite"].is_object(), "{method} {path}");
+        let (call, sent) = (method.to_uppercase(), with_ids(path));
+        for headers in [&[("sec-fetch-site", "same-origin")][..], &evil] {
+            let answer = browser.send(&call, &sent, headers, "{}".to_owned()).await;
+            answer.refused(403, "crossSite");
+        }
+        writes.push((call, path));
+    }
+    assert!(writes.contains(&("DELETE".to_owned(), "/api/imports/{id}/refused")), "{writes:?}");
+    assert!(writes.contains(&("POST".to_owned(), "/api/imports")), "{writes:?}");
+    let described = &kehub::server::openapi()["components"]["securitySchemes"];
+    let (session, token) = (&described["session"], &described["pageToken"]);
+    assert_eq!((&session["in"], &session["name"]), (&json!("cookie"), &json!("kehub")));
+    assert_eq!((&token["in"], &token["name"]), (&json!("header"), &json!("X-CSRF-Token")));
+}
+
 /// Every call that the API describes, and which roles it is open to.
 #[tokio::test]
 async fn a_role_opens_what_its_permissions_say() {

@@ -42,7 +42,8 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
         "api_import_refused_delete" => one(Described::read(Permission::CustomersWrite))
             .parameter(query("dryRun", "`1`: only say what would happen", "1"))
             .done("They are removed, or would be")
-            .meets(&[Code::RefusedNotFound, Code::ImportRunning, Code::OutcomeUnknown]),
+            .meets(&[Code::RefusedNotFound, Code::ImportRunning])
+            .meets(&[Code::CrossSite, Code::OutcomeUnknown]),
         "api_import_delete" => one(Described::write(Permission::CustomersWrite))
             .answer(202, "It ends after the batch under way", &["ApiImport"], &example())
             .done("It is forgotten, or would be")
