@@ -196,6 +196,7 @@ words! {
     filter_clear "Clear all" "全部清除";
     filters_quick "Found by an index" "有索引，速度快";
     filters_slow "Looks at each customer" "逐个查看客户，较慢";
+    filter_feels "Mobiles and e-mails are masked, and found only as a whole (is) or by whether there is one: more takes customers.reveal." "手机和邮箱已脱敏，只能按完整值（等于）或是否为空筛选；其他方式需要 customers.reveal 权限。";
     filter_unfit "This filter does not fit" "筛选条件有误";
     filter_custom "Custom attribute" "自定义属性";
     op_is "is" "等于";
@@ -225,6 +226,7 @@ words! {
     list_none "Nobody matches" "没有符合条件的客户";
     list_none_why "Take a filter away, or look for something else." "请减少筛选条件，或换个关键词。";
     searched "Searched: ids, identities of any type as they are, mobiles and e-mails that begin like this (from 4 characters), names that begin like this." "搜索范围：客户 ID、任意类型的身份（完整匹配）、手机和邮箱（前 4 个字符起按开头匹配）、姓名（按开头匹配）。";
+    searched_masked "Searched: ids, identities of any type, mobiles and e-mails as they are, names that begin like this." "搜索范围：客户 ID、任意类型的身份、手机和邮箱（完整匹配）、姓名（按开头匹配）。";
     search_none_why "Searches look at beginnings, so that they stay fast: try the surname, or the whole identity." "搜索按开头匹配，以保持速度：请输入姓氏，或完整的身份值。";
     search_more "More match. Type more to narrow them down." "还有更多结果，请输入更多内容。";
     found_by "Found by" "命中";

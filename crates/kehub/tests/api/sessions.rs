@@ -21,6 +21,7 @@ on_every_engine! {
     a_script_of_a_page_calls_the_api,
     who_may_not_see_in_full_is_not_told_by_the_api,
     who_sees_contacts_on_a_page_leaves_a_trace,
+    who_may_not_see_contacts_does_not_feel_for_them,
 }
 
 async fn somebody_signs_in_and_out(hub: TestHub) {
@@ -285,6 +286,41 @@ async fn who_sees_contacts_on_a_page_leaves_a_trace(hub: TestHub) {
         (&json!("customerRevealed"), &json!(1))
     );
     assert!(!log.to_string().contains("13800000001"), "{log}");
+}
+
+/// Sign by sign, or by what stands before and behind, a mask would soon tell what is behind it.
+async fn who_may_not_see_contacts_does_not_feel_for_them(hub: TestHub) {
+    let contacts = json!({ "name": "Wang", "mobile": "13800000001", "email": "wang@x.cn" });
+    hub.writer.upsert(&["member:m1"], contacts).await.was(201);
+    let viewer = hub.signed_in("anna", Role::Viewer).await;
+    let editor = hub.signed_in("berta", Role::Editor).await;
+    let finds = async |browser: &Browser, query: &str| {
+        let page = browser.get(&format!("/console/customers?{query}")).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        page.text.contains("/console/customers/1\"")
+    };
+    for whole in ["q=13800000001", "q=wang@x.cn", "mobile=13800000001", "email=wang@x.cn"] {
+        assert!(finds(&viewer, whole).await, "{whole}");
+    }
+    for any in ["q=Wan", "q=m1", "name:prefix=Wa", "mobile:empty=0", "email:empty=0"] {
+        assert!(finds(&viewer, any).await, "{any}");
+    }
+    for part in [
+        "q=1380",
+        "q=wang@",
+        "mobile:prefix=1380",
+        "mobile:gte=13800000000",
+        "mobile:lt=13900000000",
+        "mobile:in=13800000001,13800000002",
+        "mobile:not=13800000002",
+        "email:prefix=wan",
+        "email:in=wang@x.cn,li@x.cn",
+    ] {
+        assert!(!finds(&viewer, part).await, "{part}");
+        assert!(finds(&editor, part).await, "{part}");
+    }
+    let refused = viewer.get("/console/customers?mobile:prefix=1380").await;
+    assert!(refused.main().contains("customers.reveal"), "{}", refused.text);
 }
 
 /// Every call that the API describes: with a session one that writes takes the token of a page.

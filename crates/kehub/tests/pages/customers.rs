@@ -71,7 +71,7 @@ async fn people_are_found_by_what_somebody_has_in_hand(hub: TestHub) {
         ("nobody", &[], "Nobody matches"),
     ];
     for (text, expected, by) in cases {
-        let seen = hub.reader.look(&format!("/console/customers?q={text}")).await;
+        let seen = hub.writer.look(&format!("/console/customers?q={text}")).await;
         assert_eq!(seen.rows(), expected, "{text}");
         seen.says(&[by, "Searched: ids"]);
     }

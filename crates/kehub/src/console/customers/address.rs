@@ -4,10 +4,10 @@
 use super::position;
 use crate::api::customers::filter;
 use crate::api::parameters::Parameters;
-use crate::console::words::Language;
+use crate::console::words::{Language, Words};
 use crate::wire::query::Query;
 use kehub_core::attribute::Attribute;
-use kehub_core::filter::{Filter, Order, Position, SortKey};
+use kehub_core::filter::{Condition, Filter, Order, Position, SortKey, Test};
 use url::form_urlencoded::Serializer;
 
 /// Columns of whoever chose none; the name is always there.
@@ -245,6 +245,25 @@ impl Asked {
         };
         Asked { address, filter, way, leads_to, trouble, filled }
     }
+
+    /// Refuses filters by which somebody who sees mobiles and e-mails masked would come closer to what is
+    /// behind the mask with each try: by a part, by what stands before it, by many at once.
+    pub(super) fn refuse_feeling(&mut self, words: &Words) {
+        if self.trouble.is_none() && self.filter.conditions.iter().any(feels) {
+            self.trouble = Some(vec![words.filter_feels.to_owned()]);
+        }
+    }
+}
+
+fn feels(condition: &Condition) -> bool {
+    let contacts = [Attribute::Mobile, Attribute::Email].map(SortKey::Attribute);
+    let Condition::Field(key, test) = condition else { return false };
+    contacts.contains(key)
+        && match test {
+            Test::Is(values) => values.len() > 1,
+            Test::IsNot(_) | Test::Stands(..) | Test::Begins(_) => true,
+            Test::Empty | Test::NotEmpty => false,
+        }
 }
 
 /// An order in which an index leads.

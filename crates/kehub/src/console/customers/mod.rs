@@ -28,7 +28,10 @@ pub(super) async fn list(visitor: Visitor) -> Response {
     if let Err(problem) = visitor.call.require(Permission::CustomersRead) {
         return visitor.answer(Err(problem));
     }
-    let asked = Asked::read(visitor.call.query());
+    let mut asked = Asked::read(visitor.call.query());
+    if !visitor.may_reveal() {
+        asked.refuse_feeling(visitor.words());
+    }
     // A filter that was put together in the form gets an address of its own.
     if let (Some(address), None) = (&asked.leads_to, &asked.trouble) {
         return elsewhere(&address.text());
@@ -156,7 +159,7 @@ fn position(order: &Order, cursor: &str) -> Option<Position> {
 async fn searched(visitor: &Visitor, asked: &Asked, shower: Shower<'_>) -> Result<Markup, Problem> {
     let words = shower.words();
     let address = &asked.address;
-    let found = search::search(&visitor.call, &asked.filter, &address.search).await?;
+    let found = search::search(visitor, &asked.filter, &address.search).await?;
     let rows: Vec<(&Customer, Option<String>)> =
         found.hits.iter().map(|hit| (&hit.customer, Some(hit.by.told(shower)))).collect();
     Ok(html! {
@@ -169,7 +172,7 @@ async fn searched(visitor: &Visitor, asked: &Asked, shower: Shower<'_>) -> Resul
             (table::table(&shower, address, &rows))
         }
         @if found.is_cut { p .note { (words.search_more) } }
-        p .note { (words.searched) }
+        p .note { (if visitor.may_reveal() { words.searched } else { words.searched_masked }) }
     })
 }
 
