@@ -47,7 +47,7 @@ impl Arrival {
         headers: &HeaderMap,
         writes_by_api: bool,
     ) -> Result<Arrival, Problem> {
-        if headers.contains_key(AUTHORIZATION) {
+        if bearer(headers).is_some() {
             return Ok(self);
         }
         let found = session::find(hub, headers, self.now, &self.request_id).await?;
@@ -142,7 +142,8 @@ fn token(request: &Request) -> Option<Cow<'_, str>> {
     in_query.or_else(|| bearer(request.headers()).map(Cow::Borrowed))
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The token of a program in the header. What a proxy makes a browser send there is none.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }

@@ -21,6 +21,7 @@ on_every_engine! {
     a_script_of_a_page_calls_the_api,
     who_may_not_see_in_full_is_not_told_by_the_api,
     who_sees_contacts_on_a_page_leaves_a_trace,
+    a_proxy_that_asks_for_a_password_of_its_own_is_no_program,
     who_may_not_see_contacts_does_not_feel_for_them,
 }
 
@@ -286,6 +287,21 @@ async fn who_sees_contacts_on_a_page_leaves_a_trace(hub: TestHub) {
         (&json!("customerRevealed"), &json!(1))
     );
     assert!(!log.to_string().contains("13800000001"), "{log}");
+}
+
+/// Browsers repeat such a password by themselves, also when another site makes them ask.
+async fn a_proxy_that_asks_for_a_password_of_its_own_is_no_program(hub: TestHub) {
+    let browser = hub.signed_in("anna", Role::Editor).await;
+    let basic = ("authorization", "Basic YTpi");
+    let page = browser.send("GET", "/console/account", &[basic], String::new()).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let fields = format!("login=anna&password={}", PASSWORD.replace(' ', "+"));
+    let evil = [form, basic, ("origin", "http://evil.example")];
+    let answer = browser.send("POST", "/console/sign-in", &evil, fields).await;
+    assert_eq!(answer.status, 403, "{}", answer.text);
+    let none = hub.browser();
+    none.send("GET", "/api/customers", &[basic], String::new()).await.refused(401, "tokenInvalid");
 }
 
 /// Sign by sign, or by what stands before and behind, a mask would soon tell what is behind it.

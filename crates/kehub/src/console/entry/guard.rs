@@ -8,11 +8,11 @@ use crate::people::origin::{self, CSRF_FIELD};
 use crate::people::session::SignedIn;
 use crate::server::Hub;
 use crate::server::context;
-use crate::server::layers::Arrival;
+use crate::server::layers::{Arrival, bearer};
 use crate::server::problem::Problem;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -30,7 +30,7 @@ pub(crate) async fn guard(State(hub): State<Hub>, request: Request, next: Next) 
 
 async fn admit(hub: &Hub, request: Request) -> Result<Request, Box<Response>> {
     // A token is sent by no browser on its own.
-    if request.headers().contains_key(AUTHORIZATION) {
+    if bearer(request.headers()).is_some() {
         return Ok(request);
     }
     let is_safe = origin::is_safe(request.method());
