@@ -72,6 +72,16 @@ impl Call {
         may(Permission::CustomersRead) && (!self.is_of_user() || may(Permission::CustomersReveal))
     }
 
+    /// Whether an answer to a write tells of customers in full, which the audit log then tells of once the
+    /// call has succeeded; else it tells only what was said.
+    pub(crate) fn tells_in_full(&self) -> bool {
+        let reads = self.reads();
+        if let Some(session) = self.0.session().filter(|_| reads) {
+            session.reads_in_full();
+        }
+        reads
+    }
+
     /// The session that the caller is signed in by, if there is no token.
     pub(crate) fn session(&self) -> Option<&SignedIn> {
         self.0.session().map(|session| &**session)

@@ -61,6 +61,24 @@ impl Arrival {
         }
         Ok(Arrival { caller: Some(session.caller.clone()), session: Some(session), ..self })
     }
+
+    /// The answer as it is told to somebody who is signed in: if it tells of customers in full, not before
+    /// that is written down.
+    async fn told(
+        &self,
+        hub: &Hub,
+        (method, route, path): (&Method, &'static str, &str),
+        response: Response,
+    ) -> Result<Response, Problem> {
+        let Some(session) = &self.session else { return Ok(response) };
+        if session.has_read_in_full() && response.status().is_success() {
+            let noted = session.note_reading(hub, route, path, self.now, &self.request_id).await;
+            // What was written stays so, whether or not anybody is told.
+            let is_safe = origin::is_safe(method);
+            noted.map_err(|trouble| if is_safe { trouble } else { Problem::OutcomeUnknown })?;
+        }
+        Ok(response)
+    }
 }
 
 /// Surrounds a request.
@@ -94,16 +112,9 @@ pub(crate) async fn surround(State(hub): State<Hub>, mut request: Request, next:
             None => arrival,
         };
         app = arrival.caller.as_ref().map(|caller| caller.app.number.0);
-        let session = arrival.session.clone();
-        request.extensions_mut().insert(arrival);
+        request.extensions_mut().insert(arrival.clone());
         let response = next.run(request).await;
-        match session.filter(|it| it.has_read_in_full() && response.status().is_success()) {
-            Some(session) => {
-                session.note_reading(&hub, route, &path, now, &request_id).await?;
-                Ok(response)
-            }
-            None => Ok::<_, Problem>(response),
-        }
+        arrival.told(&hub, (&method, route, &path), response).await
     };
     let answered = async { answered.await.unwrap_or_else(Problem::into_response) };
     let mut response = match tokio::time::timeout(deadline, answered).await {

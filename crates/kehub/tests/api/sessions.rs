@@ -21,6 +21,7 @@ on_every_engine! {
     a_script_of_a_page_calls_the_api,
     who_may_not_see_in_full_is_not_told_by_the_api,
     who_sees_contacts_on_a_page_leaves_a_trace,
+    who_only_tries_a_write_leaves_a_trace_of_what_it_saw,
     a_proxy_that_asks_for_a_password_of_its_own_is_no_program,
     who_may_not_see_contacts_does_not_feel_for_them,
 }
@@ -287,6 +288,36 @@ async fn who_sees_contacts_on_a_page_leaves_a_trace(hub: TestHub) {
         (&json!("customerRevealed"), &json!(1))
     );
     assert!(!log.to_string().contains("13800000001"), "{log}");
+}
+
+/// A write answers the customer, also one that changes nothing and of which no journal tells.
+async fn who_only_tries_a_write_leaves_a_trace_of_what_it_saw(hub: TestHub) {
+    hub.writer.upsert(&["member:m1"], json!({ "mobile": "13800000001" })).await.was(201);
+    hub.writer.upsert(&["member:m3"], json!({})).await.was(201);
+    let browser = hub.signed_in("anna", Role::Editor).await;
+    let member = json!({ "identities": [{ "type": "member", "value": "m1" }] });
+    let fresh = json!({ "type": "member", "value": "m2" });
+    let tried = [
+        ("POST", "/api/customers", member),
+        ("PATCH", "/api/customers/{id}", json!({ "customer": {} })),
+        ("POST", "/api/customers/{id}/identities", fresh),
+        ("POST", "/api/merges", json!({ "customerIds": [1, 2] })),
+    ];
+    for (method, route, body) in &tried {
+        let path = format!("{}?dryRun=1", route.replace("{id}", "1"));
+        let answer = browser.call(method, &path, body).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text);
+        assert!(answer.text.contains("13800000001"), "{path}: {}", answer.text);
+        let log = hub.writer.get("/api/audit?limit=1").await.was(200);
+        let entry = &log["items"][0];
+        let told = (&entry["deed"], &entry["app"], &entry["details"]["route"]);
+        assert_eq!(told, (&json!("customersRead"), &json!("user:anna"), &json!(route)));
+    }
+    // What cannot be written down is not told, and nobody knows what became of the write.
+    hub.store.plan([Fault::None, Fault::None, Fault::None, Fault::None, Fault::Before]);
+    let untold = browser.call("POST", "/api/customers", &tried[0].2).await;
+    assert_eq!((untold.status.as_u16(), &untold.json()["code"]), (503, &json!("outcomeUnknown")));
+    assert!(!untold.text.contains("13800000001"));
 }
 
 /// Browsers repeat such a password by themselves, also when another site makes them ask.

@@ -67,7 +67,8 @@ pub(crate) async fn api_customer_patch(call: Call, body: Body) -> Result<Respons
     let custom_max = call.hub().settings().custom_attributes_max;
     let fields = reader.fields("/customer", fields.unwrap_or(&nothing), Empty::Clears, custom_max);
     reader.end()?;
-    let own = (!call.reads()).then(|| Upsert { fields: fields.clone(), ..Upsert::default() });
+    let own =
+        (!call.tells_in_full()).then(|| Upsert { fields: fields.clone(), ..Upsert::default() });
     let command = Command::Put(Put { customer, fields });
     let resolution = call.resolve(command, dry_run).await?;
     Ok(json(StatusCode::OK, &answer(&resolution, own.as_ref())))

@@ -31,7 +31,7 @@ pub(crate) async fn api_customer_upsert(call: Call, body: Body) -> Result<Respon
     let body = call.read(body).await?;
     let upsert = read(&call, &json_of(&body)?)?;
     // What is answered in the sender's own words must outlive the command.
-    let own = (!call.reads()).then(|| upsert.clone());
+    let own = (!call.tells_in_full()).then(|| upsert.clone());
     let resolution = call.resolve(Command::Upsert(upsert), dry_run).await;
     if !dry_run {
         let result = resolution.as_ref().ok().map(|resolution| resolution.result);

@@ -32,7 +32,7 @@ pub(crate) async fn api_identity_attach(call: Call, body: Body) -> Result<Respon
     let identity: IdentitySent = reader.identity("", object);
     reader.end()?;
     // What is answered in the sender's own words must outlive the command.
-    let own = (!call.reads()).then(|| [identity.clone()]);
+    let own = (!call.tells_in_full()).then(|| [identity.clone()]);
     let command = Command::Attach(Attach { customer, identity });
     let resolution = call.resolve(command, dry_run).await?;
     let outcome = resolution.identities.first();

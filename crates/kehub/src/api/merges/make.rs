@@ -38,7 +38,7 @@ pub(crate) async fn api_merge_create(call: Call, body: Body) -> Result<Response,
     // What the customers hold is for those who may read them.
     let preview = if let Outcome::Merged(made) = &outcome
         && dry_run
-        && call.reads()
+        && call.tells_in_full()
     {
         Some(PreviewBody::of(made))
     } else {
