@@ -10,7 +10,7 @@ use crate::people::origin;
 use crate::people::session::{self, SignedIn};
 use crate::wire::query::Query;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What a browser was told is kept nowhere, unless an answer says that it is about nobody.
+pub(crate) const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Where files are sent, and how long one may take to arrive.
 const FILES: &str = "/api/imports";
@@ -62,15 +64,16 @@ impl Arrival {
         Ok(Arrival { caller: Some(session.caller.clone()), session: Some(session), ..self })
     }
 
-    /// The answer as it is told to somebody who is signed in: if it tells of customers in full, not before
-    /// that is written down.
+    /// The answer as it is told to a browser: kept nowhere, and if it tells of customers in full, not
+    /// before that is written down.
     async fn told(
         &self,
         hub: &Hub,
         (method, route, path): (&Method, &'static str, &str),
-        response: Response,
+        mut response: Response,
     ) -> Result<Response, Problem> {
         let Some(session) = &self.session else { return Ok(response) };
+        response.headers_mut().entry(CACHE_CONTROL).or_insert(NOT_KEPT);
         if session.has_read_in_full() && response.status().is_success() {
             let noted = session.note_reading(hub, route, path, self.now, &self.request_id).await;
             // What was written stays so, whether or not anybody is told.

@@ -22,6 +22,7 @@ on_every_engine! {
     who_may_not_see_in_full_is_not_told_by_the_api,
     who_sees_contacts_on_a_page_leaves_a_trace,
     who_only_tries_a_write_leaves_a_trace_of_what_it_saw,
+    what_a_browser_was_told_is_kept_nowhere,
     a_proxy_that_asks_for_a_password_of_its_own_is_no_program,
     who_may_not_see_contacts_does_not_feel_for_them,
 }
@@ -318,6 +319,15 @@ async fn who_only_tries_a_write_leaves_a_trace_of_what_it_saw(hub: TestHub) {
     let untold = browser.call("POST", "/api/customers", &tried[0].2).await;
     assert_eq!((untold.status.as_u16(), &untold.json()["code"]), (503, &json!("outcomeUnknown")));
     assert!(!untold.text.contains("13800000001"));
+}
+
+async fn what_a_browser_was_told_is_kept_nowhere(hub: TestHub) {
+    hub.writer.upsert(&["member:m1"], json!({ "mobile": "13800000001" })).await.was(201);
+    let browser = hub.signed_in("anna", Role::Editor).await;
+    for path in ["/api/customers/1", "/api/exports?format=csv", "/console/customers/1"] {
+        let answer = browser.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.header("cache-control")), (200, "no-store"));
+    }
 }
 
 /// Browsers repeat such a password by themselves, also when another site makes them ask.

@@ -4,6 +4,7 @@ use super::visit::Visit;
 use crate::api;
 use crate::console::look::Look;
 use crate::console::page::{self, Page};
+use crate::server::layers::NOT_KEPT;
 use crate::server::problem::Problem;
 use axum::extract::Request;
 use axum::http::header::{
@@ -28,9 +29,6 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     // Without any, a browser would not tell the origin of a form.
     (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
 ];
-/// People are on a page: it is kept nowhere, unless an answer says that it is about nobody.
-const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
-
 /// A page.
 pub(super) fn page(visit: &Visit, status: StatusCode, title: &str, body: &Markup) -> Response {
     let place = visit.visitor.as_ref().map(|_| page::Place::Account);
