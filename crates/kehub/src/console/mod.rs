@@ -3,16 +3,20 @@
 //! its calls and with its permissions; without a [`visitor::Visitor`] there is no page. All of them are
 //! behind the [guard](entry::guard).
 
+mod acts;
 mod assets;
 mod customer;
 mod customers;
+mod done;
 mod entry;
 mod look;
 mod overview;
 mod page;
+mod pair;
 mod preferences;
 mod show;
 mod visitor;
+mod vocabulary;
 mod why;
 mod words;
 
@@ -39,6 +43,11 @@ pub(crate) const ROUTES: &[&str] = &[
     "/console/customers",
     "/console/customers/export",
     "/console/customers/{id}",
+    "/console/customers/{id}/edit",
+    "/console/customers/{id}/erase",
+    "/console/customers/{id}/extract",
+    "/console/customers/{id}/merge",
+    "/console/customers/{id}/merges/{merge}/undo",
     "/console/customers/{id}/reveal",
     "/console/first",
     "/console/look",
@@ -66,7 +75,7 @@ pub(crate) fn router(hub: &Hub) -> Router<Hub> {
         .route("/console/why", get(why::page))
         .route("/console/{*path}", get(unknown));
     let guard = from_fn_with_state(hub.clone(), entry::guard::guard);
-    router.merge(entry::router()).layer(guard)
+    router.merge(acts::router()).merge(entry::router()).layer(guard)
 }
 
 async fn unknown(visitor: Visitor) -> Response {

@@ -5,6 +5,7 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod acts;
 mod customer;
 mod customers;
 mod frame;

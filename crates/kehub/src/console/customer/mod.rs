@@ -13,6 +13,7 @@ use super::page::{Page, Place, elsewhere};
 use super::show::{Contacts, Shower};
 use super::visitor::Visitor;
 use super::words::fill;
+use super::{acts, done};
 use crate::api::past::gone_by_then;
 use crate::api::past::names::Names;
 use crate::api::problem::{Code, Problem};
@@ -82,6 +83,8 @@ struct Seen<'a> {
     asked: &'a Asked,
     /// The id that the address names.
     id: CustomerId,
+    /// Whether merges may be undone by whoever looks.
+    may_undo: bool,
 }
 
 impl Seen<'_> {
@@ -127,6 +130,7 @@ async fn look_back(
         versions: &versions,
         asked: &asked,
         id,
+        may_undo: visitor.may(Permission::IdentitiesMerge),
     };
     let (title, body, gone) = if let Some(customer) = then.survivor(id) {
         (name_of(customer, &shower), whole(visitor, &seen, customer), None)
@@ -192,8 +196,10 @@ fn head(visitor: &Visitor, seen: &Seen<'_>, customer: &Customer) -> Markup {
                     }
                 }
                 a .button href={ "/console/why?from=%23" (customer.id) } { (words.ask_why) }
+                (acts::tools(visitor, customer.id))
             }
         }
+        (done::told(visitor, seen.versions))
         @if is_merged { p .alert.info { (fill(words.merged_here, &[&seen.id.to_string()])) } }
         @if shower.contacts == Contacts::Full { p .alert.info role="status" { (words.reveal_note) } }
     }

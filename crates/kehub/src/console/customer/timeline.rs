@@ -1,6 +1,7 @@
 //! What happened to a customer, newest first.
 
 use super::Seen;
+use crate::console::acts::words::words;
 use crate::console::words::fill;
 use kehub_core::attribute::{FieldKey, Value};
 use kehub_core::filter::SortKey;
@@ -50,6 +51,7 @@ fn step(seen: &Seen<'_>, version: &Version) -> Markup {
             }
             (identities(seen, words.gained, &version.gained))
             (identities(seen, words.lost, &version.lost))
+            (undo(seen, version))
             p .origin {
                 (seen.app(entry.app))
                 @if let Some(route) = found_by(seen, version) { ", " (route) }
@@ -58,6 +60,25 @@ fn step(seen: &Seen<'_>, version: &Version) -> Markup {
                 ", " a href={ "/console/customers/" (seen.id) "?seq=" (entry.seq) } {
                     (words.timeline_look)
                 }
+            }
+        }
+    }
+}
+
+/// Leads to where the merges of a step are undone, while they stand.
+fn undo(seen: &Seen<'_>, version: &Version) -> Markup {
+    let is_now = seen.asked.moment == kehub_core::history::Moment::Now;
+    let stands = |record: &Record| {
+        let Record::Merged(merge) = record else { return None };
+        seen.then.merge(merge.id).filter(|merge| merge.is_live()).map(|merge| merge.id)
+    };
+    let merges: Vec<_> = version.entry.records.iter().filter_map(stands).collect();
+    html! {
+        @if is_now && seen.may_undo {
+            @for id in merges {
+                p { a .button.small href={ "/console/customers/" (seen.id) "/merges/" (id) "/undo" } {
+                    (words(seen.shower.look.language).undo) " #" (id)
+                } }
             }
         }
     }

@@ -5,16 +5,26 @@ use url::form_urlencoded;
 
 /// The fields of a form.
 #[derive(Debug)]
-pub(super) struct Form(Vec<(String, String)>);
+pub(in crate::console) struct Form(Vec<(String, String)>);
 
 impl Form {
-    pub(super) fn read(body: &[u8]) -> Form {
+    pub(in crate::console) fn read(body: &[u8]) -> Form {
         Form(form_urlencoded::parse(body).into_owned().collect())
     }
 
     /// A field; empty if it is not there.
-    pub(super) fn field(&self, name: &str) -> &str {
+    pub(in crate::console) fn field(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// A field, if it is there.
+    pub(in crate::console) fn given(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of a field that may be there several times.
+    pub(in crate::console) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -41,6 +51,8 @@ mod tests {
         let form = Form::read("login=li%20na%40x&password=a+b%26c&login=twice&empty".as_bytes());
         assert_eq!((form.field("login"), form.field("password")), ("li na@x", "a b&c"));
         assert_eq!((form.field("empty"), form.field("nothing")), ("", ""));
+        assert_eq!((form.given("empty"), form.given("nothing")), (Some(""), None));
+        assert_eq!(form.all("login").collect::<Vec<_>>(), ["li na@x", "twice"]);
     }
 
     #[test]

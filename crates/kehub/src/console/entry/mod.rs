@@ -5,7 +5,7 @@
 
 mod account;
 mod first;
-mod form;
+pub(super) mod form;
 pub(super) mod frame;
 pub(super) mod guard;
 mod sign_in;

@@ -1,7 +1,7 @@
 //! `/console/why`: why two are one person, or are not.
 
 mod apart;
-mod named;
+pub(super) mod named;
 mod path;
 
 use super::page::{Page, Place};

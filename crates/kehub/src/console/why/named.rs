@@ -7,7 +7,7 @@ use kehub_core::{CustomerId, IdentityNumber};
 
 /// Whom a text names.
 #[derive(Debug)]
-pub(super) enum Named {
+pub(in crate::console) enum Named {
     One(Box<Side>),
     Nobody,
     /// Identities of this value: type, owner and number of each.
@@ -21,7 +21,7 @@ impl Named {
 }
 
 /// Looks up whom a text names.
-pub(super) async fn named(call: &Call, text: &str) -> Result<Named, Problem> {
+pub(in crate::console) async fn named(call: &Call, text: &str) -> Result<Named, Problem> {
     let (store, tenant) = (call.store(), call.tenant());
     let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number > 0);
     if let Some(id) = text.strip_prefix('#').and_then(number) {
