@@ -45,6 +45,10 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("act-undo", "/console/customers/1/merges/1/undo"),
     shown("act-extract", "/console/customers/1/extract?identity=1"),
     shown("act-erase", "/console/customers/1/erase"),
+    shown("review", "/console/review"),
+    shown("review-pair", "/console/review?at=c2"),
+    shown("review-alike", "/console/review?kind=duplicates"),
+    shown("review-through", "/console/review?at=end"),
     shown("why", "/console/why"),
     shown("why-same", "/console/why?from=wechat:oWang-0001&to=mobile:13800000001"),
     shown("why-apart", "/console/why?from=%231&to=%234"),
@@ -79,6 +83,12 @@ pub(crate) async fn send(hub: &mut Connection) -> Result<()> {
     }
     hub.sign(&own);
     upsert(hub, &json!({ "identities": [identity("cookie", "c-lonely")] })).await?;
+    let liu = json!({ "name": "刘敏", "birthday": "1992-07-01", "city": "上海市", "company": "星河科技有限公司" });
+    upsert(hub, &json!({ "customer": liu, "identities": [identity("wechat", "oLiu-0001")] }))
+        .await?;
+    let liu = json!({ "name": "刘敏", "birthday": "1992-07-01", "city": "上海市", "mobile": "13700000007" });
+    upsert(hub, &json!({ "customer": liu, "identities": [identity("wechat", "oLiu-0002")] }))
+        .await?;
     ensure!(hub.send("DELETE", "/api/customers/9", "").await?.status == 204, "nobody to delete");
     Ok(())
 }

@@ -14,6 +14,7 @@ mod overview;
 mod page;
 mod pair;
 mod preferences;
+mod review;
 mod show;
 mod visitor;
 mod vocabulary;
@@ -51,6 +52,7 @@ pub(crate) const ROUTES: &[&str] = &[
     "/console/customers/{id}/reveal",
     "/console/first",
     "/console/look",
+    "/console/review",
     "/console/sign-in",
     "/console/sign-out",
     "/console/why",
@@ -75,7 +77,7 @@ pub(crate) fn router(hub: &Hub) -> Router<Hub> {
         .route("/console/why", get(why::page))
         .route("/console/{*path}", get(unknown));
     let guard = from_fn_with_state(hub.clone(), entry::guard::guard);
-    router.merge(acts::router()).merge(entry::router()).layer(guard)
+    router.merge(acts::router()).merge(review::router()).merge(entry::router()).layer(guard)
 }
 
 async fn unknown(visitor: Visitor) -> Response {

@@ -4,6 +4,7 @@ use super::assets::{ICON, SCRIPT, STYLE};
 use super::look::{Look, Theme};
 use super::visitor::Visitor;
 use super::words::{Language, Words, fill};
+use super::review;
 use crate::api::problem::{Code, Problem};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
@@ -16,27 +17,32 @@ use maud::{DOCTYPE, Markup, html};
 pub(super) enum Place {
     Overview,
     Customers,
+    Review,
     Why,
     /// One's own account, for who is signed in.
     Account,
 }
 
 impl Place {
-    const ALL: [Place; 4] = [Place::Overview, Place::Customers, Place::Why, Place::Account];
+    const ALL: [Place; 5] =
+        [Place::Overview, Place::Customers, Place::Review, Place::Why, Place::Account];
 
     const fn address(self) -> &'static str {
         match self {
             Place::Overview => "/console",
             Place::Customers => "/console/customers",
+            Place::Review => review::ADDRESS,
             Place::Why => "/console/why",
             Place::Account => "/console/account",
         }
     }
 
-    const fn name(self, words: &Words) -> &'static str {
+    fn name(self, language: Language) -> &'static str {
+        let words = language.words();
         match self {
             Place::Overview => words.overview,
             Place::Customers => words.customers,
+            Place::Review => review::title(language),
             Place::Why => words.why,
             Place::Account => words.account,
         }
@@ -49,6 +55,7 @@ impl Place {
             Place::Customers => {
                 "M7.5 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6Zm-5 7c0-2.8 2.2-4.5 5-4.5s5 1.7 5 4.5M13 4a3 3 0 0 1 0 5.5m1.5 3c1.8.6 3 2 3 4"
             }
+            Place::Review => "M3 5.5h5.5M3 10h5.5M3 14.5h5.5m2.5-9 2 2 4-4m-6 9.5 2 2 4-4",
             Place::Why => {
                 "M7 7.5a3 3 0 1 1 4.3 2.7c-.8.4-1.3 1-1.3 1.8v.5m0 3v.1M10 18a8 8 0 1 0 0-16 8 8 0 0 0 0 16Z"
             }
@@ -186,7 +193,7 @@ fn navigation(words: &Words, visitor: &Visitor, here: Option<Place>) -> Markup {
         nav aria-label=(words.pages) {
             @for place in Place::ALL.into_iter().filter(is_there) {
                 a href=(place.address()) aria-current=[(here == Some(place)).then_some("page")] {
-                    (sign(place.sign())) span { (place.name(words)) }
+                    (sign(place.sign())) span { (place.name(visitor.look.language)) }
                 }
             }
         }

@@ -111,6 +111,17 @@ addEventListener("change", (event) => {
   load(address.href, "moment", { replace: true }).then(() => $("#step")?.focus());
 });
 
+// What is done is sent once, however often a key is pressed meanwhile.
+
+addEventListener("submit", (event) => {
+  if (!event.target.matches(".act")) return;
+  if (event.target.dataset.sent) event.preventDefault();
+  event.target.dataset.sent = "1";
+});
+addEventListener("pageshow", () => {
+  for (const form of all(".act")) delete form.dataset.sent;
+});
+
 // Theme without loading the page again.
 
 addEventListener("click", (event) => {
@@ -188,6 +199,12 @@ addEventListener("keydown", (event) => {
     return go(1);
   }
   if (event.target.closest("input, select, textarea, dialog")) return;
+  // What a page offers by a key of its own.
+  const offered = $(`[data-key="${CSS.escape(event.key)}"]`);
+  if (offered) {
+    event.preventDefault();
+    return offered.click();
+  }
   const does = keys[event.key];
   if (!does) return;
   event.preventDefault();

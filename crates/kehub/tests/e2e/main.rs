@@ -13,6 +13,7 @@ mod away;
 mod browser;
 mod care;
 mod console_pages;
+mod console_review;
 mod copy;
 mod crash;
 mod dry_run;

@@ -11,4 +11,5 @@ mod customers;
 mod frame;
 mod hub;
 mod overview;
+mod review;
 mod why;

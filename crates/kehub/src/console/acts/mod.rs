@@ -6,7 +6,7 @@ mod edit;
 mod erase;
 mod extract;
 mod fields;
-mod merge;
+pub(super) mod merge;
 mod undo;
 pub(super) mod words;
 

@@ -82,7 +82,7 @@ fn tiles(
         (words.identities, count(identities), words.identities_seen, None),
         (words.new_today, count(today), "", Some("/console/customers?sort=-dateCreated")),
         (words.upserts_rate, rate(told.last_minute), words.upserts_rate_why, None),
-        (words.open_conflicts, open, "", None),
+        (words.open_conflicts, open, "", Some(super::review::ADDRESS)),
         (words.imports_running, running.to_string(), "", None),
     ];
     html! {
