@@ -53,6 +53,10 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("why-same", "/console/why?from=wechat:oWang-0001&to=mobile:13800000001"),
     shown("why-apart", "/console/why?from=%231&to=%234"),
     shown("why-unknown", "/console/why?from=%231&to=nobody"),
+    shown("users", "/console/users"),
+    shown("user", "/console/users/4"),
+    Shown { name: "user-new", path: "/console/users", click: "details.more summary" },
+    shown("audit", "/console/audit"),
     shown("missing", "/console/nowhere"),
     shown("account", "/console/account"),
 ];

@@ -13,6 +13,7 @@ mod look;
 mod overview;
 mod page;
 mod pair;
+mod people;
 mod preferences;
 mod review;
 mod show;
@@ -41,6 +42,7 @@ pub(crate) const ROUTES: &[&str] = &[
     "/console/account/sessions/end",
     "/console/account/sign-out-everywhere",
     "/console/assets/{name}",
+    "/console/audit",
     "/console/customers",
     "/console/customers/export",
     "/console/customers/{id}",
@@ -55,6 +57,8 @@ pub(crate) const ROUTES: &[&str] = &[
     "/console/review",
     "/console/sign-in",
     "/console/sign-out",
+    "/console/users",
+    "/console/users/{id}",
     "/console/why",
     "/console/{*path}",
 ];
@@ -77,7 +81,12 @@ pub(crate) fn router(hub: &Hub) -> Router<Hub> {
         .route("/console/why", get(why::page))
         .route("/console/{*path}", get(unknown));
     let guard = from_fn_with_state(hub.clone(), entry::guard::guard);
-    router.merge(acts::router()).merge(review::router()).merge(entry::router()).layer(guard)
+    router
+        .merge(acts::router())
+        .merge(review::router())
+        .merge(people::router())
+        .merge(entry::router())
+        .layer(guard)
 }
 
 async fn unknown(visitor: Visitor) -> Response {

@@ -4,7 +4,7 @@ use super::assets::{ICON, SCRIPT, STYLE};
 use super::look::{Look, Theme};
 use super::visitor::Visitor;
 use super::words::{Language, Words, fill};
-use super::review;
+use super::{people, review};
 use crate::api::problem::{Code, Problem};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
@@ -19,13 +19,24 @@ pub(super) enum Place {
     Customers,
     Review,
     Why,
+    /// Users, for who keeps them.
+    Users,
+    /// The audit log, for the same.
+    Audit,
     /// One's own account, for who is signed in.
     Account,
 }
 
 impl Place {
-    const ALL: [Place; 5] =
-        [Place::Overview, Place::Customers, Place::Review, Place::Why, Place::Account];
+    const ALL: [Place; 7] = [
+        Place::Overview,
+        Place::Customers,
+        Place::Review,
+        Place::Why,
+        Place::Users,
+        Place::Audit,
+        Place::Account,
+    ];
 
     const fn address(self) -> &'static str {
         match self {
@@ -33,6 +44,8 @@ impl Place {
             Place::Customers => "/console/customers",
             Place::Review => review::ADDRESS,
             Place::Why => "/console/why",
+            Place::Users => people::USERS,
+            Place::Audit => people::AUDIT,
             Place::Account => "/console/account",
         }
     }
@@ -44,6 +57,8 @@ impl Place {
             Place::Customers => words.customers,
             Place::Review => review::title(language),
             Place::Why => words.why,
+            Place::Users => people::users_title(language),
+            Place::Audit => people::audit_title(language),
             Place::Account => words.account,
         }
     }
@@ -59,6 +74,10 @@ impl Place {
             Place::Why => {
                 "M7 7.5a3 3 0 1 1 4.3 2.7c-.8.4-1.3 1-1.3 1.8v.5m0 3v.1M10 18a8 8 0 1 0 0-16 8 8 0 0 0 0 16Z"
             }
+            Place::Users => {
+                "M8 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6Zm-5.5 7c0-2.8 2.3-4.5 5.5-4.5 1.1 0 2.1.2 3 .6M15.5 11.5v6m-3-3h6"
+            }
+            Place::Audit => "M5 2.5h7l3.5 3.5v11.5H5Zm7 0V6h3.5M8 10h5m-5 3.5h5",
             Place::Account => {
                 "M10 10a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Zm-6.5 7c.6-3 3.2-4.5 6.5-4.5s5.9 1.5 6.5 4.5"
             }
@@ -130,12 +149,13 @@ pub(super) fn told(problem: &Problem, words: &Words, request_id: &str) -> (&'sta
         Code::TokenMissing | Code::TokenInvalid => (words.sign_in_needed, words.sign_in_why.into()),
         Code::PermissionMissing => (words.refused, fill(words.refused_why, &[permission()])),
         Code::CrossSite => (words.cross_site, words.cross_site_why.into()),
-        Code::PathUnknown => (words.not_found, String::new()),
+        Code::PathUnknown | Code::UserNotFound => (words.not_found, String::new()),
         Code::CustomerNotFound => (words.customer_missing, words.customer_missing_why.into()),
         Code::CustomerDeleted => (words.customer_deleted, words.customer_deleted_why.into()),
         Code::CustomerErased => (words.customer_erased, words.customer_erased_why.into()),
         Code::ParametersInvalid => (words.unfit, String::new()),
-        Code::Busy | Code::OutcomeUnknown => (words.busy, words.busy_why.into()),
+        Code::Busy => (words.busy, words.busy_why.into()),
+        Code::OutcomeUnknown => (words.unsure, words.unsure_why.into()),
         _ => (words.fault, fill(words.fault_why, &[request_id])),
     };
     (title, why)
@@ -188,7 +208,11 @@ fn search(words: &Words, page: &Page) -> Markup {
 }
 
 fn navigation(words: &Words, visitor: &Visitor, here: Option<Place>) -> Markup {
-    let is_there = |place: &Place| *place != Place::Account || visitor.call.session().is_some();
+    let is_there = |place: &Place| match place {
+        Place::Account => visitor.call.session().is_some(),
+        Place::Users | Place::Audit => visitor.may(Permission::UsersAdmin),
+        Place::Overview | Place::Customers | Place::Review | Place::Why => true,
+    };
     html! {
         nav aria-label=(words.pages) {
             @for place in Place::ALL.into_iter().filter(is_there) {

@@ -17,6 +17,10 @@ if (!document.cookie.split("; ").includes(`kehub_zone=${offset}`)) {
   if (offset !== "0" && $("main time")) location.reload();
 }
 
+// On a phone, pages stand in a row that is longer than the window.
+const current = $(".side nav [aria-current]");
+if (current) current.parentElement.scrollLeft = current.offsetLeft - 16;
+
 // Loading.
 
 let under_way = null;

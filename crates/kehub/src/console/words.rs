@@ -174,6 +174,8 @@ words! {
     not_found "There is no such page" "页面不存在";
     busy "The hub is busy" "系统繁忙";
     busy_why "Nothing was changed. Try again in a moment." "数据没有变化，请稍后重试。";
+    unsure "It is not known whether this was done" "无法确定是否已完成";
+    unsure_why "Look how it stands before you try again." "请先查看当前状态，再决定是否重试。";
     fault "Something went wrong in the hub" "系统出现故障";
     fault_why "Nothing was changed. If it happens again, tell your administrator this number: {}" "数据没有变化。如再次出现，请把此编号告知管理员：{}";
     unfit "The address does not fit" "地址中的参数有误";

@@ -5,7 +5,7 @@ use crate::hub::{Folder, Hub};
 use serde_json::json;
 
 /// A hub with three people and two conflicts, and its first user, signed in.
-async fn signed_in(folder: &Folder) -> (Hub, Browser) {
+pub(crate) async fn signed_in(folder: &Folder) -> (Hub, Browser) {
     let hub = folder.start().await;
     let token = hub.token().await;
     let printed = folder.read("stdout");
@@ -116,5 +116,41 @@ async fn a_form_that_does_not_fit_keeps_what_was_typed_and_saves_once_it_does() 
     fill(&mut browser, "typed", "2");
     browser.leave(|browser| browser.click("form.act button")).unwrap();
     says(&mut browser, &["Everything about this customer was erased"]);
+    assert_eq!(browser.errors, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_user_is_made_in_the_browser_signs_in_and_is_signed_out_everywhere() {
+    let folder = Folder::new();
+    let (hub, mut browser) = signed_in(&folder).await;
+    browser.leave(|browser| browser.click("nav a[href='/console/users']")).unwrap();
+    browser.click("details.more summary").unwrap();
+    let password = "quite another one";
+    for (name, text) in
+        [("name", "王伟"), ("login", "wang.wei"), ("password", password), ("again", password)]
+    {
+        fill(&mut browser, name, text);
+    }
+    browser.run("document.querySelector('[name=role]').value = 'reviewer'").unwrap();
+    browser.leave(|browser| browser.click("details.more button")).unwrap();
+    says(&mut browser, &["The user is created.", "王伟", "Reviewer: settles"]);
+    let his = browser.run("location.pathname").unwrap().as_str().unwrap().to_owned();
+
+    let mut other = Browser::start(&folder.path().join("other")).unwrap();
+    other.send_headers(&json!({ "accept-language": "en" })).unwrap();
+    other.open(&hub.url("/console/sign-in?back=/console/review")).unwrap();
+    fill(&mut other, "login", "wang.wei");
+    fill(&mut other, "password", password);
+    other.leave(|other| other.press("Enter")).unwrap();
+    says(&mut other, &["1 of 2", "Keep apart"]);
+    assert_eq!(other.run("document.querySelector('nav a[href$=users]')").unwrap(), json!(null));
+
+    browser.open(&hub.url(&his)).unwrap();
+    browser.leave(|browser| browser.click("form:has([value=sign-out]) button")).unwrap();
+    says(&mut browser, &["All sessions of the user have ended."]);
+    other.open(&hub.url("/console/review")).unwrap();
+    says(&mut other, &["Sign in", "Password"]);
+    browser.leave(|browser| browser.click("nav a[href='/console/audit']")).unwrap();
+    says(&mut browser, &["ended all sessions", "created a user", "王伟", "sessions 1"]);
     assert_eq!(browser.errors, Vec::<String>::new());
 }

@@ -11,5 +11,6 @@ mod customers;
 mod frame;
 mod hub;
 mod overview;
+mod people;
 mod review;
 mod why;

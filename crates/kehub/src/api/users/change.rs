@@ -51,11 +51,8 @@ pub(crate) async fn api_user_create(call: Call, body: Body) -> Result<Response, 
     reader.end()?;
     let role = role.unwrap_or(Role::Viewer);
     stands_for(&call, &[&login, &name, role.name()]);
-    gives(&call, role)?;
-    let password = hashed(&call, password.unwrap_or_default()).await?;
-    let (login, name) = (login.into(), name.into());
-    let change = UserChange::Create(NewUser { login, name, role, password, is_first: false });
-    let (user, app) = apply(&call, change, dry_run).await?;
+    let named = (login.into(), name.into());
+    let (user, app) = create(&call, named, role, password.unwrap_or_default(), dry_run).await?;
     let status = if dry_run { StatusCode::OK } else { StatusCode::CREATED };
     Ok(json(status, &UserBody::of(&user, &app)))
 }
@@ -84,18 +81,8 @@ pub(crate) async fn api_user_patch(call: Call, body: Body) -> Result<Response, P
     let role_name = role.map_or("", Role::name);
     let disabled = is_disabled.map_or(String::new(), |it| it.to_string());
     stands_for(&call, &[name.as_deref().unwrap_or_default(), role_name, &disabled]);
-    gives(&call, user.role)?;
-    gives(&call, role.unwrap_or(user.role))?;
-    let password = match password {
-        Some(password) => Some(hashed(&call, password).await?),
-        None => None,
-    };
-    let name = name.map(Into::into);
-    let change = UserChange::Set {
-        app: user.app,
-        set: UserSet { name, role, password, is_disabled, keep: None },
-    };
-    let (user, app) = apply(&call, change, dry_run).await?;
+    let wanted = UserSet { name: name.map(Into::into), role, is_disabled, ..UserSet::default() };
+    let (user, app) = change(&call, &user, wanted, password, dry_run).await?;
     Ok(json(StatusCode::OK, &UserBody::of(&user, &app)))
 }
 
@@ -107,9 +94,50 @@ pub(crate) async fn api_user_sign_out(call: Call) -> Result<Response, Problem> {
     call.require(Permission::UsersAdmin)?;
     let dry_run = call.dry_run()?;
     let user = known(&call).await?;
-    gives(&call, user.role)?;
-    let (user, app) = apply(&call, UserChange::SignOut(user.app), dry_run).await?;
+    let (user, app) = sign_out(&call, &user, dry_run).await?;
     Ok(json(StatusCode::OK, &UserBody::of(&user, &app)))
+}
+
+/// Creates a user of this login name, folded, and name for people.
+pub(crate) async fn create(
+    call: &Call,
+    (login, name): (Box<str>, Box<str>),
+    role: Role,
+    password: String,
+    dry_run: bool,
+) -> Result<(User, App), Problem> {
+    gives(call, role)?;
+    let password = hashed(call, password).await?;
+    let new = NewUser { login, name, role, password, is_first: false };
+    apply(call, UserChange::Create(new), dry_run).await
+}
+
+/// Changes a user. The password is one that fits, and is hashed here.
+pub(crate) async fn change(
+    call: &Call,
+    user: &User,
+    set: UserSet,
+    password: Option<String>,
+    dry_run: bool,
+) -> Result<(User, App), Problem> {
+    gives(call, user.role)?;
+    gives(call, set.role.unwrap_or(user.role))?;
+    let password = match password {
+        Some(password) => Some(hashed(call, password).await?),
+        None => None,
+    };
+    let set = UserSet { password, keep: None, ..set };
+    apply(call, UserChange::Set { app: user.app, set }, dry_run).await
+}
+
+/// Ends all sessions of a user.
+pub(crate) async fn sign_out(
+    call: &Call,
+    user: &User,
+    dry_run: bool,
+) -> Result<(User, App), Problem> {
+    gives(call, user.role)?;
+    apply(call, UserChange::SignOut(user.app), dry_run).await
 }
 
 /// The user that the path names.
@@ -171,7 +199,7 @@ fn flag(reader: &mut Reader, object: &Object<'_>, key: &str) -> Option<bool> {
 }
 
 /// Tells a call from another one without its password: what is remembered of a call is hashed fast.
-fn stands_for(call: &Call, words: &[&str]) {
+pub(crate) fn stands_for(call: &Call, words: &[&str]) {
     call.stand_for_body(Bytes::from(words.join("\n")));
 }
 

@@ -38,7 +38,7 @@ pub(crate) async fn api_user_list(call: Call) -> Result<Response, Problem> {
 }
 
 /// The users of the caller's tenant with their apps, by number.
-pub(super) async fn users(call: &Call) -> Result<Vec<(User, App)>, Problem> {
+pub(crate) async fn users(call: &Call) -> Result<Vec<(User, App)>, Problem> {
     let directory = call.store().directory().await?;
     let both = directory.users.iter().filter_map(|user| Some((user, directory.app(user.app)?)));
     let ours = both.filter(|(_, app)| app.tenant == call.tenant());

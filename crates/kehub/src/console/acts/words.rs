@@ -47,6 +47,10 @@ vocabulary! {
     no_settled "Somebody settled it meanwhile." "已有人处理。";
     no_unfit "That does not fit any more: the two sides have changed." "双方情况已变化，该操作不再适用。";
     no_fields "Some values do not fit." "部分内容不符合要求。";
+    no_login "Another user has this login name." "登录名已被使用。";
+    no_admin "Somebody has to stay an admin: make another user one first." "至少需要一位管理员，请先指定其他管理员。";
+    no_held "A user of that role may do more than you may." "该角色的权限超出您的权限。";
+    no_user "There is no such user." "没有这个用户。";
     no_page "The page is out of date: load it again." "页面已过期，请重新加载。";
 
     // Merging.

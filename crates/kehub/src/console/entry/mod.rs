@@ -10,7 +10,7 @@ pub(super) mod frame;
 pub(super) mod guard;
 mod sign_in;
 mod visit;
-mod words;
+pub(super) mod words;
 
 use crate::server::Hub;
 use axum::Router;

@@ -4,7 +4,7 @@
 use crate::console::words::Language;
 
 /// What these pages say in a language.
-pub(super) const fn words(language: Language) -> &'static Words {
+pub(in crate::console) const fn words(language: Language) -> &'static Words {
     match language {
         Language::En => &EN,
         Language::Zh => &ZH,
@@ -15,8 +15,8 @@ macro_rules! words {
     ($($name:ident $en:literal $zh:literal;)*) => {
         /// What pages say in one language.
         #[derive(Debug)]
-        pub(super) struct Words {
-            $(pub(super) $name: &'static str,)*
+        pub(in crate::console) struct Words {
+            $(pub(in crate::console) $name: &'static str,)*
         }
 
         const EN: Words = Words { $($name: $en,)* };
