@@ -19,7 +19,8 @@ if (!document.cookie.split("; ").includes(`kehub_zone=${offset}`)) {
 
 // On a phone, pages stand in a row that is longer than the window.
 const current = $(".side nav [aria-current]");
-if (current) current.parentElement.scrollLeft = current.offsetLeft - 16;
+const beyond = current ? current.offsetLeft + current.offsetWidth - current.parentElement.clientWidth : 0;
+if (beyond > 0) current.parentElement.scrollLeft = beyond + 16;
 
 // Loading.
 

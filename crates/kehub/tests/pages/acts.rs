@@ -72,7 +72,7 @@ async fn a_merge_is_previewed_made_and_undone(hub: TestHub) {
     let fields = [("with", "2"), ("despite", "1")];
     let there = Actor::done(&hub.writer.send_form("/console/customers/1/merge", &fields).await);
     let merged = hub.writer.look(&there).await;
-    merged.says(&["They are one customer now", "王方 #1", "Undo #1"]);
+    merged.says(&["They are one customer now", "王方 #1", "Undo merge 1"]);
     assert_eq!(hub.writer.whole(2).await["id"], 1);
     // Somebody else who follows that address is told nothing of the kind.
     hub.reader.look(&there).await.says(&["王方 #1"]).hides(&["They are one customer now"]);
@@ -80,7 +80,7 @@ async fn a_merge_is_previewed_made_and_undone(hub: TestHub) {
     assert_eq!(twice.status.as_u16(), 409);
     Seen::of(&twice).says(&["Nothing was changed. Both ids are one customer already."]);
 
-    let undo = merged.link("Undo #1");
+    let undo = merged.link("Undo merge 1");
     let before = hub.writer.look(&undo).await;
     before.says(&[
         "王芳 #1 keeps the id",

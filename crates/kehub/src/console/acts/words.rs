@@ -75,7 +75,6 @@ vocabulary! {
     ask_why "Why are they apart?" "为什么是两个客户？";
 
     // Undoing.
-    undo "Undo" "撤销";
     undo_title "Undo merge {}" "撤销合并 {}";
     undo_about "The two are customers of their own again, each with what belongs to it. Nothing is lost, and nothing joins them again by itself." "恢复为两个独立的客户，各自保留自己的数据。数据不会丢失，也不会再自动合并。";
     undo_made "Merged {} by {}" "{} 由 {} 合并";

@@ -77,7 +77,7 @@ fn undo(seen: &Seen<'_>, version: &Version) -> Markup {
         @if is_now && seen.may_undo {
             @for id in merges {
                 p { a .button.small href={ "/console/customers/" (seen.id) "/merges/" (id) "/undo" } {
-                    (words(seen.shower.look.language).undo) " #" (id)
+                    (fill(words(seen.shower.look.language).undo_title, &[&id.to_string()]))
                 } }
             }
         }

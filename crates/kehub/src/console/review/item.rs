@@ -124,7 +124,7 @@ impl Seen<'_> {
         html! {
             section .card.why {
                 h2 { (words.why) }
-                p { (fill(words.alike, &[&reasons.join(", ")])) }
+                p { (fill(words.alike, &[&reasons.join(words.listed)])) }
                 p .origin { (fill(words.score, &[&pair.score.to_string()])) }
             }
         }
@@ -156,7 +156,7 @@ impl Seen<'_> {
             let all = would.merge.guards.iter();
             let against = all.filter(|(_, verdict)| *verdict == Verdict::Refuse);
             let names = against.map(|(guard, _)| self.shower.words().guard(*guard));
-            names.collect::<Vec<_>>().join(", ")
+            names.collect::<Vec<_>>().join(words.listed)
         };
         let ordered = match would {
             Some(Ok(would)) if would.before.0.id == other.id => [other, one],

@@ -60,6 +60,7 @@ vocabulary! {
     d_near_name_and_postcode "nearly the same name, and the same postcode" "姓名相近，邮编相同";
     d_near_identity_and_birthday "identities that differ by one sign, and the same birthday" "身份仅差一个字符，生日相同";
     alike "They have in common: {}." "共同点：{}。";
+    listed ", " "、";
     score "Likeness {} of 100. It orders the queue and promises nothing." "相似度 {}/100，仅用于排序。";
 
     told_merged "#{} and #{} are one customer now." "#{} 和 #{} 已合并。";
