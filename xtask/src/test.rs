@@ -2,10 +2,10 @@
 
 use crate::package::{find, install};
 use crate::postgres::{self, Durability, Postgres};
-use crate::{cargo, succeed};
-use anyhow::Result;
-use std::env;
-use std::process::Stdio;
+use crate::{cargo, root, succeed, target};
+use anyhow::{Context as _, Result};
+use std::process::{Command, Stdio};
+use std::{env, fs};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -17,6 +17,7 @@ pub(crate) struct Options {
 /// documentation come first, so that the last lines are the summary of the tests proper.
 pub(crate) fn run(options: &Options) -> Result<()> {
     install_chromium()?;
+    install_axe()?;
     if options.filter.is_none() {
         succeed(cargo().args(["test", "--quiet", "--workspace", "--locked", "--doc"]))?;
     }
@@ -44,6 +45,26 @@ fn install_chromium() -> Result<()> {
         return Ok(());
     }
     install("Chromium", "chromium")
+}
+
+/// The checker of accessibility that tests run on each page of the console, by its lock file. It comes to
+/// where builds are, so that none of it is in the repository.
+fn install_axe() -> Result<()> {
+    let (from, into) = (root().join("crates/kehub/tests/axe"), target().join("axe"));
+    let lock = fs::read(from.join("package-lock.json")).context("no lock file of axe-core")?;
+    let source = into.join("node_modules/axe-core/axe.min.js");
+    if source.is_file() && fs::read(into.join("package-lock.json")).is_ok_and(|it| it == lock) {
+        return Ok(());
+    }
+    fs::create_dir_all(&into).context("no folder for axe-core")?;
+    fs::copy(from.join("package.json"), into.join("package.json"))?;
+    if find("npm").is_none() {
+        install("npm", "npm")?;
+    }
+    fs::write(into.join("package-lock.json"), lock)?;
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&into);
+    succeed(npm.stdin(Stdio::null()).stdout(Stdio::null()))
 }
 
 /// A server for the time of the tests, unless the environment names one.

@@ -5,6 +5,7 @@
     reason = "a test that panics has failed, and says where"
 )]
 
+mod accessibility;
 mod administration;
 mod api_page;
 mod away;
