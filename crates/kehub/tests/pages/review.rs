@@ -1,6 +1,8 @@
 //! The review: pairs that somebody decides about.
 
 use crate::hub::{Actor, Answer, Seen, TestHub, on_every_engine};
+use kehub_core::CustomerId;
+use kehub_core::command::{Command, SetCannotLink};
 use kehub_core::policy::{OnConflict, Preset};
 use serde_json::{Value, json};
 
@@ -80,6 +82,23 @@ async fn a_conflict_is_settled_from_its_page(hub: TestHub) {
     let empty = hub.writer.look(&there).await;
     empty.says(&["#1 and #3 are kept apart from now on", "No conflict waits for you"]);
     assert_eq!(open(&hub.writer).await, Vec::<i64>::new());
+}
+
+#[tokio::test]
+async fn two_that_were_declared_different_are_led_to_where_that_is_taken_back() {
+    let hub = TestHub::on_memory().await;
+    conflicts(&hub).await;
+    let apart = SetCannotLink { one: CustomerId(1), other: CustomerId(2), apart: true };
+    hub.run(Command::SetCannotLink(apart)).await;
+    let seen = hub.writer.look(REVIEW).await;
+    seen.says(&["They cannot be merged: Somebody said that they are different people."]);
+    seen.hides(&["value=\"merge\""]);
+    let there = hub.writer.look(&seen.link("Take that back")).await;
+    there.says(&["They may be one person after all (#1 ≠ #2)"]);
+    let refused = decide(&hub.writer, "c1", "end", "merge").await;
+    assert_eq!(refused.status.as_u16(), 409);
+    Seen::of(&refused)
+        .says(&["Nothing was changed. Somebody said that they are different people."]);
 }
 
 /// The address of the place that a page shows.

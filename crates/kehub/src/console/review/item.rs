@@ -4,7 +4,7 @@ use super::decide::would_merge;
 use super::queue::{Item, Place};
 use super::words::{Words, words};
 use super::{ADDRESS, address};
-use crate::api::problem::Problem;
+use crate::api::problem::{Code, Problem};
 use crate::console::acts::merge::compared;
 use crate::console::done::why_never;
 use crate::console::pair::{Pair, identities, name, one_identity};
@@ -173,6 +173,11 @@ impl Seen<'_> {
                     },
                     Some(Err(problem)) => p .alert.spaced {
                         (fill(words.merge_refused, &[&why_never(self.visitor, problem)]))
+                        @if problem.code == Code::CannotLinked {
+                            " " a href={ "/console/customers/" (one.id) "/merge?with=%23" (other.id) } {
+                                (words.take_back)
+                            }
+                        }
                     },
                     Some(Ok(_)) | None => {},
                 }

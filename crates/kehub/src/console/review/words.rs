@@ -44,6 +44,7 @@ vocabulary! {
     recommended "Nothing but a setting or a limit stood against it: joining them is what the rules would do." "仅因设置或上限未合并，按规则本应合并。";
     with_care "The rules saw signs of two people: look closely." "规则发现可能是两个人，请仔细核对。";
     merge_refused "They cannot be merged: {}" "不能合并：{}";
+    take_back "Take that back" "取消该标记";
     against "Merging goes against: {}." "合并将违背：{}。";
     r_distinguishing "A request named both, and they hold different accounts of a type of which a person has one." "同一请求涉及双方，但两者持有不同的唯一标识。";
     r_cannot_link "A request named both, and somebody said that they are different people." "同一请求涉及双方，但已有人标记为不同的人。";
