@@ -53,6 +53,8 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("why-same", "/console/why?from=wechat:oWang-0001&to=mobile:13800000001"),
     shown("why-apart", "/console/why?from=%231&to=%234"),
     shown("why-unknown", "/console/why?from=%231&to=nobody"),
+    shown("imports", "/console/imports"),
+    shown("import", "/console/imports/1"),
     shown("users", "/console/users"),
     shown("user", "/console/users/4"),
     Shown { name: "user-new", path: "/console/users", click: "details.more summary" },
@@ -94,6 +96,16 @@ pub(crate) async fn send(hub: &mut Connection) -> Result<()> {
     upsert(hub, &json!({ "customer": liu, "identities": [identity("wechat", "oLiu-0002")] }))
         .await?;
     ensure!(hub.send("DELETE", "/api/customers/9", "").await?.status == 204, "nobody to delete");
+    imports(hub).await?;
+    Ok(())
+}
+
+/// A file with a row that does not fit.
+async fn imports(hub: &mut Connection) -> Result<()> {
+    let members = "姓名,手机号,生日,identity:member-card,喜好\n王小明,13911110001,1991/3/5,VIP-90000001,咖啡\n\
+                   李晓梅,1391111000,3/5/1990,VIP-90000002,\n张建国,13911110003,,VIP-90000003,茶\n";
+    let answer = hub.post("/api/imports?source=members-06.csv", members).await?;
+    ensure!(answer.status == 202, "no import: {}", String::from_utf8_lossy(answer.body));
     Ok(())
 }
 

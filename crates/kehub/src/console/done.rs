@@ -107,6 +107,10 @@ fn reason(visitor: &Visitor, problem: &Problem) -> Option<String> {
         Code::LastAdmin => words.no_admin.to_owned(),
         Code::PermissionNotHeld => words.no_held.to_owned(),
         Code::UserNotFound => words.no_user.to_owned(),
+        Code::ImportNotFound => words.no_import.to_owned(),
+        Code::ImportRunning => words.no_running.to_owned(),
+        Code::ImportEnded => words.no_ended.to_owned(),
+        Code::RefusedNotFound => words.no_report.to_owned(),
         Code::FieldsInvalid => {
             format!("{} {}", words.no_fields, problem.lines().join("; "))
         }

@@ -9,6 +9,7 @@ mod customer;
 mod customers;
 mod done;
 mod entry;
+mod imports;
 mod look;
 mod overview;
 mod page;
@@ -53,6 +54,8 @@ pub(crate) const ROUTES: &[&str] = &[
     "/console/customers/{id}/merges/{merge}/undo",
     "/console/customers/{id}/reveal",
     "/console/first",
+    "/console/imports",
+    "/console/imports/{id}",
     "/console/look",
     "/console/review",
     "/console/sign-in",
@@ -85,6 +88,7 @@ pub(crate) fn router(hub: &Hub) -> Router<Hub> {
         .merge(acts::router())
         .merge(review::router())
         .merge(people::router())
+        .merge(imports::router())
         .merge(entry::router())
         .layer(guard)
 }

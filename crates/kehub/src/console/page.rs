@@ -4,7 +4,7 @@ use super::assets::{ICON, SCRIPT, STYLE};
 use super::look::{Look, Theme};
 use super::visitor::Visitor;
 use super::words::{Language, Words, fill};
-use super::{people, review};
+use super::{imports, people, review};
 use crate::api::problem::{Code, Problem};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
@@ -19,6 +19,7 @@ pub(super) enum Place {
     Customers,
     Review,
     Why,
+    Imports,
     /// Users, for who keeps them.
     Users,
     /// The audit log, for the same.
@@ -28,11 +29,12 @@ pub(super) enum Place {
 }
 
 impl Place {
-    const ALL: [Place; 7] = [
+    const ALL: [Place; 8] = [
         Place::Overview,
         Place::Customers,
         Place::Review,
         Place::Why,
+        Place::Imports,
         Place::Users,
         Place::Audit,
         Place::Account,
@@ -44,6 +46,7 @@ impl Place {
             Place::Customers => "/console/customers",
             Place::Review => review::ADDRESS,
             Place::Why => "/console/why",
+            Place::Imports => imports::ADDRESS,
             Place::Users => people::USERS,
             Place::Audit => people::AUDIT,
             Place::Account => "/console/account",
@@ -57,6 +60,7 @@ impl Place {
             Place::Customers => words.customers,
             Place::Review => review::title(language),
             Place::Why => words.why,
+            Place::Imports => imports::title(language),
             Place::Users => people::users_title(language),
             Place::Audit => people::audit_title(language),
             Place::Account => words.account,
@@ -73,6 +77,9 @@ impl Place {
             Place::Review => "M3 5.5h5.5M3 10h5.5M3 14.5h5.5m2.5-9 2 2 4-4m-6 9.5 2 2 4-4",
             Place::Why => {
                 "M7 7.5a3 3 0 1 1 4.3 2.7c-.8.4-1.3 1-1.3 1.8v.5m0 3v.1M10 18a8 8 0 1 0 0-16 8 8 0 0 0 0 16Z"
+            }
+            Place::Imports => {
+                "M10 3v9m-3.5-3.5L10 12l3.5-3.5M3 12.5v3A1.5 1.5 0 0 0 4.5 17h11a1.5 1.5 0 0 0 1.5-1.5v-3"
             }
             Place::Users => {
                 "M8 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6Zm-5.5 7c0-2.8 2.3-4.5 5.5-4.5 1.1 0 2.1.2 3 .6M15.5 11.5v6m-3-3h6"
@@ -149,7 +156,9 @@ pub(super) fn told(problem: &Problem, words: &Words, request_id: &str) -> (&'sta
         Code::TokenMissing | Code::TokenInvalid => (words.sign_in_needed, words.sign_in_why.into()),
         Code::PermissionMissing => (words.refused, fill(words.refused_why, &[permission()])),
         Code::CrossSite => (words.cross_site, words.cross_site_why.into()),
-        Code::PathUnknown | Code::UserNotFound => (words.not_found, String::new()),
+        Code::PathUnknown | Code::UserNotFound | Code::ImportNotFound => {
+            (words.not_found, String::new())
+        }
         Code::CustomerNotFound => (words.customer_missing, words.customer_missing_why.into()),
         Code::CustomerDeleted => (words.customer_deleted, words.customer_deleted_why.into()),
         Code::CustomerErased => (words.customer_erased, words.customer_erased_why.into()),
@@ -211,7 +220,7 @@ fn navigation(words: &Words, visitor: &Visitor, here: Option<Place>) -> Markup {
     let is_there = |place: &Place| match place {
         Place::Account => visitor.call.session().is_some(),
         Place::Users | Place::Audit => visitor.may(Permission::UsersAdmin),
-        Place::Overview | Place::Customers | Place::Review | Place::Why => true,
+        Place::Overview | Place::Customers | Place::Review | Place::Why | Place::Imports => true,
     };
     html! {
         nav aria-label=(words.pages) {

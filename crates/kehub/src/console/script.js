@@ -127,6 +127,27 @@ addEventListener("pageshow", () => {
   for (const form of all(".act")) delete form.dataset.sent;
 });
 
+// What is under way tells by itself how far it is, but never under the hands of somebody.
+
+const follow = async () => {
+  const live = all("[data-live]");
+  if (live.length === 0) return;
+  if (!document.hidden && !under_way) {
+    try {
+      const answer = await fetch(location.href, { credentials: "same-origin" });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const here of live) {
+        const there = page.getElementById(here.id);
+        if (there && !here.contains(document.activeElement)) here.replaceWith(document.adoptNode(there));
+      }
+    } catch {
+      // It is asked again.
+    }
+  }
+  setTimeout(follow, 1000);
+};
+setTimeout(follow, 1000);
+
 // Theme without loading the page again.
 
 addEventListener("click", (event) => {

@@ -10,6 +10,7 @@ mod customer;
 mod customers;
 mod frame;
 mod hub;
+mod imports;
 mod overview;
 mod people;
 mod review;

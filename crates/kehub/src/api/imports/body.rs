@@ -54,10 +54,10 @@ pub(super) struct CountsBody {
 }
 
 /// What is known around an import.
-pub(super) struct Around<'a> {
-    pub(super) access: &'a Access,
-    pub(super) spool: &'a Spool,
-    pub(super) now: Micros,
+pub(crate) struct Around<'a> {
+    pub(crate) access: &'a Access,
+    pub(crate) spool: &'a Spool,
+    pub(crate) now: Micros,
 }
 
 impl ImportBody {
@@ -121,7 +121,7 @@ impl CountsBody {
 
 /// What has become of an import: one whose file lies here and that nobody is at work on has its turn
 /// soon.
-fn state(import: &Import, around: &Around<'_>) -> &'static str {
+pub(crate) fn state(import: &Import, around: &Around<'_>) -> &'static str {
     let state = import.state_at(around.now);
     let lies_here = || {
         let name = import.plan.spool.as_deref();
@@ -134,7 +134,7 @@ fn state(import: &Import, around: &Around<'_>) -> &'static str {
 pub(super) const WAITING: &str = "waiting";
 
 /// The file of refused rows, if it has any and this hub has it.
-pub(super) fn report<'a>(import: &'a Import, spool: &Spool) -> Option<&'a Path> {
+pub(crate) fn report<'a>(import: &'a Import, spool: &Spool) -> Option<&'a Path> {
     place_of_report(import, spool).filter(|report| report.exists())
 }
 

@@ -55,7 +55,7 @@ pub(super) fn body(call: &Call, import: &Import) -> ImportBody {
 }
 
 /// The import that the path names.
-pub(super) async fn known(call: &Call) -> Result<Import, Problem> {
+pub(crate) async fn known(call: &Call) -> Result<Import, Problem> {
     let id = call.number(1, Code::ImportNotFound).map(ImportId)?;
     let found = find(call.store(), call.tenant(), id).await?;
     found.ok_or_else(missing)

@@ -1,7 +1,7 @@
 //! Imports: files whose rows become customers, while the hub answers others.
 
 mod arrival;
-mod body;
+pub(crate) mod body;
 pub(crate) mod create;
 pub(crate) mod describe;
 mod dry;

@@ -57,16 +57,22 @@ pub(crate) async fn api_import_refused_delete(call: Call) -> Result<Response, Pr
     call.require(Permission::CustomersWrite)?;
     let dry_run = call.dry_run()?;
     let import = known(&call).await?;
+    remove_refused(&call, &import, dry_run)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Removes the refused rows of an import that has ended.
+pub(crate) fn remove_refused(call: &Call, import: &Import, dry_run: bool) -> Result<(), Problem> {
     if import.is_open() {
         let problem = Problem::new(Code::ImportRunning, "expected an import that has ended");
         return Err(problem.with("importId", json!(import.id.0)));
     }
-    let path = place_of_report(&import, call.hub().spool()).ok_or_else(|| missing(&import))?;
+    let path = place_of_report(import, call.hub().spool()).ok_or_else(|| missing(import))?;
     if !dry_run && let Err(error) = spool::remove(path) {
         warn!(%error, "refused rows cannot be removed");
         return Err(Around::Internal.into());
     }
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(())
 }
 
 fn missing(import: &Import) -> Problem {

@@ -51,6 +51,10 @@ vocabulary! {
     no_admin "Somebody has to stay an admin: make another user one first." "至少需要一位管理员，请先指定其他管理员。";
     no_held "A user of that role may do more than you may." "该角色的权限超出您的权限。";
     no_user "There is no such user." "没有这个用户。";
+    no_import "There is no such import any more." "该导入记录已不存在。";
+    no_running "The import is under way: end it before." "导入仍在进行，请先结束它。";
+    no_ended "The import has ended already." "导入已经结束。";
+    no_report "It has no refused rows here." "此处没有被拒行。";
     no_page "The page is out of date: load it again." "页面已过期，请重新加载。";
 
     // Merging.

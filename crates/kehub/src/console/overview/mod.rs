@@ -83,7 +83,7 @@ fn tiles(
         (words.new_today, count(today), "", Some("/console/customers?sort=-dateCreated")),
         (words.upserts_rate, rate(told.last_minute), words.upserts_rate_why, None),
         (words.open_conflicts, open, "", Some(super::review::ADDRESS)),
-        (words.imports_running, running.to_string(), "", None),
+        (words.imports_running, running.to_string(), "", Some(super::imports::ADDRESS)),
     ];
     html! {
         dl .tiles {
