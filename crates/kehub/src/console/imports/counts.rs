@@ -20,7 +20,7 @@ pub(super) fn outcomes(progress: &Progress, words: &Words) -> [(&'static str, u6
 /// All of them beside each other.
 pub(super) fn tiles(progress: &Progress, words: &Words) -> Markup {
     html! {
-        dl .tiles {
+        dl .tiles.many {
             div .tile { dt { (words.rows) } dd { (count(progress.rows)) } }
             @for (name, number) in outcomes(progress, words) {
                 div .tile { dt { (name) } dd { (count(number)) } }
