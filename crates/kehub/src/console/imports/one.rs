@@ -1,7 +1,7 @@
 //! One import: how far it is, what came of its rows, and what can be done about it.
 
 use super::list::link;
-use super::words::{Words, words};
+use super::words::words;
 use super::{ADDRESS, Became, counts, masked, who};
 use crate::api::imports::body::report;
 use crate::api::imports::list::known;
@@ -94,25 +94,17 @@ async fn shown(visitor: &Visitor, refused: Option<&str>) -> Result<Page, Problem
 /// How far it is.
 fn progress(visitor: &Visitor, import: &Import, became: &Became) -> Markup {
     let words = words(visitor.look.language);
-    let rows = import.progress.rows;
-    // Whoever tried all rows before knows how many there are.
-    let total = parameter(visitor, "rows").and_then(|text| text.parse().ok());
-    let total = total.filter(|total: &u64| *total > 0 && *total >= rows);
     let rate = rate(import).filter(|_| became.is_live);
-    let left = total.zip(rate).map(|(total, rate)| (total - rows).div_ceil(rate));
     html! {
         section .card {
             p .facts.big {
                 (became.tag())
-                @match total.filter(|_| became.is_live) {
-                    Some(total) => span { (fill(words.rows_of, &[&count(rows), &count(total)])) },
-                    None => span { (fill(words.rows_done, &[&count(rows)])) },
-                }
+                span { (fill(words.rows_done, &[&count(import.progress.rows)])) }
                 @if let Some(rate) = rate { span .soft { (fill(words.rate, &[&count(rate)])) } }
-                @if let Some(left) = left { span .soft { (time_left(left, words)) } }
             }
             @if became.is_live {
-                progress aria-label=(words.progress) max=[total] value=[total.map(|_| rows)] {}
+                // Nobody counts the rows of a file before they are read.
+                progress aria-label=(words.progress) {}
                 p .note.no-script { a href=(visitor.look.here) { (words.reload) } }
             }
             @if let Some(error) = &import.error {
@@ -128,13 +120,6 @@ fn rate(import: &Import) -> Option<u64> {
     let seconds = import.changed_at.saturating_sub(import.began_at) / 1_000_000;
     let seconds = u64::try_from(seconds).ok().filter(|it| *it > 0)?;
     Some(import.progress.rows / seconds).filter(|rate| *rate > 0)
-}
-
-fn time_left(seconds: u64, words: &Words) -> String {
-    match seconds {
-        0..60 => fill(words.left_seconds, &[&seconds.to_string()]),
-        _ => fill(words.left_minutes, &[&seconds.div_ceil(60).to_string()]),
-    }
 }
 
 /// What can be done about it, by whoever may.

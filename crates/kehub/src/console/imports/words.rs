@@ -38,11 +38,8 @@ vocabulary! {
     s_interrupted "interrupted" "已中断";
     back "All imports" "全部导入";
     progress "Progress" "进度";
-    rows_of "{} of {} rows" "{} / {} 行";
     rows_done "{} rows done" "已处理 {} 行";
     rate "{} rows a second" "每秒 {} 行";
-    left_seconds "about {} s left" "约剩 {} 秒";
-    left_minutes "about {} min left" "约剩 {} 分钟";
     reload "Look again how far it is" "刷新进度";
     failed_why "It stopped. Rows up to here are applied; the same file, sent again, goes on. The reason:" "导入已停止，此前的行已生效；再次发送同一文件可继续。原因：";
     interrupted_why "Nobody is at work on it. Rows up to here are applied; the same file, sent again, goes on." "当前无人处理，此前的行已生效；再次发送同一文件可继续。";
