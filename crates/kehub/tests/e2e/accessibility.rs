@@ -22,6 +22,7 @@ const PAGES: &[&str] = &[
     "/console/review?kind=duplicates",
     "/console/review?at=end",
     "/console/why?from=%231&to=%232",
+    "/console/imports",
     "/console/users",
     "/console/users/2",
     "/console/audit",
