@@ -299,6 +299,8 @@ impl Remembered {
             PeopleOutcome::Session(_)
             | PeopleOutcome::Ended
             | PeopleOutcome::Failed(_)
+            | PeopleOutcome::Saved(_)
+            | PeopleOutcome::Forgotten
             | PeopleOutcome::Noted(_) => None,
         }
     }

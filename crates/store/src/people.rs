@@ -4,6 +4,7 @@
 use crate::StoreError;
 use async_trait::async_trait;
 use kehub_core::people::audit::{AuditEntry, AuditNumber};
+use kehub_core::people::saved::SavedFilter;
 use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
 use kehub_core::{AppNumber, TenantId};
 
@@ -18,6 +19,9 @@ pub trait PeopleStore {
 
     /// The attempts to sign in under a name that failed of late.
     async fn attempts(&self, key: LoginKey) -> Result<Option<Attempts>, StoreError>;
+
+    /// The filters that a user has saved, by name.
+    async fn saved_filters(&self, app: AppNumber) -> Result<Vec<SavedFilter>, StoreError>;
 
     /// Entries of a tenant's audit log with a number below `before`, newest first, at most `limit`.
     async fn audit(

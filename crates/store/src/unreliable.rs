@@ -19,6 +19,7 @@ use kehub_core::journal::Entry;
 use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
 use kehub_core::people::audit::{AuditEntry, AuditNumber};
+use kehub_core::people::saved::SavedFilter;
 use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
 use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
@@ -398,6 +399,11 @@ impl PeopleStore for UnreliableStore {
     async fn attempts(&self, key: LoginKey) -> Result<Option<Attempts>, StoreError> {
         let fails = self.next().await?;
         then(fails, self.inner.attempts(key).await)
+    }
+
+    async fn saved_filters(&self, app: AppNumber) -> Result<Vec<SavedFilter>, StoreError> {
+        let fails = self.next().await?;
+        then(fails, self.inner.saved_filters(app).await)
     }
 
     async fn audit(

@@ -19,6 +19,7 @@ mod owners;
 mod people;
 mod policy;
 mod review;
+mod saved;
 mod sessions;
 mod settle;
 mod sort;

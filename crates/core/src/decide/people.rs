@@ -2,7 +2,7 @@
 //! journal.
 
 use super::directory::{blank_app, next_app};
-use super::sessions;
+use super::{saved, sessions};
 use crate::AppNumber;
 use crate::command::Request;
 use crate::directory::App;
@@ -23,6 +23,7 @@ pub(super) fn change(request: &Request, change: &PeopleChange, facts: &mut Facts
         PeopleChange::User(UserChange::Set { app, set }) => set_user(request, *app, set, facts),
         PeopleChange::User(UserChange::SignOut(app)) => sign_out(request, *app, facts),
         PeopleChange::Session(change) => sessions::change(request, change, facts),
+        PeopleChange::Saved(change) => saved::change(request, change, facts),
         PeopleChange::Note(note) => Ok(keep_note(request, note, facts)),
     };
     decided.map_or_else(
@@ -140,7 +141,8 @@ fn sign_out(
     Ok(PeopleOutcome::User { user, app, created: false })
 }
 
-fn known(
+/// A user of the request's tenant.
+pub(super) fn known(
     request: &Request,
     number: AppNumber,
     facts: &Facts,

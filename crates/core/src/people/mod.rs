@@ -4,24 +4,28 @@
 //! so that a journal tells who decided.
 
 pub mod audit;
+pub mod saved;
 pub mod session;
 pub mod user;
 
 use crate::directory::App;
 use crate::{AppNumber, Micros, TenantId};
 use audit::{AuditEntry, AuditNumber, Note};
+use saved::{SavedChange, SavedFilter};
 use session::{Attempts, LoginKey, Session, SessionChange, SessionHash};
 use std::collections::BTreeMap;
 use user::{User, UserChange};
 
-/// Sessions, failed attempts to sign in and entries of the audit log that a batch may look at or
-/// change. Users are part of the [directory](crate::directory::Directory).
+/// Sessions, failed attempts to sign in, saved filters and entries of the audit log that a batch may look
+/// at or change. Users are part of the [directory](crate::directory::Directory).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct People {
     /// The sessions that the batch has commands about, and all others of the same users.
     pub sessions: BTreeMap<SessionHash, Session>,
     /// Failed attempts to sign in, all of them, by a hash of the name that was tried.
     pub attempts: BTreeMap<LoginKey, Attempts>,
+    /// The saved filters of the users that the batch has such commands about, by user and name.
+    pub saved: BTreeMap<(AppNumber, Box<str>), SavedFilter>,
     /// The number of the last entry of the audit log, by tenant.
     pub last: BTreeMap<TenantId, AuditNumber>,
     /// Entries of the audit log; an engine with tables keeps only new ones here.
@@ -35,6 +39,8 @@ pub enum PeopleChange {
     User(UserChange),
     /// Begin, follow or end a session.
     Session(SessionChange),
+    /// Save or forget a filter.
+    Saved(SavedChange),
     /// Write down what the origin of the request did.
     Note(Note),
 }
@@ -61,8 +67,14 @@ impl PeopleChange {
             }
             PeopleChange::User(UserChange::Create(_))
             | PeopleChange::Session(SessionChange::Fail { .. })
+            | PeopleChange::Saved(_)
             | PeopleChange::Note(_) => None,
         }
+    }
+
+    /// Whose saved filters it looks at.
+    pub fn saved(&self) -> Option<AppNumber> {
+        if let PeopleChange::Saved(change) = self { Some(change.app()) } else { None }
     }
 
     /// Whether it looks at failed attempts to sign in.
@@ -74,6 +86,7 @@ impl PeopleChange {
             }
             PeopleChange::User(UserChange::Create(_) | UserChange::SignOut(_))
             | PeopleChange::Session(SessionChange::Touch(_) | SessionChange::End(_))
+            | PeopleChange::Saved(_)
             | PeopleChange::Note(_) => false,
         }
     }
@@ -97,6 +110,10 @@ pub enum PeopleOutcome {
     Ended,
     /// An attempt has failed, and it was counted.
     Failed(Attempts),
+    /// The filter is saved like this.
+    Saved(SavedFilter),
+    /// The filter is forgotten.
+    Forgotten,
     /// It was written down.
     Noted(AuditNumber),
 }
@@ -121,4 +138,8 @@ pub enum PeopleRefusal {
     NotVerified,
     /// No such session, or it has ended.
     SessionMissing,
+    /// The user has saved as many filters as it may.
+    TooManySaved,
+    /// The user has saved no such filter.
+    SavedMissing,
 }

@@ -1,9 +1,10 @@
-//! Sessions, attempts to sign in, and the audit log.
+//! Sessions, attempts to sign in, saved filters, and the audit log.
 
 use super::MemoryStore;
 use crate::{PeopleStore, StoreError};
 use async_trait::async_trait;
 use kehub_core::people::audit::{AuditEntry, AuditNumber};
+use kehub_core::people::saved::SavedFilter;
 use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
 use kehub_core::{AppNumber, TenantId};
 
@@ -21,6 +22,12 @@ impl PeopleStore for MemoryStore {
 
     async fn attempts(&self, key: LoginKey) -> Result<Option<Attempts>, StoreError> {
         Ok(self.open_state()?.facts.people.attempts.get(&key).copied())
+    }
+
+    async fn saved_filters(&self, app: AppNumber) -> Result<Vec<SavedFilter>, StoreError> {
+        let state = self.open_state()?;
+        let saved = state.facts.people.saved.values();
+        Ok(saved.filter(|filter| filter.app == app).cloned().collect())
     }
 
     async fn audit(

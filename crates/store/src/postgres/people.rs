@@ -1,4 +1,4 @@
-//! Users, sessions, attempts to sign in, and the audit log: from their tables, and back.
+//! Users, sessions, attempts to sign in, saved filters, and the audit log: from their tables, and back.
 
 use super::connection::Connection;
 use super::trouble::Trouble;
@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use kehub_core::command::Request;
 use kehub_core::facts::Needs;
 use kehub_core::people::audit::{AUDIT_MAX, About, AuditEntry, AuditNumber};
+use kehub_core::people::saved::SavedFilter;
 use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
 use kehub_core::people::user::User;
 use kehub_core::people::{NeededSessions, People};
@@ -37,6 +38,12 @@ const ATTEMPTS_UPSERT: &str = "
     ON CONFLICT (key) DO UPDATE SET app = excluded.app, failed = excluded.failed,
         failed_at = excluded.failed_at, locked_until = excluded.locked_until";
 const ATTEMPTS_DELETE: &str = "DELETE FROM attempt WHERE key = $1";
+const SAVED: &str =
+    "SELECT app, name, query, saved_at FROM saved_filter WHERE app = $1 ORDER BY name";
+const SAVED_UPSERT: &str = "
+    INSERT INTO saved_filter (app, name, query, saved_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (app, name) DO UPDATE SET query = excluded.query, saved_at = excluded.saved_at";
+const SAVED_DELETE: &str = "DELETE FROM saved_filter WHERE app = $1 AND name = $2";
 const LAST: &str = "SELECT last_audit FROM tenant WHERE id = $1";
 const LAST_UPDATE: &str = "UPDATE tenant SET last_audit = $2 WHERE id = $1";
 const AUDIT: &str = "
@@ -61,6 +68,9 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("attempts under a name", ATTEMPTS_UNDER),
     ("upsert of attempts", ATTEMPTS_UPSERT),
     ("delete of attempts", ATTEMPTS_DELETE),
+    ("saved filters", SAVED),
+    ("upsert of a saved filter", SAVED_UPSERT),
+    ("delete of a saved filter", SAVED_DELETE),
     ("last audit", LAST),
     ("update of the last audit", LAST_UPDATE),
     ("audit", AUDIT),
@@ -80,6 +90,10 @@ impl PeopleStore for PostgresStore {
 
     async fn attempts(&self, key: LoginKey) -> Result<Option<Attempts>, StoreError> {
         read!(self.access, conn => under(conn, key))
+    }
+
+    async fn saved_filters(&self, app: AppNumber) -> Result<Vec<SavedFilter>, StoreError> {
+        read!(self.access, conn => saved_by(conn, app))
     }
 
     async fn audit(
@@ -127,6 +141,10 @@ async fn one(conn: &Connection, hash: SessionHash) -> Result<Option<Session>, Tr
 
 async fn of(conn: &Connection, app: AppNumber) -> Result<Vec<Session>, Trouble> {
     rows::read(&conn.all(SESSIONS, &[&i64::from(app.0)]).await?, session)
+}
+
+async fn saved_by(conn: &Connection, app: AppNumber) -> Result<Vec<SavedFilter>, Trouble> {
+    rows::read(&conn.all(SAVED, &[&i64::from(app.0)]).await?, saved)
 }
 
 async fn under(conn: &Connection, key: LoginKey) -> Result<Option<Attempts>, Trouble> {
@@ -180,6 +198,10 @@ pub(super) async fn facts(
             people.sessions.extend(found.into_iter().map(|session| (session.hash, session)));
         }
     }
+    for app in changes.iter().filter_map(|(_, change)| change.saved()) {
+        let found = saved_by(conn, app).await?;
+        people.saved.extend(found.into_iter().map(|it| ((it.app, it.name.clone()), it)));
+    }
     if changes.iter().any(|(_, change)| change.attempts()) {
         people.attempts.extend(rows::read(&conn.all(ATTEMPTS, &[]).await?, attempts)?);
     }
@@ -204,6 +226,7 @@ pub(super) async fn write(conn: &Connection, now: &People, before: &People) -> R
         }
     }
     write_attempts(conn, now, before).await?;
+    write_saved(conn, now, before).await?;
     for ((tenant, number), entry) in &now.audit {
         insert(conn, codec::own_key(*tenant, number.0)?, entry).await?;
     }
@@ -237,6 +260,19 @@ async fn write_attempts(conn: &Connection, now: &People, before: &People) -> Res
     Ok(())
 }
 
+async fn write_saved(conn: &Connection, now: &People, before: &People) -> Result<(), Trouble> {
+    for (app, name) in before.saved.keys().filter(|place| !now.saved.contains_key(place)) {
+        conn.run(SAVED_DELETE, &[&i64::from(app.0), name]).await?;
+    }
+    for (place, filter) in &now.saved {
+        if before.saved.get(place) != Some(filter) {
+            let SavedFilter { app, name, query, saved_at } = filter;
+            conn.run(SAVED_UPSERT, &[&i64::from(app.0), name, query, saved_at]).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn insert(conn: &Connection, key: i64, entry: &AuditEntry) -> Result<(), Trouble> {
     let (kind, about) = entry.about.map(About::parts).unzip();
     conn.run(
@@ -262,6 +298,15 @@ fn session(row: &Row) -> Result<Session, Trouble> {
         begun_at: row.try_get(2)?,
         seen_at: row.try_get(3)?,
         agent: row.try_get(4)?,
+    })
+}
+
+fn saved(row: &Row) -> Result<SavedFilter, Trouble> {
+    Ok(SavedFilter {
+        app: AppNumber(rows::number(row, 0)?),
+        name: row.try_get(1)?,
+        query: row.try_get(2)?,
+        saved_at: row.try_get(3)?,
     })
 }
 

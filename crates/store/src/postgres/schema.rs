@@ -15,6 +15,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("postgres", 6, "0006_wechat"),
     migration!("postgres", 7, "0007_imports"),
     migration!("postgres", 8, "0008_people"),
+    migration!("postgres", 9, "0009_saved_filters"),
 ];
 
 /// Hubs that start at once take turns: they hold this lock while they look. `Kehu`.

@@ -1,4 +1,4 @@
-//! Users, sessions, attempts to sign in, and the audit log: from their tables, and back.
+//! Users, sessions, attempts to sign in, saved filters, and the audit log: from their tables, and back.
 
 use super::codec::{self, key_range};
 use super::trouble::Trouble;
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use kehub_core::command::Request;
 use kehub_core::facts::Needs;
 use kehub_core::people::audit::{AUDIT_MAX, About, AuditEntry, AuditNumber};
+use kehub_core::people::saved::SavedFilter;
 use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
 use kehub_core::people::user::User;
 use kehub_core::people::{NeededSessions, People};
@@ -36,6 +37,12 @@ const ATTEMPTS_UPSERT: &str = "
     ON CONFLICT (key) DO UPDATE SET app = excluded.app, failed = excluded.failed,
         failed_at = excluded.failed_at, locked_until = excluded.locked_until";
 const ATTEMPTS_DELETE: &str = "DELETE FROM attempt WHERE key = ?1";
+const SAVED: &str =
+    "SELECT app, name, query, saved_at FROM saved_filter WHERE app = ?1 ORDER BY name";
+const SAVED_UPSERT: &str = "
+    INSERT INTO saved_filter (app, name, query, saved_at) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (app, name) DO UPDATE SET query = excluded.query, saved_at = excluded.saved_at";
+const SAVED_DELETE: &str = "DELETE FROM saved_filter WHERE app = ?1 AND name = ?2";
 const LAST: &str = "SELECT last_audit FROM tenant WHERE id = ?1";
 const LAST_UPDATE: &str = "UPDATE tenant SET last_audit = ?2 WHERE id = ?1";
 const AUDIT: &str = "
@@ -54,6 +61,7 @@ const AT_ONCE: usize = 10_000;
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("session", SESSION),
     ("attempts under a name", ATTEMPTS_UNDER),
+    ("saved filters", SAVED),
     ("audit", AUDIT),
     ("delete of old audit", AUDIT_DELETE),
 ];
@@ -71,6 +79,10 @@ impl PeopleStore for SqliteStore {
     async fn attempts(&self, key: LoginKey) -> Result<Option<Attempts>, StoreError> {
         let under = move |conn: &Connection| rows::first(conn, ATTEMPTS_UNDER, [key.0], attempts);
         Ok(self.read(under).await?.map(|(_, attempts)| attempts))
+    }
+
+    async fn saved_filters(&self, app: AppNumber) -> Result<Vec<SavedFilter>, StoreError> {
+        self.read(move |conn| rows::all(conn, SAVED, [app.0], saved)).await
     }
 
     async fn audit(
@@ -152,6 +164,10 @@ pub(super) fn facts(conn: &Connection, requests: &[Request]) -> Result<Option<Pe
             people.sessions.extend(found.into_iter().map(|session| (session.hash, session)));
         }
     }
+    for app in changes.iter().filter_map(|(_, change)| change.saved()) {
+        let found = rows::all(conn, SAVED, [app.0], saved)?;
+        people.saved.extend(found.into_iter().map(|it| ((it.app, it.name.clone()), it)));
+    }
     if changes.iter().any(|(_, change)| change.attempts()) {
         people.attempts.extend(rows::all(conn, ATTEMPTS, (), attempts)?);
     }
@@ -164,6 +180,7 @@ pub(super) fn facts(conn: &Connection, requests: &[Request]) -> Result<Option<Pe
 
 /// Writes what differs.
 pub(super) fn write(conn: &Connection, now: &People, before: &People) -> Result<(), Trouble> {
+    write_saved(conn, now, before)?;
     for hash in before.sessions.keys().filter(|hash| !now.sessions.contains_key(hash)) {
         conn.prepare_cached(SESSION_DELETE)?.execute([hash.0])?;
     }
@@ -194,6 +211,19 @@ pub(super) fn write(conn: &Connection, now: &People, before: &People) -> Result<
             if let Some(old) = codec::key(*tenant, last.0 - AUDIT_MAX) {
                 conn.prepare_cached(AUDIT_DELETE)?.execute((first, old))?;
             }
+        }
+    }
+    Ok(())
+}
+
+fn write_saved(conn: &Connection, now: &People, before: &People) -> Result<(), Trouble> {
+    for (app, name) in before.saved.keys().filter(|place| !now.saved.contains_key(place)) {
+        conn.prepare_cached(SAVED_DELETE)?.execute((app.0, name))?;
+    }
+    for (place, filter) in &now.saved {
+        if before.saved.get(place) != Some(filter) {
+            let SavedFilter { app, name, query, saved_at } = filter;
+            conn.prepare_cached(SAVED_UPSERT)?.execute((app.0, name, query, saved_at))?;
         }
     }
     Ok(())
@@ -231,6 +261,15 @@ fn attempts(row: &Row<'_>) -> Result<(LoginKey, Attempts), Trouble> {
         locked_until: row.get(3)?,
     };
     Ok((LoginKey(row.get(4)?), attempts))
+}
+
+fn saved(row: &Row<'_>) -> Result<SavedFilter, Trouble> {
+    Ok(SavedFilter {
+        app: AppNumber(row.get(0)?),
+        name: row.get(1)?,
+        query: row.get(2)?,
+        saved_at: row.get(3)?,
+    })
 }
 
 fn entry(row: &Row<'_>) -> Result<AuditEntry, Trouble> {

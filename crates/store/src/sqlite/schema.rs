@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 12, "0012_imports"),
     migration!("sqlite", 13, "0013_ids_alone"),
     migration!("sqlite", 14, "0014_people"),
+    migration!("sqlite", 15, "0015_saved_filters"),
 ];
 
 /// `Kehu`: tells our files from those of other programs.

@@ -350,6 +350,17 @@ pub(crate) const TABLES: &[Table] = &[
         resumed: Resumed::Anew,
     },
     Table {
+        name: "saved_filter",
+        columns: &[
+            ("app", Kind::Integer),
+            ("name", Kind::Text),
+            ("query", Kind::Text),
+            ("saved_at", Kind::Integer),
+        ],
+        key: 2,
+        resumed: Resumed::Anew,
+    },
+    Table {
         name: "audit",
         columns: &[
             ("key", Kind::Integer),

@@ -1,10 +1,11 @@
-//! Users, their sessions, attempts to sign in, and the audit log.
+//! Users, their sessions, attempts to sign in, saved filters, and the audit log.
 
 use crate::support::{Rig, TENANT, upsert};
 use kehub_core::command::Command;
 use kehub_core::directory::{AppChange, Permission};
 use kehub_core::outcome::{Outcome, Refusal};
 use kehub_core::people::audit::{About, AuditEntry, AuditNumber, Deed, Note};
+use kehub_core::people::saved::{SAVED_FILTERS_MAX, SavedChange, SavedFilter};
 use kehub_core::people::session::{
     Attempts, LoginKey, SESSIONS_MAX, Session, SessionChange, SessionHash, UNKNOWN_LOGINS_MAX,
 };
@@ -81,6 +82,24 @@ async fn fail(
     }
 }
 
+async fn save(
+    rig: &Rig,
+    app: AppNumber,
+    name: &str,
+    query: &str,
+) -> Result<SavedFilter, PeopleRefusal> {
+    let save = SavedChange::Save { app, name: name.into(), query: query.into() };
+    match people(rig, TENANT, PeopleChange::Saved(save)).await? {
+        PeopleOutcome::Saved(filter) => Ok(filter),
+        other => panic!("nothing saved: {other:?}"),
+    }
+}
+
+async fn saved(rig: &Rig, app: AppNumber) -> Vec<(String, String)> {
+    let saved = rig.store.saved_filters(app).await.unwrap();
+    saved.iter().map(|it| (it.name.to_string(), it.query.to_string())).collect()
+}
+
 async fn deeds(rig: &Rig) -> Vec<Deed> {
     let mut entries = rig.store.audit(TENANT, None, 100).await.unwrap();
     entries.reverse();
@@ -100,18 +119,20 @@ pub(crate) async fn fill(rig: &Rig) {
     begin(rig, admin, "anna@example.com", 3).await.unwrap();
     fail(rig, KEY, Some(admin), Some(0)).await.unwrap();
     fail(rig, LoginKey([255; 16]), None, Some(3)).await.unwrap();
+    save(rig, admin, "北京", "city=%E5%8C%97%E4%BA%AC").await.unwrap();
 }
 
 /// Everything there is of it.
 pub(crate) async fn everything(
     rig: &dyn kehub_store::Store,
 ) -> impl PartialEq + std::fmt::Debug + use<> {
-    let mut sessions = Vec::new();
+    let (mut sessions, mut saved) = (Vec::new(), Vec::new());
     for user in rig.directory().await.unwrap().users {
         sessions.extend(rig.sessions(user.app).await.unwrap());
+        saved.extend(rig.saved_filters(user.app).await.unwrap());
     }
     let attempts = rig.attempts(LoginKey([255; 16])).await.unwrap();
-    (sessions, attempts, rig.audit(TENANT, None, 100).await.unwrap())
+    (sessions, saved, attempts, rig.audit(TENANT, None, 100).await.unwrap())
 }
 
 pub(crate) async fn a_user_is_an_app_that_is_no_program(rig: &Rig) {
@@ -402,4 +423,43 @@ pub(crate) async fn what_people_do_is_read_newest_first(rig: &Rig) {
     let noted = people(rig, second, note(Deed::CustomersRead)).await;
     assert_eq!(noted, Ok(PeopleOutcome::Noted(AuditNumber(1))));
     assert_eq!(rig.store.check(None).await.unwrap().findings, []);
+}
+
+pub(crate) async fn a_saved_filter_is_kept_until_its_user_forgets_it(rig: &Rig) {
+    let anna = add(rig, "anna", Role::Viewer).await;
+    let other = add(rig, "li.na", Role::Viewer).await;
+    save(rig, anna, "members", "isMember=true").await.unwrap();
+    let filter = save(rig, anna, "B", "stage=B").await.unwrap();
+    assert_eq!((filter.app, &*filter.name, &*filter.query), (anna, "B", "stage=B"));
+    save(rig, other, "members", "stage=Member").await.unwrap();
+    // Another one of the same name takes its place.
+    save(rig, anna, "members", "isMember=true&city=X").await.unwrap();
+    let theirs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(name, query)| ((*name).into(), (*query).into())).collect()
+    };
+    let expected = theirs(&[("B", "stage=B"), ("members", "isMember=true&city=X")]);
+    assert_eq!(saved(rig, anna).await, expected);
+
+    let forget =
+        |app, name: &str| PeopleChange::Saved(SavedChange::Forget { app, name: name.into() });
+    let second = rig.tenant("second", Preset::Compat).await;
+    let foreign = people(rig, second, forget(anna, "B")).await;
+    assert_eq!(foreign, Err(PeopleRefusal::UserMissing(anna)));
+    assert_eq!(people(rig, TENANT, forget(anna, "B")).await, Ok(PeopleOutcome::Forgotten));
+    let again = people(rig, TENANT, forget(anna, "B")).await;
+    assert_eq!(again, Err(PeopleRefusal::SavedMissing));
+    assert_eq!(saved(rig, anna).await, theirs(&[("members", "isMember=true&city=X")]));
+    assert_eq!(saved(rig, other).await, theirs(&[("members", "stage=Member")]));
+}
+
+pub(crate) async fn a_user_has_so_many_saved_filters(rig: &Rig) {
+    let (anna, other) = (add(rig, "anna", Role::Viewer).await, add(rig, "li", Role::Viewer).await);
+    for number in 0..SAVED_FILTERS_MAX {
+        save(rig, anna, &format!("filter {number}"), "stage=A").await.unwrap();
+    }
+    let one_more = save(rig, anna, "one more", "stage=A").await;
+    assert_eq!(one_more, Err(PeopleRefusal::TooManySaved));
+    save(rig, anna, "filter 7", "stage=B").await.unwrap();
+    save(rig, other, "one more", "stage=A").await.unwrap();
+    assert_eq!(saved(rig, anna).await.len(), SAVED_FILTERS_MAX);
 }

@@ -317,7 +317,9 @@ impl From<PeopleRefusal> for Problem {
             PeopleRefusal::NotFirst
             | PeopleRefusal::Locked { .. }
             | PeopleRefusal::NotVerified
-            | PeopleRefusal::SessionMissing => Problem::unexpected(),
+            | PeopleRefusal::SessionMissing
+            | PeopleRefusal::TooManySaved
+            | PeopleRefusal::SavedMissing => Problem::unexpected(),
         }
     }
 }
