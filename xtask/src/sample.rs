@@ -20,6 +20,10 @@ const fn shown(name: &'static str, path: &'static str) -> Shown {
 /// The page for who is not signed in.
 pub(crate) const ENTRANCE: &[Shown] = &[shown("sign-in", "/console/sign-in")];
 
+/// A list that is saved, and what it is called.
+pub(crate) const SAVED: &str = "/console/customers?city=%E4%B8%8A%E6%B5%B7%E5%B8%82&stage=Member";
+pub(crate) const SAVED_NAME: &str = "上海会员";
+
 /// Every page, and what it looks like when there is nothing, or something went wrong.
 pub(crate) const PAGES: &[Shown] = &[
     shown("overview", "/console"),
@@ -32,7 +36,17 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("customers-nobody", "/console/customers?name=nobody"),
     shown("customers-unfit", "/console/customers?gender=x"),
     Shown { name: "customers-menu", path: "/console/customers", click: ".filters summary" },
-    Shown { name: "customers-columns", path: "/console/customers", click: ".tools summary" },
+    Shown { name: "customers-saved", path: SAVED, click: ".tools summary" },
+    Shown {
+        name: "customers-save",
+        path: "/console/customers?stage=Lead&sort=name",
+        click: ".tools summary",
+    },
+    Shown {
+        name: "customers-columns",
+        path: "/console/customers",
+        click: ".tools details:nth-of-type(2) summary",
+    },
     shown("customer", "/console/customers/1"),
     shown("customer-past", "/console/customers/1?step=3"),
     shown("customer-plain", "/console/customers/30"),

@@ -59,6 +59,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut album = Album { options, browser: &mut browser, origin: &origin, into: &into };
     let mut count = album.pictures(sample::ENTRANCE)?;
     album.sign_in()?;
+    album.save_filter()?;
     count += album.pictures(sample::PAGES)?;
     ensure!(browser.errors.is_empty(), "pages logged errors: {}", browser.errors.join("\n"));
     println!("{count} pictures in {}", into.display());
@@ -121,6 +122,15 @@ impl Album<'_> {
         self.browser.leave(|browser| browser.press("Enter"))?;
         ensure!(self.browser.run("location.pathname")? == json!("/console"), "nobody was let in");
         Ok(())
+    }
+
+    /// Saves a list, as a user would.
+    fn save_filter(&mut self) -> Result<()> {
+        self.browser.open(&format!("{}{}", self.origin, sample::SAVED))?;
+        self.browser.click(".tools summary")?;
+        self.browser.run("document.querySelector('.panel [name=name]').focus()")?;
+        self.browser.write(sample::SAVED_NAME)?;
+        self.browser.leave(|browser| browser.press("Enter"))
     }
 }
 

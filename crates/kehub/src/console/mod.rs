@@ -46,6 +46,8 @@ pub(crate) const ROUTES: &[&str] = &[
     "/console/audit",
     "/console/customers",
     "/console/customers/export",
+    "/console/customers/filters",
+    "/console/customers/filters/forget",
     "/console/customers/{id}",
     "/console/customers/{id}/edit",
     "/console/customers/{id}/erase",
@@ -76,8 +78,6 @@ pub(crate) fn router(hub: &Hub) -> Router<Hub> {
     let router = Router::new()
         .route("/console", get(overview::page))
         .route("/console/assets/{name}", get(assets::asset))
-        .route("/console/customers", get(customers::list))
-        .route("/console/customers/export", get(customers::export))
         .route("/console/customers/{id}", get(customer::page))
         .route("/console/customers/{id}/reveal", get(customer::revealed).post(customer::reveal))
         .route("/console/look", post(preferences::set))
@@ -85,6 +85,7 @@ pub(crate) fn router(hub: &Hub) -> Router<Hub> {
         .route("/console/{*path}", get(unknown));
     let guard = from_fn_with_state(hub.clone(), entry::guard::guard);
     router
+        .merge(customers::router())
         .merge(acts::router())
         .merge(review::router())
         .merge(people::router())

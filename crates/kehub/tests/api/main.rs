@@ -28,6 +28,7 @@ mod policy;
 mod problems;
 mod quarantine;
 mod receiver;
+mod saved_filters;
 mod sessions;
 mod tenants;
 mod upsert;

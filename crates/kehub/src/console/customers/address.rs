@@ -66,14 +66,23 @@ impl Address {
         self.with(&[])
     }
 
-    /// The address with further parameters.
-    pub(super) fn with(&self, more: &[(&str, &str)]) -> String {
+    /// What stands behind the question mark of the address.
+    pub(super) fn query(&self) -> String {
+        self.query_with(&[])
+    }
+
+    fn query_with(&self, more: &[(&str, &str)]) -> String {
         let mut query = Serializer::new(String::new());
         for (name, value) in self.parameters() {
             query.append_pair(&name, &value);
         }
         query.extend_pairs(more);
-        let query = query.finish();
+        query.finish()
+    }
+
+    /// The address with further parameters.
+    pub(super) fn with(&self, more: &[(&str, &str)]) -> String {
+        let query = self.query_with(more);
         let begin = if query.is_empty() { "" } else { "?" };
         format!("/console/customers{begin}{query}")
     }

@@ -2,17 +2,23 @@
 
 mod address;
 mod filters;
+mod saved;
 mod search;
 mod table;
+mod words;
 
+use super::done::alert;
 use super::page::{Page, Place, elsewhere};
 use super::show::{Contacts, Shower, count};
 use super::visitor::Visitor;
 use super::words::fill;
 use crate::api::exports::get::api_export_get;
 use crate::api::problem::{Code, Problem};
+use crate::server::Hub;
 use address::{Address, Asked, Way};
+use axum::Router;
 use axum::response::Response;
+use axum::routing::{get, post};
 use kehub_core::customer::Customer;
 use kehub_core::directory::Permission;
 use kehub_core::filter::{Filter, Order, Position};
@@ -23,8 +29,17 @@ use maud::{Markup, html};
 /// Customers on one page.
 const ROWS: u32 = 50;
 
+/// The pages.
+pub(super) fn router() -> Router<Hub> {
+    Router::new()
+        .route("/console/customers", get(list))
+        .route("/console/customers/export", get(export))
+        .route(saved::FILTERS, post(saved::save))
+        .route(saved::FORGET, post(saved::forget))
+}
+
 /// A list of customers.
-pub(super) async fn list(visitor: Visitor) -> Response {
+async fn list(visitor: Visitor) -> Response {
     if let Err(problem) = visitor.call.require(Permission::CustomersRead) {
         return visitor.answer(Err(problem));
     }
@@ -36,12 +51,12 @@ pub(super) async fn list(visitor: Visitor) -> Response {
     if let (Some(address), None) = (&asked.leads_to, &asked.trouble) {
         return elsewhere(&address.text());
     }
-    let page = shown(&visitor, &asked).await;
+    let page = shown(&visitor, &asked, None).await;
     visitor.answer(page)
 }
 
 /// What is shown, as a file. It holds contacts in full.
-pub(super) async fn export(visitor: Visitor) -> Response {
+async fn export(visitor: Visitor) -> Response {
     if !visitor.may_reveal() {
         let detail = format!("it takes `{}`", Permission::CustomersReveal.name());
         return visitor.answer(Err(Problem::new(Code::PermissionMissing, detail)));
@@ -56,7 +71,7 @@ pub(super) async fn export(visitor: Visitor) -> Response {
     }
 }
 
-async fn shown(visitor: &Visitor, asked: &Asked) -> Result<Page, Problem> {
+async fn shown(visitor: &Visitor, asked: &Asked, refused: Option<&str>) -> Result<Page, Problem> {
     let words = visitor.words();
     let shower = Shower { look: &visitor.look, contacts: Contacts::Masked };
     let address = &asked.address;
@@ -78,8 +93,12 @@ async fn shown(visitor: &Visitor, asked: &Asked) -> Result<Page, Problem> {
             @if let Some(total) = total {
                 p .count { (fill(words.customers_total, &[&count(total)])) }
             }
-            div .tools { (table::chooser(&shower, address)) (exports(visitor, address)) }
+            div .tools {
+                (saved::menu(visitor, address).await?)
+                (table::chooser(&shower, address)) (exports(visitor, address))
+            }
         }
+        (alert(refused))
         (filters::bar(&shower, asked))
         div #results data-swap="results" { (results) }
     };
