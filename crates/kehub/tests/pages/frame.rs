@@ -1,8 +1,10 @@
 //! What all pages have in common.
 
 use crate::hub::{Seen, TestHub, request};
+use kehub::server::Settings;
 use kehub_store::Fault;
 use serde_json::json;
+use std::time::Duration;
 
 const PAGES: [&str; 5] = [
     "/console",
@@ -159,4 +161,26 @@ async fn trouble_says_what_happened_to_the_data() {
     let missing = hub.writer.look("/console/nowhere").await;
     assert_eq!(missing.status, 404);
     missing.says(&["There is no such page"]);
+}
+
+/// Whoever waits for a list is told, and may go elsewhere meanwhile; whoever changes something is not told
+/// that it was not done.
+#[tokio::test]
+async fn a_store_that_does_not_answer_holds_no_page_up() {
+    let settings = Settings { request_timeout: Duration::from_millis(20), ..Settings::default() };
+    let hub = TestHub::with(settings).await;
+    let lists = ["", "/customers", "/review", "/imports", "/users", "/audit"];
+    for path in lists.map(|path| format!("/console{path}")) {
+        hub.store.plan([Fault::Never]);
+        let seen = hub.writer.look(&path).await;
+        assert_eq!(seen.status, 503, "{path}");
+        seen.says(&["The hub is busy", "Nothing was changed"]);
+    }
+    hub.store.plan([Fault::Never]);
+    let user = [("login", "li"), ("name", "Li"), ("role", "viewer")];
+    let password = [("password", "correct horse"), ("again", "correct horse")];
+    let answer =
+        hub.writer.send_form("/console/users", &[user.as_slice(), &password].concat()).await;
+    assert_eq!(answer.status, 503);
+    Seen::of(&answer).says(&["It is not known whether this was done"]);
 }
