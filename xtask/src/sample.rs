@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub(crate) struct Shown {
     pub(crate) name: &'static str,
     pub(crate) path: &'static str,
-    /// What is clicked before the picture is taken; nothing if empty.
+    /// What is clicked before the picture is taken; nothing if empty. A `button` leads to another page.
     pub(crate) click: &'static str,
 }
 
@@ -69,6 +69,8 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("why-unknown", "/console/why?from=%231&to=nobody"),
     shown("imports", "/console/imports"),
     shown("import", "/console/imports/1"),
+    shown("import-file", FILE),
+    Shown { name: "import-file-tried", path: FILE, click: "button[value=try]" },
     shown("users", "/console/users"),
     shown("user", "/console/users/4"),
     Shown { name: "user-new", path: "/console/users", click: "details.more summary" },
@@ -76,6 +78,19 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("missing", "/console/nowhere"),
     shown("account", "/console/account"),
 ];
+
+/// Stands for the address of a file that was brought and is not imported yet.
+pub(crate) const FILE: &str = "{file}";
+/// What it is called,
+pub(crate) const FILE_NAME: &str = "会员 2026-06.csv";
+/// and what is in it.
+pub(crate) const FILE_TEXT: &str = "姓名,手机号,电子邮箱,性别,出生日期,会员卡号,openid,注册时间,喜好,联系手机\n\
+    王芳,+86 138-0000-0001,wang.fang@example.com,女士,1990年2月28日,VIP-88001234,oWang-0001,2024/3/5 12:30,茶,13800000001\n\
+    陈静,13922220002,chen.jing@example.com,女,1988/12/1,VIP-90000011,,2024-03-06,咖啡,\n\
+    赵子轩,1392222000,,男,3/5/1990,VIP-90000012,oZhao-0001,,,\n\
+    黄敏,13922220004,huang.min@example,保密,1995.7.1,VIP-90000013,,2024-03-07 09:10,阅读,\n\
+    ,,,,,,,,,\n\
+    刘敏,13700000007,,女,1992-07-01,VIP-90000014,oLiu-0001,2023-11-20,,\n";
 
 const SURNAMES: [&str; 8] = ["王", "李", "张", "刘", "陈", "杨", "赵", "黄"];
 const GIVEN: [&str; 9] = ["芳", "伟", "秀英", "敏", "静", "志强", "雨桐", "子轩", "建国"];

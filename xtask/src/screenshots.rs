@@ -56,10 +56,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     fs::create_dir_all(&into)?;
     let mut browser = Browser::start(&place.path().join("browser"))?;
     let origin = format!("http://{}", server.address());
-    let mut album = Album { options, browser: &mut browser, origin: &origin, into: &into };
+    let mut album =
+        Album { options, browser: &mut browser, origin: &origin, into: &into, file: String::new() };
     let mut count = album.pictures(sample::ENTRANCE)?;
     album.sign_in()?;
     album.save_filter()?;
+    album.bring_file()?;
     count += album.pictures(sample::PAGES)?;
     ensure!(browser.errors.is_empty(), "pages logged errors: {}", browser.errors.join("\n"));
     println!("{count} pictures in {}", into.display());
@@ -73,6 +75,8 @@ struct Album<'a> {
     browser: &'a mut Browser,
     origin: &'a str,
     into: &'a Path,
+    /// The address of a file that was brought.
+    file: String,
 }
 
 impl Album<'_> {
@@ -103,8 +107,11 @@ impl Album<'_> {
     }
 
     fn picture(&mut self, page: &Shown, width: u32, name: &str) -> Result<()> {
-        self.browser.open(&format!("{}{}", self.origin, page.path))?;
-        if !page.click.is_empty() {
+        let path = if page.path == sample::FILE { self.file.clone() } else { page.path.to_owned() };
+        self.browser.open(&format!("{}{path}", self.origin))?;
+        if page.click.starts_with("button") {
+            self.browser.leave(|browser| browser.click(page.click))?;
+        } else if !page.click.is_empty() {
             self.browser.click(page.click)?;
         }
         let wide = format!("document.documentElement.scrollWidth > {width}");
@@ -131,6 +138,24 @@ impl Album<'_> {
         self.browser.run("document.querySelector('.panel [name=name]').focus()")?;
         self.browser.write(sample::SAVED_NAME)?;
         self.browser.leave(|browser| browser.press("Enter"))
+    }
+}
+
+impl Album<'_> {
+    /// Brings a file that is not imported.
+    fn bring_file(&mut self) -> Result<()> {
+        self.browser.open(&format!("{}/console/imports", self.origin))?;
+        let (name, text) = (json!(sample::FILE_NAME), json!(sample::FILE_TEXT));
+        let bring = format!(
+            "(() => {{ const form = new FormData(document.querySelector('#bring')); \
+             form.set('file', new File([{text}], {name})); \
+             return fetch('/console/imports', {{ method: 'POST', body: form }}) \
+             .then(it => new URL(it.url)).then(it => it.pathname + it.search) }})()"
+        );
+        let address = self.browser.run(&bring)?;
+        let address = address.as_str().filter(|it| it.starts_with("/console/imports/file?"));
+        address.context("no file was taken")?.clone_into(&mut self.file);
+        Ok(())
     }
 }
 

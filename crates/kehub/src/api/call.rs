@@ -97,6 +97,11 @@ impl Call {
         &self.0.caller.app
     }
 
+    /// What says that the caller has brought this file.
+    pub(crate) fn file_code(&self, file: &str) -> Box<str> {
+        self.0.hub.access().file_code(&self.0.caller, file)
+    }
+
     pub(crate) fn tenant(&self) -> TenantId {
         self.0.tenant()
     }

@@ -57,6 +57,7 @@ pub(crate) const ROUTES: &[&str] = &[
     "/console/customers/{id}/reveal",
     "/console/first",
     "/console/imports",
+    "/console/imports/file",
     "/console/imports/{id}",
     "/console/look",
     "/console/review",

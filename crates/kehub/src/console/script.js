@@ -58,7 +58,9 @@ const load = async (address, part, { replace = false } = {}) => {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const there = $(`[data-swap="${part}"]`, page);
     if (!there || answer.redirected) return location.assign(answer.url);
+    const held = here.contains(document.activeElement) ? document.activeElement.id : "";
     here.replaceWith(document.adoptNode(there));
+    if (held) document.getElementById(held)?.focus({ preventScroll: true });
     for (const outer of ["header.title", ".filters", "main > .alert"]) {
       const [old, fresh] = [$(outer), $(outer, page)];
       if (old && fresh && !old.contains(document.activeElement)) old.replaceWith(document.adoptNode(fresh));
@@ -116,12 +118,50 @@ addEventListener("change", (event) => {
   load(address.href, "moment", { replace: true }).then(() => $("#step")?.focus());
 });
 
+// A file to be brought in is sent as soon as it is chosen, or dropped anywhere on the page.
+
+const bring = $("#bring");
+if (bring) {
+  const field = $("input[type=file]", bring);
+  field.addEventListener("change", () => field.files.length && bring.requestSubmit());
+  const over = (event, is_over) => {
+    if (!event.dataTransfer?.types.includes("Files")) return false;
+    event.preventDefault();
+    bring.classList.toggle("over", is_over);
+    return true;
+  };
+  addEventListener("dragover", (event) => over(event, true));
+  addEventListener("dragleave", (event) => event.relatedTarget || over(event, false));
+  addEventListener("drop", (event) => {
+    if (!over(event, false) || bring.dataset.sent || event.dataTransfer.files.length === 0) return;
+    const one = new DataTransfer();
+    one.items.add(event.dataTransfer.files[0]);
+    field.files = one.files;
+    bring.requestSubmit();
+  });
+}
+
+// What a column is taken for shows at once in what becomes of its values; while somebody types, nothing is
+// put under their hands.
+
+addEventListener("change", (event) => {
+  const form = event.target.closest?.("#mapping");
+  if (!form) return;
+  const query = new URLSearchParams(new FormData(form));
+  for (const name of ["csrf", "full"]) query.delete(name);
+  load(`${form.getAttribute("action")}?${query}`, "file", { replace: true });
+});
+addEventListener("input", (event) => {
+  if (event.target.matches?.("#mapping input:not([type=checkbox])")) under_way?.abort();
+});
+
 // What is done is sent once, however often a key is pressed meanwhile.
 
 addEventListener("submit", (event) => {
   if (!event.target.matches(".act")) return;
   if (event.target.dataset.sent) event.preventDefault();
   event.target.dataset.sent = "1";
+  under_way?.abort();
 });
 addEventListener("pageshow", () => {
   for (const form of all(".act")) delete form.dataset.sent;

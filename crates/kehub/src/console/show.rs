@@ -13,8 +13,9 @@ use maud::{Markup, html};
 const MASK: &str = "****";
 
 /// Whether contacts are shown in full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Contacts {
+    #[default]
     Masked,
     Full,
 }

@@ -3,11 +3,10 @@
 
 use super::identities;
 use super::mapping::{Column, Ignored, Mapping, Target};
-use super::reading::{Cells, Reading, unfit};
+use super::reading::{Cells, Reading, customer_id, unfit};
 use super::rows::{Row, text_of};
 use crate::wire::json::Json;
 use crate::wire::values;
-use kehub_core::CustomerId;
 use kehub_core::attribute::{Attribute, FieldKey, FieldProblem, Value};
 use kehub_core::canonical::{self, is_blank};
 use kehub_core::command::{IdentitySent, Matching, Upsert};
@@ -87,6 +86,21 @@ impl Cleaner {
             upsert.identities.push(self.row_identity(mapping, row));
         }
         Ok(upsert)
+    }
+
+    /// What one cell says by itself; `None` of one in which nothing was given.
+    pub(crate) fn cell(
+        &self,
+        mapping: &Mapping,
+        column: &Column,
+        cell: &Json<'static>,
+    ) -> Result<Option<Upsert>, FieldProblem> {
+        if is_nothing(cell) {
+            return Ok(None);
+        }
+        let mut upsert = Upsert::default();
+        self.put(&mut upsert, mapping, column, cell)?;
+        Ok(Some(upsert))
     }
 
     fn reading(&self, mapping: &Mapping) -> Reading<'_> {
@@ -296,17 +310,12 @@ fn says_nothing(upsert: &Upsert) -> bool {
         && upsert.identities.is_empty()
 }
 
-/// The id of a customer of the hub.
-fn customer_id(cell: &Json<'_>) -> Result<CustomerId, FieldProblem> {
-    let id = cell.whole_number().filter(|id| *id > 0).map(CustomerId);
-    id.ok_or_else(|| unfit("the id of a customer of this hub, such as 12", cell.found()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::mapping::{Choices, MappingError};
     use super::super::reading::{FLAGS, GENDERS};
     use super::*;
+    use kehub_core::CustomerId;
     use kehub_core::attribute::Real;
     use kehub_core::policy::Preset;
     use std::borrow::Cow;

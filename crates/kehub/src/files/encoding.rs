@@ -34,6 +34,11 @@ impl<R: Read> Utf8<R> {
         Utf8 { inner, decoder, is_begun: false, has_ended: false, text, at }
     }
 
+    /// The encoding, once it shows; `None` as long as all is ASCII.
+    pub(super) fn encoding(&self) -> Option<&'static Encoding> {
+        self.decoder.as_ref().map(Decoder::encoding)
+    }
+
     /// As many bytes as are looked at together, or all that are left.
     fn chunk(&mut self) -> io::Result<Vec<u8>> {
         let limit = u64::try_from(CHUNK_BYTES).unwrap_or(u64::MAX);

@@ -438,7 +438,8 @@ impl Mapping {
     }
 }
 
-fn is_same(wanted: &str, heading: &str) -> bool {
+/// Whether this means a column of this heading.
+pub(crate) fn is_same(wanted: &str, heading: &str) -> bool {
     wanted == heading || (!heading.is_empty() && folded(wanted) == folded(heading))
 }
 

@@ -5,6 +5,7 @@ use super::dates::Written;
 use super::source::Form;
 use crate::wire::json::Json;
 use crate::wire::values;
+use kehub_core::CustomerId;
 use kehub_core::attribute::{Attribute, FieldProblem, Kind, Value};
 use kehub_core::canonical;
 use std::borrow::Cow;
@@ -15,6 +16,12 @@ const SHEET_ERRORS: [&str; 8] =
 
 /// Whole numbers from here on have more digits than a spreadsheet keeps.
 pub(super) const ROUNDED_FROM: f64 = 1_000_000_000_000_000.0;
+
+/// The id of a customer of the hub.
+pub(super) fn customer_id(cell: &Json<'_>) -> Result<CustomerId, FieldProblem> {
+    let id = cell.whole_number().filter(|id| *id > 0).map(CustomerId);
+    id.ok_or_else(|| unfit("the id of a customer of this hub, such as 12", cell.found()))
+}
 
 /// How a file says what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -140,6 +140,14 @@ impl Source {
         self.form
     }
 
+    /// What its text is encoded in, if that shows at its beginning.
+    pub(crate) fn encoding(&self) -> Option<&'static Encoding> {
+        match &self.contents {
+            Contents::Text(text) => text.encoding(),
+            Contents::Workbook(..) => None,
+        }
+    }
+
     /// How much of it has been read; also tells while it is being read.
     pub(crate) fn extent(&self) -> Extent {
         self.extent.clone()

@@ -10,8 +10,10 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 use tracing::warn;
 
@@ -39,6 +41,8 @@ pub struct Spool {
     bytes_max: u64,
     /// How long refused rows of ended imports are kept, if they are not until somebody removes them.
     reports_kept: Option<Micros>,
+    /// Held by whoever begins an import of a file that lies here, so that it is begun once.
+    turn: Arc<Mutex<()>>,
 }
 
 /// A file that has arrived. Dropped, it is removed, unless somebody keeps it.
@@ -96,7 +100,8 @@ impl Spool {
         let folder = folder.into();
         // Where it is does not change with the folder that somebody works in.
         let folder = std::path::absolute(&folder).unwrap_or(folder);
-        Spool { folder, bytes_max, reports_kept: None }.keeping_reports(REPORT_DAYS)
+        Spool { folder, bytes_max, reports_kept: None, turn: Arc::default() }
+            .keeping_reports(REPORT_DAYS)
     }
 
     /// The same, keeping refused rows of an import for so many days after its end; with 0 until somebody
@@ -118,6 +123,23 @@ impl Spool {
     /// The place of a file.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.{WHOLE}"))
+    }
+
+    /// Waits until nobody else begins an import of a file that lies here.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// Lets a file that no import names yet stay for longer; whether it is there.
+    pub(crate) fn touch(&self, name: &str) -> io::Result<bool> {
+        let file = match OpenOptions::new().write(true).open(self.file(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            opened => opened?,
+        };
+        // By the clock of files, as what is old is told by it.
+        let now = SystemTime::UNIX_EPOCH.elapsed().map_err(io::Error::other)?;
+        file.set_modified(SystemTime::UNIX_EPOCH + now)?;
+        Ok(true)
     }
 
     /// The place of the report about a file, which is NDJSON for one of NDJSON, else CSV.
@@ -280,16 +302,20 @@ mod tests {
         let files_of = ["a", "b", "c"].map(|it| spool.file(&it.repeat(2 * NAME_BYTES)));
         let [named, stray, fresh] = files_of;
         let other = place.path().join("other.file");
-        let old = std::time::SystemTime::UNIX_EPOCH;
+        let old = SystemTime::UNIX_EPOCH;
         for path in [&named, &stray, &fresh, &other] {
             let file = File::create(path).unwrap();
             if *path != fresh {
                 file.set_modified(old).unwrap();
             }
         }
+        let kept = spool.file(&"d".repeat(2 * NAME_BYTES));
+        File::create(&kept).unwrap().set_modified(old).unwrap();
+        assert!(spool.touch(&"d".repeat(2 * NAME_BYTES)).unwrap());
+        assert!(!spool.touch(&"e".repeat(2 * NAME_BYTES)).unwrap());
         spool.sweep(&BTreeSet::from([named.clone()])).unwrap();
         let found: BTreeSet<PathBuf> = files(place.path()).into_iter().collect();
-        assert_eq!(found, BTreeSet::from([named, fresh, other]));
+        assert_eq!(found, BTreeSet::from([named, fresh, kept, other]));
         Spool::new(place.path().join("missing"), 1).sweep(&BTreeSet::new()).unwrap();
     }
 }

@@ -10,6 +10,7 @@ use crate::files::refused::Report;
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Form, ReadOptions, Source};
 use crate::server::Hub;
+use encoding_rs::Encoding;
 use kehub_core::TenantId;
 use kehub_core::import::{self, Progress};
 use kehub_store::{Spooled, StoreError};
@@ -91,6 +92,8 @@ enum WorkError {
 /// A file that is open, with its first rows.
 pub(crate) struct Opened {
     pub(crate) form: Form,
+    /// What it is encoded in, if that shows at its beginning.
+    pub(crate) encoding: Option<&'static Encoding>,
     pub(crate) rows: Rows,
     pub(crate) first: Chunk,
 }
@@ -274,8 +277,8 @@ pub(crate) async fn open(
     let (file, options) = (file.to_owned(), options.clone());
     let source = tokio::task::spawn_blocking(move || Source::open(&file, &options));
     let source = source.await.map_err(io::Error::other)??;
-    let form = source.form();
+    let (form, encoding) = (source.form(), source.encoding());
     let mut rows = Rows::start(source, choices)?;
     let first = rows.next().await?.unwrap_or_default();
-    Ok(Opened { form, rows, first })
+    Ok(Opened { form, encoding, rows, first })
 }

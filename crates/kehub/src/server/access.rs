@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Keeps the tokens of forms apart from any other use of the key,
 const FORMS: &[u8] = b"kehub form 1";
+/// what says who has brought a file,
+const FILES: &[u8] = b"kehub file 1";
 /// and what names people sign in under.
 const LOGINS: &[u8] = b"kehub login 1";
 
@@ -44,8 +46,10 @@ pub(crate) struct Access {
     names: HashMap<AppNumber, Box<str>>,
     signer: Signer,
     fingerprints: Fingerprints,
-    /// Makes the tokens of forms, and
+    /// Makes the tokens of forms,
     forms: Hmac<Sha256>,
+    /// the codes of files, and
+    files: Hmac<Sha256>,
     /// the keys under which failed attempts to sign in are kept.
     logins: Hmac<Sha256>,
     has_users: bool,
@@ -78,6 +82,7 @@ impl Access {
             signer: Signer::new(&directory.token_key),
             fingerprints: Fingerprints::new(&directory.token_key),
             forms: keyed(&directory.token_key, FORMS),
+            files: keyed(&directory.token_key, FILES),
             logins: keyed(&directory.token_key, LOGINS),
             has_users,
         }
@@ -107,6 +112,16 @@ impl Access {
     pub(crate) fn form_token(&self, session: SessionHash) -> Box<str> {
         let mut mac = self.forms.clone();
         mac.update(&session.0);
+        let whole: [u8; 32] = mac.finalize().into_bytes().into();
+        hex::encode(whole).into()
+    }
+
+    /// What says that this caller has brought this file, so that nobody else looks into it.
+    pub(crate) fn file_code(&self, caller: &Caller, file: &str) -> Box<str> {
+        let mut mac = self.files.clone();
+        mac.update(&caller.tenant.id.0.to_be_bytes());
+        mac.update(&caller.app.number.0.to_be_bytes());
+        mac.update(file.as_bytes());
         let whole: [u8; 32] = mac.finalize().into_bytes().into();
         hex::encode(whole).into()
     }

@@ -26,7 +26,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Where files are sent, and how long one may take to arrive.
-const FILES: &str = "/api/imports";
+const FILES: [&str; 2] = ["/api/imports", "/console/imports"];
 const FILE_PATIENCE: Duration = Duration::from_hours(24);
 
 /// What is known of a request before it is routed.
@@ -104,7 +104,7 @@ pub(crate) async fn surround(State(hub): State<Hub>, mut request: Request, next:
 
     let deadline = hub.settings().request_timeout;
     // A file takes as long as it takes to arrive: who sends it is cut off when nothing comes.
-    let is_file = route == FILES && method == Method::POST;
+    let is_file = FILES.contains(&route) && method == Method::POST;
     let deadline = if is_file { FILE_PATIENCE } else { deadline };
     let answered = async {
         let arrival = match &own_headers {

@@ -4,6 +4,7 @@ use crate::access::with_ids;
 use crate::browser::{Browser, PASSWORD};
 use crate::hub::{TestHub, described_calls, on_every_engine};
 use kehub::clock::Clock as _;
+use kehub::imports::Spool;
 use kehub::server::{App, Hub, Settings};
 use kehub_core::people::user::Role;
 use kehub_store::{Fault, PeopleStore as _, Store as _};
@@ -25,6 +26,7 @@ on_every_engine! {
     what_a_browser_was_told_is_kept_nowhere,
     a_proxy_that_asks_for_a_password_of_its_own_is_no_program,
     who_may_not_see_contacts_does_not_feel_for_them,
+    a_file_is_taken_from_a_page_only,
 }
 
 async fn somebody_signs_in_and_out(hub: TestHub) {
@@ -443,4 +445,58 @@ async fn a_role_opens_what_its_permissions_say() {
         writeln!(table, "{:6} {path:45} {}", method.to_uppercase(), open_to.join(" ")).unwrap();
     }
     assert_eq!(table, include_str!("roles.txt"), "\n{table}");
+}
+
+async fn a_file_is_taken_from_a_page_only(hub: TestHub) {
+    let folder = tempfile::tempdir().unwrap();
+    hub.hub.keep_files_in(Spool::new(folder.path(), 1_000_000));
+    let browser = hub.signed_in("anna", Role::Editor).await;
+    let csrf = browser.csrf().await;
+    let file = ("file\"; filename=\"a.csv", "name\nA\n");
+    let token = ("csrf", &*csrf);
+    let long = format!("{csrf}{}", "0".repeat(300));
+    let ours = ("sec-fetch-site", "same-origin");
+    let media = ("content-type", "multipart/form-data; boundary=limit");
+    let parts = |parts: &[(&str, &str)]| {
+        let part = |(name, text): &(&str, &str)| {
+            format!("--limit\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+        };
+        format!("{}--limit--\r\n", parts.iter().map(part).collect::<String>())
+    };
+    for (what, headers, body) in [
+        ("no token", vec![ours, media], parts(&[file])),
+        ("not the first part", vec![ours, media], parts(&[file, token])),
+        ("another token", vec![ours, media], parts(&[("csrf", "0"), file])),
+        ("a long token", vec![ours, media], parts(&[("csrf", &long), file])),
+        ("another name", vec![ours, media], parts(&[("token", &csrf), file])),
+        ("nothing", vec![ours, media], String::new()),
+        ("another site", vec![("sec-fetch-site", "cross-site"), media], parts(&[token, file])),
+        ("no origin", vec![media], parts(&[token, file])),
+    ] {
+        let refused = browser.send("POST", "/console/imports", &headers, body).await;
+        assert_eq!(refused.status, 403, "{what}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    let taken =
+        browser.send("POST", "/console/imports", &[ours, media], parts(&[token, file])).await;
+    assert_eq!(taken.status, 303, "{}", taken.text);
+    let address = taken.header("location").to_owned();
+    let page = browser.get(&address).await;
+    assert!(page.main().contains("value=\"import\""), "{}", page.text);
+    // A colleague who gets the address sees nothing of it.
+    let other = hub.signed_in("bo", Role::Editor).await;
+    assert_eq!(other.get(&address).await.status, 404);
+    // Other forms of the console have no file.
+    let odd =
+        browser.send("POST", "/console/sign-out", &[ours, media], parts(&[("csrf", "0")])).await;
+    assert_eq!(odd.status, 403);
+
+    let viewer = hub.signed_in("vera", Role::Viewer).await;
+    let csrf = viewer.csrf().await;
+    let body = parts(&[("csrf", &csrf), file]);
+    let refused = viewer.send("POST", "/console/imports", &[ours, media], body).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.main().contains("customers.write"), "{}", refused.text);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

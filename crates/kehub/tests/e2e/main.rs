@@ -13,6 +13,7 @@ mod away;
 #[path = "../support/browser.rs"]
 mod browser;
 mod care;
+mod console_imports;
 mod console_pages;
 mod console_review;
 mod copy;

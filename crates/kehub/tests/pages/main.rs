@@ -6,6 +6,7 @@
 )]
 
 mod acts;
+mod bringing;
 mod customer;
 mod customers;
 mod frame;

@@ -15,32 +15,31 @@ use tracing::error;
 const MAPPING_BYTES_MAX: usize = 1 << 20;
 
 /// What came.
-pub(super) struct Arrived {
-    pub(super) received: Received,
+pub(crate) struct Arrived {
+    pub(crate) received: Received,
     /// What the sender calls the file.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// What columns are, as JSON.
     pub(super) mapping: Option<Bytes>,
 }
 
 /// Takes all of a body, for as long as something comes.
-pub(super) async fn arrive(call: &Call, body: Body) -> Result<Arrived, Problem> {
-    // Nothing of it is stored unless all of it comes.
-    let patience = call.hub().settings().request_timeout;
+pub(crate) async fn arrive(call: &Call, body: Body) -> Result<Arrived, Problem> {
     let form = call.header(&CONTENT_TYPE).map(multer::parse_boundary);
     match form {
         Some(Ok(boundary)) => {
-            form_of(call, Multipart::new(body.into_data_stream(), boundary), patience).await
+            form_of(call, Multipart::new(body.into_data_stream(), boundary)).await
         }
         Some(Err(multer::Error::NoBoundary)) => Err(unfit("a form with a boundary", "none")),
         Some(Err(_)) | None => {
-            let received = whole(call, body, patience).await?;
+            let received = whole(call, body).await?;
             Ok(Arrived { received, name: None, mapping: None })
         }
     }
 }
 
-async fn whole(call: &Call, mut body: Body, patience: Duration) -> Result<Received, Problem> {
+async fn whole(call: &Call, mut body: Body) -> Result<Received, Problem> {
+    let patience = patience(call);
     let mut receiving = begin(call)?;
     while let Some(frame) = in_time(patience, body.frame()).await? {
         let frame = frame.map_err(|_| broken())?;
@@ -51,11 +50,9 @@ async fn whole(call: &Call, mut body: Body, patience: Duration) -> Result<Receiv
     end(receiving).await
 }
 
-async fn form_of(
-    call: &Call,
-    mut form: Multipart<'_>,
-    patience: Duration,
-) -> Result<Arrived, Problem> {
+/// Takes all parts of a form that are left.
+pub(crate) async fn form_of(call: &Call, mut form: Multipart<'_>) -> Result<Arrived, Problem> {
+    let patience = patience(call);
     let (mut file, mut name, mut mapping) = (None, None, None);
     while let Some(mut part) =
         in_time(patience, form.next_field()).await?.map_err(|error| torn(&error))?
@@ -96,6 +93,11 @@ async fn form_of(
     }
     let received = file.ok_or_else(|| unfit("a part `file`", "none"))?;
     Ok(Arrived { received, name, mapping })
+}
+
+/// How long is waited for the next piece: nothing of it is stored unless all of it comes.
+fn patience(call: &Call) -> Duration {
+    call.hub().settings().request_timeout
 }
 
 async fn in_time<T>(patience: Duration, coming: impl Future<Output = T>) -> Result<T, Problem> {

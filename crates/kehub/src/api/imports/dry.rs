@@ -1,7 +1,7 @@
 //! What would come of a file, without applying it.
 
 use super::body::{ColumnBody, CountsBody};
-use super::create::unfit;
+use super::prepare::unfit;
 use crate::api::Call;
 use crate::api::customers::resolution::{OwnResolutionBody, ResolutionBody};
 use crate::api::problem::Problem;
@@ -13,12 +13,14 @@ use crate::imports::Opened;
 use crate::server::Hub;
 use crate::server::problem::Problem as Around;
 use crate::wire::time;
+use kehub_core::CustomerId;
 use kehub_core::attribute::{self, FieldKey, Value as Field};
 use kehub_core::command::Upsert;
-use kehub_store::{StoreError, Trial};
+use kehub_store::StoreError;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -31,14 +33,28 @@ pub(super) struct DryBody {
     refused_rows: Vec<Value>,
 }
 
-/// Whoever sent the file, for as long as the hub is there.
-struct Looking<'a>(&'a Hub);
+/// What would come of the rows of a file.
+pub(crate) struct Decided {
+    pub(crate) counts: Counts,
+    /// The first rows of each kind.
+    pub(crate) samples: Vec<Sample>,
+    /// The first rows that would be refused.
+    pub(crate) refused: Vec<RefusedRow>,
+    /// Those of the customers that are told of who are not there yet.
+    pub(crate) new: BTreeSet<CustomerId>,
+    /// Whether all rows were decided, and not only those of the time that there was.
+    pub(crate) is_whole: bool,
+    mapping: Mapping,
+}
+
+/// Whoever waits for it, for as long as the hub is there, and perhaps not longer than until then.
+struct Looking<'a>(&'a Hub, Option<Instant>);
 
 impl Watch for Looking<'_> {
     fn at(&self, _: &Counts) {}
 
     fn is_over(&self) -> bool {
-        self.0.is_ending()
+        self.0.is_ending() || self.1.is_some_and(|until| Instant::now() >= until)
     }
 
     fn is_shared(&self) -> bool {
@@ -46,13 +62,36 @@ impl Watch for Looking<'_> {
     }
 }
 
-/// Decides all rows of a file, each as if all before it had been applied.
+/// Decides all rows of a file, each as if all before it had been applied, and answers what came of them.
 pub(super) async fn look(
     call: &Call,
     opened: Opened,
     mapping: Mapping,
     clean: CleanOptions,
 ) -> Result<DryBody, Problem> {
+    let decided = decide(call, opened, mapping, clean, None).await?;
+    let columns = decided.mapping.columns.iter().map(|column| ColumnBody {
+        heading: column.heading.clone(),
+        target: column.target.to_string(),
+    });
+    let (samples, reads) = (decided.samples.iter(), call.reads());
+    Ok(DryBody {
+        columns: columns.collect(),
+        counts: CountsBody::of_counts(&decided.counts),
+        samples: samples.map(|it| sample(it, &decided.new, reads)).collect(),
+        refused_rows: decided.refused.iter().map(refused).collect(),
+    })
+}
+
+/// Decides the rows of a file, each as if all before it had been applied: all of them, or, with `until`, as
+/// many as there is time for.
+pub(crate) async fn decide(
+    call: &Call,
+    opened: Opened,
+    mapping: Mapping,
+    clean: CleanOptions,
+    until: Option<Instant>,
+) -> Result<Decided, Problem> {
     let hub = call.hub();
     let trial = call.store().trial(call.tenant()).await?.ok_or(Around::TokenInvalid)?;
     let dry_run = DryRun::new(trial, call.app().number, hub.clock());
@@ -69,22 +108,26 @@ pub(super) async fn look(
         job: None,
     };
     let Opened { first, mut rows, .. } = opened;
-    if !import.run(first, &mut rows, &Looking(hub)).await.map_err(broken)? {
+    let is_whole = import.run(first, &mut rows, &Looking(hub, until)).await.map_err(broken)?;
+    if !is_whole && (until.is_none() || hub.is_ending()) {
         return Err(Around::NotApplied.into());
     }
-    let columns = import.mapping.columns.iter().map(|column| ColumnBody {
-        heading: column.heading.clone(),
-        target: column.target.to_string(),
-    });
     let mut dry_run = import.dry_run.take().ok_or_else(Problem::unexpected)?;
     let samples = dry_run.take_samples();
-    let (trial, reads) = (dry_run.trial(), call.reads());
-    Ok(DryBody {
-        columns: columns.collect(),
-        counts: CountsBody::of_counts(&import.counts),
-        samples: samples.iter().map(|it| sample(it, trial, reads)).collect(),
-        refused_rows: import.refused.iter().map(refused).collect(),
-    })
+    let trial = dry_run.trial();
+    let told = samples.iter().flat_map(told_of).filter(|id| trial.is_new(*id)).collect();
+    let Import { counts, refused, mapping, .. } = import;
+    Ok(Decided { counts, samples, refused, new: told, is_whole, mapping })
+}
+
+/// The customers that a row is about.
+fn told_of(sample: &Sample) -> Vec<CustomerId> {
+    let resolution = &sample.resolution;
+    let mut told = vec![resolution.customer.id];
+    told.extend(&resolution.merged);
+    told.extend(resolution.conflicts.iter().filter_map(|it| it.with));
+    told.extend(resolution.identities.iter().filter_map(|it| it.owner));
+    told
 }
 
 /// Why it did not come to its end.
@@ -113,19 +156,15 @@ pub(super) fn name(kind: Kind) -> &'static str {
 }
 
 /// A row, and what would come of it. Who may not read customers is told no more than of an upsert.
-fn sample(sample: &Sample, trial: &Trial, reads: bool) -> Value {
+fn sample(sample: &Sample, new: &BTreeSet<CustomerId>, reads: bool) -> Value {
     let Sample { kind, line, upsert, resolution } = sample;
     let customer = resolution.customer.id;
-    let mut told = vec![customer];
-    let resolution = if reads {
-        told.extend(&resolution.merged);
-        told.extend(resolution.conflicts.iter().filter_map(|it| it.with));
-        told.extend(resolution.identities.iter().filter_map(|it| it.owner));
-        json!(ResolutionBody::of(resolution))
+    let (told, resolution) = if reads {
+        (told_of(sample), json!(ResolutionBody::of(resolution)))
     } else {
-        json!(OwnResolutionBody::of(resolution, &upsert.identities))
+        (vec![customer], json!(OwnResolutionBody::of(resolution, &upsert.identities)))
     };
-    let new = told.iter().filter(|id| trial.is_new(**id)).map(|id| id.0);
+    let new = told.iter().filter(|id| new.contains(*id)).map(|id| id.0);
     json!({
         "kind": name(*kind),
         "line": line,

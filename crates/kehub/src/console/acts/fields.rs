@@ -254,7 +254,7 @@ fn utc(attribute: Attribute, typed: &str, offset_seconds: i32) -> Cow<'_, str> {
 }
 
 /// What a field takes, for people.
-fn expected(kind: Kind, words: &Words) -> String {
+pub(in crate::console) fn expected(kind: Kind, words: &Words) -> String {
     match kind {
         Kind::Text(chars_max) => fill(words.unfit_length, &[&chars_max.to_string()]),
         Kind::Integer => words.unfit_integer.to_owned(),

@@ -5,7 +5,7 @@
 mod edit;
 mod erase;
 mod extract;
-mod fields;
+pub(in crate::console) mod fields;
 pub(super) mod merge;
 mod undo;
 pub(super) mod words;

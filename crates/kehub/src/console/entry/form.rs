@@ -1,6 +1,8 @@
 //! What a form sends.
 
 use axum::body::Bytes;
+use multer::Multipart;
+use std::sync::{Arc, Mutex, PoisonError};
 use url::form_urlencoded;
 
 /// The fields of a form.
@@ -22,9 +24,29 @@ impl Form {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// All fields, in order.
+    pub(in crate::console) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Every value of a field that may be there several times.
     pub(in crate::console) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The rest of a form of several parts, whose first one the [guard](super::guard) has read.
+#[derive(Clone)]
+pub(in crate::console) struct Rest(Arc<Mutex<Option<Multipart<'static>>>>);
+
+impl Rest {
+    pub(super) fn of(form: Multipart<'static>) -> Rest {
+        Rest(Arc::new(Mutex::new(Some(form))))
+    }
+
+    /// The rest itself, once.
+    pub(in crate::console) fn take(&self) -> Option<Multipart<'static>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

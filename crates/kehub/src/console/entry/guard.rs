@@ -1,7 +1,7 @@
 //! What every page of the console is behind: whoever is not signed in is led to where that is done, and
 //! whatever another site makes a browser send is refused.
 
-use super::form::Form;
+use super::form::{Form, Rest};
 use super::{FIRST, SIGN_IN};
 use crate::console::page::elsewhere;
 use crate::people::origin::{self, CSRF_FIELD};
@@ -10,14 +10,17 @@ use crate::server::Hub;
 use crate::server::context;
 use crate::server::layers::{Arrival, bearer};
 use crate::server::problem::Problem;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use multer::{Constraints, Multipart, SizeLimit};
 use url::form_urlencoded;
 
+/// Bytes of a part that holds a token.
+const CSRF_BYTES_MAX: u64 = 256;
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 /// Lets a request through to its page, or answers it.
@@ -77,6 +80,9 @@ async fn with_token(
     if session.is_repeated_in(request.headers()) {
         return Ok(request);
     }
+    if let Some(boundary) = boundary_of(request.headers()) {
+        return with_first_part(hub, request, session, boundary).await;
+    }
     if !is_form(request.headers()) {
         return Err(refused().into());
     }
@@ -86,6 +92,37 @@ async fn with_token(
     let is_repeated = session.is_csrf(Form::read(&body).field(CSRF_FIELD).as_bytes());
     let request = || Request::from_parts(parts, Body::from(body));
     is_repeated.then(request).ok_or_else(|| refused().into())
+}
+
+/// The same for a form of several parts, which may be a large file: the token is its first part, and the rest
+/// of it goes on as it comes.
+async fn with_first_part(
+    hub: &Hub,
+    request: Request,
+    session: &SignedIn,
+    boundary: String,
+) -> Result<Request, Box<Response>> {
+    let (mut parts, body) = request.into_parts();
+    let limit = SizeLimit::new().for_field(CSRF_FIELD, CSRF_BYTES_MAX);
+    let constraints = Constraints::new().size_limit(limit);
+    let mut form = Multipart::with_constraints(body.into_data_stream(), boundary, constraints);
+    let patience = hub.settings().request_timeout.mul_f32(0.9);
+    let first = tokio::time::timeout(patience, first_part(&mut form)).await;
+    if !first.ok().flatten().is_some_and(|token| session.is_csrf(&token)) {
+        return Err(refused().into());
+    }
+    parts.extensions.insert(Rest::of(form));
+    Ok(Request::from_parts(parts, Body::empty()))
+}
+
+/// The first part, if it is one for a token.
+async fn first_part(form: &mut Multipart<'static>) -> Option<Bytes> {
+    let part = form.next_field().await.ok().flatten()?;
+    if part.name() == Some(CSRF_FIELD) { part.bytes().await.ok() } else { None }
+}
+
+fn boundary_of(headers: &HeaderMap) -> Option<String> {
+    multer::parse_boundary(headers.get(CONTENT_TYPE)?.to_str().ok()?).ok()
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

@@ -2,7 +2,7 @@
 
 use super::counts::outcomes;
 use super::words::words;
-use super::{ADDRESS, Became, ROWS, masked, who};
+use super::{ADDRESS, Became, ROWS, bring, masked, who};
 use crate::api::imports::body::report;
 use crate::api::problem::Problem;
 use crate::console::done::parameter;
@@ -17,22 +17,29 @@ use maud::{Markup, html};
 
 /// The list.
 pub(super) async fn page(visitor: Visitor) -> Response {
-    let page = shown(&visitor).await;
+    let page = shown(&visitor, &html! {}).await;
     visitor.answer(page)
 }
 
-async fn shown(visitor: &Visitor) -> Result<Page, Problem> {
+/// The list, with why something was not done, if so.
+pub(super) async fn shown(visitor: &Visitor, refused: &Markup) -> Result<Page, Problem> {
     visitor.call.require(Permission::CustomersRead)?;
     let (call, words) = (&visitor.call, words(visitor.look.language));
     let before = parameter(visitor, "before").and_then(|text| text.parse().ok()).map(ImportId);
     let mut imports = call.store().imports(call.tenant(), before, ROWS + 1).await?;
     let has_more = imports.len() > ROWS;
     imports.truncate(ROWS);
-    let is_forgotten = parameter(visitor, "done").as_deref() == Some("forgotten");
+    let done = match parameter(visitor, "done").as_deref() {
+        Some("forgotten") => Some(words.done_forgotten),
+        Some("discarded") => Some(bring::discarded(visitor)),
+        _ => None,
+    };
     let body = html! {
         header .title { h1 { (words.imports) } }
         p .lead { (words.about) }
-        @if is_forgotten { p .alert.good role="status" { (words.done_forgotten) } }
+        (refused)
+        @if let Some(done) = done { p .alert.good role="status" { (done) } }
+        (bring::entrance(visitor))
         @if imports.is_empty() { (nothing(visitor, before.is_some())) }
         @else { (table(visitor, &imports)) }
         @if has_more || before.is_some() {

@@ -1,6 +1,7 @@
 //! `/console/imports`: files that are brought in, and what came of their rows. What is done is the same
 //! as by `/api/imports`, under the same permissions.
 
+mod bring;
 mod counts;
 mod list;
 mod one;
@@ -24,8 +25,9 @@ const ROWS: usize = 50;
 /// The pages.
 pub(super) fn router() -> Router<Hub> {
     Router::new()
-        .route(ADDRESS, get(list::page))
+        .route(ADDRESS, get(list::page).post(bring::upload))
         .route("/console/imports/{id}", get(one::page).post(one::act))
+        .merge(bring::router())
 }
 
 /// What the page is called.

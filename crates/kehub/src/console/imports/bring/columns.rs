@@ -1,0 +1,144 @@
+//! The columns of a file: what each is taken for, and what that makes of its first values.
+
+use super::asked::{NAME, Pick, TARGET};
+use super::chosen::Wrong;
+use super::file::File;
+use super::options::Options;
+use super::seen::{ColumnSeen, Seen, ValueSeen};
+use super::words::{Words, words};
+use crate::console::acts::fields::expected;
+use crate::console::acts::words::words as of_fields;
+use crate::console::visitor::Visitor;
+use crate::console::words::{Language, fill};
+use crate::files::mapping::{Column, Target};
+use kehub_core::attribute::FieldProblem;
+use maud::{Markup, html};
+use std::collections::BTreeMap;
+
+/// Columns that are shown at most.
+const SHOWN_MAX: usize = 200;
+
+/// All columns.
+pub(super) fn section(
+    visitor: &Visitor,
+    picks: &BTreeMap<usize, Pick>,
+    file: &File,
+    seen: &Seen,
+    options: &Options,
+) -> Markup {
+    let language = visitor.look.language;
+    let words = words(language);
+    let columns = &file.chosen.mapping.columns;
+    let further = columns.len().saturating_sub(SHOWN_MAX);
+    html! {
+        section .card {
+            h2 { (words.columns) }
+            ol .plain.mapping {
+                @for (place, (column, seen)) in columns.iter().zip(&seen.columns).take(SHOWN_MAX).enumerate() {
+                    @let wrong = file.chosen.wrong.contains_key(&place);
+                    @let pick = picks.get(&place).filter(|_| wrong).cloned();
+                    @let pick = pick.unwrap_or_else(|| options.pick(&column.target));
+                    li .wrong[wrong] .out[!wrong && matches!(column.target, Target::Ignored(_))] {
+                        div .heading {
+                            b { (heading(column, words)) }
+                            span .note { (fill(words.column, &[&(place + 1).to_string()])) }
+                        }
+                        (chooser(place, column, &pick, options, language))
+                        div .values {
+                            (said_of(file, place, words))
+                            (values(column, seen, language))
+                        }
+                    }
+                }
+            }
+            @if further > 0 { p .note { (fill(words.more_columns, &[&further.to_string()])) } }
+        }
+    }
+}
+
+fn heading<'a>(column: &'a Column, words: &Words) -> &'a str {
+    if column.heading.trim().is_empty() { words.no_heading } else { &column.heading }
+}
+
+/// What a column is, to be chosen.
+fn chooser(
+    place: usize,
+    column: &Column,
+    pick: &Pick,
+    options: &Options,
+    language: Language,
+) -> Markup {
+    let words = words(language);
+    let (target, name) = (format!("{TARGET}{}", place + 1), format!("{NAME}{}", place + 1));
+    let heading = heading(column, words);
+    html! {
+        div .chooser {
+            select id=(target) name=(target) aria-label=(fill(words.taken_for, &[heading])) {
+                (options.shown(&pick.target, language))
+            }
+            input .only-open id=(name) name=(name) value=(pick.name) placeholder=(words.name_hint)
+                aria-label=(fill(words.name_for, &[heading])) autocomplete="off" maxlength="64";
+        }
+    }
+}
+
+/// What is to be known of a choice.
+fn said_of(file: &File, place: usize, words: &Words) -> Markup {
+    let other = |place: usize| file.chosen.mapping.heading(place);
+    html! {
+        @match file.chosen.wrong.get(&place) {
+            Some(Wrong::Unknown) => p .error { (words.wrong_unknown) },
+            Some(Wrong::Taken(by)) => p .error { (fill(words.wrong_taken, &[&other(*by)])) },
+            None => {
+                @if let Some(by) = file.chosen.spare.get(&place) {
+                    p .note { (fill(words.spare, &[&other(*by)])) }
+                }
+            },
+        }
+    }
+}
+
+/// The first values, as they stand and as they are taken.
+fn values(column: &Column, seen: &ColumnSeen, language: Language) -> Markup {
+    let words = words(language);
+    html! {
+        @if seen.values.is_empty() {
+            p .note { (words.no_values) }
+        } @else {
+            ul .plain { @for value in &seen.values { (value_of(column, value, language)) } }
+        }
+        @if seen.unfit > 0 {
+            p .error { (fill(words.unfit_cells, &[&seen.unfit.to_string()])) }
+        }
+    }
+}
+
+fn value_of(column: &Column, value: &ValueSeen, language: Language) -> Markup {
+    let ValueSeen { line, read, said } = value;
+    let line = fill(words(language).line, &[&line.to_string()]);
+    html! {
+        li title=(line) {
+            @match said {
+                Ok(said) if said == read || said.is_empty() => span .value { (read) },
+                Ok(said) => {
+                    span .read { (read) } " → " span .value { (said) }
+                },
+                Err(problem) => {
+                    span .read.bad { (read) } " " (why(column, problem, language))
+                },
+            }
+        }
+    }
+}
+
+/// Why a cell does not fit.
+fn why(column: &Column, problem: &FieldProblem, language: Language) -> Markup {
+    html! {
+        @if let (Target::Attribute(attribute), Language::Zh) = (&column.target, language) {
+            span .error { (expected(attribute.kind(), of_fields(language))) } " "
+            span .note lang="en" { (problem) }
+        } @else {
+            span .error lang="en" { (problem) }
+        }
+    }
+}
