@@ -2,11 +2,14 @@
 
 use crate::hub::{Actor, Answer, Seen, TestHub, on_every_engine, request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use kehub::imports::{Importer, Spool};
 use kehub_core::directory::Permission;
 use rust_xlsxwriter::Workbook;
 use serde_json::json;
 use std::fs;
+use std::io::Write as _;
 use std::time::Duration;
 use tempfile::TempDir;
 use url::form_urlencoded;
@@ -197,6 +200,24 @@ async fn what_is_no_file_of_customers_is_told_and_leaves_nothing() {
     while files(&folder) > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_off_is_told_by_who_tries_it() {
+    let hub = TestHub::on_memory().await;
+    let _folder = spool(&hub);
+    let row =
+        |place: u64| format!("{},VIP-{:x}\n", place, place.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let text: String = (0..20_000).map(row).collect();
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(format!("姓名,会员号\n{text}").as_bytes()).unwrap();
+    let mut packed = packer.finish().unwrap();
+    packed.truncate(packed.len() - 1_000);
+    let address = hub.writer.brought("members.csv.gz", &packed).await;
+    hub.writer.look(&address).await.says(&["the first 1,000 rows looked at", "all of them fit"]);
+    let broken = hub.writer.press(&address, "try").await;
+    assert_eq!(broken.status, 422);
+    Seen::of(&broken).says(&["The file cannot be read to its end, and nothing was imported:"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ vocabulary! {
     imports "Imports" "导入";
     about "Files whose rows became customers, newest first. The last thousand are remembered, those of the command line among them." "导入客户的文件，最新在前。保留最近一千次，含命令行导入。";
     empty "No file was brought in yet" "还没有导入过文件";
-    empty_why "A file of customers in CSV, XLSX or NDJSON is brought in by `kehub import`, or by POST /api/imports." "可用 kehub import 或 POST /api/imports 导入 CSV、XLSX 或 NDJSON 客户文件。";
+    empty_why "Whoever may change customers brings a file in here, by `kehub import`, or by POST /api/imports." "有编辑权限的用户可在此处导入文件，也可用 kehub import 或 POST /api/imports。";
     end "There is nothing older" "没有更早的记录";
     newest "Newest" "最新";
     older "Older" "更早";

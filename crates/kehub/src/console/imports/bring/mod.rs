@@ -291,10 +291,18 @@ fn with_problem(
     shown: Shown,
     problem: Option<Problem>,
 ) -> Response {
-    // What does not fit is marked where it stands.
-    let is_marked = |problem: &Problem| problem.code == Code::FileUnfit;
-    let why = problem.as_ref().filter(|it| !is_marked(it)).map(|it| why_not(visitor, it));
-    let shown = Shown { alert: alert(why.as_deref()), ..shown };
+    let words = words(visitor.look.language);
+    // What does not fit of the choices is marked where it stands.
+    let is_marked =
+        looked.file.as_ref().is_ok_and(|file| file.fits().is_err()) || looked.file.is_err();
+    let alert = match &problem {
+        Some(problem) if problem.code != Code::FileUnfit => alert(Some(&why_not(visitor, problem))),
+        Some(problem) if !is_marked => {
+            html! { p .alert role="alert" { (words.broken) " " code { (problem.detail) } } }
+        }
+        Some(_) | None => html! {},
+    };
+    let shown = Shown { alert, ..shown };
     let mut response = visitor.answer(Ok(page::page(visitor, asked, looked, &shown)));
     if let Some(problem) = problem {
         problem.mark(&mut response);

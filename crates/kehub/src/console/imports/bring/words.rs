@@ -13,6 +13,7 @@ vocabulary! {
     too_large "The hub takes no file of this size. Nothing was imported." "文件超过大小上限，尚未导入任何数据。";
     unreadable "The file cannot be read, and nothing was imported:" "文件无法读取，尚未导入任何数据：";
     not_as_asked "The file cannot be read like this:" "按当前设置无法读取文件：";
+    broken "The file cannot be read to its end, and nothing was imported:" "文件无法完整读取，尚未导入任何数据：";
     gone "The file is not here any more" "文件已不在此处";
     gone_why "A file that nobody imports is kept for an hour after the last look at it. Bring it in again; nothing was imported." "未导入的文件在最后一次查看后保留一小时。请重新上传；尚未导入任何数据。";
     csv "CSV, with {} between values" "CSV，分隔符 {}";
