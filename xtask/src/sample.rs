@@ -70,6 +70,7 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("imports", "/console/imports"),
     shown("import", "/console/imports/1"),
     shown("import-file", FILE),
+    shown("import-file-wrong", "{file}&c9=attr.&c10=mobile&match=id,identity"),
     Shown { name: "import-file-tried", path: FILE, click: "button[value=try]" },
     shown("users", "/console/users"),
     shown("user", "/console/users/4"),

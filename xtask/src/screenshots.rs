@@ -107,7 +107,7 @@ impl Album<'_> {
     }
 
     fn picture(&mut self, page: &Shown, width: u32, name: &str) -> Result<()> {
-        let path = if page.path == sample::FILE { self.file.clone() } else { page.path.to_owned() };
+        let path = page.path.replace(sample::FILE, &self.file);
         self.browser.open(&format!("{}{path}", self.origin))?;
         if page.click.starts_with("button") {
             self.browser.leave(|browser| browser.click(page.click))?;

@@ -79,7 +79,7 @@ pub enum Deed {
     UserEnabled,
     /// Looked at the mobile, the e-mail or an identity of a customer in full.
     CustomerRevealed,
-    /// Read customers in full with a call of the API.
+    /// Read customers in full with a call of the API, or those of a file that is to be imported.
     CustomersRead,
     /// Took customers out as a file.
     CustomersExported,

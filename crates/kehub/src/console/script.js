@@ -162,9 +162,11 @@ addEventListener("submit", (event) => {
   if (event.target.dataset.sent) event.preventDefault();
   event.target.dataset.sent = "1";
   under_way?.abort();
+  $("#progress").hidden = false;
 });
 addEventListener("pageshow", () => {
   for (const form of all(".act")) delete form.dataset.sent;
+  $("#progress").hidden = true;
 });
 
 // What is under way tells by itself how far it is, but never under the hands of somebody.

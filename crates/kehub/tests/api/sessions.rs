@@ -478,10 +478,10 @@ async fn a_file_is_taken_from_a_page_only(hub: TestHub) {
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 
-    let taken =
+    let answer =
         browser.send("POST", "/console/imports", &[ours, media], parts(&[token, file])).await;
-    assert_eq!(taken.status, 303, "{}", taken.text);
-    let address = taken.header("location").to_owned();
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    let address = answer.header("location").to_owned();
     let page = browser.get(&address).await;
     assert!(page.main().contains("value=\"import\""), "{}", page.text);
     // A colleague who gets the address sees nothing of it.

@@ -211,9 +211,9 @@ async fn a_file_that_breaks_off_is_told_by_who_tries_it() {
     let text: String = (0..20_000).map(row).collect();
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     packer.write_all(format!("姓名,会员号\n{text}").as_bytes()).unwrap();
-    let mut packed = packer.finish().unwrap();
-    packed.truncate(packed.len() - 1_000);
-    let address = hub.writer.brought("members.csv.gz", &packed).await;
+    let mut bytes = packer.finish().unwrap();
+    bytes.truncate(bytes.len() - 1_000);
+    let address = hub.writer.brought("members.csv.gz", &bytes).await;
     hub.writer.look(&address).await.says(&["the first 1,000 rows looked at", "all of them fit"]);
     let broken = hub.writer.press(&address, "try").await;
     assert_eq!(broken.status, 422);

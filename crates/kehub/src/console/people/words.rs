@@ -76,7 +76,7 @@ vocabulary! {
     d_user_disabled "disabled a user" "停用用户";
     d_user_enabled "enabled a user" "启用用户";
     d_customer_revealed "saw a customer in full" "查看客户明文";
-    d_customers_read "read customers by the API" "通过 API 读取客户";
+    d_customers_read "read customers in full" "查看客户明文";
     d_customers_exported "exported customers" "导出客户";
     a_customer "customer" "客户";
     a_user "user" "用户";

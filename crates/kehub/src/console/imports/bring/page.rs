@@ -8,6 +8,7 @@ use super::seen::{self, Seen};
 use super::words::{Words, words};
 use super::{ADDRESS, IMPORTS};
 use crate::api::problem::Problem;
+use crate::console::imports::words::words as of_imports;
 use crate::console::page::{Page, Place};
 use crate::console::show::{Contacts, Shower, count};
 use crate::console::visitor::Visitor;
@@ -33,7 +34,13 @@ pub(super) fn page(visitor: &Visitor, asked: &Asked, looked: &Looked, shown: &Sh
     let shower = Shower { look: &visitor.look, contacts: shown.contacts };
     let is_full = shown.contacts == Contacts::Full;
     let body = html! {
-        header .title { h1 { (looked.source) } }
+        header .title {
+            h1 { (looked.source) }
+            div .tools {
+                button .button form="mapping" name=(ACT) value="discard" { (words.discard) }
+                a .button href=(IMPORTS) { (of_imports(visitor.look.language).back) }
+            }
+        }
         div #file data-swap="file" {
             (shown.alert)
             @if is_full { p .alert.info role="status" { (words.full_note) } }
@@ -76,7 +83,6 @@ fn whole(
             @if visitor.may_reveal() && shower.contacts == Contacts::Masked {
                 button .button name=(ACT) value="reveal" { (words.show_full) }
             }
-            span .apart { button .button name=(ACT) value="discard" { (words.discard) } }
         }
     }
 }
@@ -270,8 +276,6 @@ fn unread(asked: &Asked, problem: &Problem, words: &Words) -> Markup {
         }
         div .decide.inline {
             button .button.primary name=(ACT) value="look" { (words.look_again) }
-            a .button href=(IMPORTS) { (words.bring) }
-            span .apart { button .button name=(ACT) value="discard" { (words.discard) } }
         }
     }
 }
