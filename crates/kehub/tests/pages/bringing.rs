@@ -203,6 +203,24 @@ async fn what_is_no_file_of_customers_is_told_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn of_a_wide_file_fewer_rows_are_looked_at() {
+    let hub = TestHub::on_memory().await;
+    let _folder = spool(&hub);
+    let headings: Vec<String> = (1..=250).map(|place| format!("attr{place}")).collect();
+    let row = format!("{}\n", vec!["1"; 250].join(","));
+    let text = format!("{}\n{}", headings.join(","), row.repeat(500));
+    let address = hub.writer.brought("wide.csv", text.as_bytes()).await;
+    let page = hub.writer.look(&address).await;
+    page.says(&[
+        "250 columns the first 400 rows looked at",
+        "50 further columns are taken for what their headings say.",
+    ]);
+    page.hides(&["id=\"c201\""]);
+    let tried = hub.writer.press(&address, "try").await;
+    Seen::of(&tried).says(&["Rows 500"]);
+}
+
+#[tokio::test]
 async fn a_file_that_breaks_off_is_told_by_who_tries_it() {
     let hub = TestHub::on_memory().await;
     let _folder = spool(&hub);

@@ -206,3 +206,24 @@ fn told(key: &FieldKey, value: &Field) -> Value {
         Field::Flag(flag) => json!(flag),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::server::Settings;
+    use kehub_store::MemoryStore;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn rows_are_decided_until_the_hub_or_the_time_ends() {
+        let (store, clock) = (MemoryStore::new().unwrap(), ManualClock::at(0));
+        let hub = Hub::new(Arc::new(store), Arc::new(clock), Settings::default(), 0).await.unwrap();
+        let now = Instant::now();
+        let later = now.checked_add(std::time::Duration::from_hours(1));
+        let is_over = |until| Looking(&hub, until).is_over();
+        assert_eq!([None, later, Some(now)].map(is_over), [false, false, true]);
+        hub.end();
+        assert!(is_over(later));
+    }
+}

@@ -130,6 +130,7 @@ fn about(file: &File, seen: &Seen, words: &Words) -> Markup {
         Form::Workbook => words.xlsx.to_owned(),
     };
     let encoding = file.encoding.map_or(words.ascii, |encoding| encoding.name());
+    let is_whole = file.is_whole && !seen.is_cut(&file.first);
     let rows = count(u64::try_from(seen.rows).unwrap_or(u64::MAX));
     html! {
         section .card.read {
@@ -137,7 +138,7 @@ fn about(file: &File, seen: &Seen, words: &Words) -> Markup {
                 span { (form) }
                 @if file.form != Form::Workbook { span { (encoding) } }
                 span { (fill(words.columns_seen, &[&file.first.columns.len().to_string()])) }
-                span { (fill(if file.is_whole { words.rows_seen } else { words.rows_first }, &[&rows])) }
+                span { (fill(if is_whole { words.rows_seen } else { words.rows_first }, &[&rows])) }
                 @if seen.unfit == 0 {
                     span .tag.good { (words.rows_fit) }
                 } @else {

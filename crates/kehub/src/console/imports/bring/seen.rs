@@ -15,6 +15,8 @@ const FIT_MAX: usize = 3;
 const UNFIT_MAX: usize = 2;
 /// Rows that do not fit as a whole and are shown.
 const ROWS_MAX: usize = 3;
+/// Cells that are looked at, so that a page is there at once, however many columns a file has.
+const CELLS_MAX: usize = 100_000;
 /// Characters of a value that are shown.
 const CHARS_MAX: usize = 60;
 
@@ -55,7 +57,8 @@ pub(super) fn look(
 ) -> Seen {
     let mut seen = Seen { rows: 0, unfit: 0, wrong: Vec::new(), columns: Vec::new() };
     seen.columns.resize_with(mapping.columns.len(), ColumnSeen::default);
-    for item in &chunk.items {
+    let rows = CELLS_MAX.checked_div(mapping.columns.len()).unwrap_or(CELLS_MAX).max(1);
+    for item in chunk.items.iter().take(rows) {
         seen.rows += 1;
         match item {
             Item::Row(row) => seen.see(row, mapping, cleaner, shower),
@@ -69,6 +72,11 @@ pub(super) fn look(
 }
 
 impl Seen {
+    /// Whether there are further rows among those that were read.
+    pub(super) fn is_cut(&self, chunk: &Chunk) -> bool {
+        self.rows < chunk.items.len()
+    }
+
     fn see(&mut self, row: &Row, mapping: &Mapping, cleaner: &Cleaner, shower: Shower<'_>) {
         if let Err(problems) = cleaner.upsert(mapping, row) {
             self.unfit += 1;
