@@ -5,12 +5,20 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 /// A page to be looked at.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Shown {
     pub(crate) name: &'static str,
     pub(crate) path: &'static str,
     /// What is clicked before the picture is taken; nothing if empty. A `button` leads to another page.
     pub(crate) click: &'static str,
+}
+
+/// A page with a form that is filled and sent: the picture is of what comes then.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    pub(crate) page: Shown,
+    /// Names of fields, and what they are filled with.
+    pub(crate) fields: &'static [(&'static str, &'static str)],
 }
 
 const fn shown(name: &'static str, path: &'static str) -> Shown {
@@ -72,6 +80,9 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("import-file", FILE),
     shown("import-file-wrong", "{file}&c9=attr.&c10=mobile&match=id,identity"),
     Shown { name: "import-file-tried", path: FILE, click: "button[value=try]" },
+    shown("settings", "/console/settings"),
+    shown("settings-type", "/console/settings/types/mobile"),
+    shown("settings-type-new", "/console/settings/types/store-card"),
     shown("users", "/console/users"),
     shown("user", "/console/users/4"),
     Shown { name: "user-new", path: "/console/users", click: "details.more summary" },
@@ -92,6 +103,33 @@ pub(crate) const FILE_TEXT: &str = "姓名,手机号,电子邮箱,性别,出生�
     黄敏,13922220004,huang.min@example,保密,1995.7.1,VIP-90000013,,2024-03-07 09:10,阅读,\n\
     ,,,,,,,,,\n\
     刘敏,13700000007,,女,1992-07-01,VIP-90000014,oLiu-0001,2023-11-20,,\n";
+/// Pages that come of a form alone.
+pub(crate) const FORMS: &[Filled] = &[
+    Filled {
+        page: Shown {
+            name: "settings-preview",
+            path: "/console/settings/types/member-card",
+            click: "form.act button",
+        },
+        fields: &[("limit", "1"), ("blocked", "VIP-5*\nTEST*")],
+    },
+    Filled {
+        page: Shown {
+            name: "settings-preview-preset",
+            path: "/console/settings",
+            click: "form.act button",
+        },
+        fields: &[("preset", "guarded"), ("onConflict", "keep")],
+    },
+    Filled {
+        page: Shown {
+            name: "settings-type-unfit",
+            path: "/console/settings/types/member-card",
+            click: "form.act button",
+        },
+        fields: &[("limit", "1000"), ("priority", "first")],
+    },
+];
 
 const SURNAMES: [&str; 8] = ["王", "李", "张", "刘", "陈", "杨", "赵", "黄"];
 const GIVEN: [&str; 9] = ["芳", "伟", "秀英", "敏", "静", "志强", "雨桐", "子轩", "建国"];

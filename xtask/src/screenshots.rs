@@ -4,7 +4,7 @@
 use crate::browser::Browser;
 use crate::client::Connection;
 use crate::package::{find, install};
-use crate::sample::Shown;
+use crate::sample::{Filled, Shown};
 use crate::server::Server;
 use crate::{cargo, sample, succeed, target};
 use anyhow::{Context as _, Result, ensure};
@@ -58,15 +58,21 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let origin = format!("http://{}", server.address());
     let mut album =
         Album { options, browser: &mut browser, origin: &origin, into: &into, file: String::new() };
-    let mut count = album.pictures(sample::ENTRANCE)?;
+    let mut count = album.pictures(&unfilled(sample::ENTRANCE))?;
     album.sign_in()?;
     album.save_filter()?;
     album.bring_file()?;
-    count += album.pictures(sample::PAGES)?;
+    count += album.pictures(&unfilled(sample::PAGES))?;
+    count += album.pictures(sample::FORMS)?;
     ensure!(browser.errors.is_empty(), "pages logged errors: {}", browser.errors.join("\n"));
     println!("{count} pictures in {}", into.display());
     drop(browser);
     server.stop()
+}
+
+/// Pages that nothing is filled in on.
+fn unfilled(pages: &'static [Shown]) -> Vec<Filled> {
+    pages.iter().map(|page| Filled { page: *page, fields: &[] }).collect()
 }
 
 /// Where pictures go, and of what they are taken.
@@ -81,7 +87,7 @@ struct Album<'a> {
 
 impl Album<'_> {
     /// Takes each picture of these pages that is wanted; tells how many.
-    fn pictures(&mut self, pages: &[Shown]) -> Result<usize> {
+    fn pictures(&mut self, pages: &[Filled]) -> Result<usize> {
         let only = self.options.only.clone();
         let wanted = |name: &str| only.as_ref().is_none_or(|only| name.contains(only));
         let is_quick = self.options.quick;
@@ -95,8 +101,8 @@ impl Album<'_> {
                 self.browser.keep_cookie(self.origin, "kehub_language", language)?;
                 for theme in some(&THEMES) {
                     self.browser.keep_cookie(self.origin, "kehub_theme", theme)?;
-                    for page in pages.iter().filter(|page| wanted(page.name)) {
-                        let name = format!("{}-{width}-{language}-{theme}.png", page.name);
+                    for page in pages.iter().filter(|filled| wanted(filled.page.name)) {
+                        let name = format!("{}-{width}-{language}-{theme}.png", page.page.name);
                         self.picture(page, width, &name)?;
                         count += 1;
                     }
@@ -106,10 +112,15 @@ impl Album<'_> {
         Ok(count)
     }
 
-    fn picture(&mut self, page: &Shown, width: u32, name: &str) -> Result<()> {
+    fn picture(&mut self, filled: &Filled, width: u32, name: &str) -> Result<()> {
+        let Filled { page, fields } = filled;
         let path = page.path.replace(sample::FILE, &self.file);
         self.browser.open(&format!("{}{path}", self.origin))?;
-        if page.click.starts_with("button") {
+        for (name, value) in *fields {
+            let (name, value) = (json!(format!("main [name=\"{name}\"]")), json!(value));
+            self.browser.run(&format!("document.querySelector({name}).value = {value}"))?;
+        }
+        if !fields.is_empty() || page.click.starts_with("button") {
             self.browser.leave(|browser| browser.click(page.click))?;
         } else if !page.click.is_empty() {
             self.browser.click(page.click)?;

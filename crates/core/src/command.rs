@@ -252,6 +252,9 @@ pub struct SetPolicy {
     /// Identity types by name, and what is to be set for them. One that nobody has used yet comes
     /// into being with its first setting.
     pub types: Vec<(String, TypeChange)>,
+    /// The version that the policy has to have; any if `None`. Who has looked at what a change would be
+    /// changes that, and not what somebody else has made of it meanwhile.
+    pub if_version: Option<u32>,
 }
 
 /// Say that two customers are one person. It goes against every guard but a cannot-link, which has

@@ -160,6 +160,8 @@ pub enum Refusal {
     /// Identity types cannot be set like this: all that is wrong, each with the place of its type
     /// in the request.
     TypesNotSet(Vec<(usize, TypeProblem)>),
+    /// The policy has another version than the one that was to be changed: this one.
+    PolicyChanged(u32),
     /// The customer was deleted; it can be restored.
     CustomerDeleted(CustomerId),
     /// The customer was erased.

@@ -16,6 +16,10 @@ pub(super) fn set_policy(request: &Request, wanted: &SetPolicy, facts: &mut Fact
     let (Some(stored), Some(tenant)) = (stored, facts.tenants.get_mut(&request.tenant)) else {
         return Outcome::Refused(Refusal::TenantMissing);
     };
+    let version = tenant.policy().version;
+    if wanted.if_version.is_some_and(|wanted| wanted != version) {
+        return Outcome::Refused(Refusal::PolicyChanged(version));
+    }
     let Plan { types, records, problems } = Plan::of(wanted, tenant);
     if !problems.is_empty() {
         return Outcome::Refused(Refusal::TypesNotSet(problems));

@@ -149,8 +149,8 @@ fn any_policy() -> impl Strategy<Value = SetPolicy> {
     let types = prop::collection::vec((names.prop_map(str::to_owned), any_change()), 0..3);
     (prop::option::weighted(0.3, any_preset()), types).prop_map(|(preset, types)| SetPolicy {
         preset,
-        on_conflict: None,
         types,
+        ..SetPolicy::default()
     })
 }
 

@@ -117,7 +117,7 @@ fn reason(visitor: &Visitor, problem: &Problem) -> Option<String> {
         Code::CannotLinkNotFound | Code::BodyBroken | Code::BodyTooLarge | Code::BodyNotJson => {
             words.no_page.to_owned()
         }
-        _ => return None,
+        other => return super::settings::why(other, visitor.look.language).map(str::to_owned),
     })
 }
 

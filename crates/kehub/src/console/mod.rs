@@ -17,6 +17,7 @@ mod pair;
 mod people;
 mod preferences;
 mod review;
+mod settings;
 mod show;
 mod visitor;
 mod vocabulary;
@@ -61,6 +62,9 @@ pub(crate) const ROUTES: &[&str] = &[
     "/console/imports/{id}",
     "/console/look",
     "/console/review",
+    "/console/settings",
+    "/console/settings/types",
+    "/console/settings/types/{name}",
     "/console/sign-in",
     "/console/sign-out",
     "/console/users",
@@ -90,6 +94,7 @@ pub(crate) fn router(hub: &Hub) -> Router<Hub> {
         .merge(acts::router())
         .merge(review::router())
         .merge(people::router())
+        .merge(settings::router())
         .merge(imports::router())
         .merge(entry::router())
         .layer(guard)

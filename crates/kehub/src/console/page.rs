@@ -4,7 +4,7 @@ use super::assets::{ICON, SCRIPT, STYLE};
 use super::look::{Look, Theme};
 use super::visitor::Visitor;
 use super::words::{Language, Words, fill};
-use super::{imports, people, review};
+use super::{imports, people, review, settings};
 use crate::api::problem::{Code, Problem};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
@@ -20,6 +20,8 @@ pub(super) enum Place {
     Review,
     Why,
     Imports,
+    /// Identity types and the policy, where the settings begin.
+    Settings,
     /// Users, for who keeps them.
     Users,
     /// The audit log, for the same.
@@ -29,16 +31,38 @@ pub(super) enum Place {
 }
 
 impl Place {
-    const ALL: [Place; 8] = [
+    /// Where one gets from every page. The settings stand here as one, by the first of their parts that
+    /// somebody may see.
+    const ALL: [Place; 6] = [
         Place::Overview,
         Place::Customers,
         Place::Review,
         Place::Why,
         Place::Imports,
-        Place::Users,
-        Place::Audit,
         Place::Account,
     ];
+    /// Parts of the settings.
+    const SETTINGS: [Place; 3] = [Place::Settings, Place::Users, Place::Audit];
+
+    /// What it takes to see a part of the settings; nothing for other pages, which say it themselves.
+    const fn takes(self) -> Option<Permission> {
+        match self {
+            Place::Settings => Some(Permission::CustomersRead),
+            Place::Users | Place::Audit => Some(Permission::UsersAdmin),
+            Place::Overview
+            | Place::Customers
+            | Place::Review
+            | Place::Why
+            | Place::Imports
+            | Place::Account => None,
+        }
+    }
+
+    /// The parts of the settings that somebody may see.
+    fn settings(visitor: &Visitor) -> impl Iterator<Item = Place> {
+        let may = |place: &Place| place.takes().is_some_and(|it| visitor.may(it));
+        Place::SETTINGS.into_iter().filter(may)
+    }
 
     const fn address(self) -> &'static str {
         match self {
@@ -47,6 +71,7 @@ impl Place {
             Place::Review => review::ADDRESS,
             Place::Why => "/console/why",
             Place::Imports => imports::ADDRESS,
+            Place::Settings => settings::ADDRESS,
             Place::Users => people::USERS,
             Place::Audit => people::AUDIT,
             Place::Account => "/console/account",
@@ -61,6 +86,7 @@ impl Place {
             Place::Review => review::title(language),
             Place::Why => words.why,
             Place::Imports => imports::title(language),
+            Place::Settings => settings::types_title(language),
             Place::Users => people::users_title(language),
             Place::Audit => people::audit_title(language),
             Place::Account => words.account,
@@ -81,10 +107,9 @@ impl Place {
             Place::Imports => {
                 "M10 3v9m-3.5-3.5L10 12l3.5-3.5M3 12.5v3A1.5 1.5 0 0 0 4.5 17h11a1.5 1.5 0 0 0 1.5-1.5v-3"
             }
-            Place::Users => {
-                "M8 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6Zm-5.5 7c0-2.8 2.3-4.5 5.5-4.5 1.1 0 2.1.2 3 .6M15.5 11.5v6m-3-3h6"
+            Place::Settings | Place::Users | Place::Audit => {
+                "M3 5.5h7m4 0h3M3 14.5h3m4 0h7M12 7.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4Zm-4 9a2 2 0 1 0 0-4 2 2 0 0 0 0 4Z"
             }
-            Place::Audit => "M5 2.5h7l3.5 3.5v11.5H5Zm7 0V6h3.5M8 10h5m-5 3.5h5",
             Place::Account => {
                 "M10 10a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Zm-6.5 7c.6-3 3.2-4.5 6.5-4.5s5.9 1.5 6.5 4.5"
             }
@@ -156,9 +181,10 @@ pub(super) fn told(problem: &Problem, words: &Words, request_id: &str) -> (&'sta
         Code::TokenMissing | Code::TokenInvalid => (words.sign_in_needed, words.sign_in_why.into()),
         Code::PermissionMissing => (words.refused, fill(words.refused_why, &[permission()])),
         Code::CrossSite => (words.cross_site, words.cross_site_why.into()),
-        Code::PathUnknown | Code::UserNotFound | Code::ImportNotFound => {
-            (words.not_found, String::new())
-        }
+        Code::PathUnknown
+        | Code::UserNotFound
+        | Code::ImportNotFound
+        | Code::IdentityTypeNotFound => (words.not_found, String::new()),
         Code::CustomerNotFound => (words.customer_missing, words.customer_missing_why.into()),
         Code::CustomerDeleted => (words.customer_deleted, words.customer_deleted_why.into()),
         Code::CustomerErased => (words.customer_erased, words.customer_erased_why.into()),
@@ -197,7 +223,10 @@ fn whole(look: &Look, visitor: Option<&Visitor>, page: &Page) -> Markup {
                     }
                     (switches(look))
                 }
-                main #main tabindex="-1" { (page.body) }
+                main #main tabindex="-1" {
+                    @if let Some(visitor) = visitor { (parts(visitor, page.place)) }
+                    (page.body)
+                }
                 (keys(words))
             }
         }
@@ -217,16 +246,48 @@ fn search(words: &Words, page: &Page) -> Markup {
 }
 
 fn navigation(words: &Words, visitor: &Visitor, here: Option<Place>) -> Markup {
-    let is_there = |place: &Place| match place {
-        Place::Account => visitor.call.session().is_some(),
-        Place::Users | Place::Audit => visitor.may(Permission::UsersAdmin),
-        Place::Overview | Place::Customers | Place::Review | Place::Why | Place::Imports => true,
+    let language = visitor.look.language;
+    let is_there = |place: &Place| *place != Place::Account || visitor.call.session().is_some();
+    let link = |place: Place, name: &str, is_here: bool| {
+        html! {
+            a href=(place.address()) aria-current=[is_here.then_some("page")] {
+                (sign(place.sign())) span { (name) }
+            }
+        }
     };
     html! {
         nav aria-label=(words.pages) {
             @for place in Place::ALL.into_iter().filter(is_there) {
-                a href=(place.address()) aria-current=[(here == Some(place)).then_some("page")] {
-                    (sign(place.sign())) span { (place.name(visitor.look.language)) }
+                @if place == Place::Account { (to_settings(visitor, here, link)) }
+                (link(place, place.name(language), here == Some(place)))
+            }
+            @if visitor.call.session().is_none() { (to_settings(visitor, here, link)) }
+        }
+    }
+}
+
+/// The way to the first part of the settings that somebody may see.
+fn to_settings(
+    visitor: &Visitor,
+    here: Option<Place>,
+    link: impl Fn(Place, &str, bool) -> Markup,
+) -> Markup {
+    let is_here = here.is_some_and(|here| here.takes().is_some());
+    let first = Place::settings(visitor).next();
+    html! { @if let Some(first) = first { (link(first, settings::title(visitor.look.language), is_here)) } }
+}
+
+/// The parts of the settings, above each of them.
+fn parts(visitor: &Visitor, here: Option<Place>) -> Markup {
+    let language = visitor.look.language;
+    let is_here = here.is_some_and(|here| here.takes().is_some());
+    html! {
+        @if is_here {
+            nav .tabs.parts aria-label=(settings::parts_title(language)) {
+                @for place in Place::settings(visitor) {
+                    a href=(place.address()) aria-current=[(here == Some(place)).then_some("page")] {
+                        (place.name(language))
+                    }
                 }
             }
         }

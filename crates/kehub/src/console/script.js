@@ -18,9 +18,11 @@ if (!document.cookie.split("; ").includes(`kehub_zone=${offset}`)) {
 }
 
 // On a phone, pages stand in a row that is longer than the window.
-const current = $(".side nav [aria-current]");
-const beyond = current ? current.offsetLeft + current.offsetWidth - current.parentElement.clientWidth : 0;
-if (beyond > 0) current.parentElement.scrollLeft = beyond + 16;
+for (const current of all(".side nav [aria-current], .parts [aria-current]")) {
+  const row = current.parentElement;
+  const beyond = current.offsetLeft - row.offsetLeft + current.offsetWidth - row.clientWidth;
+  if (beyond > 0) row.scrollLeft = beyond + 16;
+}
 
 // Loading.
 

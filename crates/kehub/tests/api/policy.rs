@@ -14,6 +14,30 @@ on_every_engine! {
     a_type_is_named_as_people_type_it,
     a_dry_change_tells_whom_it_would_affect,
     who_may_not_read_customers_is_told_how_many,
+    a_change_is_for_the_policy_that_was_looked_at,
+}
+
+async fn a_change_is_for_the_policy_that_was_looked_at(hub: TestHub) {
+    let two = json!({ "limit": 2 });
+    hub.writer.patch("/api/identity-types/mobile?version=1", &two).await.was(200);
+    for path in ["/api/identity-types/mobile", "/api/identity-types/new", "/api/policy"] {
+        let change = if path.ends_with("policy") {
+            json!({ "preset": "guarded" })
+        } else {
+            json!({ "limit": 3 })
+        };
+        for also in ["", "&dryRun=1"] {
+            let late = hub.writer.patch(&format!("{path}?version=1{also}"), &change).await;
+            assert_eq!(late.refused(409, "policyChanged")["version"], 2, "{path}");
+        }
+    }
+    let now = hub.reader.get("/api/identity-types/mobile").await.was(200);
+    assert_eq!(now["limit"], 2);
+    let policy = hub.reader.get("/api/policy").await.was(200);
+    assert_eq!((&policy["preset"], &policy["version"]), (&json!("compat"), &json!(2)));
+    hub.writer.patch("/api/policy?version=2", &json!({ "preset": "guarded" })).await.was(200);
+    let unfit = hub.writer.patch("/api/policy?version=0", &json!({})).await;
+    assert_eq!(unfit.unfit(400, "parametersInvalid"), ["version invalid"]);
 }
 
 async fn a_policy_is_read_and_changed(hub: TestHub) {

@@ -24,6 +24,8 @@ const PAGES: &[&str] = &[
     "/console/review?at=end",
     "/console/why?from=%231&to=%232",
     "/console/imports",
+    "/console/settings",
+    "/console/settings/types/mobile",
     "/console/users",
     "/console/users/2",
     "/console/audit",

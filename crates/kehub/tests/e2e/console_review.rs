@@ -1,12 +1,19 @@
 //! Stories of a steward in a real browser: a doubtful pair, a wrong merge, a form that does not fit.
 
 use crate::browser::Browser;
-use crate::hub::{Folder, Hub};
+use crate::hub::{APP, Folder, Hub, SECRET};
 use serde_json::json;
 
 /// A hub with three people and two conflicts, and its first user, signed in.
 pub(crate) async fn signed_in(folder: &Folder) -> (Hub, Browser) {
-    let hub = folder.start().await;
+    signed_in_with(folder, &[]).await
+}
+
+/// The same on a hub with these variables in its environment.
+pub(crate) async fn signed_in_with(folder: &Folder, variables: &[(&str, &str)]) -> (Hub, Browser) {
+    let app = format!("{APP}:{SECRET}");
+    let variables = [variables, &[("KEHUB_BOOTSTRAP_APP", &app)]].concat();
+    let hub = folder.start_with(&variables).await;
     let token = hub.token().await;
     let printed = folder.read("stdout");
     let is_code = |line: &&str| line.len() == 14 && line.split('-').all(|part| part.len() == 4);
@@ -45,14 +52,14 @@ pub(crate) async fn signed_in(folder: &Folder) -> (Hub, Browser) {
 }
 
 /// Types into the field of this name, which is emptied before.
-fn fill(browser: &mut Browser, name: &str, text: &str) {
+pub(crate) fn fill(browser: &mut Browser, name: &str, text: &str) {
     let field = format!("document.querySelector('[name=\"{name}\"]')");
     browser.run(&format!("{field}.focus(), {field}.select()")).unwrap();
     browser.write(text).unwrap();
 }
 
 #[track_caller]
-fn says(browser: &mut Browser, texts: &[&str]) {
+pub(crate) fn says(browser: &mut Browser, texts: &[&str]) {
     let text = browser.text().unwrap();
     for expected in texts {
         assert!(text.contains(expected), "no `{expected}`: {text}");
@@ -123,6 +130,7 @@ async fn a_form_that_does_not_fit_keeps_what_was_typed_and_saves_once_it_does() 
 async fn a_user_is_made_in_the_browser_signs_in_and_is_signed_out_everywhere() {
     let folder = Folder::new();
     let (hub, mut browser) = signed_in(&folder).await;
+    browser.leave(|browser| browser.click(".side nav a[href='/console/settings']")).unwrap();
     browser.leave(|browser| browser.click("nav a[href='/console/users']")).unwrap();
     browser.click("details.more summary").unwrap();
     let password = "quite another one";

@@ -15,4 +15,5 @@ mod imports;
 mod overview;
 mod people;
 mod review;
+mod settings;
 mod why;

@@ -162,7 +162,7 @@ async fn who_keeps_no_users_sees_neither_page_and_changes_nothing() {
     let there = made(&hub, "li.na", "admin").await;
     let there = there.split('?').next().unwrap();
     hub.reader.look("/console").await.hides(&["/console/users", "/console/audit"]);
-    hub.writer.look("/console").await.says(&["Users", "Audit log"]);
+    hub.writer.look(USERS).await.says(&["Users", "Audit log"]);
     for path in [USERS, there, "/console/audit"] {
         let seen = hub.reader.look(path).await;
         assert_eq!(seen.status, 403, "{path}");

@@ -108,7 +108,7 @@ pub(crate) fn any_policy() -> impl Strategy<Value = SetPolicy> {
     let preset = prop::option::of(prop::sample::select(vec![Preset::Compat, Preset::Guarded]));
     let names = prop::sample::select(vec!["crm-account", "Mobile", "wechat", "cookie", "new"]);
     let types = prop::collection::vec((names.prop_map(str::to_owned), any_change()), 0..3);
-    (preset, types).prop_map(|(preset, types)| SetPolicy { preset, on_conflict: None, types })
+    (preset, types).prop_map(|(preset, types)| SetPolicy { preset, types, ..SetPolicy::default() })
 }
 
 /// Sets one thing, or sets it back; some of it is refused.

@@ -44,7 +44,12 @@ async fn what_another_hub_sets_rules_the_next_group() {
         "wechat".to_owned(),
         TypeChange { limit: Setting::Value(1), ..TypeChange::default() },
     )];
-    let guarded = SetPolicy { preset: Some(Preset::Guarded), on_conflict: None, types };
+    let guarded = SetPolicy {
+        preset: Some(Preset::Guarded),
+        on_conflict: None,
+        types,
+        ..SetPolicy::default()
+    };
     run(&other, request(TENANT, Command::SetPolicy(guarded))).await.unwrap();
     let before = one.policy(TENANT).await.unwrap().unwrap();
     assert_eq!(before.preset, Preset::Guarded);

@@ -42,7 +42,8 @@ impl TypeBody {
     }
 }
 
-fn set(settings: &TypeSettings) -> Vec<&'static str> {
+/// What a tenant has set.
+pub(crate) fn set(settings: &TypeSettings) -> Vec<&'static str> {
     let TypeSettings { priority, limit, role, case, blocked, quarantine_after, over_limit } =
         settings;
     let is_set = [

@@ -2,7 +2,7 @@
 
 use super::body::SETTINGS;
 use crate::api::describe::{Described, object, query, schema};
-use crate::api::policy::describe::dry_change;
+use crate::api::policy::describe::{dry_change, version};
 use crate::api::problem::Code;
 use kehub_core::directory::Permission;
 use kehub_core::limits::{
@@ -45,9 +45,10 @@ fn patch() -> Described {
     let shapes = ["ApiIdentityType", "ApiIdentityTypeDryChange"];
     Described::write(Permission::PoliciesWrite)
         .parameter(name())
+        .parameter(version())
         .body("ApiIdentityTypeInput", &sent)
         .answer(200, "The identity type afterwards, or what it would be", &shapes, &mobile())
-        .meets(&[Code::IdentityTypeNotFound])
+        .meets(&[Code::IdentityTypeNotFound, Code::PolicyChanged])
 }
 
 fn name() -> Value {

@@ -45,7 +45,7 @@ pub(crate) async fn api_identity_type_list(call: Call) -> Result<Response, Probl
 }
 
 /// Every type with its key, by key.
-fn types_of(policy: &Policy) -> Vec<(String, IdentityType)> {
+pub(crate) fn types_of(policy: &Policy) -> Vec<(String, IdentityType)> {
     let used = policy.types().cloned();
     let unused = TypeRules::KNOWN.iter().filter(|name| policy.type_named(name).is_none());
     let all = used.chain(unused.map(|name| type_or_new(policy, name)));

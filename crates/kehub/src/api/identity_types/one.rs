@@ -3,7 +3,7 @@
 use super::body::{SETTINGS, TypeBody, type_or_new};
 use crate::api::Call;
 use crate::api::call::json_of;
-use crate::api::policy::body::{DryChange, affected, policy_of, set_policy};
+use crate::api::policy::body::{DryChange, affected, conditions, policy_of, set_policy};
 use crate::api::problem::{Code, Problem};
 use crate::api::reader::{Reader, below};
 use crate::server::problem::json;
@@ -38,15 +38,16 @@ pub(crate) async fn api_identity_type_get(call: Call) -> Result<Response, Proble
 /// What is absent stays; `null` sets back to what the preset has. A type that nobody has used yet
 /// comes into being with its first setting. `case` can only change while the type has no
 /// identities. With `dryRun=1` the answer tells the type before and after, and which customers the
-/// next requests would meet with other rules.
+/// next requests would meet with other rules. With `version`, a policy that has another one stays as
+/// it is.
 #[utoipa::path(patch, path = "/api/identity-types/{type}", tag = "API policy")]
 pub(crate) async fn api_identity_type_patch(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::PoliciesWrite)?;
-    let dry_run = call.dry_run()?;
+    let (dry_run, if_version) = conditions(&call)?;
     let name = name_of(&call)?;
     let body = call.read(body).await?;
-    let change = read(&json_of(&body)?)?;
-    let wanted = SetPolicy { types: vec![(name.clone(), change)], ..SetPolicy::default() };
+    let types = vec![(name.clone(), read(&json_of(&body)?)?)];
+    let wanted = SetPolicy { types, if_version, ..SetPolicy::default() };
     let set = set_policy(&call, wanted, dry_run).await?;
     let after = TypeBody::of(&set.after, &type_or_new(&set.after, &name));
     if !dry_run {
@@ -66,7 +67,8 @@ fn unknown() -> Problem {
     Problem::new(Code::IdentityTypeNotFound, "nobody has used or set a type of this name")
 }
 
-fn read(sent: &Json<'_>) -> Result<TypeChange, Problem> {
+/// What is to become of a type.
+pub(crate) fn read(sent: &Json<'_>) -> Result<TypeChange, Problem> {
     let mut reader = Reader::default();
     let nothing = Object::default();
     let object = reader.object("", sent).unwrap_or(&nothing);

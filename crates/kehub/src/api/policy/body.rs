@@ -7,7 +7,7 @@ use kehub_core::TypeNumber;
 use kehub_core::command::{Command, SetPolicy};
 use kehub_core::outcome::{Outcome, PolicySet};
 use kehub_core::policy::Policy;
-use kehub_core::policy::impact::{Affected, Reason};
+use kehub_core::policy::impact::{Affected, Impact, Reason};
 use serde::Serialize;
 
 /// What of a policy is no matter of one type.
@@ -109,6 +109,17 @@ pub(crate) async fn policy_of(call: &Call) -> Result<Policy, Problem> {
     policy.ok_or_else(|| Around::TokenInvalid.into())
 }
 
+/// Whether a change is only to be looked at, and the version that the policy has to have.
+pub(crate) fn conditions(call: &Call) -> Result<(bool, Option<u32>), Problem> {
+    let mut parameters = call.parameters();
+    let dry_run = parameters.dry_run();
+    let version = parameters.parsed("version", "a whole number from 1", |text| {
+        text.parse().ok().filter(|version| *version > 0)
+    });
+    parameters.end()?;
+    Ok((dry_run, version))
+}
+
 /// Sets the policy of the caller's tenant.
 pub(crate) async fn set_policy(
     call: &Call,
@@ -120,9 +131,14 @@ pub(crate) async fn set_policy(
     Ok(set)
 }
 
-/// Whom a change would affect. The customers themselves are named to those who may read them.
+/// Whom a change would affect.
+pub(crate) async fn impact(call: &Call, set: &PolicySet) -> Result<Impact, Problem> {
+    Ok(kehub_store::impact(call.store(), call.tenant(), &set.before, &set.after).await?)
+}
+
+/// Whom a change would affect, as it is answered. The customers themselves are named to those who may read them.
 pub(crate) async fn affected(call: &Call, set: &PolicySet) -> Result<AffectedBody, Problem> {
-    let found = kehub_store::impact(call.store(), call.tenant(), &set.before, &set.after).await?;
+    let found = impact(call, set).await?;
     let sample = || found.sample.iter().map(|it| CustomerBody::of(it, &set.after)).collect();
     Ok(AffectedBody { customers: found.customers, sample: call.reads().then(sample) })
 }

@@ -1,6 +1,7 @@
 //! What the description of the API tells about policies.
 
-use crate::api::describe::{Described, object, schema};
+use crate::api::describe::{Described, object, query, schema};
+use crate::api::problem::Code;
 use kehub_core::directory::Permission;
 use kehub_core::policy::impact::SAMPLE_MAX;
 use serde_json::{Value, json};
@@ -25,8 +26,15 @@ fn get() -> Described {
 fn patch() -> Described {
     let shapes = ["ApiPolicy", "ApiPolicyDryChange"];
     Described::write(Permission::PoliciesWrite)
+        .parameter(version())
         .body("ApiPolicyInput", &json!({ "preset": "guarded" }))
         .answer(200, "The policy afterwards, or what it would be", &shapes, &policy("guarded", 3))
+        .meets(&[Code::PolicyChanged])
+}
+
+/// The version that the policy has to have.
+pub(crate) fn version() -> Value {
+    query("version", "Refused unless the policy has this version: nobody changed it meanwhile", "3")
 }
 
 fn policy(preset: &str, version: u32) -> Value {

@@ -1,6 +1,6 @@
 //! `GET` and `PATCH /api/policy`.
 
-use super::body::{DryChange, PolicyBody, affected, policy_of, set_policy};
+use super::body::{DryChange, PolicyBody, affected, conditions, policy_of, set_policy};
 use crate::api::Call;
 use crate::api::call::json_of;
 use crate::api::problem::Problem;
@@ -30,11 +30,11 @@ pub(crate) async fn api_policy_get(call: Call) -> Result<Response, Problem> {
 ///
 /// What is absent stays. A change rules the next requests and rewrites nothing. With `dryRun=1` the
 /// answer tells the policy before and after, and which customers the next requests would meet with
-/// other rules.
+/// other rules. With `version`, a policy that has another one stays as it is.
 #[utoipa::path(patch, path = "/api/policy", tag = "API policy")]
 pub(crate) async fn api_policy_patch(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::PoliciesWrite)?;
-    let dry_run = call.dry_run()?;
+    let (dry_run, if_version) = conditions(&call)?;
     let body = call.read(body).await?;
     let sent = json_of(&body)?;
     let mut reader = Reader::default();
@@ -49,7 +49,7 @@ pub(crate) async fn api_policy_patch(call: Call, body: Body) -> Result<Response,
         reader.choice("/onConflict", it, "merge, keep or reject", OnConflict::named)
     });
     reader.end()?;
-    let wanted = SetPolicy { preset, on_conflict, ..SetPolicy::default() };
+    let wanted = SetPolicy { preset, on_conflict, if_version, ..SetPolicy::default() };
     let done = set_policy(&call, wanted, dry_run).await?;
     let (before, after) = (PolicyBody::of(&done.before), PolicyBody::of(&done.after));
     if !dry_run {

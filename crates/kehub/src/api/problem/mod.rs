@@ -158,6 +158,8 @@ codes! {
     LoginTaken "loginTaken" 409 Never "Another user has this login name";
     /// The tenant would have no admin.
     LastAdmin "lastAdmin" 409 Never "The tenant needs an admin";
+    /// The policy has another version.
+    PolicyChanged "policyChanged" 409 Never "The policy has changed meanwhile";
     /// The tenant has as many webhooks as it may have.
     WebhooksTooMany "webhooksTooMany" 409 Never "There are as many webhooks as there may be";
     /// The tenant has as many WeChat accounts as it may have.
@@ -304,6 +306,15 @@ impl Problem {
     pub(crate) fn unexpected() -> Problem {
         error!("the store gave an outcome of another kind");
         Problem::from(around::Problem::Internal)
+    }
+
+    /// The members of the body that do not fit, by the first name of each place.
+    pub(crate) fn fields(&self) -> Vec<&str> {
+        let places = self.errors.iter().filter_map(|error| match &error.place {
+            Place::Pointer(place) => Some(place),
+            Place::Parameter(_) => None,
+        });
+        places.filter_map(|place| place.split('/').nth(1)).collect()
     }
 
     /// What does not fit, a line each, for people.

@@ -125,10 +125,8 @@ impl From<Refusal> for Problem {
             Refusal::NotQuarantined(_) => {
                 Problem::new(Code::NotQuarantined, "the identity matches: nothing to release")
             }
-            Refusal::TypesNotSet(problems) => {
-                let errors = problems.iter().map(|(_, problem)| unfit_setting(problem)).collect();
-                Problem::errors(Code::FieldsInvalid, errors)
-            }
+            Refusal::TypesNotSet(problems) => types_not_set(&problems),
+            Refusal::PolicyChanged(version) => policy_changed(version),
             // Access and the directory know the tenants of live tokens, and no call makes one.
             Refusal::TenantMissing | Refusal::TenantExists(_) => Problem::unexpected(),
             Refusal::CustomerDeleted(_)
@@ -322,6 +320,18 @@ impl From<PeopleRefusal> for Problem {
             | PeopleRefusal::SavedMissing => Problem::unexpected(),
         }
     }
+}
+
+/// What is wrong with the settings of types.
+fn types_not_set(problems: &[(usize, TypeProblem)]) -> Problem {
+    let errors = problems.iter().map(|(_, problem)| unfit_setting(problem)).collect();
+    Problem::errors(Code::FieldsInvalid, errors)
+}
+
+/// The policy has this version by now.
+fn policy_changed(version: u32) -> Problem {
+    let detail = "look at it again: it is not what the change was made for";
+    Problem::new(Code::PolicyChanged, detail).with("version", json!(version))
 }
 
 /// A setting of one identity type, which is the whole body.

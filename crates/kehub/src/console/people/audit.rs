@@ -30,10 +30,7 @@ async fn shown(visitor: &Visitor) -> Result<Page, Problem> {
     let has_more = entries.len() > ROWS;
     entries.truncate(ROWS);
     let body = html! {
-        header .title {
-            h1 { (words.audit) }
-            div .tools { a .button href=(USERS) { (words.users) } }
-        }
+        header .title { h1 { (words.audit) } }
         p .lead { (words.audit_about) }
         @if entries.is_empty() {
             section .empty {

@@ -110,7 +110,6 @@ async fn shown(
         header .title {
             h1 { (words.users) }
             span .count { (count(u64::try_from(all.len()).unwrap_or(u64::MAX))) }
-            div .tools { a .button href=(super::AUDIT) { (words.audit) } }
         }
         p .lead { (words.users_about) }
         (alert(refused))

@@ -198,6 +198,7 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
         | Refusal::IdentityMissing(_)
         | Refusal::NotQuarantined(_)
         | Refusal::TypesNotSet(_)
+        | Refusal::PolicyChanged(_)
         | Refusal::Webhook(_)
         | Refusal::Wechat(_)
         | Refusal::Import(_)

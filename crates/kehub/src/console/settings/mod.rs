@@ -1,0 +1,53 @@
+//! `/console/settings`: the rules by which the hub tells people apart, and who is connected to it.
+
+mod policy;
+mod words;
+
+use super::words::Language;
+use crate::api::problem::Code;
+use crate::server::Hub;
+use axum::Router;
+use axum::routing::get;
+use words::words;
+
+/// Where identity types and the policy are, which is where settings begin.
+pub(super) const ADDRESS: &str = "/console/settings";
+/// Where one identity type is, by its name.
+const TYPES: &str = "/console/settings/types";
+
+/// The pages.
+pub(super) fn router() -> Router<Hub> {
+    Router::new()
+        .route(ADDRESS, get(policy::list::page).post(policy::preset::act))
+        .route(TYPES, get(policy::list::named))
+        .route("/console/settings/types/{name}", get(policy::one::page).post(policy::one::act))
+}
+
+/// What the settings are called as a whole.
+pub(super) const fn title(language: Language) -> &'static str {
+    words(language).settings
+}
+
+/// What the list of their parts is called.
+pub(super) const fn parts_title(language: Language) -> &'static str {
+    words(language).parts
+}
+
+/// What the page of identity types is called.
+pub(super) const fn types_title(language: Language) -> &'static str {
+    words(language).types
+}
+
+/// Why a change of settings was refused; `None` if that is no answer to one.
+pub(super) fn why(code: Code, language: Language) -> Option<&'static str> {
+    let words = words(language);
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the rest is no answer to what pages ask for"
+    )]
+    Some(match code {
+        Code::PolicyChanged => words.no_meanwhile,
+        Code::IdentityTypeNotFound => words.no_type,
+        _ => return None,
+    })
+}

@@ -1,0 +1,88 @@
+//! What the pages of the settings say.
+
+use crate::console::vocabulary::vocabulary;
+
+vocabulary! {
+    settings "Settings" "设置";
+    parts "Parts of the settings" "设置分类";
+    read_only "You may look. To change it takes the permission policies.write." "仅可查看。修改需要 policies.write 权限。";
+
+    // The policy and identity types.
+    types "Identity types" "身份类型";
+    types_about "What the hub tells people apart by, strongest first. A change rules the next requests: it rewrites no customer." "系统依据这些身份识别客户，排序靠前的优先。修改只影响之后的请求，不会改动已有客户。";
+    policy "How doubtful cases are decided" "存疑情况的处理";
+    policy_about "Nothing is saved yet: you see first what would change, and for whom." "此时不会保存：会先显示将发生的变化和受影响的客户。";
+    preset "Preset" "预设";
+    compat "Compatible: a known identity never makes a new customer" "兼容：已知身份不会产生新客户";
+    guarded "Guarded: what looks like two people stays two people" "谨慎：看起来是两个人就保持为两个客户";
+    on_conflict "When a request brings customers together" "一个请求关联到多个客户时";
+    conflict_merge "Merge them, unless a rule speaks against it" "合并，除非规则不允许";
+    conflict_keep "Never merge by itself: ask in the review" "不自动合并，列入复核";
+    conflict_reject "Write nothing, and answer the conflict" "不写入，返回冲突";
+    kind "Type" "类型";
+    rank "Rank" "优先级";
+    role "What it says about people" "含义";
+    limit "How many a customer may hold" "每个客户的数量上限";
+    over_limit "What becomes of one more" "超过上限时";
+    quarantine "Quarantine" "隔离";
+    blocked "Values that never match" "不参与匹配的值";
+    case "Case of letters" "大小写";
+    role_distinguishing "Two values are two people" "唯一标识：值不同即为不同的人";
+    role_normal "Somebody's own, maybe several" "个人标识：一个人可有多个";
+    role_contact "A contact: shared and inherited" "联系方式：可能共用或转让";
+    role_weak "A device, used by many" "设备：可能多人使用";
+    case_sensitive "Tells two values apart" "区分大小写";
+    case_insensitive "Does not matter" "不区分大小写";
+    over_attach "attached, with a warning" "仍然关联，给出提醒";
+    over_refuse "not attached, with a conflict" "不关联，产生冲突";
+    limit_is "{}; one more is {}" "{} 个，超过时{}";
+    quarantine_never "never" "从不隔离";
+    quarantine_after "seen with {} people" "关联 {} 个不同的人后";
+    blocked_none "none of your own" "未设置";
+    blocked_some "{} patterns" "{} 条";
+    own_rules "own rules" "已自定义";
+    another "Rules for a type that is not in the list" "为列表之外的类型设置规则";
+    another_open "Open" "打开";
+    all_types "All types" "全部类型";
+    type_about "What is left empty is as the preset has it." "留空则使用预设值。";
+    type_new "Nobody has used this type yet. It comes into being with its first rule." "该类型尚未使用，设置第一条规则后创建。";
+    type_note "Nothing is saved yet: you see first what would change, and for whom." "此时不会保存：会先显示将发生的变化和受影响的客户。";
+    as_preset "as the preset has it: {}" "预设值：{}";
+    rank_about "The smallest number decides first." "数字越小越优先。";
+    role_about "Whether two values may belong to one person." "两个不同的值是否可能属于同一人。";
+    limit_about "Per customer, of this type." "每个客户可持有的该类型身份数。";
+    quarantine_about "With how many people, told apart by a stronger type, it is seen before it ceases to match; 0 for never." "与多少个由更强身份区分的人一起出现后不再参与匹配；0 表示从不。";
+    case_about "Fixed once there are identities of the type." "该类型已有身份后不能修改。";
+    blocked_about "One a line; * stands for any characters. Numbers that stand for nobody, such as 13800000000, never match anyway." "每行一个，* 代表任意字符。13800000000 等无效号码本来就不参与匹配。";
+    wrong "Nothing was changed. {} fields need another look." "没有任何改动，{} 个字段需要修改。";
+    wrong_number "A whole number from {} to {}." "请填写 {} 到 {} 之间的整数。";
+    wrong_choice "Choose one of those offered." "请从选项中选择。";
+    wrong_case "It is fixed, since there are identities of this type." "该类型已有身份，不能修改。";
+    wrong_blocked "At most {} patterns, each with something but *." "最多 {} 条，且不能只有 *。";
+    show_changes "Show what would change" "查看将发生的变化";
+    preview "What would change" "将发生的变化";
+    preview_about "Nothing is saved yet." "尚未保存。";
+    preview_nothing "Nothing would change" "没有变化";
+    preview_nothing_why "All of this is in force already." "这些设置已经生效。";
+    rule "Rule" "规则";
+    now "Now" "现在";
+    then "Then" "修改后";
+    save "Save" "保存";
+    go_back "Back, without saving" "返回，不保存";
+    affected "Customers that the next requests meet with other rules: {}" "之后的请求将对 {} 个客户使用不同规则";
+    affected_why "They stay as they are. What is decided about them from then on may be something else." "这些客户保持不变，之后的判断可能不同。";
+    affected_nobody "No customer is affected" "没有受影响的客户";
+    affected_nobody_why "Nobody holds identities that these rules would see in another way." "没有客户持有会被这些规则改变判断的身份。";
+    affected_whole "The preset and the choice for conflicts rule every request from then on. Whom that will be about nobody can count before." "预设和冲突处理方式适用于之后的所有请求，无法事先统计涉及的客户。";
+    affected_more "and {} more" "以及其他 {} 个";
+    r_over "holds {}: {}, then at most {}" "持有 {} {} 个，修改后上限为 {}";
+    r_distinguishing "holds {}: {}, which would then be two people" "持有 {} {} 个，修改后视为不同的人";
+    r_reordered "{} would decide before {}, or as early" "{} 将先于或同时于 {} 判断";
+    r_blocked "an identity would never match" "有一个身份将不再参与匹配";
+    r_quarantined "an identity would be quarantined when it is sent again" "有一个身份再次写入时将被隔离";
+    between "; " "；";
+    done_policy "It is saved, and rules the next requests." "已保存，之后的请求按新规则处理。";
+    done_nothing "Nothing was different, so nothing was changed." "内容相同，没有任何改动。";
+    no_meanwhile "Somebody has changed the settings meanwhile: look again." "设置已被他人修改，请重新查看。";
+    no_type "There is no such identity type." "没有该身份类型。";
+}
