@@ -63,6 +63,8 @@ pub(crate) const ROUTES: &[&str] = &[
     "/console/look",
     "/console/review",
     "/console/settings",
+    "/console/settings/apps",
+    "/console/settings/apps/{id}",
     "/console/settings/types",
     "/console/settings/types/{name}",
     "/console/sign-in",

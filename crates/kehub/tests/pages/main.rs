@@ -6,6 +6,7 @@
 )]
 
 mod acts;
+mod apps;
 mod bringing;
 mod customer;
 mod customers;

@@ -21,7 +21,7 @@ use kehub_core::outcome::Outcome;
 use tracing::{error, warn};
 
 /// Characters in the name of an app.
-const NAME_CHARS_MAX: usize = 64;
+pub(crate) const NAME_CHARS_MAX: usize = 64;
 
 /// Create an app
 ///
@@ -39,13 +39,25 @@ pub(crate) async fn api_app_create(call: Call, body: Body) -> Result<Response, P
     let name = reader.required_text(object, "name", NAME_CHARS_MAX);
     let permissions = permissions(&mut reader, object);
     reader.end()?;
-    gives(&call, &permissions)?;
+    let (app, secret) = create(&call, &name, permissions, dry_run).await?;
+    let status = if dry_run { StatusCode::OK } else { StatusCode::CREATED };
+    Ok(json(status, &AppBody::of(&app).with(secret.as_deref())))
+}
+
+/// Creates an app of this name, which has 1 to 64 characters; with its secret, which is told only now.
+pub(crate) async fn create(
+    call: &Call,
+    name: &str,
+    permissions: Vec<Permission>,
+    dry_run: bool,
+) -> Result<(App, Option<Box<str>>), Problem> {
+    gives(call, &permissions)?;
     let Credentials { app: id, secret } = Credentials::draw().map_err(no_chance)?;
     let secret_hash = secret_hash(&secret);
     let change = AppChange::Create { id, name: name.into(), secret_hash, permissions };
-    let app = apply(&call, change, dry_run).await?;
-    let status = if dry_run { StatusCode::OK } else { StatusCode::CREATED };
-    Ok(json(status, &AppBody::of(&app).with(told(&secret, &app, dry_run))))
+    let app = apply(call, change, dry_run).await?;
+    let secret = told(secret, &app, dry_run);
+    Ok((app, secret))
 }
 
 /// Set what an app may do
@@ -55,7 +67,7 @@ pub(crate) async fn api_app_create(call: Call, body: Body) -> Result<Response, P
 #[utoipa::path(patch, path = "/api/apps/{id}", tag = "API apps")]
 pub(crate) async fn api_app_patch(call: Call, body: Body) -> Result<Response, Problem> {
     let dry_run = begin(&call)?;
-    let app = live(&call).await?;
+    let app = live(&call, named(&call)?).await?;
     let body = call.read(body).await?;
     let sent = json_of(&body)?;
     let mut reader = Reader::default();
@@ -64,11 +76,20 @@ pub(crate) async fn api_app_patch(call: Call, body: Body) -> Result<Response, Pr
     reader.known("", object, &["permissions"]);
     let permissions = permissions(&mut reader, object);
     reader.end()?;
-    let new = permissions.iter().copied().filter(|it| !app.permissions.contains(it));
-    gives(&call, &new.collect::<Vec<Permission>>())?;
-    let change = AppChange::Permit { id: app.id, permissions };
-    let app = apply(&call, change, dry_run).await?;
+    let app = permit(&call, app, permissions, dry_run).await?;
     Ok(json(StatusCode::OK, &AppBody::of(&app)))
+}
+
+/// Sets what an app that is not revoked may do.
+pub(crate) async fn permit(
+    call: &Call,
+    app: App,
+    permissions: Vec<Permission>,
+    dry_run: bool,
+) -> Result<App, Problem> {
+    let new = permissions.iter().copied().filter(|it| !app.permissions.contains(it));
+    gives(call, &new.collect::<Vec<Permission>>())?;
+    apply(call, AppChange::Permit { id: app.id, permissions }, dry_run).await
 }
 
 /// Give an app a new secret
@@ -78,12 +99,23 @@ pub(crate) async fn api_app_patch(call: Call, body: Body) -> Result<Response, Pr
 #[utoipa::path(post, path = "/api/apps/{id}/rotate", tag = "API apps")]
 pub(crate) async fn api_app_rotate(call: Call) -> Result<Response, Problem> {
     let dry_run = begin(&call)?;
-    let app = live(&call).await?;
-    gives(&call, &app.permissions)?;
+    let app = live(&call, named(&call)?).await?;
+    let (app, secret) = rotate(&call, app, dry_run).await?;
+    Ok(json(StatusCode::OK, &AppBody::of(&app).with(secret.as_deref())))
+}
+
+/// Gives an app that is not revoked a new secret, which is told only now.
+pub(crate) async fn rotate(
+    call: &Call,
+    app: App,
+    dry_run: bool,
+) -> Result<(App, Option<Box<str>>), Problem> {
+    gives(call, &app.permissions)?;
     let secret = draw_secret().map_err(no_chance)?;
     let change = AppChange::Rotate { id: app.id, secret_hash: secret_hash(&secret) };
-    let app = apply(&call, change, dry_run).await?;
-    Ok(json(StatusCode::OK, &AppBody::of(&app).with(told(&secret, &app, dry_run))))
+    let app = apply(call, change, dry_run).await?;
+    let secret = told(secret, &app, dry_run);
+    Ok((app, secret))
 }
 
 /// End an app
@@ -93,9 +125,14 @@ pub(crate) async fn api_app_rotate(call: Call) -> Result<Response, Problem> {
 #[utoipa::path(post, path = "/api/apps/{id}/revoke", tag = "API apps")]
 pub(crate) async fn api_app_revoke(call: Call) -> Result<Response, Problem> {
     let dry_run = begin(&call)?;
-    let app = known(&call).await?;
-    let app = apply(&call, AppChange::Revoke { id: app.id }, dry_run).await?;
+    let app = known(&call, named(&call)?).await?;
+    let app = revoke(&call, app, dry_run).await?;
     Ok(json(StatusCode::OK, &AppBody::of(&app)))
+}
+
+/// Ends an app.
+pub(crate) async fn revoke(call: &Call, app: App, dry_run: bool) -> Result<App, Problem> {
+    apply(call, AppChange::Revoke { id: app.id }, dry_run).await
 }
 
 /// What all of them begin with; gives whether it is a dry run.
@@ -104,17 +141,21 @@ fn begin(call: &Call) -> Result<bool, Problem> {
     call.dry_run()
 }
 
-/// The app that the path names.
-async fn known(call: &Call) -> Result<App, Problem> {
-    let number = call.number(1, Code::AppNotFound)?;
+/// The number of the app that the path names.
+fn named(call: &Call) -> Result<i64, Problem> {
+    call.number(1, Code::AppNotFound)
+}
+
+/// The app of this number.
+pub(crate) async fn known(call: &Call, number: i64) -> Result<App, Problem> {
     let mut apps = apps(call).await?.into_iter();
     let found = apps.find(|app| i64::from(app.number.0) == number);
     found.ok_or_else(|| Problem::new(Code::AppNotFound, "no app of this id is known"))
 }
 
-/// The app that the path names, if it is not revoked.
-async fn live(call: &Call) -> Result<App, Problem> {
-    let app = known(call).await?;
+/// The app of this number, if it is not revoked.
+pub(crate) async fn live(call: &Call, number: i64) -> Result<App, Problem> {
+    let app = known(call, number).await?;
     match app.revoked_at {
         None => Ok(app),
         Some(_) => Err(Problem::new(Code::AppRevoked, "create another app instead")),
@@ -166,8 +207,8 @@ async fn apply(call: &Call, change: AppChange, dry_run: bool) -> Result<App, Pro
 
 /// The secret that was drawn, if the app has it now. A request that came before under its
 /// idempotency key has drawn another one, which is kept nowhere and not told twice.
-fn told<'s>(secret: &'s str, app: &App, dry_run: bool) -> Option<&'s str> {
-    (!dry_run && app.secret_hash == secret_hash(secret)).then_some(secret)
+fn told(secret: Box<str>, app: &App, dry_run: bool) -> Option<Box<str>> {
+    (!dry_run && app.secret_hash == secret_hash(&secret)).then_some(secret)
 }
 
 fn no_chance(error: getrandom::Error) -> Problem {

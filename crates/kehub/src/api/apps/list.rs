@@ -40,7 +40,7 @@ pub(crate) async fn api_app_list(call: Call) -> Result<Response, Problem> {
 }
 
 /// The apps of the caller's tenant, by number.
-pub(super) async fn apps(call: &Call) -> Result<Vec<App>, Problem> {
+pub(crate) async fn apps(call: &Call) -> Result<Vec<App>, Problem> {
     let directory = call.store().directory().await?;
     let ours = directory.programs().filter(|app| app.tenant == call.tenant());
     let mut apps: Vec<App> = ours.cloned().collect();

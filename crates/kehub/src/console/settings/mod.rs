@@ -1,5 +1,6 @@
 //! `/console/settings`: the rules by which the hub tells people apart, and who is connected to it.
 
+pub(super) mod apps;
 mod policy;
 mod words;
 
@@ -17,10 +18,11 @@ const TYPES: &str = "/console/settings/types";
 
 /// The pages.
 pub(super) fn router() -> Router<Hub> {
-    Router::new()
+    let router = Router::new()
         .route(ADDRESS, get(policy::list::page).post(policy::preset::act))
         .route(TYPES, get(policy::list::named))
-        .route("/console/settings/types/{name}", get(policy::one::page).post(policy::one::act))
+        .route("/console/settings/types/{name}", get(policy::one::page).post(policy::one::act));
+    router.merge(apps::router())
 }
 
 /// What the settings are called as a whole.
@@ -38,9 +40,15 @@ pub(super) const fn types_title(language: Language) -> &'static str {
     words(language).types
 }
 
+/// What the page of apps is called.
+pub(super) const fn apps_title(language: Language) -> &'static str {
+    apps::words::words(language).apps
+}
+
 /// Why a change of settings was refused; `None` if that is no answer to one.
 pub(super) fn why(code: Code, language: Language) -> Option<&'static str> {
     let words = words(language);
+    let apps = apps::words::words(language);
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the rest is no answer to what pages ask for"
@@ -48,6 +56,8 @@ pub(super) fn why(code: Code, language: Language) -> Option<&'static str> {
     Some(match code {
         Code::PolicyChanged => words.no_meanwhile,
         Code::IdentityTypeNotFound => words.no_type,
+        Code::AppNotFound => apps.no_app,
+        Code::AppRevoked => apps.no_revoked,
         _ => return None,
     })
 }

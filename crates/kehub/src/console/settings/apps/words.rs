@@ -1,0 +1,61 @@
+//! What the pages of apps say.
+
+use crate::console::vocabulary::vocabulary;
+
+vocabulary! {
+    apps "Apps" "应用";
+    about "Programs that use this hub, each with its own id and secret, and what it may do." "使用本系统的程序，各有独立的 ID、密钥和权限。";
+    empty "No apps yet" "还没有应用";
+    empty_why "A program gets a token with the id and the secret of an app. Make the first one below." "程序用应用的 ID 和密钥换取令牌。请在下方创建第一个应用。";
+    name "Name" "名称";
+    app_id "App id" "应用 ID";
+    may "May" "权限";
+    may_nothing "nothing" "无";
+    may_all "everything" "全部";
+    created "Created" "创建时间";
+    state "State" "状态";
+    live "in use" "可用";
+    revoked "ended {}" "停用于 {}";
+    new "New app" "新建应用";
+    name_hint "such as web shop" "例如：线上商城";
+    create "Create the app" "创建应用";
+    permissions "What it may do" "权限";
+    not_held "You can give only what you may do yourself." "只能授予您自己拥有的权限。";
+    all_apps "All apps" "全部应用";
+    your_own "You are signed in with this app." "您正在使用该应用。";
+    change_about "A token that lives sees it within seconds." "已发出的令牌在数秒内生效。";
+    save "Save" "保存";
+    rotate "New secret" "更换密钥";
+    rotate_about "The old secret and its tokens end within seconds. The new one is shown once." "旧密钥和令牌在数秒内失效。新密钥仅显示一次。";
+    rotate_now "Draw a new secret" "生成新密钥";
+    revoke "End the app" "停用应用";
+    revoke_about "Its tokens end within seconds, and it gets no more. What it has done stays in histories under its name." "令牌在数秒内失效，且不能再获取。历史记录仍保留其名称。";
+    revoke_sure "I know that this cannot be taken back" "我知道此操作不可撤销";
+    revoke_now "End the app" "停用应用";
+    secret_title "The secret of {}" "{} 的密钥";
+    secret "Secret" "密钥";
+    secret_about "Copy it now. It is shown this once and kept nowhere: who loses it draws a new one." "请立即复制。密钥仅显示这一次，系统不保存，遗失后只能重新生成。";
+    secret_use "A program sends both to POST /api/tokens, and gets a token." "程序将两者发送到 POST /api/tokens 换取令牌。";
+    secret_done "I have copied it" "我已复制";
+    wrong "Nothing was changed. {} fields need another look." "没有任何改动，{} 个字段需要修改。";
+    wrong_name "A name has 1 to 64 characters." "名称为 1 到 64 个字符。";
+    wrong_held "Nothing was changed. You can give only what you may do yourself, and a secret only to an app that may do no more." "没有任何改动。只能授予您自己拥有的权限，也只能为权限不超过您的应用更换密钥。";
+    wrong_sure "Tick that you know it." "请勾选确认。";
+    done_permitted "It may do what is ticked below." "权限已保存。";
+    done_revoked "The app is ended." "应用已停用。";
+    no_app "There is no such app." "没有该应用。";
+    no_revoked "The app was ended. Make another one instead." "应用已停用，请新建应用。";
+    p_customers_read "see customers and identities" "查看客户和身份";
+    p_customers_write "write customers, import" "写入客户、导入";
+    p_customers_delete "delete customers" "删除客户";
+    p_identities_write "attach identities" "关联身份";
+    p_customers_erase "erase customers for good" "彻底清除客户";
+    p_identities_merge "merge, undo, settle conflicts" "合并、撤销、处理冲突";
+    p_policies_write "change how identities are resolved" "修改身份规则";
+    p_changes_read "follow what changes" "读取变更记录";
+    p_webhooks_admin "keep webhooks" "管理 Webhook";
+    p_apps_admin "keep apps" "管理应用";
+    p_wechat_admin "keep WeChat accounts" "管理微信账号";
+    p_customers_reveal "see mobiles and e-mails in full" "查看手机和邮箱明文";
+    p_users_admin "keep users, read the audit log" "管理用户、查看审计日志";
+}

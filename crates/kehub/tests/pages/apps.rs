@@ -1,0 +1,123 @@
+//! Apps: what programs may do, and secrets that are shown once.
+
+use crate::hub::{Actor, Answer, Seen, TestHub, on_every_engine};
+use kehub_core::directory::Permission;
+use serde_json::{Value, json};
+
+on_every_engine! {
+    an_app_is_made_changed_and_ended,
+}
+
+const APPS: &str = "/console/settings/apps";
+
+async fn apps(hub: &TestHub) -> Vec<Value> {
+    let found = hub.writer.ask("GET", "/api/apps", "", "").await.json();
+    found["items"].as_array().unwrap().clone()
+}
+
+/// Whether an app gets a token with this secret.
+async fn enters(hub: &TestHub, app: &str, secret: &str) -> u16 {
+    let body = json!({ "appId": app, "secret": secret }).to_string();
+    hub.writer.ask("POST", "/api/tokens", &body, "").await.status.as_u16()
+}
+
+/// The secret on the only page that shows it.
+fn secret(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200);
+    assert!(answer.header("cache-control").contains("no-store"));
+    let (_, rest) = answer.text.split_once("<code id=\"secret\">").unwrap();
+    rest.split('<').next().unwrap().to_owned()
+}
+
+async fn an_app_is_made_changed_and_ended(hub: TestHub) {
+    let list = hub.writer.look(APPS).await;
+    list.says(&["Apps 3", "app cl000000000000002 cl000000000000002 customers.read in use"]);
+    list.says(&["everything", "write customers, import customers.write"]);
+    hub.writer.look_in_chinese(APPS).await.says(&["应用", "查看客户和身份", "可用"]);
+    let fields =
+        [("name", "线上商城"), ("permission", "customers.read"), ("permission", "customers.write")];
+    let made = hub.writer.send_form(APPS, &fields).await;
+    let first = secret(&made);
+    Seen::of(&made).says(&["The secret of 线上商城", "Copy it now", &first]);
+    let all = apps(&hub).await;
+    let app = all.iter().find(|app| app["name"] == "线上商城").unwrap();
+    assert_eq!(app["permissions"], json!(["customers.read", "customers.write"]));
+    let id = app["appId"].as_str().unwrap();
+    assert_eq!(enters(&hub, id, &first).await, 200);
+    let there = format!("{APPS}/{}", app["id"]);
+    hub.writer.look(APPS).await.hides(&[&first]).says(&["customers.read, customers.write"]);
+    hub.writer.look(&there).await.hides(&[&first]).says(&["线上商城", id, "in use"]);
+
+    let act = async |fields: &[(&str, &str)]| hub.writer.send_form(&there, fields).await;
+    let done = Actor::done(&act(&[("act", "permit"), ("permission", "customers.read")]).await);
+    hub.writer.look(&done).await.says(&["It may do what is ticked below."]);
+    let permitted = apps(&hub).await.into_iter().find(|it| it["appId"] == id).unwrap();
+    assert_eq!(permitted["permissions"], json!(["customers.read"]));
+
+    let drawn = act(&[("act", "rotate")]).await;
+    let second = secret(&drawn);
+    assert_eq!(enters(&hub, id, &first).await, 401);
+    assert_eq!(enters(&hub, id, &second).await, 200);
+
+    let unsure = act(&[("act", "revoke")]).await;
+    assert_eq!(unsure.status, 422);
+    Seen::of(&unsure).says(&["Tick that you know it."]);
+    assert_eq!(enters(&hub, id, &second).await, 200);
+    let done = Actor::done(&act(&[("act", "revoke"), ("sure", "1")]).await);
+    let ended = hub.writer.look(&done).await;
+    ended.says(&["The app is ended.", "ended 2026-"]).hides(&["Draw a new secret", "Save"]);
+    assert_eq!(enters(&hub, id, &second).await, 401);
+    hub.writer.look(&there).await.hides(&["The app is ended."]);
+    for late in [&[("act", "rotate")][..], &[("act", "permit")]] {
+        let late = act(late).await;
+        assert_eq!(late.status, 409);
+        Seen::of(&late).says(&["Nothing was changed. The app was ended."]);
+    }
+    let odd = act(&[("act", "burn")]).await;
+    Seen::of(&odd).says(&["The page is out of date"]);
+    let missing = hub.writer.look(&format!("{APPS}/999")).await;
+    assert_eq!(missing.status, 404);
+}
+
+#[tokio::test]
+async fn a_name_is_needed_and_what_was_ticked_stays() {
+    let hub = TestHub::on_memory().await;
+    for name in ["", "  ", &"名".repeat(65)] {
+        let fields = [("name", name), ("permission", "changes.read")];
+        let unfit = hub.writer.send_form(APPS, &fields).await;
+        assert_eq!(unfit.status, 422);
+        let unfit = Seen::of(&unfit);
+        unfit.says(&["Nothing was changed. 1 fields", "A name has 1 to 64 characters."]);
+        assert!(unfit.html.contains("value=\"changes.read\" checked"), "{}", unfit.html);
+    }
+    assert_eq!(apps(&hub).await.len(), 3);
+}
+
+#[tokio::test]
+async fn nobody_gets_more_by_way_of_an_app() {
+    let hub = TestHub::on_memory().await;
+    let rights = [Permission::AppsAdmin, Permission::CustomersRead];
+    let keeper = hub.app_with("cl000000000000009", &rights).await;
+    let seen = keeper.look(APPS).await;
+    seen.says(&["You can give only what you may do yourself."]);
+    assert!(seen.html.contains("value=\"users.admin\" disabled"), "{}", seen.html);
+    let fields = [("name", "more"), ("permission", "users.admin")];
+    let more = keeper.send_form(APPS, &fields).await;
+    assert_eq!(more.status, 403);
+    Seen::of(&more).says(&["Nothing was changed. You can give only what you may do yourself"]);
+    let other = apps(&hub).await.into_iter().find(|it| it["appId"] == hub.writer.id).unwrap();
+    let there = format!("{APPS}/{}", other["id"]);
+    assert_eq!(keeper.send_form(&there, &[("act", "rotate")]).await.status, 403);
+    for (who, path) in [(&hub.reader, APPS), (&hub.reader, &*there)] {
+        let seen = who.look(path).await;
+        assert_eq!(seen.status, 403);
+        seen.hides(&["cl000000000000001"]);
+        let sent = who.send_form(path, &[("act", "revoke"), ("sure", "1"), ("name", "x")]).await;
+        assert_eq!(sent.status, 403);
+        Seen::of(&sent).says(&["Nothing was changed. Your account lacks the permission"]);
+    }
+    // Another tenant knows nothing of it.
+    assert_eq!(hub.stranger.look(&there).await.status, 404);
+    assert_eq!(apps(&hub).await.len(), 4);
+    hub.reader.look("/console/settings").await.hides(&[APPS]);
+}
