@@ -86,6 +86,13 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("apps", "/console/settings/apps"),
     shown("app", "/console/settings/apps/2"),
     Shown { name: "app-new", path: "/console/settings/apps", click: "details.more summary" },
+    shown("webhooks", "/console/settings/webhooks"),
+    shown("webhook", "/console/settings/webhooks/1"),
+    Shown {
+        name: "webhook-new",
+        path: "/console/settings/webhooks",
+        click: "details.more summary",
+    },
     shown("users", "/console/users"),
     shown("user", "/console/users/4"),
     Shown { name: "user-new", path: "/console/users", click: "details.more summary" },

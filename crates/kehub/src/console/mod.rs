@@ -67,6 +67,8 @@ pub(crate) const ROUTES: &[&str] = &[
     "/console/settings/apps/{id}",
     "/console/settings/types",
     "/console/settings/types/{name}",
+    "/console/settings/webhooks",
+    "/console/settings/webhooks/{id}",
     "/console/sign-in",
     "/console/sign-out",
     "/console/users",

@@ -24,6 +24,8 @@ pub(super) enum Place {
     Settings,
     /// Apps, for who keeps them.
     Apps,
+    /// Webhooks, for who keeps them.
+    Webhooks,
     /// Users, for who keeps them.
     Users,
     /// The audit log, for the same.
@@ -44,13 +46,15 @@ impl Place {
         Place::Account,
     ];
     /// Parts of the settings.
-    const SETTINGS: [Place; 4] = [Place::Settings, Place::Apps, Place::Users, Place::Audit];
+    const SETTINGS: [Place; 5] =
+        [Place::Settings, Place::Apps, Place::Webhooks, Place::Users, Place::Audit];
 
     /// What it takes to see a part of the settings; nothing for other pages, which say it themselves.
     const fn takes(self) -> Option<Permission> {
         match self {
             Place::Settings => Some(Permission::CustomersRead),
             Place::Apps => Some(Permission::AppsAdmin),
+            Place::Webhooks => Some(Permission::WebhooksAdmin),
             Place::Users | Place::Audit => Some(Permission::UsersAdmin),
             Place::Overview
             | Place::Customers
@@ -76,6 +80,7 @@ impl Place {
             Place::Imports => imports::ADDRESS,
             Place::Settings => settings::ADDRESS,
             Place::Apps => settings::apps::ADDRESS,
+            Place::Webhooks => settings::webhooks::ADDRESS,
             Place::Users => people::USERS,
             Place::Audit => people::AUDIT,
             Place::Account => "/console/account",
@@ -92,6 +97,7 @@ impl Place {
             Place::Imports => imports::title(language),
             Place::Settings => settings::types_title(language),
             Place::Apps => settings::apps_title(language),
+            Place::Webhooks => settings::webhooks_title(language),
             Place::Users => people::users_title(language),
             Place::Audit => people::audit_title(language),
             Place::Account => words.account,
@@ -112,7 +118,7 @@ impl Place {
             Place::Imports => {
                 "M10 3v9m-3.5-3.5L10 12l3.5-3.5M3 12.5v3A1.5 1.5 0 0 0 4.5 17h11a1.5 1.5 0 0 0 1.5-1.5v-3"
             }
-            Place::Settings | Place::Apps | Place::Users | Place::Audit => {
+            Place::Settings | Place::Apps | Place::Webhooks | Place::Users | Place::Audit => {
                 "M3 5.5h7m4 0h3M3 14.5h3m4 0h7M12 7.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4Zm-4 9a2 2 0 1 0 0-4 2 2 0 0 0 0 4Z"
             }
             Place::Account => {
@@ -190,7 +196,8 @@ pub(super) fn told(problem: &Problem, words: &Words, request_id: &str) -> (&'sta
         | Code::UserNotFound
         | Code::ImportNotFound
         | Code::IdentityTypeNotFound
-        | Code::AppNotFound => (words.not_found, String::new()),
+        | Code::AppNotFound
+        | Code::WebhookNotFound => (words.not_found, String::new()),
         Code::CustomerNotFound => (words.customer_missing, words.customer_missing_why.into()),
         Code::CustomerDeleted => (words.customer_deleted, words.customer_deleted_why.into()),
         Code::CustomerErased => (words.customer_erased, words.customer_erased_why.into()),

@@ -496,6 +496,10 @@ async fn what_does_not_fit_is_told(hub: TestHub) {
         let unfit = writer.post("/api/webhooks", &json!({ "url": url })).await;
         assert_eq!(unfit.unfit(422, "fieldsInvalid"), ["/url invalid"], "{url}");
     }
+    for url in ["", " "] {
+        let unfit = writer.post("/api/webhooks", &json!({ "url": url })).await;
+        assert_eq!(unfit.unfit(422, "fieldsInvalid"), ["/url missing"], "`{url}`");
+    }
     for _ in 0..20 {
         writer.post("/api/webhooks", &json!({ "url": "https://example.com/" })).await.was(201);
     }

@@ -17,4 +17,5 @@ mod overview;
 mod people;
 mod review;
 mod settings;
+mod webhooks;
 mod why;

@@ -14,11 +14,13 @@ use crate::wire::json::Object;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use kehub_core::Micros;
 use kehub_core::command::Command;
 use kehub_core::directory::Permission;
 use kehub_core::outcome::Outcome;
-use kehub_core::webhook::{Secret, Settings, Webhook, WebhookChange, WebhookOutcome};
+use kehub_core::webhook::{
+    Secret, Settings, SettingsChange, Webhook, WebhookChange, WebhookOutcome,
+};
+use kehub_core::{Micros, WebhookId};
 
 /// How long calls are signed with the old secret as well after it was rotated: a day.
 const OLD_SECRET_LIFE: Micros = 24 * 60 * 60 * 1_000_000;
@@ -32,26 +34,36 @@ pub(crate) async fn api_webhook_create(call: Call, body: Body) -> Result<Respons
     call.require(Permission::WebhooksAdmin)?;
     let dry_run = call.dry_run()?;
     let body = call.read(body).await?;
-    let sent = json_of(&body)?;
-    let mut reader = Reader::default();
-    let nothing = Object::default();
-    let object = reader.object("", &sent).unwrap_or(&nothing);
-    if object.get("url").is_none() {
-        reader.missing("/url", address::EXPECTED);
-    }
-    let given = settings::read(&mut reader, object, reach(&call));
-    reader.end()?;
+    let webhook = create(&call, &body, dry_run).await?;
+    let body = WebhookBody::of(&webhook, newest(&call).await?);
+    let status = if dry_run { StatusCode::OK } else { StatusCode::CREATED };
+    Ok(json(status, &if dry_run { body } else { body.with_secret(&webhook) }))
+}
+
+/// Creates a webhook of what a body says.
+pub(crate) async fn create(call: &Call, body: &[u8], dry_run: bool) -> Result<Webhook, Problem> {
+    let given = read(call, body, true)?;
     let settings = Settings {
         url: given.url.unwrap_or_default(),
         description: given.description.unwrap_or_default(),
         kinds: given.kinds.unwrap_or_default(),
         enabled: given.enabled.unwrap_or(true),
     };
-    let create = WebhookChange::Create { settings, secret: secret()? };
-    let webhook = changed(&call, create, dry_run).await?;
-    let body = WebhookBody::of(&webhook, newest(&call).await?);
-    let status = if dry_run { StatusCode::OK } else { StatusCode::CREATED };
-    Ok(json(status, &if dry_run { body } else { body.with_secret(&webhook) }))
+    changed(call, WebhookChange::Create { settings, secret: secret()? }, dry_run).await
+}
+
+/// What a body says about a webhook; a new one has an address.
+pub(crate) fn read(call: &Call, body: &[u8], is_new: bool) -> Result<SettingsChange, Problem> {
+    let sent = json_of(body)?;
+    let mut reader = Reader::default();
+    let nothing = Object::default();
+    let object = reader.object("", &sent).unwrap_or(&nothing);
+    if is_new && object.get("url").is_none() {
+        reader.missing("/url", address::EXPECTED);
+    }
+    let given = settings::read(&mut reader, object, reach(call));
+    reader.end()?;
+    Ok(given)
 }
 
 /// Change a webhook
@@ -64,12 +76,7 @@ pub(crate) async fn api_webhook_patch(call: Call, body: Body) -> Result<Response
     let dry_run = call.dry_run()?;
     let id = named(&call)?;
     let body = call.read(body).await?;
-    let sent = json_of(&body)?;
-    let mut reader = Reader::default();
-    let nothing = Object::default();
-    let object = reader.object("", &sent).unwrap_or(&nothing);
-    let settings = settings::read(&mut reader, object, reach(&call));
-    reader.end()?;
+    let settings = read(&call, &body, false)?;
     let webhook = changed(&call, WebhookChange::Set { id, settings }, dry_run).await?;
     Ok(json(StatusCode::OK, &WebhookBody::of(&webhook, newest(&call).await?)))
 }
@@ -81,11 +88,15 @@ pub(crate) async fn api_webhook_patch(call: Call, body: Body) -> Result<Response
 pub(crate) async fn api_webhook_rotate(call: Call) -> Result<Response, Problem> {
     call.require(Permission::WebhooksAdmin)?;
     let dry_run = call.dry_run()?;
-    let old_until = call.now().saturating_add(OLD_SECRET_LIFE);
-    let rotate = WebhookChange::Rotate { id: named(&call)?, secret: secret()?, old_until };
-    let webhook = changed(&call, rotate, dry_run).await?;
+    let webhook = rotate(&call, named(&call)?, dry_run).await?;
     let body = WebhookBody::of(&webhook, newest(&call).await?);
     Ok(json(StatusCode::OK, &if dry_run { body } else { body.with_secret(&webhook) }))
+}
+
+/// Gives a webhook a new secret.
+pub(crate) async fn rotate(call: &Call, id: WebhookId, dry_run: bool) -> Result<Webhook, Problem> {
+    let old_until = call.now().saturating_add(OLD_SECRET_LIFE);
+    changed(call, WebhookChange::Rotate { id, secret: secret()?, old_until }, dry_run).await
 }
 
 /// Replay events to a webhook
@@ -120,17 +131,22 @@ pub(crate) async fn api_webhook_replay(call: Call, body: Body) -> Result<Respons
 pub(crate) async fn api_webhook_delete(call: Call) -> Result<Response, Problem> {
     call.require(Permission::WebhooksAdmin)?;
     let dry_run = call.dry_run()?;
-    let delete = Command::Webhook(WebhookChange::Delete(named(&call)?));
-    let outcome = call.apply(delete, dry_run).await?;
+    delete(&call, named(&call)?, dry_run).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Deletes a webhook.
+pub(crate) async fn delete(call: &Call, id: WebhookId, dry_run: bool) -> Result<(), Problem> {
+    let outcome = call.apply(Command::Webhook(WebhookChange::Delete(id)), dry_run).await?;
     let Outcome::Webhook(WebhookOutcome::Deleted(_)) = outcome else {
         return Err(Problem::unexpected());
     };
     call.hub().webhooks_changed().notify_one();
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(())
 }
 
 /// Applies a change, and tells the deliverer; the webhook afterwards.
-pub(super) async fn changed(
+pub(crate) async fn changed(
     call: &Call,
     change: WebhookChange,
     dry_run: bool,

@@ -50,7 +50,7 @@ pub(super) fn named(call: &Call) -> Result<WebhookId, Problem> {
 }
 
 /// A webhook of the caller's tenant.
-pub(super) async fn known(call: &Call, id: WebhookId) -> Result<Webhook, Problem> {
+pub(crate) async fn known(call: &Call, id: WebhookId) -> Result<Webhook, Problem> {
     let tenant = call.tenant();
     let found = call.store().webhooks(Some(tenant)).await?.remove(&(tenant, id));
     found.ok_or_else(missing)
@@ -61,6 +61,6 @@ pub(super) fn missing() -> Problem {
 }
 
 /// How far the feed of the caller's tenant goes.
-pub(super) async fn newest(call: &Call) -> Result<i64, StoreError> {
+pub(crate) async fn newest(call: &Call) -> Result<i64, StoreError> {
     Ok(call.store().feed(call.tenant(), 0, 0).await?.newest)
 }

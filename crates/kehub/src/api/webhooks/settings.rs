@@ -36,7 +36,8 @@ pub(super) fn read(reader: &mut Reader, object: &Object<'_>, reach: Reach) -> Se
 
 fn url(reader: &mut Reader, json: &Json<'_>, reach: Reach) -> Option<Box<str>> {
     let Some(text) = reader.optional_text("/url", json, URL_CHARS_MAX) else {
-        if *json == Json::Null {
+        let is_empty = matches!(json, Json::Text(text) if text.trim().is_empty());
+        if is_empty || *json == Json::Null {
             reader.missing("/url", address::EXPECTED);
         }
         return None;

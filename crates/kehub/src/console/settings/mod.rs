@@ -2,6 +2,7 @@
 
 pub(super) mod apps;
 mod policy;
+pub(super) mod webhooks;
 mod words;
 
 use super::words::Language;
@@ -22,7 +23,7 @@ pub(super) fn router() -> Router<Hub> {
         .route(ADDRESS, get(policy::list::page).post(policy::preset::act))
         .route(TYPES, get(policy::list::named))
         .route("/console/settings/types/{name}", get(policy::one::page).post(policy::one::act));
-    router.merge(apps::router())
+    router.merge(apps::router()).merge(webhooks::router())
 }
 
 /// What the settings are called as a whole.
@@ -45,10 +46,15 @@ pub(super) const fn apps_title(language: Language) -> &'static str {
     apps::words::words(language).apps
 }
 
+/// What the page of webhooks is called.
+pub(super) const fn webhooks_title(language: Language) -> &'static str {
+    webhooks::words::words(language).webhooks
+}
+
 /// Why a change of settings was refused; `None` if that is no answer to one.
 pub(super) fn why(code: Code, language: Language) -> Option<&'static str> {
     let words = words(language);
-    let apps = apps::words::words(language);
+    let (apps, webhooks) = (apps::words::words(language), webhooks::words::words(language));
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the rest is no answer to what pages ask for"
@@ -58,6 +64,10 @@ pub(super) fn why(code: Code, language: Language) -> Option<&'static str> {
         Code::IdentityTypeNotFound => words.no_type,
         Code::AppNotFound => apps.no_app,
         Code::AppRevoked => apps.no_revoked,
+        Code::WebhookNotFound => webhooks.no_webhook,
+        Code::WebhooksTooMany => webhooks.no_more,
+        Code::DeadLetterNotFound => webhooks.no_letter,
+        Code::BeyondFeed => webhooks.no_beyond,
         _ => return None,
     })
 }
