@@ -93,6 +93,9 @@ pub(crate) const PAGES: &[Shown] = &[
         path: "/console/settings/webhooks",
         click: "details.more summary",
     },
+    shown("wechat", "/console/wechat"),
+    shown("wechat-account", "/console/wechat/1"),
+    Shown { name: "wechat-new", path: "/console/wechat", click: "details.more summary" },
     shown("users", "/console/users"),
     shown("user", "/console/users/4"),
     Shown { name: "user-new", path: "/console/users", click: "details.more summary" },
@@ -130,6 +133,14 @@ pub(crate) const FORMS: &[Filled] = &[
             click: "form.act button",
         },
         fields: &[("preset", "guarded"), ("onConflict", "keep")],
+    },
+    Filled {
+        page: Shown {
+            name: "app-secret",
+            path: "/console/settings/apps/2",
+            click: "form:has([value=rotate]) button",
+        },
+        fields: &[("sure", "1")],
     },
     Filled {
         page: Shown {
@@ -175,6 +186,27 @@ pub(crate) async fn send(hub: &mut Connection) -> Result<()> {
         .await?;
     ensure!(hub.send("DELETE", "/api/customers/9", "").await?.status == 204, "nobody to delete");
     imports(hub).await?;
+    connected(hub).await
+}
+
+/// Who is connected: a system that is told of everything and answers nothing, and a WeChat account whose
+/// import waits for WeChat.
+async fn connected(hub: &mut Connection) -> Result<()> {
+    let crm = json!({ "url": "http://127.0.0.1:1/hooks/customers", "description": "CRM",
+        "kinds": ["created", "merged", "erased"] });
+    post(hub, "/api/webhooks", &crm).await?;
+    for number in 0..3 {
+        let card = identity("member-card", &format!("VIP-6000000{number}"));
+        upsert(hub, &json!({ "customer": { "source": "门店" }, "identities": [card] })).await?;
+    }
+    let shop = json!({ "appId": "wx0123456789abcdef", "name": "星河旗舰店", "serviceType": 2, "verifyType": 0,
+        "appSecret": "0123456789abcdef0123456789abcdef", "nightly": true, "callbackToken": "Token123",
+        "encodingAesKey": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG" });
+    post(hub, "/api/wechat/accounts", &shop).await?;
+    let other =
+        json!({ "appId": "wxfedcba9876543210", "appSecret": "0123456789abcdef0123456789abcdef" });
+    post(hub, "/api/wechat/accounts", &other).await?;
+    post(hub, "/api/wechat/accounts/1/imports", &Value::Null).await?;
     Ok(())
 }
 

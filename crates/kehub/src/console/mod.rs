@@ -21,6 +21,7 @@ mod settings;
 mod show;
 mod visitor;
 mod vocabulary;
+mod wechat;
 mod why;
 mod words;
 
@@ -73,6 +74,8 @@ pub(crate) const ROUTES: &[&str] = &[
     "/console/sign-out",
     "/console/users",
     "/console/users/{id}",
+    "/console/wechat",
+    "/console/wechat/{id}",
     "/console/why",
     "/console/{*path}",
 ];
@@ -99,6 +102,7 @@ pub(crate) fn router(hub: &Hub) -> Router<Hub> {
         .merge(review::router())
         .merge(people::router())
         .merge(settings::router())
+        .merge(wechat::router())
         .merge(imports::router())
         .merge(entry::router())
         .layer(guard)

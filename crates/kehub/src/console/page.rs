@@ -4,7 +4,7 @@ use super::assets::{ICON, SCRIPT, STYLE};
 use super::look::{Look, Theme};
 use super::visitor::Visitor;
 use super::words::{Language, Words, fill};
-use super::{imports, people, review, settings};
+use super::{imports, people, review, settings, wechat};
 use crate::api::problem::{Code, Problem};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
@@ -26,6 +26,8 @@ pub(super) enum Place {
     Apps,
     /// Webhooks, for who keeps them.
     Webhooks,
+    /// WeChat accounts, for who keeps them.
+    Wechat,
     /// Users, for who keeps them.
     Users,
     /// The audit log, for the same.
@@ -46,8 +48,8 @@ impl Place {
         Place::Account,
     ];
     /// Parts of the settings.
-    const SETTINGS: [Place; 5] =
-        [Place::Settings, Place::Apps, Place::Webhooks, Place::Users, Place::Audit];
+    const SETTINGS: [Place; 6] =
+        [Place::Settings, Place::Apps, Place::Webhooks, Place::Wechat, Place::Users, Place::Audit];
 
     /// What it takes to see a part of the settings; nothing for other pages, which say it themselves.
     const fn takes(self) -> Option<Permission> {
@@ -55,6 +57,7 @@ impl Place {
             Place::Settings => Some(Permission::CustomersRead),
             Place::Apps => Some(Permission::AppsAdmin),
             Place::Webhooks => Some(Permission::WebhooksAdmin),
+            Place::Wechat => Some(Permission::WechatAdmin),
             Place::Users | Place::Audit => Some(Permission::UsersAdmin),
             Place::Overview
             | Place::Customers
@@ -81,6 +84,7 @@ impl Place {
             Place::Settings => settings::ADDRESS,
             Place::Apps => settings::apps::ADDRESS,
             Place::Webhooks => settings::webhooks::ADDRESS,
+            Place::Wechat => wechat::ADDRESS,
             Place::Users => people::USERS,
             Place::Audit => people::AUDIT,
             Place::Account => "/console/account",
@@ -98,6 +102,7 @@ impl Place {
             Place::Settings => settings::types_title(language),
             Place::Apps => settings::apps_title(language),
             Place::Webhooks => settings::webhooks_title(language),
+            Place::Wechat => wechat::title(language),
             Place::Users => people::users_title(language),
             Place::Audit => people::audit_title(language),
             Place::Account => words.account,
@@ -118,7 +123,12 @@ impl Place {
             Place::Imports => {
                 "M10 3v9m-3.5-3.5L10 12l3.5-3.5M3 12.5v3A1.5 1.5 0 0 0 4.5 17h11a1.5 1.5 0 0 0 1.5-1.5v-3"
             }
-            Place::Settings | Place::Apps | Place::Webhooks | Place::Users | Place::Audit => {
+            Place::Settings
+            | Place::Apps
+            | Place::Webhooks
+            | Place::Wechat
+            | Place::Users
+            | Place::Audit => {
                 "M3 5.5h7m4 0h3M3 14.5h3m4 0h7M12 7.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4Zm-4 9a2 2 0 1 0 0-4 2 2 0 0 0 0 4Z"
             }
             Place::Account => {
@@ -197,7 +207,8 @@ pub(super) fn told(problem: &Problem, words: &Words, request_id: &str) -> (&'sta
         | Code::ImportNotFound
         | Code::IdentityTypeNotFound
         | Code::AppNotFound
-        | Code::WebhookNotFound => (words.not_found, String::new()),
+        | Code::WebhookNotFound
+        | Code::WechatAccountNotFound => (words.not_found, String::new()),
         Code::CustomerNotFound => (words.customer_missing, words.customer_missing_why.into()),
         Code::CustomerDeleted => (words.customer_deleted, words.customer_deleted_why.into()),
         Code::CustomerErased => (words.customer_erased, words.customer_erased_why.into()),

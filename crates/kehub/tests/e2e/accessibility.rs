@@ -2,7 +2,7 @@
 
 use crate::browser::Browser;
 use crate::console_imports::brought;
-use crate::console_review::signed_in;
+use crate::console_settings::connected;
 use crate::hub::Folder;
 use std::path::Path;
 
@@ -26,6 +26,12 @@ const PAGES: &[&str] = &[
     "/console/imports",
     "/console/settings",
     "/console/settings/types/mobile",
+    "/console/settings/apps",
+    "/console/settings/apps/1",
+    "/console/settings/webhooks",
+    "/console/settings/webhooks/1",
+    "/console/wechat",
+    "/console/wechat/1",
     "/console/users",
     "/console/users/2",
     "/console/audit",
@@ -55,7 +61,8 @@ fn serious(browser: &mut Browser, axe: &str) -> Vec<String> {
 #[tokio::test]
 async fn no_page_has_anything_serious_in_either_theme() {
     let folder = Folder::new();
-    let (hub, mut browser) = signed_in(&folder).await;
+    let nobody = "http://127.0.0.1:1/";
+    let (hub, mut browser) = connected(&folder, nobody, nobody).await;
     let axe = axe();
     browser.open(&hub.url("/console/customers/1/merge?with=%233")).unwrap();
     browser.click("[name=despite]").unwrap();

@@ -16,6 +16,7 @@ mod care;
 mod console_imports;
 mod console_pages;
 mod console_review;
+mod console_settings;
 mod copy;
 mod crash;
 mod dry_run;

@@ -18,4 +18,5 @@ mod people;
 mod review;
 mod settings;
 mod webhooks;
+mod wechat;
 mod why;

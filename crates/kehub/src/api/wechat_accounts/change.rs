@@ -9,6 +9,7 @@ use crate::server::problem::json;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use kehub_core::WechatId;
 use kehub_core::command::Command;
 use kehub_core::directory::Permission;
 use kehub_core::outcome::Outcome;
@@ -23,12 +24,21 @@ pub(crate) async fn api_wechat_account_bind(call: Call, body: Body) -> Result<Re
     call.require(Permission::WechatAdmin)?;
     let dry_run = call.dry_run()?;
     let body = call.read(body).await?;
-    let given = sent::read(&body)?;
-    let key = call.hub().wechat().key();
-    let bind = given.sealed(key, call.tenant()).map_err(|bad| sent::unsealed(&bad))?;
-    let (account, created) = changed(&call, bind, dry_run).await?;
+    let (account, created) = bind(&call, &body, dry_run).await?;
     let status = if created && !dry_run { StatusCode::CREATED } else { StatusCode::OK };
     Ok(json(status, &AccountBody::of(&account, call.now())))
+}
+
+/// Binds or changes the account that a body names; the account afterwards, and whether it is new.
+pub(crate) async fn bind(
+    call: &Call,
+    body: &[u8],
+    dry_run: bool,
+) -> Result<(WechatAccount, bool), Problem> {
+    let given = sent::read(body)?;
+    let key = call.hub().wechat().key();
+    let bind = given.sealed(key, call.tenant()).map_err(|bad| sent::unsealed(&bad))?;
+    changed(call, bind, dry_run).await
 }
 
 /// Import the fans of a WeChat account
@@ -40,10 +50,19 @@ pub(crate) async fn api_wechat_account_bind(call: Call, body: Body) -> Result<Re
 pub(crate) async fn api_wechat_import_start(call: Call) -> Result<Response, Problem> {
     call.require(Permission::WechatAdmin)?;
     let dry_run = call.dry_run()?;
-    let ask = WechatChange::Ask { id: named(&call)?, from_start: false, unless_since: None };
-    let (account, _) = changed(&call, ask, dry_run).await?;
+    let account = import_fans(&call, named(&call)?, dry_run).await?;
     let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(json(status, &AccountBody::of(&account, call.now())))
+}
+
+/// Asks for an import of the fans of an account.
+pub(crate) async fn import_fans(
+    call: &Call,
+    id: WechatId,
+    dry_run: bool,
+) -> Result<WechatAccount, Problem> {
+    let ask = WechatChange::Ask { id, from_start: false, unless_since: None };
+    changed(call, ask, dry_run).await.map(|(account, _)| account)
 }
 
 /// Unbind a WeChat account
@@ -53,12 +72,17 @@ pub(crate) async fn api_wechat_import_start(call: Call) -> Result<Response, Prob
 pub(crate) async fn api_wechat_account_unbind(call: Call) -> Result<Response, Problem> {
     call.require(Permission::WechatAdmin)?;
     let dry_run = call.dry_run()?;
-    let unbind = Command::Wechat(WechatChange::Unbind(named(&call)?));
-    let outcome = call.apply(unbind, dry_run).await?;
-    let Outcome::Wechat(WechatOutcome::Unbound(_)) = outcome else {
+    unbind(&call, named(&call)?, dry_run).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Forgets an account.
+pub(crate) async fn unbind(call: &Call, id: WechatId, dry_run: bool) -> Result<(), Problem> {
+    let unbind = Command::Wechat(WechatChange::Unbind(id));
+    let Outcome::Wechat(WechatOutcome::Unbound(_)) = call.apply(unbind, dry_run).await? else {
         return Err(Problem::unexpected());
     };
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(())
 }
 
 /// Applies a change; the account afterwards, and whether it is new.

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::WechatId;
 use kehub_core::directory::Permission;
+use kehub_core::wechat::WechatAccount;
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -37,10 +38,15 @@ pub(crate) async fn api_wechat_account_list(call: Call) -> Result<Response, Prob
 pub(crate) async fn api_wechat_account_get(call: Call) -> Result<Response, Problem> {
     call.require(Permission::WechatAdmin)?;
     call.parameters().end()?;
-    let (tenant, id) = (call.tenant(), named(&call)?);
-    let account = call.store().wechat_accounts(Some(tenant)).await?.remove(&(tenant, id));
-    let account = account.ok_or_else(missing)?;
+    let account = known(&call, named(&call)?).await?;
     Ok(json(StatusCode::OK, &AccountBody::of(&account, call.now())))
+}
+
+/// An account of the caller's tenant.
+pub(crate) async fn known(call: &Call, id: WechatId) -> Result<WechatAccount, Problem> {
+    let tenant = call.tenant();
+    let found = call.store().wechat_accounts(Some(tenant)).await?.remove(&(tenant, id));
+    found.ok_or_else(missing)
 }
 
 /// The account that the path names.

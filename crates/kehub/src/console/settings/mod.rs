@@ -55,6 +55,7 @@ pub(super) const fn webhooks_title(language: Language) -> &'static str {
 pub(super) fn why(code: Code, language: Language) -> Option<&'static str> {
     let words = words(language);
     let (apps, webhooks) = (apps::words::words(language), webhooks::words::words(language));
+    let wechat = super::wechat::words::words(language);
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the rest is no answer to what pages ask for"
@@ -68,6 +69,9 @@ pub(super) fn why(code: Code, language: Language) -> Option<&'static str> {
         Code::WebhooksTooMany => webhooks.no_more,
         Code::DeadLetterNotFound => webhooks.no_letter,
         Code::BeyondFeed => webhooks.no_beyond,
+        Code::WechatAccountNotFound => wechat.no_account,
+        Code::WechatAccountsTooMany => wechat.no_more,
+        Code::SecretKeyMissing => wechat.no_key_set,
         _ => return None,
     })
 }
