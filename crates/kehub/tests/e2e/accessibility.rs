@@ -73,7 +73,11 @@ async fn no_page_has_anything_serious_in_either_theme() {
         "a.csv",
         "姓名,手机,手机号,生日,喜好,\n王芳,13800000001,,x,茶,\n",
     );
-    let own: Vec<String> = PAGES.iter().map(|page| hub.url(page)).chain([file]).collect();
+    let own: Vec<String> = PAGES
+        .iter()
+        .map(|page| hub.url(page))
+        .chain([format!("{file}&c5=attr.&c3=mobile"), file])
+        .collect();
     let mut found = Vec::new();
     for theme in ["light", "dark"] {
         browser.keep_cookie(&hub.url(""), "kehub_theme", theme).unwrap();

@@ -337,7 +337,10 @@ async fn what_does_not_fit_together_is_marked_and_not_begun() {
         ("&c1=-&c2=-&c3=-", "No column says anything yet"),
     ] {
         let address = format!("{address}{choice}");
-        hub.writer.look(&address).await.says(&[why]);
+        let page = hub.writer.look(&address).await;
+        page.says(&[why]);
+        let is_marked = page.html.contains("aria-invalid=\"true\" aria-describedby=\"why4\"");
+        assert_eq!(is_marked, choice.starts_with("&c4"), "{choice}");
         for act in ["import", "try"] {
             let refused = hub.writer.press(&address, act).await;
             assert_eq!(refused.status, 422, "{choice} {act}");

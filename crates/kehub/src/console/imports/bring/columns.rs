@@ -43,7 +43,7 @@ pub(super) fn section(
                             b { (heading(column, words)) }
                             span .note { (fill(words.column, &[&(place + 1).to_string()])) }
                         }
-                        (chooser(place, column, &pick, options, language))
+                        (chooser(place, column, &pick, wrong, options, language))
                         div .values {
                             (said_of(file, place, words))
                             (values(column, seen, language))
@@ -65,6 +65,7 @@ fn chooser(
     place: usize,
     column: &Column,
     pick: &Pick,
+    is_wrong: bool,
     options: &Options,
     language: Language,
 ) -> Markup {
@@ -73,7 +74,8 @@ fn chooser(
     let heading = heading(column, words);
     html! {
         div .chooser {
-            select id=(target) name=(target) aria-label=(fill(words.taken_for, &[heading])) {
+            select id=(target) name=(target) aria-label=(fill(words.taken_for, &[heading]))
+                aria-invalid=[is_wrong.then_some("true")] aria-describedby=[is_wrong.then(|| why_of(place))] {
                 (options.shown(&pick.target, language))
             }
             input .only-open id=(name) name=(name) value=(pick.name) placeholder=(words.name_hint)
@@ -82,13 +84,18 @@ fn chooser(
     }
 }
 
+/// Where it is said why a choice does not fit.
+fn why_of(place: usize) -> String {
+    format!("why{}", place + 1)
+}
+
 /// What is to be known of a choice.
 fn said_of(file: &File, place: usize, words: &Words) -> Markup {
     let other = |place: usize| file.chosen.mapping.heading(place);
     html! {
         @match file.chosen.wrong.get(&place) {
-            Some(Wrong::Unknown) => p .error { (words.wrong_unknown) },
-            Some(Wrong::Taken(by)) => p .error { (fill(words.wrong_taken, &[&other(*by)])) },
+            Some(Wrong::Unknown) => p .error id=(why_of(place)) { (words.wrong_unknown) },
+            Some(Wrong::Taken(by)) => p .error id=(why_of(place)) { (fill(words.wrong_taken, &[&other(*by)])) },
             None => {
                 @if let Some(by) = file.chosen.spare.get(&place) {
                     p .note { (fill(words.spare, &[&other(*by)])) }
