@@ -89,7 +89,7 @@ async fn a_file_is_looked_at_tried_and_brought_in_once(hub: TestHub) {
         "+86****0001 → 138****0001",
         "1990年3月5日 → 1990-03-05",
         "3/5/1990 expected a date like 1990-01-31, found other text",
-        "1 cells do not fit",
+        "Cells that do not fit: 1",
     ]);
     assert_eq!([1, 2, 3, 4].map(|it| chosen(&page, it)), ["name", "mobile", "birthday", "-"]);
     let in_chinese = hub.writer.look_in_chinese(&address).await;

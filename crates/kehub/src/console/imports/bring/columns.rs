@@ -142,8 +142,7 @@ fn value_of(column: &Column, value: &ValueSeen, language: Language) -> Markup {
 fn why(column: &Column, problem: &FieldProblem, language: Language) -> Markup {
     html! {
         @if let (Target::Attribute(attribute), Language::Zh) = (&column.target, language) {
-            span .error { (expected(attribute.kind(), of_fields(language))) } " "
-            span .note lang="en" { (problem) }
+            span .error title=(problem) { (expected(attribute.kind(), of_fields(language))) }
         } @else {
             span .error lang="en" { (problem) }
         }

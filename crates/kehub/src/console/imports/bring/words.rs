@@ -73,7 +73,7 @@ vocabulary! {
     wrong_taken "{} is this already: leave one out." "{} 已是该含义，请去掉其中一列。";
     spare "Left out, because {} is the same." "不导入，因为与 {} 含义相同。";
     no_values "no values in these rows" "这些行中没有值";
-    unfit_cells "{} cells do not fit" "{} 个单元格不符合要求";
+    unfit_cells "Cells that do not fit: {}" "{} 个单元格不符合要求";
     more_columns "{} further columns are taken for what their headings say." "其余 {} 列按标题识别。";
     look_again "Look again" "刷新预览";
     try_it "Try it" "试运行";
