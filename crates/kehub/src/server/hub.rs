@@ -10,6 +10,7 @@ use crate::console::{KeptDays, Series};
 use crate::imports::Spool;
 use crate::people::{FirstCode, People};
 use crate::server::problem::Problem;
+use crate::webhooks::log::CallLog;
 use crate::wechat::{self, Wechat};
 use kehub_core::command::Request;
 use kehub_core::directory::App;
@@ -75,6 +76,7 @@ struct Inner {
     duplicates: KeptDuplicates,
     series: Series,
     days: KeptDays,
+    calls: CallLog,
     wechat: Wechat,
     people: People,
     /// Tells the deliverer that somebody changed a webhook.
@@ -114,6 +116,7 @@ impl Hub {
             duplicates: KeptDuplicates::default(),
             series: Series::default(),
             days: KeptDays::default(),
+            calls: CallLog::default(),
             webhooks_changed: Notify::new(),
             wechat,
             people: People::default(),
@@ -224,6 +227,11 @@ impl Hub {
     /// How many customers came on which day, as counted lately.
     pub(crate) fn days(&self) -> &KeptDays {
         &self.0.days
+    }
+
+    /// The last calls to webhooks.
+    pub(crate) fn calls(&self) -> &CallLog {
+        &self.0.calls
     }
 
     /// Counts what came of an upsert; `None` for a refused one.

@@ -2,6 +2,7 @@
 
 use super::address::Reach;
 use super::client::Client;
+use super::log::Made;
 use super::queue::{Lane, Queue};
 use super::{DeliveryOptions, event};
 use crate::server::Hub;
@@ -237,6 +238,7 @@ impl Worker {
             stored = self.hub.store().webhooks(None).await?;
         }
         self.targets.retain(|key, _| stored.contains_key(key));
+        self.hub.calls().keep(|key| stored.contains_key(key));
         for (key, webhook) in stored {
             self.reconcile(key, webhook).await?;
         }
@@ -483,7 +485,10 @@ async fn call(
         }
     };
     let id = event::id(tenant, place);
-    let told = client.tell(webhook, &id, body, hub.clock().now()).await;
+    let (at, began) = (hub.clock().now(), Instant::now());
+    let told = client.tell(webhook, &id, body, at).await;
+    let made = Made { at, place, took: began.elapsed(), failed: told.err() };
+    hub.calls().add((tenant, webhook.id), made);
     hub.metrics().count_webhook_call(told.map_or_else(Reason::name, |()| "told"));
     match told {
         Ok(()) => CallResult::Told,

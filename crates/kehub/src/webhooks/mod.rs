@@ -3,7 +3,7 @@
 //! [`deliver`] is one task per hub that tells every webhook of the store; a lease in the store
 //! makes it the only one. [`queue`] says what one webhook is told next, [`event`] reads what an
 //! event says at the moment in which it is told, [`client`] makes the call to an address that
-//! [`address`] lets through, with the signature of [`sign`].
+//! [`address`] lets through, with the signature of [`sign`]. [`log`] keeps the last calls.
 //!
 //! Delivery is at least once: a place that was told and not yet saved is told again after a crash,
 //! under the same id.
@@ -12,6 +12,7 @@ pub(crate) mod address;
 pub(crate) mod client;
 mod deliver;
 mod event;
+pub(crate) mod log;
 mod queue;
 pub(crate) mod sign;
 

@@ -367,6 +367,33 @@ async fn private_addresses_are_not_called() {
     assert_eq!(receiver.seen().len(), 0);
 }
 
+/// What the console says of the last calls.
+async fn calls(rig: &Rig) -> String {
+    let page = rig.writer().get("/console/settings/webhooks/1").await;
+    assert_eq!(page.status, 200);
+    let (_, calls) = page.text.split_once("<h2>Last calls</h2>").unwrap();
+    calls.split("</section>").next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_last_calls_are_told_whatever_came_of_them() {
+    let rig = Rig::new(&[]).await;
+    assert!(calls(&rig).await.contains("No call yet"));
+    rig.upsert(&["member:1"]).await;
+    rig.settles().await;
+    rig.receiver.responds(|_| StatusCode::IM_A_TEAPOT.into_response());
+    rig.upsert(&["member:2"]).await;
+    rig.reaches("two are dead", |it| it["deadLetters"] == 2).await;
+    let calls = calls(&rig).await;
+    let rows: Vec<&str> = calls.split("<tr>").skip(2).collect();
+    assert_eq!(rows.len(), 4, "{calls}");
+    for (row, expected) in rows.iter().zip(["evt_1_2_", "evt_1_2_", "evt_1_1_", "evt_1_1_"]) {
+        assert!(row.contains(expected) && row.contains(" ms<"), "{row}");
+        let told = if expected == "evt_1_1_" { "delivered" } else { "418" };
+        assert!(row.contains(told), "{told}: {row}");
+    }
+}
+
 #[tokio::test]
 async fn redirects_are_not_followed_and_answers_are_not_read() {
     let rig = Rig::new(&[]).await;

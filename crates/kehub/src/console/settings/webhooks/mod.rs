@@ -1,5 +1,6 @@
 //! `/console/settings/webhooks`: who is told of events, and how far each has been told.
 
+mod calls;
 mod fields;
 mod list;
 mod one;

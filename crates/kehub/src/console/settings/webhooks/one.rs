@@ -2,7 +2,7 @@
 
 use super::fields::{fields, json_in};
 use super::words::words;
-use super::{ADDRESS, failure, secret, state, undelivered};
+use super::{ADDRESS, calls, failure, secret, state, undelivered};
 use crate::api::changes::cursor;
 use crate::api::problem::{Code, Problem};
 use crate::api::webhooks::change::{changed, delete, read, rotate};
@@ -139,6 +139,7 @@ async fn shown(
         (alert(told))
         (progress(visitor, &webhook, newest))
         (undelivered::card(visitor, &webhook))
+        (calls::card(visitor, &webhook))
         div .sides {
             (form(visitor, &webhook, words.settings, "set", &html! {
                 (fields(visitor, Some(&webhook.settings), wrong))

@@ -52,9 +52,16 @@ vocabulary! {
     waiting "Waiting" "等待重试";
     dead "Dead letters" "死信";
     log "Deliveries that did not succeed" "未送达的事件";
-    log_about "Deliveries that succeeded are not kept one by one. What an event says is read from the feed whenever it is tried." "成功的推送不逐条保存。每次推送时从变更记录读取内容。";
+    log_about "What an event says is read from the feed whenever it is tried." "每次推送时从变更记录读取内容。";
     log_empty "Everything was delivered" "全部送达";
     log_empty_why "What fails stands here, with the reason and the time of the next try." "推送失败的事件会显示在这里，包括原因和下次重试时间。";
+    calls "Last calls" "最近的推送";
+    calls_about "The last {} calls that this hub made since it started. Of several hubs, one delivers." "本节点启动以来最近 {} 次推送。多个节点时由其中一个负责推送。";
+    calls_none "No call yet" "还没有推送";
+    called_at "When" "时间";
+    took "Took" "耗时";
+    came_of "Outcome" "结果";
+    arrived "delivered" "已送达";
     log_end "There is nothing further" "没有更多记录";
     event "Event" "事件";
     event_at "entry {}, part {}" "序号 {}，第 {} 项";
