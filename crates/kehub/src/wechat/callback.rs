@@ -68,6 +68,9 @@ pub(crate) async fn verify(
     let signed = Signed::of(query.as_deref());
     match addressees(&hub, &app_id, &signed).await {
         Ok(found) if !found.is_empty() => {
+            for to in &found {
+                heard(&hub, to);
+            }
             let echo = Query::new(query.as_deref()).text("echostr").ok().flatten();
             echo.unwrap_or_default().into_owned().into_response()
         }
@@ -84,8 +87,8 @@ pub(crate) async fn receive(
     body: Body,
 ) -> Response {
     let signed = Signed::of(query.as_deref());
-    let heard = hear(&hub, &app_id, &signed, body);
-    match tokio::time::timeout(PATIENCE, heard).await {
+    let hearing = hear(&hub, &app_id, &signed, body);
+    match tokio::time::timeout(PATIENCE, hearing).await {
         Ok(Ok(response)) => response,
         Ok(Err(problem)) => problem.into_response(),
         // It may have been written down: told again, it is a repeat.
@@ -102,11 +105,16 @@ async fn hear(hub: &Hub, app_id: &str, signed: &Signed, body: Body) -> Result<Re
     let mut is_heard = false;
     for to in &addressees {
         if let Some(message) = opened(to, signed, &body) {
+            heard(hub, to);
             take(hub, to, &message).await?;
             is_heard = true;
         }
     }
     Ok(if is_heard { HEARD.into_response() } else { refused() })
+}
+
+fn heard(hub: &Hub, to: &Addressee) {
+    hub.wechat().note_heard((to.tenant, to.account.id), hub.clock().now());
 }
 
 /// Writes down what a message says, if that counts here.

@@ -20,7 +20,7 @@ pub use worker::FanWorker;
 
 use client::{Access, Client};
 use kehub_core::wechat::{Sealed, WechatAccount};
-use kehub_core::{TenantId, WechatId};
+use kehub_core::{Micros, TenantId, WechatId};
 use seal::{Place, Unsealed, What};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -99,13 +99,15 @@ pub(crate) struct Wechat {
     client: OnceLock<Client>,
     /// Who began to follow an account and is to be looked up.
     fresh: Mutex<BTreeMap<Key, BTreeSet<Box<str>>>>,
+    /// When WeChat last sent something to an account, as far as this hub was reached.
+    heard: Mutex<BTreeMap<Key, Micros>>,
     news: Notify,
 }
 
 impl Wechat {
     pub(crate) fn new(options: Options) -> Wechat {
-        let (client, fresh, news) = (OnceLock::new(), Mutex::default(), Notify::new());
-        Wechat { options, client, fresh, news }
+        let (client, news) = (OnceLock::new(), Notify::new());
+        Wechat { options, client, fresh: Mutex::default(), heard: Mutex::default(), news }
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -146,6 +148,16 @@ impl Wechat {
     ) -> Result<String, Unsealed> {
         let place = Place { tenant, app_id: &account.app_id, what };
         seal::open(self.key(), place, sealed)
+    }
+
+    /// Notes that WeChat has sent something to an account, signed as it should be.
+    pub(crate) fn note_heard(&self, key: Key, now: Micros) {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(key, now);
+    }
+
+    /// When WeChat last did so, since this hub started.
+    pub(crate) fn heard_at(&self, key: Key) -> Option<Micros> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied()
     }
 
     /// Notified when there is something to do for the worker.

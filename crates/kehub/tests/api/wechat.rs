@@ -450,6 +450,8 @@ async fn an_import_whose_place_was_sealed_under_another_key_begins_anew() {
 async fn a_callback_is_verified_by_its_signature() {
     let rig = Rig::new(Vec::new()).await;
     let good = signature("Token123", "1777856523", "7");
+    let page = async || rig.hub.writer.get("/console/wechat/1").await.text;
+    assert!(page().await.contains("nothing since this hub started"));
     let path = format!("{CALLBACK}?{good}&echostr=5837");
     let answer = rig.hub.call(request("GET", &path, "")).await;
     assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "5837"));
@@ -463,6 +465,12 @@ async fn a_callback_is_verified_by_its_signature() {
         }
     }
     assert_eq!(rig.count().await, 0);
+    // Only what was signed counts as heard.
+    rig.hub.clock.advance_seconds(60);
+    rig.hub.call(request("GET", &format!("{CALLBACK}?{bad}"), "")).await;
+    let page = page().await;
+    assert!(page.contains("<dt>Last heard</dt>") && page.contains("2026-05-04 01:02:03"), "{page}");
+    assert!(!page.contains("2026-05-04 01:03:03"), "{page}");
 }
 
 #[tokio::test]

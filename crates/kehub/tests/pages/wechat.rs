@@ -48,7 +48,7 @@ async fn an_account_is_bound_changed_and_unbound() {
     let one = hub.writer.look(ONE).await;
     one.says(&[
         "https://hub.example.com/wechat/wx0123456789abcdef/callback",
-        "When it last heard something is not kept",
+        "Last heard nothing since this hub started",
         "Import all fans",
     ]);
 

@@ -136,6 +136,7 @@ fn heard(visitor: &Visitor, account: &WechatAccount) -> Markup {
     let path = callback_path(&account.app_id);
     let public = visitor.call.hub().settings().public_url.as_ref();
     let address = public.and_then(|url| url.join(&path).ok());
+    let heard_at = visitor.call.hub().wechat().heard_at((visitor.call.tenant(), account.id));
     html! {
         section .card {
             h2 { (words.callback) }
@@ -150,10 +151,15 @@ fn heard(visitor: &Visitor, account: &WechatAccount) -> Markup {
                         },
                     }
                 } }
+                div .field { dt { (words.callback_heard) } dd {
+                    @match heard_at {
+                        Some(at) => (shower.time(at)),
+                        None => span .soft { (words.callback_unheard) },
+                    }
+                } }
                 div .field { dt { (words.bound) } dd { (shower.time(account.created_at)) } }
             }
             p .note { (words.callback_about) }
-            p .note { (words.callback_heard) }
         }
     }
 }

@@ -66,7 +66,8 @@ vocabulary! {
     callback_plain "on, not encrypted" "已启用，未加密";
     callback_about "In WeChat's console, under server configuration (服务器配置), set this address, a Token and an EncodingAESKey, and give both here before you press submit: WeChat asks at once. Choose the encrypted mode (安全模式)." "在公众号后台的“服务器配置”中填写此 URL、Token 和 EncodingAESKey。请先在本页保存后两项再提交，因为微信会立即验证。消息加解密方式请选择安全模式。";
     callback_host "Put the address of this hub, as WeChat reaches it, before it." "请在前面加上微信可访问的系统域名。";
-    callback_heard "When it last heard something is not kept; what was heard stands at the customers." "不保存最近接收时间；接收到的内容见客户资料。";
+    callback_heard "Last heard" "最近接收";
+    callback_unheard "nothing since this hub started" "本节点启动以来未收到消息";
     change "Settings and secrets" "设置和密钥";
     save "Save" "保存";
     unbind "Unbind" "解除绑定";
