@@ -48,7 +48,7 @@ async fn a_rule_is_looked_at_before_it_is_saved(hub: TestHub) {
     list.says(&["seen with 3 people", "none of your own", "Compatible: a known identity"]);
     hub.writer.look_in_chinese(SETTINGS).await.says(&["身份类型", "联系方式：可能共用或转让"]);
     let one = hub.writer.look(&list.link("mobile")).await;
-    one.says(&["as the preset has it: A contact", "Show what would change"]);
+    one.says(&["Preset: A contact", "Show what would change"]);
 
     let sent =
         [("limit", "1"), ("overLimit", "refuse"), ("blocked", "400*\r\n\r\n 138 0000 0009 ")];

@@ -75,6 +75,20 @@ async fn an_account_is_bound_changed_and_unbound() {
     assert_eq!((&stands["nightly"], &stands["verifyType"]), (&json!(false), &json!(0)));
     assert_eq!(stands["callback"]["encrypted"], true);
 
+    // Numbers that the page has no words for stay as they are.
+    let odd = json!({ "appId": APP_ID, "serviceType": 0, "verifyType": 4 }).to_string();
+    hub.writer.ask("POST", "/api/wechat/accounts", &odd, "").await;
+    let seen = hub.writer.look(ONE).await;
+    assert!(
+        seen.html.contains("<option value=\"0\" selected>subscription account"),
+        "{}",
+        seen.html
+    );
+    seen.says(&["Verified 4 verified not verified"]);
+    Actor::done(&act(&[("act", "set"), ("serviceType", "0"), ("verifyType", "")]).await);
+    let stands = account(&hub).await;
+    assert_eq!((&stands["serviceType"], &stands["verifyType"]), (&json!(0), &json!(4)));
+
     let mistyped = act(&[("act", "unbind"), ("typed", "wx0")]).await;
     assert_eq!(mistyped.status, 422);
     Seen::of(&mistyped).says(&["That is not the AppID of this account."]);

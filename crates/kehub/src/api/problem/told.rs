@@ -330,8 +330,8 @@ fn types_not_set(problems: &[(usize, TypeProblem)]) -> Problem {
 
 /// The policy has this version by now.
 fn policy_changed(version: u32) -> Problem {
-    let detail = "look at it again: it is not what the change was made for";
-    Problem::new(Code::PolicyChanged, detail).with("version", json!(version))
+    let detail = format!("it has version {version} by now: look at it again before you change it");
+    Problem::new(Code::PolicyChanged, detail)
 }
 
 /// A setting of one identity type, which is the whole body.

@@ -44,10 +44,10 @@ vocabulary! {
     another "Rules for a type that is not in the list" "为列表之外的类型设置规则";
     another_open "Open" "打开";
     all_types "All types" "全部类型";
-    type_about "What is left empty is as the preset has it." "留空则使用预设值。";
+    type_about "What is left empty is as the preset has it, which each field tells." "留空则使用预设值。";
     type_new "Nobody has used this type yet. It comes into being with its first rule." "该类型尚未使用，设置第一条规则后创建。";
     type_note "Nothing is saved yet: you see first what would change, and for whom." "此时不会保存：会先显示将发生的变化和受影响的客户。";
-    as_preset "as the preset has it: {}" "预设值：{}";
+    as_preset "Preset: {}" "预设：{}";
     rank_about "The smallest number decides first." "数字越小越优先。";
     role_about "Whether two values may belong to one person." "两个不同的值是否可能属于同一人。";
     limit_about "Per customer, of this type." "每个客户可持有的该类型身份数。";

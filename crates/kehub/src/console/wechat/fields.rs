@@ -71,15 +71,21 @@ fn kinds(visitor: &Visitor, stands: Option<&WechatSettings>) -> Markup {
     let words = words(visitor.look.language);
     let service = stands.and_then(|it| it.service_type);
     let verify = stands.and_then(|it| it.verify_type);
-    let services = [(1, words.service_subscription), (2, words.service_service)];
+    // WeChat has two numbers for subscription accounts.
+    let subscription = service.filter(|number| *number == 0).unwrap_or(1);
+    let services = [(subscription, words.service_subscription), (2, words.service_service)];
     let verified = [(0, words.verified), (-1, words.verified_not)];
     let choice = |name: &str, label: &str, stands: Option<i32>, choices: [(i32, &str); 2]| {
         html! {
             label { (label)
                 select name=(name) {
                     // What was said once stays: there is no unsaying it.
-                    @if stands.is_none_or(|it| !choices.iter().any(|(number, _)| *number == it)) {
-                        option value="" selected { (words.service_unknown) }
+                    @match stands {
+                        None => option value="" selected { (words.service_unknown) },
+                        Some(other) if choices.iter().all(|(number, _)| *number != other) => {
+                            option value="" selected { (other) }
+                        },
+                        Some(_) => {},
                     }
                     @for (number, text) in choices {
                         option value=(number) selected[stands == Some(number)] { (text) }

@@ -35,7 +35,7 @@ vocabulary! {
     bound "Bound" "绑定时间";
     fans "Fans" "粉丝";
     state "Import" "导入";
-    schedule "Imported" "导入方式";
+    schedule "Schedule" "导入方式";
     never "never" "从未导入";
     running "running" "导入中";
     waiting "waiting" "等待中";
