@@ -110,7 +110,7 @@ async fn the_preset_is_looked_at_before_it_is_saved(hub: TestHub) {
         "member · How many a customer may hold 10 1",
         "mobile · What becomes of one more attached",
         "holds member: 2, then at most 1",
-        "Whom that will be about nobody can count before.",
+        "Whom they will concern cannot be counted in advance.",
     ]);
     assert_eq!(version(&hub).await, 1);
     let there = Actor::done(&send(&hub, SETTINGS, &hidden(&looked)).await);

@@ -73,7 +73,7 @@ vocabulary! {
     affected_why "They stay as they are. What is decided about them from then on may be something else." "这些客户保持不变，之后的判断可能不同。";
     affected_nobody "No customer is affected" "没有受影响的客户";
     affected_nobody_why "Nobody holds identities that these rules would see in another way." "没有客户持有会被这些规则改变判断的身份。";
-    affected_whole "The preset and the choice for conflicts rule every request from then on. Whom that will be about nobody can count before." "预设和冲突处理方式适用于之后的所有请求，无法事先统计涉及的客户。";
+    affected_whole "The preset and the choice for conflicts rule every request from then on. Whom they will concern cannot be counted in advance." "预设和冲突处理方式适用于之后的所有请求，无法事先统计涉及的客户。";
     affected_more "and {} more" "以及其他 {} 个";
     r_over "holds {}: {}, then at most {}" "持有 {} {} 个，修改后上限为 {}";
     r_distinguishing "holds {}: {}, which would then be two people" "持有 {} {} 个，修改后视为不同的人";
