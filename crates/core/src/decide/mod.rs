@@ -15,6 +15,7 @@ mod guards;
 mod import;
 mod join;
 mod merge;
+mod noted;
 mod owners;
 mod people;
 mod policy;
@@ -83,6 +84,12 @@ fn decide(request: &Request, facts: &mut Facts) -> Outcome {
 }
 
 fn decide_anew(request: &Request, facts: &mut Facts) -> Outcome {
+    let outcome = decide_command(request, facts);
+    noted::note(request, &outcome, facts);
+    outcome
+}
+
+fn decide_command(request: &Request, facts: &mut Facts) -> Outcome {
     match &request.command {
         Command::Upsert(upsert) => {
             in_tenant(request, facts, |tenant| upsert::upsert(request, upsert, tenant))

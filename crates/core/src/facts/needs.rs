@@ -8,6 +8,7 @@ use crate::people::PeopleChange;
 use crate::policy::{Policy, Setting};
 use crate::receipt::ReceiptKey;
 use crate::webhook::{Delivery, WebhookChange};
+use crate::wechat::WechatChange;
 use crate::{
     ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Seq, TenantId, TypeNumber, WebhookId,
 };
@@ -216,6 +217,15 @@ impl Needs {
             | ImportChange::Cancel(id)
             | ImportChange::Forget(id) => NeededImports::One(*id),
         })
+    }
+
+    /// Whether the audit log is told of a command that is not about people who sign in.
+    pub fn noted(command: &Command) -> bool {
+        let is_bound = |change: &WechatChange| {
+            matches!(change, WechatChange::Bind { .. } | WechatChange::Unbind(_))
+        };
+        matches!(command, Command::ChangeApp(_) | Command::Webhook(_))
+            || matches!(command, Command::Wechat(change) if is_bound(change))
     }
 
     /// What a command changes of people who sign in, if it is about them.

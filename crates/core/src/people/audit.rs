@@ -83,6 +83,30 @@ pub enum Deed {
     CustomersRead,
     /// Took customers out as a file.
     CustomersExported,
+    /// Created an app.
+    AppCreated,
+    /// Set what an app may do.
+    AppPermitted,
+    /// Gave an app another secret.
+    AppSecretChanged,
+    /// Ended an app.
+    AppRevoked,
+    /// Created a webhook.
+    WebhookCreated,
+    /// Changed what is set about a webhook.
+    WebhookChanged,
+    /// Gave a webhook another secret.
+    WebhookSecretChanged,
+    /// Had a webhook told again what it was told before.
+    WebhookReplayed,
+    /// Deleted a webhook.
+    WebhookDeleted,
+    /// Bound a WeChat account.
+    WechatBound,
+    /// Changed the settings or secrets of a WeChat account.
+    WechatChanged,
+    /// Unbound a WeChat account.
+    WechatUnbound,
 }
 
 impl Deed {
@@ -101,6 +125,18 @@ impl Deed {
         Deed::CustomerRevealed,
         Deed::CustomersRead,
         Deed::CustomersExported,
+        Deed::AppCreated,
+        Deed::AppPermitted,
+        Deed::AppSecretChanged,
+        Deed::AppRevoked,
+        Deed::WebhookCreated,
+        Deed::WebhookChanged,
+        Deed::WebhookSecretChanged,
+        Deed::WebhookReplayed,
+        Deed::WebhookDeleted,
+        Deed::WechatBound,
+        Deed::WechatChanged,
+        Deed::WechatUnbound,
     ];
 
     /// The name on the wire.
@@ -119,6 +155,18 @@ impl Deed {
             Deed::CustomerRevealed => "customerRevealed",
             Deed::CustomersRead => "customersRead",
             Deed::CustomersExported => "customersExported",
+            Deed::AppCreated => "appCreated",
+            Deed::AppPermitted => "appPermitted",
+            Deed::AppSecretChanged => "appSecretChanged",
+            Deed::AppRevoked => "appRevoked",
+            Deed::WebhookCreated => "webhookCreated",
+            Deed::WebhookChanged => "webhookChanged",
+            Deed::WebhookSecretChanged => "webhookSecretChanged",
+            Deed::WebhookReplayed => "webhookReplayed",
+            Deed::WebhookDeleted => "webhookDeleted",
+            Deed::WechatBound => "wechatBound",
+            Deed::WechatChanged => "wechatChanged",
+            Deed::WechatUnbound => "wechatUnbound",
         }
     }
 

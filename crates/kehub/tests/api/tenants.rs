@@ -119,8 +119,19 @@ async fn apps(hub: &TestHub, method: &str, path: &str) {
 async fn users(hub: &TestHub, method: &str, path: &str) {
     let stranger = &hub.stranger;
     match (method, path) {
-        ("get", "/api/users" | "/api/audit") => {
+        ("get", "/api/users") => {
             assert_eq!(stranger.get(path).await.was(200)["items"], json!([]));
+        }
+        ("get", "/api/audit") => {
+            // Its own apps were created.
+            let apps = stranger.get("/api/apps").await.was(200);
+            let ids: Vec<&Value> =
+                apps["items"].as_array().unwrap().iter().map(|app| &app["id"]).collect();
+            let entries = stranger.get(path).await.was(200);
+            for entry in entries["items"].as_array().unwrap() {
+                assert_eq!(entry["about"]["kind"], "app", "{entry}");
+                assert!(ids.contains(&&entry["about"]["id"]), "{entry}");
+            }
         }
         ("post", "/api/users") => {
             // Login names are of the hub, so that this one is taken.

@@ -184,7 +184,10 @@ pub(super) async fn facts(
 ) -> Result<Option<People>, Trouble> {
     let changes = requests.iter().filter_map(|it| Some((it.tenant, Needs::people(&it.command)?)));
     let changes: Vec<_> = changes.collect();
-    if changes.is_empty() {
+    let noted = requests.iter().filter(|it| Needs::noted(&it.command)).map(|it| it.tenant);
+    let tenants: BTreeSet<TenantId> =
+        changes.iter().map(|(tenant, _)| *tenant).chain(noted).collect();
+    if tenants.is_empty() {
         return Ok(None);
     }
     let mut people = People::default();
@@ -205,7 +208,7 @@ pub(super) async fn facts(
     if changes.iter().any(|(_, change)| change.attempts()) {
         people.attempts.extend(rows::read(&conn.all(ATTEMPTS, &[]).await?, attempts)?);
     }
-    for tenant in changes.iter().map(|(tenant, _)| *tenant).collect::<BTreeSet<_>>() {
+    for tenant in tenants {
         if let Some(row) = conn.first(LAST, &[&i64::from(tenant.0)]).await? {
             people.last.insert(tenant, AuditNumber(row.try_get(0)?));
         }

@@ -148,7 +148,10 @@ pub(super) fn read_through(conn: &Connection, tenant: TenantId) -> Result<(), Tr
 pub(super) fn facts(conn: &Connection, requests: &[Request]) -> Result<Option<People>, Trouble> {
     let changes = requests.iter().filter_map(|it| Some((it.tenant, Needs::people(&it.command)?)));
     let changes: Vec<_> = changes.collect();
-    if changes.is_empty() {
+    let noted = requests.iter().filter(|it| Needs::noted(&it.command)).map(|it| it.tenant);
+    let tenants: BTreeSet<TenantId> =
+        changes.iter().map(|(tenant, _)| *tenant).chain(noted).collect();
+    if tenants.is_empty() {
         return Ok(None);
     }
     let mut people = People::default();
@@ -171,7 +174,7 @@ pub(super) fn facts(conn: &Connection, requests: &[Request]) -> Result<Option<Pe
     if changes.iter().any(|(_, change)| change.attempts()) {
         people.attempts.extend(rows::all(conn, ATTEMPTS, (), attempts)?);
     }
-    for tenant in changes.iter().map(|(tenant, _)| *tenant).collect::<BTreeSet<_>>() {
+    for tenant in tenants {
         let last = rows::first(conn, LAST, [tenant.0], rows::integer)?;
         people.last.extend(last.map(|last| (tenant, AuditNumber(last))));
     }

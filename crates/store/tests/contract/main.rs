@@ -194,6 +194,7 @@ contract! {
         a_new_password_opens_a_locked_name,
         attempts_under_unknown_names_are_forgotten_where_there_are_many,
         what_people_do_is_read_newest_first,
+        who_keeps_apps_webhooks_and_accounts_leaves_a_trace,
         a_saved_filter_is_kept_until_its_user_forgets_it,
         a_user_has_so_many_saved_filters,
     },

@@ -12,7 +12,9 @@ use kehub_core::people::session::{
 use kehub_core::people::user::{NewUser, Role, User, UserChange, UserSet};
 use kehub_core::people::{PeopleChange, PeopleOutcome, PeopleRefusal};
 use kehub_core::policy::Preset;
-use kehub_core::{AppNumber, CustomerId, TenantId};
+use kehub_core::webhook::{Secret, Settings, SettingsChange, WebhookChange};
+use kehub_core::wechat::{Sealed, WechatChange, WechatSecretsChange, WechatSettingsChange};
+use kehub_core::{AppNumber, CustomerId, TenantId, WebhookId, WechatId};
 
 const KEY: LoginKey = LoginKey([7; 16]);
 const FIRST: AppNumber = AppNumber(1);
@@ -423,6 +425,87 @@ pub(crate) async fn what_people_do_is_read_newest_first(rig: &Rig) {
     let noted = people(rig, second, note(Deed::CustomersRead)).await;
     assert_eq!(noted, Ok(PeopleOutcome::Noted(AuditNumber(1))));
     assert_eq!(rig.store.check(None).await.unwrap().findings, []);
+}
+
+/// Keeps an app, a webhook and a WeChat account, some of it in vain.
+async fn administer(rig: &Rig) {
+    let id = "cl00000000000000aa";
+    let create = || AppChange::Create {
+        id: id.into(),
+        name: "shop".into(),
+        secret_hash: [7; 32],
+        permissions: vec![Permission::CustomersWrite, Permission::CustomersRead],
+    };
+    let permissions = vec![Permission::CustomersRead];
+    let apps = [
+        create(),
+        create(), // it is there already
+        AppChange::Permit { id: id.into(), permissions },
+        AppChange::Rotate { id: id.into(), secret_hash: [8; 32] },
+        AppChange::Revoke { id: id.into() },
+        AppChange::Permit { id: "nobody".into(), permissions: vec![] },
+    ];
+    for change in apps {
+        rig.run(TENANT, Command::ChangeApp(change)).await;
+    }
+    let url = "https://a.example/".into();
+    let settings = Settings { url, description: "".into(), kinds: vec![], enabled: true };
+    let hook = WebhookId(1);
+    let webhooks = [
+        WebhookChange::Create { settings, secret: Secret([1; 32]) },
+        WebhookChange::Set { id: hook, settings: SettingsChange::default() },
+        WebhookChange::Rotate { id: hook, secret: Secret([2; 32]), old_until: 0 },
+        WebhookChange::Replay { id: hook, after: 0 },
+        WebhookChange::Delete(hook),
+        WebhookChange::Delete(hook), // nothing is left of it
+    ];
+    for change in webhooks {
+        rig.run(TENANT, Command::Webhook(change)).await;
+    }
+    let account = WechatId(1);
+    let bind = || WechatChange::Bind {
+        app_id: "wx0123456789abcdef".into(),
+        settings: WechatSettingsChange::default(),
+        secrets: WechatSecretsChange {
+            app_secret: Some(Sealed([1; 3].into())),
+            ..WechatSecretsChange::default()
+        },
+    };
+    let ask = WechatChange::Ask { id: account, from_start: false, unless_since: None };
+    for change in [bind(), bind(), ask, WechatChange::Unbind(account)] {
+        rig.run(TENANT, Command::Wechat(change)).await;
+    }
+    let mut dry = rig.request(TENANT, Command::Wechat(bind()));
+    dry.dry_run = true;
+    rig.batch(vec![dry]).await;
+}
+
+pub(crate) async fn who_keeps_apps_webhooks_and_accounts_leaves_a_trace(rig: &Rig) {
+    administer(rig).await;
+    let mut entries = rig.store.audit(TENANT, None, 100).await.unwrap();
+    entries.reverse();
+    let seen: Vec<(Deed, Option<About>)> = entries.iter().map(|it| (it.deed, it.about)).collect();
+    let (app, hook) = (Some(About::App(FIRST)), Some(About::Webhook(WebhookId(1))));
+    let account = Some(About::WechatAccount(WechatId(1)));
+    let expected = [
+        (Deed::AppCreated, app),
+        (Deed::AppPermitted, app),
+        (Deed::AppSecretChanged, app),
+        (Deed::AppRevoked, app),
+        (Deed::WebhookCreated, hook),
+        (Deed::WebhookChanged, hook),
+        (Deed::WebhookSecretChanged, hook),
+        (Deed::WebhookReplayed, hook),
+        (Deed::WebhookDeleted, hook),
+        (Deed::WechatBound, account),
+        (Deed::WechatChanged, account),
+        (Deed::WechatUnbound, account),
+    ];
+    assert_eq!(seen, expected);
+    let numbers: Vec<i64> = entries.iter().map(|entry| entry.number.0).collect();
+    assert_eq!(numbers, (1..=12).collect::<Vec<i64>>());
+    assert_eq!(&*entries[0].details["permissions"], "customers.read customers.write");
+    assert_eq!(&*entries[1].details["permissions"], "customers.read");
 }
 
 pub(crate) async fn a_saved_filter_is_kept_until_its_user_forgets_it(rig: &Rig) {

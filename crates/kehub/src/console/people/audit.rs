@@ -114,11 +114,19 @@ fn object(about: About, access: &Access, words: &Words) -> Markup {
             }
         },
         About::App(app) => html! {
-            (words.a_app) " " (access.app_name(app).map_or_else(|| number.to_string(), str::to_owned))
+            a href={ "/console/settings/apps/" (app) } {
+                (words.a_app) " " (access.app_name(app).map_or_else(|| number.to_string(), str::to_owned))
+            }
         },
-        About::Import(_) => html! { (words.a_import) " " (number) },
-        About::Webhook(_) => html! { (words.a_webhook) " " (number) },
-        About::WechatAccount(_) => html! { (words.a_wechat) " " (number) },
+        About::Import(_) => html! {
+            a href={ "/console/imports/" (number) } { (words.a_import) " " (number) }
+        },
+        About::Webhook(_) => html! {
+            a href={ "/console/settings/webhooks/" (number) } { (words.a_webhook) " " (number) }
+        },
+        About::WechatAccount(_) => html! {
+            a href={ "/console/wechat/" (number) } { (words.a_wechat) " " (number) }
+        },
     }
 }
 
@@ -137,6 +145,18 @@ const fn deed(deed: Deed, words: &Words) -> &'static str {
         Deed::CustomerRevealed => words.d_customer_revealed,
         Deed::CustomersRead => words.d_customers_read,
         Deed::CustomersExported => words.d_customers_exported,
+        Deed::AppCreated => words.d_app_created,
+        Deed::AppPermitted => words.d_app_permitted,
+        Deed::AppSecretChanged => words.d_app_secret,
+        Deed::AppRevoked => words.d_app_revoked,
+        Deed::WebhookCreated => words.d_webhook_created,
+        Deed::WebhookChanged => words.d_webhook_changed,
+        Deed::WebhookSecretChanged => words.d_webhook_secret,
+        Deed::WebhookReplayed => words.d_webhook_replayed,
+        Deed::WebhookDeleted => words.d_webhook_deleted,
+        Deed::WechatBound => words.d_wechat_bound,
+        Deed::WechatChanged => words.d_wechat_changed,
+        Deed::WechatUnbound => words.d_wechat_unbound,
     }
 }
 
@@ -161,6 +181,7 @@ fn detail<'a>(key: &'a str, words: &Words) -> &'a str {
         "attempts" => words.k_attempts,
         "lockedSeconds" => words.k_locked,
         "route" => words.k_route,
+        "permissions" => words.k_permissions,
         other => other,
     }
 }

@@ -230,6 +230,18 @@ const fn done(deed: Deed, words: &Words) -> Option<&'static str> {
         | Deed::SignedOut
         | Deed::CustomerRevealed
         | Deed::CustomersRead
-        | Deed::CustomersExported => None,
+        | Deed::CustomersExported
+        | Deed::AppCreated
+        | Deed::AppPermitted
+        | Deed::AppSecretChanged
+        | Deed::AppRevoked
+        | Deed::WebhookCreated
+        | Deed::WebhookChanged
+        | Deed::WebhookSecretChanged
+        | Deed::WebhookReplayed
+        | Deed::WebhookDeleted
+        | Deed::WechatBound
+        | Deed::WechatChanged
+        | Deed::WechatUnbound => None,
     }
 }

@@ -78,6 +78,18 @@ vocabulary! {
     d_customer_revealed "saw a customer in full" "查看客户明文";
     d_customers_read "read customers in full" "查看客户明文";
     d_customers_exported "exported customers" "导出客户";
+    d_app_created "created an app" "创建应用";
+    d_app_permitted "set what an app may do" "修改应用权限";
+    d_app_secret "gave an app another secret" "更换应用密钥";
+    d_app_revoked "ended an app" "停用应用";
+    d_webhook_created "created a webhook" "创建 Webhook";
+    d_webhook_changed "changed a webhook" "修改 Webhook";
+    d_webhook_secret "gave a webhook another secret" "更换 Webhook 密钥";
+    d_webhook_replayed "had a webhook told again" "重新推送 Webhook";
+    d_webhook_deleted "deleted a webhook" "删除 Webhook";
+    d_wechat_bound "bound a WeChat account" "绑定公众号";
+    d_wechat_changed "changed a WeChat account" "修改公众号";
+    d_wechat_unbound "unbound a WeChat account" "解除绑定公众号";
     a_customer "customer" "客户";
     a_user "user" "用户";
     a_app "app" "应用";
@@ -91,4 +103,5 @@ vocabulary! {
     k_attempts "attempts" "次数";
     k_locked "locked for seconds" "锁定秒数";
     k_route "call" "接口";
+    k_permissions "may" "权限";
 }
