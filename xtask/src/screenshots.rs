@@ -126,7 +126,11 @@ impl Album<'_> {
         self.browser.open(&format!("{}{path}", self.origin))?;
         for (name, value) in *fields {
             let (name, value) = (json!(format!("main [name=\"{name}\"]")), json!(value));
-            self.browser.run(&format!("document.querySelector({name}).value = {value}"))?;
+            let fill = format!(
+                "(it => {{ if (it.type === 'checkbox') it.checked = true; else it.value = {value} }})\
+                 (document.querySelector({name}))"
+            );
+            self.browser.run(&fill)?;
         }
         if !fields.is_empty() || page.click.starts_with("button") {
             self.browser.leave(|browser| browser.click(page.click))?;

@@ -14,7 +14,7 @@ pub const SAVED_NAME_CHARS_MAX: usize = 64;
 pub const SAVED_QUERY_BYTES_MAX: usize = 4096;
 
 /// Attributes by which people are told from one another, or reached.
-const PERSONAL: [Attribute; 20] = [
+const PERSONAL: [Attribute; 23] = [
     Attribute::Id,
     Attribute::DisplayName,
     Attribute::Name,
@@ -30,6 +30,9 @@ const PERSONAL: [Attribute; 20] = [
     Attribute::OfficeAddress,
     Attribute::Website,
     Attribute::Telephone,
+    Attribute::Birthday,
+    Attribute::Referrer,
+    Attribute::ReferrerName,
     Attribute::Remark,
     Attribute::ExternalId,
     Attribute::MembershipNo,

@@ -155,6 +155,11 @@ impl Wechat {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(key, now);
     }
 
+    /// Forgets that of an account that is gone.
+    pub(crate) fn forget_heard(&self, key: Key) {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
+
     /// When WeChat last did so, since this hub started.
     pub(crate) fn heard_at(&self, key: Key) -> Option<Micros> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied()

@@ -1,14 +1,17 @@
 //! Filters that users save in the console, and come back to.
 
 use crate::browser::Browser;
-use crate::hub::{Answer, TestHub, on_every_engine};
+use crate::hub::{Answer, TestHub, on_every_engine, request};
+use kehub_core::directory::Permission;
 use kehub_core::people::saved::SAVED_FILTERS_MAX;
 use kehub_core::people::user::Role;
+use serde_json::json;
 
 on_every_engine! {
     a_list_is_saved_and_found_again,
     what_names_one_person_is_not_saved,
     a_filter_that_cannot_be_saved_is_told_and_nothing_is_saved,
+    a_refused_form_shows_nobody_more_than_the_list_does,
 }
 
 const LIST: &str = "/console/customers?city=X%26Y&mobile%3Aempty=0&sort=-name&columns=city";
@@ -73,6 +76,7 @@ async fn what_names_one_person_is_not_saved(hub: TestHub) {
         ("city=X&name%3Aprefix=Wang", "Name"),
         ("id%3Ain=7", "Id"),
         ("membershipNo=88", "Membership no"),
+        ("referrerName=Wang", "Referrer name"),
     ];
     for (query, field) in named {
         let refused = save(&anna, "one", query).await;
@@ -85,12 +89,39 @@ async fn what_names_one_person_is_not_saved(hub: TestHub) {
     assert_eq!(saved(&anna).await.len(), 1);
 }
 
+async fn a_refused_form_shows_nobody_more_than_the_list_does(hub: TestHub) {
+    let customer = json!({ "name": "Wang Fang", "mobile": "13800000001" });
+    hub.writer.upsert(&["member:1"], customer).await.was(201);
+    // Somebody who sees contacts masked feels for one by its beginning.
+    let anna = hub.signed_in("anna", Role::Viewer).await;
+    for (name, path) in [("", ""), ("feel", ""), ("feel", "/forget")] {
+        let fields = [("name", name), ("query", "mobile%3Aprefix=1380000")];
+        let path = format!("/console/customers/filters{path}");
+        let refused = anna.post_signed(&path, &fields).await;
+        assert!(!refused.text.contains("Wang Fang"), "{name} {path}");
+    }
+    // A program that may not read customers, and one that may, which is no user.
+    let may_not = hub.app_with("cl0000000000000aa", &[Permission::CustomersWrite]).await;
+    let may = hub.app_with("cl0000000000000ab", &[Permission::CustomersRead]).await;
+    for (program, status) in [(&may_not, 403), (&may, 404)] {
+        for path in ["/console/customers/filters", "/console/customers/filters/forget"] {
+            let mut request = request("POST", path, "name=all&query=city=X".to_owned());
+            let token = format!("Bearer {}", program.token).parse().unwrap();
+            request.headers_mut().insert("authorization", token);
+            let refused = program.send(request).await;
+            assert_eq!(refused.status, status, "{path}: {}", refused.text);
+            assert!(status == 404 || !refused.text.contains("<table"), "{path}");
+        }
+    }
+}
+
 async fn a_filter_that_cannot_be_saved_is_told_and_nothing_is_saved(hub: TestHub) {
     let anna = hub.signed_in("anna", Role::Viewer).await;
     let long: Vec<String> = (0..17).map(|it| format!("attr.a{it}={}", "x".repeat(250))).collect();
     let long = long.join("&");
     for (name, query, told) in [
         ("", "city=X", "a name has 1 to 64 characters"),
+        ("two\u{0}parts", "city=X", "a name has 1 to 64 characters"),
         (&*"n".repeat(65), "city=X", "a name has 1 to 64 characters"),
         ("broken", "gender=x", "a filter cannot be read"),
         ("long", &*long, "more than 4096 bytes"),

@@ -98,6 +98,13 @@ async fn a_spreadsheet_is_dropped_mapped_tried_and_imported() {
     assert_eq!(browser.run(is_shown).unwrap(), true);
     browser.run("document.querySelector('#c4').value = 'identity:card'").unwrap();
 
+    // Enter in a field looks again, and does nothing else.
+    browser.run("document.querySelector('[name=source]').focus()").unwrap();
+    browser.write("1").unwrap();
+    browser.press("Enter").unwrap();
+    browser.wait("location.search.includes('source=1')").unwrap();
+    says(&mut browser, &["1六月会员.xlsx", "4 columns"]);
+
     browser.resize(390, 844).unwrap();
     let wide = "document.documentElement.scrollWidth > 390";
     assert_eq!(browser.run(wide).unwrap(), false);

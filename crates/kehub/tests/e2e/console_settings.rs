@@ -66,6 +66,7 @@ async fn a_rule_is_seen_before_it_is_saved_and_an_app_gets_its_secret_once() {
     let is_wide = "document.documentElement.scrollWidth > 390";
     assert_eq!(browser.run(is_wide).unwrap(), false);
     // Whoever gives it another secret shuts out who holds the old one.
+    browser.click("form:has([value=rotate]) [name=sure]").unwrap();
     browser.leave(|browser| browser.click("form:has([value=rotate]) button")).unwrap();
     let drawn = browser.run("document.querySelector('#secret').innerText").unwrap();
     let (old, new) = (text(1), drawn.as_str().unwrap().to_owned());

@@ -54,7 +54,8 @@ async fn an_app_is_made_changed_and_ended(hub: TestHub) {
     let permitted = apps(&hub).await.into_iter().find(|it| it["appId"] == id).unwrap();
     assert_eq!(permitted["permissions"], json!(["customers.read"]));
 
-    let drawn = act(&[("act", "rotate")]).await;
+    assert_eq!(act(&[("act", "rotate")]).await.status, 422);
+    let drawn = act(&[("act", "rotate"), ("sure", "1")]).await;
     let second = secret(&drawn);
     assert_eq!(enters(&hub, id, &first).await, 401);
     assert_eq!(enters(&hub, id, &second).await, 200);
@@ -68,7 +69,7 @@ async fn an_app_is_made_changed_and_ended(hub: TestHub) {
     ended.says(&["The app is ended.", "ended 2026-"]).hides(&["Draw a new secret", "Save"]);
     assert_eq!(enters(&hub, id, &second).await, 401);
     hub.writer.look(&there).await.hides(&["The app is ended."]);
-    for late in [&[("act", "rotate")][..], &[("act", "permit")]] {
+    for late in [&[("act", "rotate"), ("sure", "1")][..], &[("act", "permit")]] {
         let late = act(late).await;
         assert_eq!(late.status, 409);
         Seen::of(&late).says(&["Nothing was changed. The app was ended."]);
@@ -107,7 +108,7 @@ async fn nobody_gets_more_by_way_of_an_app() {
     Seen::of(&more).says(&["Nothing was changed. You can give only what you may do yourself"]);
     let other = apps(&hub).await.into_iter().find(|it| it["appId"] == hub.writer.id).unwrap();
     let there = format!("{APPS}/{}", other["id"]);
-    assert_eq!(keeper.send_form(&there, &[("act", "rotate")]).await.status, 403);
+    assert_eq!(keeper.send_form(&there, &[("act", "rotate"), ("sure", "1")]).await.status, 403);
     for (who, path) in [(&hub.reader, APPS), (&hub.reader, &*there)] {
         let seen = who.look(path).await;
         assert_eq!(seen.status, 403);

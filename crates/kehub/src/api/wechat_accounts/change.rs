@@ -82,6 +82,9 @@ pub(crate) async fn unbind(call: &Call, id: WechatId, dry_run: bool) -> Result<(
     let Outcome::Wechat(WechatOutcome::Unbound(_)) = call.apply(unbind, dry_run).await? else {
         return Err(Problem::unexpected());
     };
+    if !dry_run {
+        call.hub().wechat().forget_heard((call.tenant(), id));
+    }
     Ok(())
 }
 

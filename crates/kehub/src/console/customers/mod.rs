@@ -43,16 +43,22 @@ async fn list(visitor: Visitor) -> Response {
     if let Err(problem) = visitor.call.require(Permission::CustomersRead) {
         return visitor.answer(Err(problem));
     }
-    let mut asked = Asked::read(visitor.call.query());
-    if !visitor.may_reveal() {
-        asked.refuse_feeling(visitor.words());
-    }
+    let asked = asked(&visitor, visitor.call.query());
     // A filter that was put together in the form gets an address of its own.
     if let (Some(address), None) = (&asked.leads_to, &asked.trouble) {
         return elsewhere(&address.text());
     }
     let page = shown(&visitor, &asked, None).await;
     visitor.answer(page)
+}
+
+/// What a visitor asks for. Whoever sees contacts masked does not feel for them.
+fn asked(visitor: &Visitor, query: Option<&str>) -> Asked {
+    let mut asked = Asked::read(query);
+    if !visitor.may_reveal() {
+        asked.refuse_feeling(visitor.words());
+    }
+    asked
 }
 
 /// What is shown, as a file. It holds contacts in full.
@@ -72,6 +78,7 @@ async fn export(visitor: Visitor) -> Response {
 }
 
 async fn shown(visitor: &Visitor, asked: &Asked, refused: Option<&str>) -> Result<Page, Problem> {
+    visitor.call.require(Permission::CustomersRead)?;
     let words = visitor.words();
     let shower = Shower { look: &visitor.look, contacts: Contacts::Masked };
     let address = &asked.address;

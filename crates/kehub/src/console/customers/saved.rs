@@ -4,7 +4,7 @@
 use super::Address;
 use super::address::Asked;
 use super::words::{Words, words};
-use crate::api::problem::Problem;
+use crate::api::problem::{Code, Problem};
 use crate::console::done::{form, refused, why_not};
 use crate::console::page::elsewhere;
 use crate::console::visitor::Visitor;
@@ -32,7 +32,7 @@ pub(super) async fn save(visitor: Visitor, body: Body) -> Response {
         Ok(sent) => sent,
         Err(problem) => return refused(&visitor, &problem, Err(problem.clone())),
     };
-    let asked = Asked::read(Some(sent.field("query")));
+    let asked = super::asked(&visitor, Some(sent.field("query")));
     let name = sent.field("name").trim();
     match saved(&visitor, &asked, name).await {
         Ok(Ok(())) => elsewhere(&asked.address.text()),
@@ -47,10 +47,10 @@ pub(super) async fn forget(visitor: Visitor, body: Body) -> Response {
         Ok(sent) => sent,
         Err(problem) => return refused(&visitor, &problem, Err(problem.clone())),
     };
-    let asked = Asked::read(Some(sent.field("query")));
+    let asked = super::asked(&visitor, Some(sent.field("query")));
     let (app, name) = (visitor.call.app().number, sent.field("name").into());
     // Whoever asks twice finds it forgotten.
-    let forgotten = match visitor.call.require(Permission::CustomersRead) {
+    let forgotten = match may_save(&visitor) {
         Ok(()) => changed(&visitor, SavedChange::Forget { app, name }).await.map(drop),
         Err(problem) => Err(problem),
     };
@@ -65,9 +65,10 @@ async fn saved(
     asked: &Asked,
     name: &str,
 ) -> Result<Result<(), String>, Problem> {
-    visitor.call.require(Permission::CustomersRead)?;
+    may_save(visitor)?;
     let words = words(visitor.look.language);
-    if !(1..=SAVED_NAME_CHARS_MAX).contains(&name.chars().count()) {
+    let fits = (1..=SAVED_NAME_CHARS_MAX).contains(&name.chars().count());
+    if !fits || name.contains(char::is_control) {
         return Ok(Err(fill(words.name_unfit, &[&SAVED_NAME_CHARS_MAX.to_string()])));
     }
     if asked.trouble.is_some() {
@@ -91,6 +92,14 @@ async fn saved(
         }
         Err(_) => return Err(Problem::unexpected()),
     })
+}
+
+/// Lets a user on who may see customers. A program has nothing to come back to.
+fn may_save(visitor: &Visitor) -> Result<(), Problem> {
+    visitor.call.require(Permission::CustomersRead)?;
+    let is_user = visitor.call.session().is_some();
+    let missing = || Problem::new(Code::UserNotFound, "a filter is saved for a user");
+    is_user.then_some(()).ok_or_else(missing)
 }
 
 /// What of a list is saved: what is looked for may be somebody's name.

@@ -2,6 +2,7 @@
 //! whatever another site makes a browser send is refused.
 
 use super::form::{Form, Rest};
+use super::wary::Wary;
 use super::{FIRST, SIGN_IN};
 use crate::console::page::elsewhere;
 use crate::people::origin::{self, CSRF_FIELD};
@@ -17,6 +18,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use multer::{Constraints, Multipart, SizeLimit};
+use std::sync::atomic::Ordering;
 use url::form_urlencoded;
 
 /// Bytes of a part that holds a token.
@@ -105,12 +107,15 @@ async fn with_first_part(
     let (mut parts, body) = request.into_parts();
     let limit = SizeLimit::new().for_field(CSRF_FIELD, CSRF_BYTES_MAX);
     let constraints = Constraints::new().size_limit(limit);
-    let mut form = Multipart::with_constraints(body.into_data_stream(), boundary, constraints);
+    let body = Wary::of(body.into_data_stream());
+    let let_in = body.let_in();
+    let mut form = Multipart::with_constraints(body, boundary, constraints);
     let patience = hub.settings().request_timeout.mul_f32(0.9);
     let first = tokio::time::timeout(patience, first_part(&mut form)).await;
     if !first.ok().flatten().is_some_and(|token| session.is_csrf(&token)) {
         return Err(refused().into());
     }
+    let_in.store(true, Ordering::Release);
     parts.extensions.insert(Rest::of(form));
     Ok(Request::from_parts(parts, Body::empty()))
 }

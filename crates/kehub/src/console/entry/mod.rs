@@ -10,6 +10,7 @@ pub(super) mod frame;
 pub(super) mod guard;
 mod sign_in;
 mod visit;
+mod wary;
 pub(super) mod words;
 
 use crate::server::Hub;

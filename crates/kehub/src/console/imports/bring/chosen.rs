@@ -2,6 +2,7 @@
 //! somebody chooses.
 
 use super::asked::Pick;
+use super::columns::SHOWN_MAX;
 use crate::files::mapping::{Choices, Mapping, MappingError, Target, is_same};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,7 +60,7 @@ pub(super) fn choose(
         (spare.insert(other, one).is_none() && spare.len() <= TWICE_MAX).then_some(other)
     })?;
     let mut picked = BTreeSet::new();
-    for (place, pick) in picks {
+    for (place, pick) in picks.iter().filter(|(place, _)| **place < SHOWN_MAX) {
         let Some(column) = base.columns.get(*place) else { continue };
         let target = pick.whole(&column.heading);
         let is_given =
@@ -79,7 +80,8 @@ pub(super) fn choose(
         } else {
             (one, other)
         };
-        wrong.insert(loses, Wrong::Taken(keeps)).is_none().then_some(loses)
+        let is_new = wrong.insert(loses, Wrong::Taken(keeps)).is_none();
+        (is_new && wrong.len() <= TWICE_MAX).then_some(loses)
     })?;
     Ok(Chosen { choices, mapping, wrong, spare })
 }

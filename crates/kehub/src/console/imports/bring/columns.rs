@@ -5,28 +5,29 @@ use super::chosen::Wrong;
 use super::file::File;
 use super::options::Options;
 use super::seen::{ColumnSeen, Seen, ValueSeen};
-use super::words::{Words, words};
+use super::veil::Veil;
+use super::words::words;
 use crate::console::acts::fields::expected;
 use crate::console::acts::words::words as of_fields;
-use crate::console::visitor::Visitor;
+use crate::console::show::Shower;
 use crate::console::words::{Language, fill};
 use crate::files::mapping::{Column, Target};
 use kehub_core::attribute::FieldProblem;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
-/// Columns that are shown at most.
-const SHOWN_MAX: usize = 200;
+/// Columns that are shown, and can be chosen for, at most.
+pub(super) const SHOWN_MAX: usize = 200;
 
 /// All columns.
 pub(super) fn section(
-    visitor: &Visitor,
+    shower: Shower<'_>,
     picks: &BTreeMap<usize, Pick>,
     file: &File,
     seen: &Seen,
     options: &Options,
 ) -> Markup {
-    let language = visitor.look.language;
+    let language = shower.look.language;
     let words = words(language);
     let columns = &file.chosen.mapping.columns;
     let further = columns.len().saturating_sub(SHOWN_MAX);
@@ -35,17 +36,18 @@ pub(super) fn section(
             h2 { (words.columns) }
             ol .plain.mapping {
                 @for (place, (column, seen)) in columns.iter().zip(&seen.columns).take(SHOWN_MAX).enumerate() {
+                    @let heading = heading(column, shower);
                     @let wrong = file.chosen.wrong.contains_key(&place);
                     @let pick = picks.get(&place).filter(|_| wrong).cloned();
                     @let pick = pick.unwrap_or_else(|| options.pick(&column.target));
                     li .wrong[wrong] .out[!wrong && matches!(column.target, Target::Ignored(_))] {
                         div .heading {
-                            b { (heading(column, words)) }
+                            b { (heading) }
                             span .note { (fill(words.column, &[&(place + 1).to_string()])) }
                         }
-                        (chooser(place, column, &pick, wrong, options, language))
+                        (chooser(place, &heading, &pick, wrong, options, language))
                         div .values {
-                            (said_of(file, place, words))
+                            (said_of(file, place, shower))
                             (values(column, seen, language))
                         }
                     }
@@ -56,14 +58,19 @@ pub(super) fn section(
     }
 }
 
-fn heading<'a>(column: &'a Column, words: &Words) -> &'a str {
-    if column.heading.trim().is_empty() { words.no_heading } else { &column.heading }
+/// What a column is called. In a file without headings that is what its first row says.
+fn heading(column: &Column, shower: Shower<'_>) -> String {
+    let words = words(shower.look.language);
+    if column.heading.trim().is_empty() {
+        return words.no_heading.to_owned();
+    }
+    Veil(shower).text(&column.heading)
 }
 
 /// What a column is, to be chosen.
 fn chooser(
     place: usize,
-    column: &Column,
+    heading: &str,
     pick: &Pick,
     is_wrong: bool,
     options: &Options,
@@ -71,7 +78,6 @@ fn chooser(
 ) -> Markup {
     let words = words(language);
     let (target, name) = (format!("{TARGET}{}", place + 1), format!("{NAME}{}", place + 1));
-    let heading = heading(column, words);
     html! {
         div .chooser {
             select id=(target) name=(target) aria-label=(fill(words.taken_for, &[heading]))
@@ -90,8 +96,9 @@ fn why_of(place: usize) -> String {
 }
 
 /// What is to be known of a choice.
-fn said_of(file: &File, place: usize, words: &Words) -> Markup {
-    let other = |place: usize| file.chosen.mapping.heading(place);
+fn said_of(file: &File, place: usize, shower: Shower<'_>) -> Markup {
+    let words = words(shower.look.language);
+    let other = |place: usize| Veil(shower).text(&file.chosen.mapping.heading(place));
     html! {
         @match file.chosen.wrong.get(&place) {
             Some(Wrong::Unknown) => p .error id=(why_of(place)) { (words.wrong_unknown) },

@@ -37,7 +37,12 @@ pub(super) fn page(visitor: &Visitor, asked: &Asked, looked: &Looked, shown: &Sh
         header .title {
             h1 { (looked.source) }
             div .tools {
-                button .button form="mapping" name=(ACT) value="discard" { (words.discard) }
+                // Within the other form it would be what Enter in a field does.
+                form method="post" action=(ADDRESS) {
+                    (visitor.csrf())
+                    input type="hidden" name=(FILE) value=(asked.file);
+                    button .button name=(ACT) value="discard" { (words.discard) }
+                }
                 a .button href=(IMPORTS) { (of_imports(visitor.look.language).back) }
             }
         }
@@ -75,7 +80,7 @@ fn whole(
     html! {
         (state(asked, file, words))
         (about(file, &seen, words))
-        (columns::section(visitor, &asked.picks, file, &seen, &options))
+        (columns::section(shower, &asked.picks, file, &seen, &options))
         (how(visitor, asked, looked, file))
         div .decide.inline {
             button .button.primary name=(ACT) value="import" { (words.import) }

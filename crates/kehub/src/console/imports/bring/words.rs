@@ -15,7 +15,7 @@ vocabulary! {
     not_as_asked "The file cannot be read like this:" "按当前设置无法读取文件：";
     broken "The file cannot be read to its end, and nothing was imported:" "文件无法完整读取，尚未导入任何数据：";
     gone "The file is not here any more" "文件已不在此处";
-    gone_why "A file that nobody imports is kept for an hour after the last look at it. Bring it in again; nothing was imported." "未导入的文件在最后一次查看后保留一小时。请重新上传；尚未导入任何数据。";
+    gone_why "A file that nobody imports is kept for an hour after the last look at it, on the hub that took it. Bring it in again; nothing was imported." "未导入的文件在最后一次查看后保留一小时，且只在接收它的节点上。请重新上传；尚未导入任何数据。";
     csv "CSV, with {} between values" "CSV，分隔符 {}";
     xlsx "XLSX" "XLSX";
     ndjson "NDJSON" "NDJSON";

@@ -64,13 +64,13 @@ async fn acted(visitor: &Visitor, sent: &Form) -> Result<Became, Problem> {
             permit(call, app, sent_permissions(sent), false).await?;
             Ok(there("permitted"))
         }
+        "rotate" | "revoke" if sent.field("sure").is_empty() => {
+            Ok(Became::Unfit(words(visitor.look.language).wrong_sure))
+        }
         "rotate" => {
             let (app, drawn) = rotate(call, live(call, number).await?, false).await?;
             let drawn = drawn.ok_or_else(Problem::unexpected)?;
             Ok(Became::Once(secret(visitor, &app, &drawn)))
-        }
-        "revoke" if sent.field("sure").is_empty() => {
-            Ok(Became::Unfit(words(visitor.look.language).wrong_sure))
         }
         "revoke" => {
             revoke(call, known(call, number).await?, false).await?;
@@ -125,13 +125,19 @@ fn forms(visitor: &Visitor, app: &App, is_live: bool) -> Markup {
             div { button .button.primary { (words.save) } }
         }
     };
+    let sure = || {
+        html! {
+            label .check { input type="checkbox" name="sure" value="1" required; (words.sure) }
+        }
+    };
     let rotate = html! {
         p .note { (words.rotate_about) }
+        (sure())
         div { button .button { (words.rotate_now) } }
     };
     let revoke = html! {
         p .note { (words.revoke_about) }
-        label .check { input type="checkbox" name="sure" value="1" required; (words.revoke_sure) }
+        (sure())
         div { button .button.danger { (words.revoke_now) } }
     };
     html! {

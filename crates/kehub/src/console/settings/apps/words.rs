@@ -30,7 +30,7 @@ vocabulary! {
     rotate_now "Draw a new secret" "生成新密钥";
     revoke "End the app" "停用应用";
     revoke_about "Its tokens end within seconds, and it gets no more. What it has done stays in histories under its name." "令牌在数秒内失效，且不能再获取。历史记录仍保留其名称。";
-    revoke_sure "I know that this cannot be taken back" "我知道此操作不可撤销";
+    sure "I know that this cannot be taken back" "我知道此操作不可撤销";
     revoke_now "End the app" "停用应用";
     secret_title "The secret of {}" "{} 的密钥";
     secret "Secret" "密钥";
