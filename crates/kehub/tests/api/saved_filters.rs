@@ -48,7 +48,7 @@ async fn a_list_is_saved_and_found_again(hub: TestHub) {
     assert_eq!(saved(&anna).await, expected);
     assert_eq!(saved(&other).await, []);
     let page = anna.get(LIST).await;
-    let summary = "title=\"Saved filters\">&lt;X&gt; customers</summary>";
+    let summary = "title=\"Saved filters\"><span>&lt;X&gt; customers</span></summary>";
     assert!(page.text.contains(summary), "{}", page.text);
 
     // Another one of the same name takes its place; another user's stays.

@@ -143,7 +143,7 @@ pub(super) async fn menu(visitor: &Visitor, address: &Address) -> Result<Markup,
     let summary = shown.map_or(words.saved, |filter| &filter.name);
     Ok(html! {
         details .menu {
-            summary .button.named title=[shown.map(|_| words.saved)] { (summary) }
+            summary .button.named title=[shown.map(|_| words.saved)] { span { (summary) } }
             div .panel {
                 @if saved.is_empty() {
                     p .note { (words.none) }
