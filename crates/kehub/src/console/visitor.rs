@@ -7,6 +7,7 @@ use crate::api::{Call, Problem};
 use crate::people::origin::CSRF_FIELD;
 use crate::server;
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use kehub_core::command::Command;
@@ -73,5 +74,12 @@ impl Visitor {
             Ok(page) => page::answer(&self.look, Some(self), &page),
             Err(problem) => page::problem(&self.look, Some(self), &problem, self.call.request_id()),
         }
+    }
+
+    /// Answers the page of a form again, of which something does not fit.
+    pub(super) fn unfit(&self, page: Result<Page, Problem>) -> Response {
+        let mut response = self.answer(page);
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        response
     }
 }

@@ -12,7 +12,6 @@ use crate::console::show::{Contacts, Shower};
 use crate::console::visitor::Visitor;
 use crate::console::words::fill;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::attribute::{Attribute, FieldKey, Kind};
 use kehub_core::command::{Command, Put};
@@ -53,9 +52,7 @@ pub(super) async fn save(visitor: Visitor, body: Body) -> Response {
             let words = super::words::words(visitor.look.language);
             let text = fill(words.edit_wrong, &[&wrong.len().to_string()]);
             let page = shown(&visitor, given(wrong), Some(&text)).await;
-            let mut response = visitor.answer(page);
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            response
+            visitor.unfit(page)
         }
         Err(problem) => {
             let text = why_not(&visitor, &problem);

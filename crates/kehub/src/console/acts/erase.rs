@@ -8,7 +8,6 @@ use crate::console::page::{Page, elsewhere};
 use crate::console::visitor::Visitor;
 use crate::console::words::fill;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::command::Command;
 use kehub_core::directory::Permission;
@@ -34,9 +33,7 @@ pub(super) async fn erase(visitor: Visitor, body: Body) -> Response {
             let words = super::words::words(visitor.look.language);
             let text = fill(words.not_changed, &[words.erase_differs]);
             let page = shown(&visitor, typed, Some(&text)).await;
-            let mut response = visitor.answer(page);
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            response
+            visitor.unfit(page)
         }
         Err(problem) => {
             let text = why_not(&visitor, &problem);

@@ -12,7 +12,6 @@ use crate::console::visitor::Visitor;
 use crate::console::why::named::{Named, named};
 use crate::console::words::fill;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::CustomerId;
 use kehub_core::command::{Command, MergeByHand, SetCannotLink};
@@ -42,9 +41,7 @@ pub(super) async fn merge(visitor: Visitor, body: Body) -> Response {
         Ok(Became::Doubted) => {
             let text = super::words::words(visitor.look.language).merge_despite_why;
             let page = shown(&visitor, sent.field("with"), Some(text)).await;
-            let mut response = visitor.answer(page);
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            response
+            visitor.unfit(page)
         }
         Err(problem) => {
             let text = why_not(&visitor, &problem);

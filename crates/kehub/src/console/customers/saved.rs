@@ -11,7 +11,6 @@ use crate::console::visitor::Visitor;
 use crate::console::words::fill;
 use crate::people::By;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::directory::Permission;
 use kehub_core::filter::SortKey;
@@ -120,9 +119,7 @@ async fn changed(
 /// The list again, with why something was not done.
 async fn not_done(visitor: &Visitor, asked: &Asked, why: &str) -> Response {
     let page = super::shown(visitor, asked, Some(why)).await;
-    let mut response = visitor.answer(page);
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    response
+    visitor.unfit(page)
 }
 
 async fn failed(visitor: &Visitor, asked: &Asked, problem: &Problem) -> Response {

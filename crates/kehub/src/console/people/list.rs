@@ -14,7 +14,6 @@ use crate::console::visitor::Visitor;
 use crate::console::words::fill;
 use crate::people::password;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::AppNumber;
 use kehub_core::directory::{App, Permission};
@@ -42,9 +41,7 @@ pub(super) async fn create(visitor: Visitor, body: Body) -> Response {
         Ok(Err(wrong)) => {
             let text = fill(words(visitor.look.language).wrong, &[&wrong.len().to_string()]);
             let page = shown(&visitor, &sent, &wrong, Some(&text)).await;
-            let mut response = visitor.answer(page);
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            response
+            visitor.unfit(page)
         }
         Err(problem) => {
             let text = why_not(&visitor, &problem);

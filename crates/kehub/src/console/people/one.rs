@@ -14,7 +14,6 @@ use crate::console::show::moment;
 use crate::console::visitor::Visitor;
 use crate::people::password;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::directory::{App, Permission};
 use kehub_core::people::audit::{About, Deed};
@@ -42,9 +41,7 @@ pub(super) async fn act(visitor: Visitor, body: Body) -> Response {
         Ok(Ok(address)) => elsewhere(&address),
         Ok(Err(wrong)) => {
             let page = shown(&visitor, Some((wrong, &sent)), None).await;
-            let mut response = visitor.answer(page);
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            response
+            visitor.unfit(page)
         }
         Err(problem) => {
             let text = why_not(&visitor, &problem);

@@ -5,6 +5,7 @@ mod policy;
 pub(super) mod webhooks;
 mod words;
 
+use super::page::Page;
 use super::words::Language;
 use crate::api::problem::Code;
 use crate::server::Hub;
@@ -24,6 +25,16 @@ pub(super) fn router() -> Router<Hub> {
         .route(TYPES, get(policy::list::named))
         .route("/console/settings/types/{name}", get(policy::one::page).post(policy::one::act));
     router.merge(apps::router()).merge(webhooks::router())
+}
+
+/// What became of a form.
+enum Became {
+    /// It is done, and told elsewhere.
+    Done(String),
+    /// It is done, and this page is shown once.
+    Once(Page),
+    /// It does not fit.
+    Unfit(&'static str),
 }
 
 /// What the settings are called as a whole.

@@ -14,7 +14,6 @@ use crate::console::page::{Page, Place, elsewhere};
 use crate::console::show::{Contacts, Shower};
 use crate::console::visitor::Visitor;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::WechatId;
 use kehub_core::directory::Permission;
@@ -35,11 +34,7 @@ pub(super) async fn act(visitor: Visitor, body: Body) -> Response {
     };
     match acted(&visitor, &sent).await {
         Ok(Some(address)) => elsewhere(&address),
-        Ok(None) => {
-            let mut response = visitor.answer(shown(&visitor, None, true).await);
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            response
-        }
+        Ok(None) => visitor.unfit(shown(&visitor, None, true).await),
         Err(problem) => {
             let page = shown(&visitor, Some((&problem, &sent)), false).await;
             refused(&visitor, &problem, page)

@@ -12,7 +12,6 @@ use crate::console::show::{count, moment};
 use crate::console::visitor::Visitor;
 use crate::console::words::fill;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::directory::{App, Permission};
 use maud::{Markup, html};
@@ -33,9 +32,7 @@ pub(super) async fn create(visitor: Visitor, body: Body) -> Response {
         Ok(Some(page)) => visitor.answer(Ok(page)),
         Ok(None) => {
             let page = shown(&visitor, Some(&sent), None).await;
-            let mut response = visitor.answer(page);
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            response
+            visitor.unfit(page)
         }
         Err(problem) => {
             let text = why_not(&visitor, &problem);

@@ -8,10 +8,10 @@ use crate::api::problem::{Code, Problem};
 use crate::console::done::{alert, form as sent_form, parameter, refused};
 use crate::console::entry::form::Form;
 use crate::console::page::{Page, Place, elsewhere};
+use crate::console::settings::Became;
 use crate::console::show::moment;
 use crate::console::visitor::Visitor;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::directory::{App, Permission};
 use maud::{Markup, html};
@@ -20,16 +20,6 @@ use maud::{Markup, html};
 pub(super) async fn page(visitor: Visitor) -> Response {
     let page = shown(&visitor, None).await;
     visitor.answer(page)
-}
-
-/// What became of a form.
-enum Became {
-    /// It is done, and told elsewhere.
-    Done(String),
-    /// It is done, and this page is shown once.
-    Once(Page),
-    /// It does not fit.
-    Unfit(&'static str),
 }
 
 /// Does one thing to the app.
@@ -41,11 +31,7 @@ pub(super) async fn act(visitor: Visitor, body: Body) -> Response {
     match acted(&visitor, &sent).await {
         Ok(Became::Done(address)) => elsewhere(&address),
         Ok(Became::Once(page)) => visitor.answer(Ok(page)),
-        Ok(Became::Unfit(why)) => {
-            let mut response = visitor.answer(shown(&visitor, Some(why)).await);
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            response
-        }
+        Ok(Became::Unfit(why)) => visitor.unfit(shown(&visitor, Some(why)).await),
         Err(problem) => {
             let text = why_not(&visitor, &problem);
             refused(&visitor, &problem, shown(&visitor, Some(&text)).await)

@@ -10,11 +10,11 @@ use crate::api::webhooks::list::{known, newest};
 use crate::console::done::{alert, form as sent_form, parameter, refused, why_not};
 use crate::console::entry::form::Form;
 use crate::console::page::{Page, Place, elsewhere};
+use crate::console::settings::Became;
 use crate::console::show::{Contacts, Shower, count};
 use crate::console::visitor::Visitor;
 use crate::console::words::fill;
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::WebhookId;
 use kehub_core::directory::Permission;
@@ -27,16 +27,6 @@ pub(super) async fn page(visitor: Visitor) -> Response {
     visitor.answer(page)
 }
 
-/// What became of a form.
-enum Became {
-    /// It is done, and told elsewhere.
-    Done(String),
-    /// It is done, and this page is shown once.
-    Once(Page),
-    /// It does not fit.
-    Unfit(&'static str),
-}
-
 /// Does one thing to the webhook.
 pub(super) async fn act(visitor: Visitor, body: Body) -> Response {
     let sent = match sent_form(&visitor, body).await {
@@ -46,11 +36,7 @@ pub(super) async fn act(visitor: Visitor, body: Body) -> Response {
     match acted(&visitor, &sent).await {
         Ok(Became::Done(address)) => elsewhere(&address),
         Ok(Became::Once(page)) => visitor.answer(Ok(page)),
-        Ok(Became::Unfit(why)) => {
-            let mut response = visitor.answer(shown(&visitor, None, Some(why)).await);
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            response
-        }
+        Ok(Became::Unfit(why)) => visitor.unfit(shown(&visitor, None, Some(why)).await),
         Err(problem) => {
             let wrong = (!problem.fields().is_empty()).then_some((&problem, &sent));
             let text = match problem.fields().len() {
