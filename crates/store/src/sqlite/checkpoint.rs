@@ -94,6 +94,9 @@ impl Log {
     pub(super) fn move_rest(&self, writer: &Connection) {
         if self.rest.load(Ordering::Acquire) {
             checkpoint(writer, MOVE, &self.durable);
+            if let Err(trouble) = connection::fit_cache(writer) {
+                tracing::warn!(%trouble, "the writer's cache stays as it is");
+            }
             self.slows.store(false, Ordering::Release);
             self.rest.store(false, Ordering::Release);
         } else if self.slows.load(Ordering::Acquire) {

@@ -33,8 +33,14 @@ const WRITING: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA secure_delete = ON;
     PRAGMA wal_autocheckpoint = 0;
-    PRAGMA cache_size = -65536;
     PRAGMA temp_store = MEMORY;";
+/// Where SQLite leaves out a page for its locks. While a tree is balanced, pages bear its number for a moment,
+/// and if the file is shorter than that, the commit looks through the whole cache for pages behind its end.
+const PENDING: i64 = 1 << 30;
+/// What the writer keeps of such a file: the inner pages of trees, since leaves are met at random (decision 35).
+const CACHE_SHORT_KIB: i64 = 8 << 10;
+/// What it keeps of a longer one at least and at most. A hundredth of a file are inner pages.
+const CACHE_LONG_KIB: (i64, i64) = (16 << 10, 256 << 10);
 /// Moves what nobody reads from the log into the file.
 pub(super) const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// The log is synced by whoever makes a commit known.
@@ -104,6 +110,7 @@ pub(super) fn writing(path: &Path) -> Result<Connection, Trouble> {
     conn.execute_batch(PAGE)?;
     use_log(&conn)?;
     conn.execute_batch(WRITING)?;
+    fit_cache(&conn)?;
     Ok(conn)
 }
 
@@ -129,6 +136,21 @@ pub(super) fn leave_syncing(conn: &Connection, log: &File) -> Result<(), Trouble
 pub(super) fn leave_log(conn: &Connection) -> Result<(), Trouble> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(())
+}
+
+/// Gives a connection that writes as much memory as the length of its file calls for.
+pub(super) fn fit_cache(conn: &Connection) -> Result<(), Trouble> {
+    let number = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let bytes = number("page_count")?.saturating_mul(number("page_size")?);
+    Ok(conn.pragma_update(None, "cache_size", -cache_kib(bytes))?)
+}
+
+/// What the writer keeps of a file of this length, in KiB.
+fn cache_kib(bytes: i64) -> i64 {
+    if bytes < PENDING {
+        return CACHE_SHORT_KIB;
+    }
+    (bytes / 64 / 1024).clamp(CACHE_LONG_KIB.0, CACHE_LONG_KIB.1)
 }
 
 /// Gives the disk back what a log has beyond so many pages whenever it starts over.
@@ -390,7 +412,8 @@ fn set_up(conn: &Connection) -> Result<(), Trouble> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Readers, leave_syncing, log_of, writing};
+    use super::{CACHE_LONG_KIB, CACHE_SHORT_KIB, PENDING};
+    use super::{Readers, cache_kib, leave_syncing, log_of, writing};
     use rusqlite::Connection;
 
     /// How many look at the same time before one would have to wait.
@@ -416,6 +439,17 @@ mod tests {
         drop(log);
         leave_syncing(&second, &other).unwrap();
         assert!(!waits_for_the_disk(&second));
+    }
+
+    #[test]
+    fn a_writer_keeps_little_of_a_short_file_and_never_much() {
+        let folder = tempfile::tempdir().unwrap();
+        let conn = writing(&folder.path().join("kehub.db")).unwrap();
+        let kept: i64 = conn.pragma_query_value(None, "cache_size", |row| row.get(0)).unwrap();
+        assert_eq!(kept, -CACHE_SHORT_KIB);
+        let (least, most) = CACHE_LONG_KIB;
+        let lengths = [PENDING - 1, PENDING, 8 * PENDING, 16 * PENDING, i64::MAX];
+        assert_eq!(lengths.map(cache_kib), [CACHE_SHORT_KIB, least, 128 << 10, most, most]);
     }
 
     #[test]
