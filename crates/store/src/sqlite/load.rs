@@ -158,6 +158,33 @@ pub(super) fn facts(
     requests: &[Request],
     cache: &mut TypesCache,
 ) -> Result<(Facts, Before), Trouble> {
+    load(conn, requests, cache, Carriers::All)
+}
+
+/// What the requests are expected to look at. Where a decision has missed something
+/// ([`TenantFacts::has_missed`]), it has to be made again with [`facts`].
+pub(super) fn expected(
+    conn: &Connection,
+    requests: &[Request],
+    cache: &mut TypesCache,
+) -> Result<(Facts, Before), Trouble> {
+    load(conn, requests, cache, Carriers::Expected)
+}
+
+/// Of which mobiles and e-mail addresses it is looked up who shows them.
+#[derive(Clone, Copy, PartialEq)]
+enum Carriers {
+    All,
+    /// Of those that are asked for as far as the identities tell which are found.
+    Expected,
+}
+
+fn load(
+    conn: &Connection,
+    requests: &[Request],
+    cache: &mut TypesCache,
+    carriers: Carriers,
+) -> Result<(Facts, Before), Trouble> {
     cache.refresh(conn)?;
     let mut facts = Facts::default();
     let mut before = Before::default();
@@ -185,7 +212,7 @@ pub(super) fn facts(
     for tenant in tenants {
         let policy = cache.policy(conn, tenant)?;
         let Some(mut loader) = Loader::start(conn, tenant, policy)? else { continue };
-        loader.load(requests)?;
+        loader.load(requests, carriers)?;
         facts.tenants.insert(tenant, loader.facts);
         before.tenants.insert(tenant, loader.before);
     }
@@ -364,7 +391,7 @@ impl<'c> Loader<'c> {
         }))
     }
 
-    fn load(&mut self, requests: &[Request]) -> Result<(), Trouble> {
+    fn load(&mut self, requests: &[Request], carriers: Carriers) -> Result<(), Trouble> {
         let needs = Needs::of(self.tenant, requests, self.facts.policy());
         let window = CARRIERS_MAX + Needs::removable(self.tenant, requests);
         for key in &needs.receipts {
@@ -399,7 +426,12 @@ impl<'c> Loader<'c> {
         for customer in &needs.customers {
             self.whole(*customer)?;
         }
-        for (attribute, value) in needs.match_keys.keys() {
+        for (match_key, beside) in &needs.match_keys {
+            if carriers == Carriers::Expected && !self.facts.may_be_asked_for(beside) {
+                self.facts.leave_out(match_key.clone());
+                continue;
+            }
+            let (attribute, value) = match_key;
             for carrier in self.carriers(*attribute, value, window)? {
                 self.whole(carrier)?;
             }

@@ -13,6 +13,7 @@ use super::{SqliteOptions, write};
 use crate::tables::changes::Changes;
 use crate::{Batch, Gauges, StoreError};
 use kehub_core::command::{Command, Request};
+use kehub_core::facts::TenantFacts;
 use kehub_core::outcome::Outcome;
 use rusqlite::Connection;
 use std::io;
@@ -365,8 +366,13 @@ impl Worker {
         parts: &[Part],
         outcomes: &mut Vec<Outcome>,
     ) -> Result<Changes, Trouble> {
-        let (mut facts, before) = load::facts(&self.conn, requests, &mut self.cache)?;
-        outcomes.extend(decide(requests, parts, &mut facts));
+        let (mut facts, mut before) = load::expected(&self.conn, requests, &mut self.cache)?;
+        let mut decided = decide(requests, parts, &mut facts);
+        if facts.tenants.values().any(TenantFacts::has_missed) {
+            (facts, before) = load::facts(&self.conn, requests, &mut self.cache)?;
+            decided = decide(requests, parts, &mut facts);
+        }
+        outcomes.extend(decided);
         let changes = Changes::take(&mut facts);
         for tenant in changes.tenants_with_types() {
             self.cache.forget(tenant);
