@@ -100,6 +100,14 @@ pub(crate) const PAGES: &[Shown] = &[
     shown("user", "/console/users/4"),
     Shown { name: "user-new", path: "/console/users", click: "details.more summary" },
     shown("audit", "/console/audit"),
+    shown("audit-filtered", "/console/audit?who=0&deed=users&from=2026-01-01"),
+    Shown {
+        name: "audit-filter",
+        path: "/console/audit?on=customer&id=1",
+        click: ".filters summary",
+    },
+    shown("audit-unfit", "/console/audit?on=customer&from=2026-05-02&to=2026-05-01"),
+    shown("audit-none", "/console/audit?deed=wechatUnbound"),
     shown("missing", "/console/nowhere"),
     shown("account", "/console/account"),
 ];

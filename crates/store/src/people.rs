@@ -3,7 +3,7 @@
 
 use crate::StoreError;
 use async_trait::async_trait;
-use kehub_core::people::audit::{AuditEntry, AuditNumber};
+use kehub_core::people::audit::{AuditEntry, AuditFilter, AuditPlace};
 use kehub_core::people::saved::SavedFilter;
 use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
 use kehub_core::{AppNumber, TenantId};
@@ -23,11 +23,14 @@ pub trait PeopleStore {
     /// The filters that a user has saved, by name.
     async fn saved_filters(&self, app: AppNumber) -> Result<Vec<SavedFilter>, StoreError>;
 
-    /// Entries of a tenant's audit log with a number below `before`, newest first, at most `limit`.
+    /// Entries of a tenant's audit log that match, of those before a place, newest first, at most `limit`.
+    /// Whatever the filter, an index leads to them; only who did something is told apart entry by entry
+    /// where `about` is set as well.
     async fn audit(
         &self,
         tenant: TenantId,
-        before: Option<AuditNumber>,
+        filter: &AuditFilter,
+        before: Option<AuditPlace>,
         limit: usize,
     ) -> Result<Vec<AuditEntry>, StoreError>;
 }

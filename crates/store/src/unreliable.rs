@@ -18,7 +18,7 @@ use kehub_core::import::Import;
 use kehub_core::journal::Entry;
 use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::outcome::Outcome;
-use kehub_core::people::audit::{AuditEntry, AuditNumber};
+use kehub_core::people::audit::{AuditEntry, AuditFilter, AuditPlace};
 use kehub_core::people::saved::SavedFilter;
 use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
 use kehub_core::policy::Policy;
@@ -409,10 +409,11 @@ impl PeopleStore for UnreliableStore {
     async fn audit(
         &self,
         tenant: TenantId,
-        before: Option<AuditNumber>,
+        filter: &AuditFilter,
+        before: Option<AuditPlace>,
         limit: usize,
     ) -> Result<Vec<AuditEntry>, StoreError> {
         let fails = self.next().await?;
-        then(fails, self.inner.audit(tenant, before, limit).await)
+        then(fails, self.inner.audit(tenant, filter, before, limit).await)
     }
 }

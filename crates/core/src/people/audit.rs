@@ -3,9 +3,10 @@
 //! It names customers by their ids and holds nothing of them, so that an erasure has nothing to look
 //! for here.
 
+use crate::filter::Period;
 use crate::{AppNumber, CustomerId, ImportId, Micros, WebhookId, WechatId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries of one tenant that are kept: with a new one, the oldest is forgotten.
 pub const AUDIT_MAX: i64 = 1_000_000;
@@ -41,6 +42,47 @@ pub struct AuditEntry {
     pub about: Option<About>,
     /// More about it.
     pub details: Details,
+}
+
+impl AuditEntry {
+    /// Its place in the order of the log.
+    pub fn place(&self) -> AuditPlace {
+        AuditPlace { at: self.at, number: self.number }
+    }
+}
+
+/// A place in the order in which the log is read, whether or not an entry stands there: by time, and by
+/// number where times are equal. A clock may go back, so that the order of numbers is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AuditPlace {
+    /// When something was done.
+    pub at: Micros,
+    /// The number of an entry.
+    pub number: AuditNumber,
+}
+
+/// Which entries of the audit log: those that all of it is true of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Who did it, by app; 0 is the command line. `None`: whoever.
+    pub app: Option<AppNumber>,
+    /// What was done: one of these. Without any, whatever.
+    pub deeds: BTreeSet<Deed>,
+    /// What it was about: one of these. Without any, whatever, also nothing.
+    pub about: BTreeSet<About>,
+    /// When it was done.
+    pub within: Period,
+}
+
+impl AuditFilter {
+    /// Whether an entry is one of these.
+    pub fn matches(&self, entry: &AuditEntry) -> bool {
+        let is_about = || entry.about.is_some_and(|about| self.about.contains(&about));
+        self.within.contains(entry.at)
+            && (self.app.is_none() || self.app == entry.app)
+            && (self.deeds.is_empty() || self.deeds.contains(&entry.deed))
+            && (self.about.is_empty() || is_about())
+    }
 }
 
 /// What is to be written down of what the origin of a request does.
@@ -194,6 +236,9 @@ pub enum About {
 }
 
 impl About {
+    /// Every kind, as on the wire.
+    pub const KINDS: [&str; 6] = ["customer", "user", "app", "import", "webhook", "wechatAccount"];
+
     /// Its kind, as on the wire, and its number.
     pub fn parts(self) -> (&'static str, i64) {
         match self {
@@ -242,6 +287,8 @@ mod tests {
             let (kind, number) = about.parts();
             assert_eq!(About::of(kind, number), Some(about));
         }
+        let kinds = all.map(|about| about.parts().0);
+        assert_eq!(kinds, About::KINDS);
         assert_eq!(About::of("user", -1), None);
         assert_eq!(About::of("nothing", 1), None);
     }

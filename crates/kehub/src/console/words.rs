@@ -311,6 +311,7 @@ words! {
     matched_by "Found by {}" "通过 {} 匹配";
     request "Request" "请求";
     nothing "nothing" "空";
+    who_looked "Who looked at it" "查看记录";
     ask_why "Compare with…" "与…比较";
 
     // What happened.

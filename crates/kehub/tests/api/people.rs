@@ -2,6 +2,7 @@
 
 use crate::browser::PASSWORD;
 use crate::hub::{Actor, TestHub, on_every_engine, request};
+use kehub::clock::Clock as _;
 use kehub_core::directory::Permission;
 use kehub_core::people::user::Role;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ on_every_engine! {
     a_repeat_under_its_key_makes_no_second_user,
     a_user_is_no_program,
     the_audit_log_tells_what_people_did,
+    the_audit_log_is_filtered,
 }
 
 fn user(login: &str, role: &str) -> Value {
@@ -190,4 +192,107 @@ async fn the_audit_log_tells_what_people_did(hub: TestHub) {
     hub.reader.get("/api/audit").await.refused(403, "permissionMissing");
     let unfit = hub.writer.get("/api/audit?cursor=0").await.unfit(400, "parametersInvalid");
     assert_eq!(unfit, ["cursor invalid"]);
+}
+
+/// What each entry of a part of the log says: `anna customerRevealed customer:1`.
+async fn told(hub: &TestHub, query: &str) -> Vec<String> {
+    let log = hub.writer.get(&format!("/api/audit?{query}")).await.was(200);
+    let told = |entry: &Value| {
+        let (app, deed) = (entry["app"].as_str().unwrap_or("-"), entry["deed"].as_str().unwrap());
+        let about = &entry["about"];
+        let about = about["kind"]
+            .as_str()
+            .map_or_else(String::new, |kind| format!(" {kind}:{}", about["id"]));
+        format!("{} {deed}{about}", app.trim_start_matches("user:"))
+    };
+    log["items"].as_array().unwrap().iter().map(told).collect()
+}
+
+async fn the_audit_log_is_filtered(hub: TestHub) {
+    hub.writer.upsert(&["card:A"], json!({ "mobile": "13800000001" })).await.was(201);
+    hub.writer.upsert(&["card:B"], json!({ "mobile": "13800000002" })).await.was(201);
+    let anna = hub.user("anna", Role::Editor).await;
+    let berta = hub.user("berta", Role::Editor).await;
+    let start = hub.clock.now();
+    for (login, path) in
+        [("anna", "/api/customers/1"), ("berta", "/api/customers/2"), ("anna", "/api/customers")]
+    {
+        hub.clock.advance_seconds(60);
+        let browser = hub.browser();
+        browser.sign_in(login).await;
+        browser.get(path).await.was(200);
+    }
+    let of_anna = [
+        "anna customersRead",
+        "anna signedIn user:A",
+        "anna customersRead customer:1",
+        "anna signedIn user:A",
+    ];
+    let of_anna = of_anna.map(|line| line.replace("user:A", &format!("user:{anna}")));
+    assert_eq!(told(&hub, "app=user:anna").await, of_anna);
+    let read = "deed=customersRead,customerRevealed";
+    assert_eq!(told(&hub, &format!("app=user:anna&{read}")).await, [&*of_anna[0], &of_anna[2]]);
+    let about_berta = told(&hub, &format!("about=user:{berta}")).await;
+    assert_eq!(about_berta[..1], [format!("berta signedIn user:{berta}")]);
+    assert_eq!(about_berta.len(), 2, "{about_berta:?}");
+    assert_eq!(told(&hub, "about=customer:2").await, ["berta customersRead customer:2"]);
+
+    // Who looked at an id that was merged away looked at the customer that it is now.
+    hub.writer.post("/api/merges", &json!({ "customerIds": [1, 2] })).await.was(201);
+    let both = ["berta customersRead customer:2", "anna customersRead customer:1"];
+    assert_eq!(told(&hub, "about=customer:1").await, both);
+    assert_eq!(told(&hub, "about=customer:2").await, both);
+    assert_eq!(told(&hub, "about=customer:2&app=user:anna").await, both[1..]);
+
+    let moment = |seconds: i64| {
+        let at = start + seconds * 1_000_000;
+        jiff::Timestamp::from_microsecond(at).unwrap().to_string()
+    };
+    let within = format!("{read}&from={}&before={}", moment(60), moment(120));
+    assert_eq!(told(&hub, &within).await, both[1..]);
+    assert_eq!(told(&hub, &format!("from={}", moment(181))).await, [""; 0]);
+    let programs = told(&hub, "app=kehub:commandLine").await;
+    assert!(
+        !programs.is_empty() && programs.iter().all(|it| it.starts_with("- appCreated")),
+        "{programs:?}"
+    );
+    let own = told(&hub, "deed=userCreated").await;
+    assert_eq!(own.len(), 2, "{own:?}");
+
+    // Pages of a filter are of the filter.
+    let first = hub.writer.get("/api/audit?app=user:anna&limit=3").await.was(200);
+    let cursor = first["nextCursor"].as_str().unwrap();
+    assert_eq!(told(&hub, &format!("app=user:anna&cursor={cursor}")).await, of_anna[3..]);
+    assert_eq!(hub.stranger.get("/api/audit?about=customer:1").await.was(200)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_filter_of_the_audit_log_that_does_not_fit_is_told_by_name() {
+    let hub = TestHub::on_memory().await;
+    hub.user("anna", Role::Viewer).await;
+    let unfit = async |query: &str| {
+        hub.writer.get(&format!("/api/audit?{query}")).await.unfit(400, "parametersInvalid")
+    };
+    let all = "app=nobody&deed=signedIn,looked&about=customer&from=yesterday&before=2026&cursor=7&limit=0";
+    let expected = ["limit", "cursor", "app", "deed", "about", "from", "before"];
+    assert_eq!(unfit(all).await, expected.map(|name| format!("{name} invalid")));
+    for (query, name) in [
+        ("app=", "app"),
+        ("deed=", "deed"),
+        ("deed=signedIn,", "deed"),
+        ("about=customer:0", "about"),
+        ("about=user:-1", "about"),
+        ("about=walrus:1", "about"),
+        ("from=2026-05-02T00:00:00Z&before=2026-05-02T00:00:00Z", "before"),
+    ] {
+        assert_eq!(unfit(query).await, [format!("{name} invalid")], "{query}");
+    }
+    assert_eq!(unfit("deeds=signedIn").await, ["deeds unknown"]);
+    assert_eq!(unfit("deed=signedIn&deed=signedOut").await, ["deed repeated"]);
+    // Whoever is of another tenant is nobody here.
+    let foreign = hub.stranger.get("/api/audit?app=user:anna").await;
+    assert_eq!(foreign.unfit(400, "parametersInvalid"), ["app invalid"]);
+    let told = hub.writer.get("/api/audit?about=walrus:1").await.was(400);
+    assert!(told.to_string().contains("one of customer, user, app, import, webhook,"), "{told}");
+    hub.reader.get("/api/audit?app=user:anna").await.refused(403, "permissionMissing");
 }

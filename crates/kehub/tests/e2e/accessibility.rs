@@ -35,6 +35,9 @@ const PAGES: &[&str] = &[
     "/console/users",
     "/console/users/2",
     "/console/audit",
+    "/console/audit?deed=users&from=2026-01-01",
+    "/console/audit?on=customer",
+    "/console/audit?deed=wechatUnbound",
     "/console/account",
 ];
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 on_every_engine! {
     users_are_made_changed_and_disabled,
     the_audit_log_is_read_page_by_page,
+    the_audit_log_is_filtered,
 }
 
 const USERS: &str = "/console/users";
@@ -101,15 +102,96 @@ async fn the_audit_log_is_read_page_by_page(hub: TestHub) {
     ]);
     newest.hides(&["13700000001", "Newest"]);
     let older = hub.writer.look(&newest.link("Older")).await;
-    older.says(&["Newest"]).hides(&["changed a role", "Older"]);
+    older.says(&["Newest"]).hides(&["from viewer", "Older"]);
     assert_eq!(
         newest.html.matches("<tr>").count() + older.html.matches("<tr>").count(),
         apps + 54 + 2
     );
-    let end = hub.writer.look("/console/audit?before=1").await;
+    let end = hub.writer.look("/console/audit?before=1.1").await;
     end.says(&["There is nothing older", "Newest"]);
     let zh = hub.writer.look_in_chinese("/console/audit").await;
     zh.says(&["审计日志", "查看客户明文", "从 只读, 改为 编辑"]);
+}
+
+const AUDIT: &str = "/console/audit";
+
+async fn the_audit_log_is_filtered(hub: TestHub) {
+    hub.writer.upsert(&["card:VIP-1"], json!({ "mobile": "13700000001" })).await;
+    hub.writer.upsert(&["card:VIP-2"], json!({ "mobile": "13700000002" })).await;
+    for id in [1, 2] {
+        for _ in 0..51 {
+            hub.writer.ask("POST", &format!("/console/customers/{id}/reveal"), "", "").await;
+            hub.clock.advance_seconds(1);
+        }
+    }
+    let user = made(&hub, "li.na", "viewer").await;
+    let number = user.split('?').next().unwrap().rsplit('/').next().unwrap().to_owned();
+
+    let plain = hub.writer.look(AUDIT).await;
+    plain.says(&["Filter", "whoever", "Customers in full: all of it"]).hides(&["class=\"chip\""]);
+    // The fields that say nothing are no part of the address that is shared.
+    let sent = format!("{AUDIT}?who=&deed=in-full&on=customer&id=1&from=&to=");
+    let there = Actor::done(&hub.writer.ask("GET", &sent, "", "").await);
+    assert_eq!(there, format!("{AUDIT}?deed=in-full&on=customer&id=1"));
+    let first = hub.writer.look(&there).await;
+    first.says(&["What Customers in full ×", "About customer #1 ×", "Older"]);
+    first.hides(&["customer #2", "13700000001"]);
+    let older = hub.writer.look(&first.link("Older")).await;
+    older.says(&["saw a customer in full customer #1", "Newest"]).hides(&["customer #2", "Older"]);
+    assert_eq!(older.html.matches("<tr>").count(), 2);
+    assert_eq!(older.link("Newest"), there);
+    let other = hub.writer.look(&first.links("×")[1]).await;
+    other.says(&["customer #2"]).hides(&["About customer"]);
+    let customer = hub.writer.look("/console/customers/1").await;
+    assert_eq!(customer.link("Who looked at it"), format!("{AUDIT}?on=customer&id=1"));
+    hub.reader.look("/console/customers/1").await.hides(&["Who looked at it", AUDIT]);
+
+    let about = hub.writer.look(&format!("{AUDIT}?on=user:{number}")).await;
+    about.says(&["About user 李娜 ×", "created a user"]).hides(&["customer #"]);
+    let did = hub.writer.look(&user).await.link("What the user did");
+    let none = hub.writer.look(&did).await;
+    none.says(&["Who 李娜 ×", "Nothing of that is in the log", "Remove all filters"]);
+    none.hides(&["Nothing was written down yet"]);
+    assert_eq!(none.link("Show everything"), AUDIT);
+    let zh = hub.writer.look_in_chinese(&did).await;
+    zh.says(&["操作人 李娜 ×", "没有符合条件的记录", "清除筛选"]);
+
+    let line = hub.writer.look(&format!("{AUDIT}?who=0")).await;
+    line.says(&["Who command line ×", "created an app"]).hides(&["created a user user"]);
+    // It is 01:03 UTC, and the day before where somebody looks who is two hours behind.
+    let days = |from, to| format!("{AUDIT}?deed=userCreated&from={from}&to={to}");
+    let zone = "kehub_zone=-120";
+    let today = Seen::of(&hub.writer.ask("GET", &days("2026-05-03", "2026-05-03"), "", zone).await);
+    today.says(&["From 2026-05-03 ×", "Until 2026-05-03 ×", "user 李娜"]);
+    let later = Seen::of(&hub.writer.ask("GET", &days("2026-05-04", "2026-05-04"), "", zone).await);
+    later.says(&["Nothing of that is in the log"]);
+}
+
+#[tokio::test]
+async fn a_filter_of_the_audit_log_that_does_not_fit_is_answered_beside_its_field() {
+    let hub = TestHub::on_memory().await;
+    made(&hub, "li.na", "viewer").await;
+    for (query, why) in [
+        ("who=9999", "Choose who did it."),
+        ("who=li.na", "Choose who did it."),
+        ("deed=looked", "Choose what was done."),
+        ("id=7", "Choose what it was about."),
+        ("on=walrus&id=7", "Choose what it was about."),
+        ("on=customer", "Type its number, as 1007."),
+        ("on=customer&id=13700000001x", "Type its number, as 1007."),
+        ("from=yesterday", "Choose a day, as 2026-05-31."),
+        ("from=2026-05-02&to=2026-05-01", "The last day is before the first one."),
+    ] {
+        let seen = hub.writer.look(&format!("{AUDIT}?{query}")).await;
+        assert_eq!(seen.status, 422, "{query}");
+        seen.says(&["The filter does not fit, so nothing is shown.", why]);
+        seen.hides(&["<tbody", "class=\"chip\""]);
+    }
+    let foreign = hub.stranger.look(&format!("{AUDIT}?who=4")).await;
+    assert_eq!(foreign.status, 422);
+    foreign.says(&["Choose who did it."]).hides(&["李娜"]);
+    let refused = hub.reader.look(&format!("{AUDIT}?on=customer&id=1")).await;
+    assert_eq!(refused.status, 403);
 }
 
 #[tokio::test]

@@ -3,10 +3,11 @@
 use super::MemoryStore;
 use crate::{PeopleStore, StoreError};
 use async_trait::async_trait;
-use kehub_core::people::audit::{AuditEntry, AuditNumber};
+use kehub_core::people::audit::{AuditEntry, AuditFilter, AuditPlace};
 use kehub_core::people::saved::SavedFilter;
 use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
 use kehub_core::{AppNumber, TenantId};
+use std::cmp::Reverse;
 
 #[async_trait]
 impl PeopleStore for MemoryStore {
@@ -33,13 +34,18 @@ impl PeopleStore for MemoryStore {
     async fn audit(
         &self,
         tenant: TenantId,
-        before: Option<AuditNumber>,
+        filter: &AuditFilter,
+        before: Option<AuditPlace>,
         limit: usize,
     ) -> Result<Vec<AuditEntry>, StoreError> {
         let state = self.open_state()?;
-        let theirs = state.facts.people.audit.iter().rev().filter(|((owner, number), _)| {
-            *owner == tenant && before.is_none_or(|before| *number < before)
+        let theirs = state.facts.people.audit.iter().filter(|((owner, _), entry)| {
+            *owner == tenant
+                && before.is_none_or(|before| entry.place() < before)
+                && filter.matches(entry)
         });
-        Ok(theirs.take(limit).map(|(_, entry)| entry.clone()).collect())
+        let mut found: Vec<&AuditEntry> = theirs.map(|(_, entry)| entry).collect();
+        found.sort_unstable_by_key(|entry| Reverse(entry.place()));
+        Ok(found.into_iter().take(limit).cloned().collect())
     }
 }

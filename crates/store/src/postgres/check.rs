@@ -7,7 +7,7 @@ use super::compare;
 use super::connection::{Connection, LONG};
 use super::retold::Telling;
 use super::trouble::Trouble;
-use super::{imports, people, policy, query, rows, webhooks, wechat};
+use super::{audit, imports, policy, query, rows, webhooks, wechat};
 use crate::report::{Progress, Report};
 use crate::tables::codec::{self, key_range};
 use crate::tables::compare::{Differences, Kind, Types, check_live};
@@ -314,7 +314,7 @@ async fn check_aside(
         }
         found => drop(found?),
     }
-    match people::read_through(conn, tenant).await {
+    match audit::read_through(conn, tenant).await {
         Err(trouble) if trouble.is_corrupt() => {
             report.find(Some(tenant), format!("the audit log cannot be read: {trouble}"));
             Ok(())

@@ -13,6 +13,7 @@
 //! what is done to a database that nobody opened.
 
 mod ahead;
+mod audit;
 mod begin;
 mod bell;
 mod check;

@@ -1,15 +1,15 @@
-//! Users, sessions, attempts to sign in, saved filters, and the audit log: from their tables, and back.
+//! Users, sessions, attempts to sign in and saved filters: from their tables, and back.
 
 use super::connection::Connection;
 use super::trouble::Trouble;
-use super::{PostgresStore, READ_AGAIN, read, reading, rows};
-use crate::tables::audit;
-use crate::tables::codec::{self, key_range};
+use super::{PostgresStore, READ_AGAIN, audit, read, reading, rows};
+use crate::tables::audit::role;
+use crate::tables::codec;
 use crate::{PeopleStore, StoreError};
 use async_trait::async_trait;
 use kehub_core::command::Request;
 use kehub_core::facts::Needs;
-use kehub_core::people::audit::{AUDIT_MAX, About, AuditEntry, AuditNumber};
+use kehub_core::people::audit::{AuditEntry, AuditFilter, AuditNumber, AuditPlace};
 use kehub_core::people::saved::SavedFilter;
 use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
 use kehub_core::people::user::User;
@@ -46,17 +46,6 @@ const SAVED_UPSERT: &str = "
 const SAVED_DELETE: &str = "DELETE FROM saved_filter WHERE app = $1 AND name = $2";
 const LAST: &str = "SELECT last_audit FROM tenant WHERE id = $1";
 const LAST_UPDATE: &str = "UPDATE tenant SET last_audit = $2 WHERE id = $1";
-const AUDIT: &str = "
-    SELECT key, at, app, deed, about_kind, about, details FROM audit
-    WHERE key BETWEEN $1 AND $2 ORDER BY key DESC LIMIT $3";
-const AUDIT_INSERT: &str = "
-    INSERT INTO audit (key, at, app, deed, about_kind, about, details)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
-const AUDIT_DELETE: &str = "DELETE FROM audit WHERE key BETWEEN $1 AND $2";
-
-/// Entries that are read at once where all are.
-const AT_ONCE: usize = 10_000;
-
 /// The statements of this file that look for rows, for tests that look at all of them.
 #[cfg(test)]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
@@ -73,9 +62,6 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("delete of a saved filter", SAVED_DELETE),
     ("last audit", LAST),
     ("update of the last audit", LAST_UPDATE),
-    ("audit", AUDIT),
-    ("insert of audit", AUDIT_INSERT),
-    ("delete of old audit", AUDIT_DELETE),
 ];
 
 #[async_trait]
@@ -99,10 +85,11 @@ impl PeopleStore for PostgresStore {
     async fn audit(
         &self,
         tenant: TenantId,
-        before: Option<AuditNumber>,
+        filter: &AuditFilter,
+        before: Option<AuditPlace>,
         limit: usize,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        read!(self, conn => newest_first(conn, tenant, before, limit))
+        read!(self, conn => audit::newest_first(conn, tenant, filter, before, limit))
     }
 }
 
@@ -112,7 +99,7 @@ pub(super) async fn users(conn: &Connection) -> Result<Vec<User>, Trouble> {
         Ok(User {
             app: AppNumber(rows::number(row, 0)?),
             login: row.try_get(1)?,
-            role: audit::role(row.try_get(2)?)?,
+            role: role(row.try_get(2)?)?,
             password: row.try_get(3)?,
             password_at: row.try_get(4)?,
         })
@@ -150,31 +137,6 @@ async fn saved_by(conn: &Connection, app: AppNumber) -> Result<Vec<SavedFilter>,
 async fn under(conn: &Connection, key: LoginKey) -> Result<Option<Attempts>, Trouble> {
     let found = conn.first(ATTEMPTS_UNDER, &[&&key.0[..]]).await?;
     Ok(found.as_ref().map(attempts).transpose()?.map(|(_, attempts)| attempts))
-}
-
-/// Entries of a tenant's audit log with a number below `before`, newest first, at most `limit`.
-pub(super) async fn newest_first(
-    conn: &Connection,
-    tenant: TenantId,
-    before: Option<AuditNumber>,
-    limit: usize,
-) -> Result<Vec<AuditEntry>, Trouble> {
-    let (first, mut last) = key_range(tenant);
-    if let Some(key) = before.and_then(|before| codec::key(tenant, before.0)) {
-        last = key - 1;
-    }
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    rows::read(&conn.all(AUDIT, &[&first, &last, &limit]).await?, entry)
-}
-
-/// Reads all of a tenant's audit log, to see whether it can be read.
-pub(super) async fn read_through(conn: &Connection, tenant: TenantId) -> Result<(), Trouble> {
-    let mut before = None;
-    loop {
-        let entries = newest_first(conn, tenant, before, AT_ONCE).await?;
-        let Some(last) = entries.last() else { return Ok(()) };
-        before = Some(last.number);
-    }
 }
 
 /// What the requests look at of sessions, attempts and the audit log; `None` if none of them does.
@@ -231,15 +193,12 @@ pub(super) async fn write(conn: &Connection, now: &People, before: &People) -> R
     write_attempts(conn, now, before).await?;
     write_saved(conn, now, before).await?;
     for ((tenant, number), entry) in &now.audit {
-        insert(conn, codec::own_key(*tenant, number.0)?, entry).await?;
+        audit::insert(conn, codec::own_key(*tenant, number.0)?, entry).await?;
     }
     for (tenant, last) in &now.last {
         if before.last.get(tenant) != Some(last) {
             conn.run(LAST_UPDATE, &[&i64::from(tenant.0), &last.0]).await?;
-            let (first, _) = key_range(*tenant);
-            if let Some(old) = codec::key(*tenant, last.0 - AUDIT_MAX) {
-                conn.run(AUDIT_DELETE, &[&first, &old]).await?;
-            }
+            audit::forget(conn, *tenant, *last).await?;
         }
     }
     Ok(())
@@ -276,24 +235,6 @@ async fn write_saved(conn: &Connection, now: &People, before: &People) -> Result
     Ok(())
 }
 
-async fn insert(conn: &Connection, key: i64, entry: &AuditEntry) -> Result<(), Trouble> {
-    let (kind, about) = entry.about.map(About::parts).unzip();
-    conn.run(
-        AUDIT_INSERT,
-        &[
-            &key,
-            &entry.at,
-            &entry.app.map(|app| i64::from(app.0)),
-            &entry.deed.name(),
-            &kind,
-            &about,
-            &audit::details_text(&entry.details)?,
-        ],
-    )
-    .await?;
-    Ok(())
-}
-
 fn session(row: &Row) -> Result<Session, Trouble> {
     Ok(Session {
         hash: SessionHash(rows::bytes(row, 0)?),
@@ -313,28 +254,12 @@ fn saved(row: &Row) -> Result<SavedFilter, Trouble> {
     })
 }
 
-fn app(row: &Row, column: usize) -> Result<Option<AppNumber>, Trouble> {
-    let number: Option<i64> = row.try_get(column)?;
-    number.map(|number| u32::try_from(number).map(AppNumber)).transpose().map_err(Trouble::broken)
-}
-
 fn attempts(row: &Row) -> Result<(LoginKey, Attempts), Trouble> {
     let attempts = Attempts {
-        app: app(row, 0)?,
+        app: rows::app(row, 0)?,
         failed: rows::number(row, 1)?,
         failed_at: row.try_get(2)?,
         locked_until: row.try_get(3)?,
     };
     Ok((LoginKey(rows::bytes(row, 4)?), attempts))
-}
-
-fn entry(row: &Row) -> Result<AuditEntry, Trouble> {
-    Ok(AuditEntry {
-        number: AuditNumber(codec::number_of(rows::key(row)?)),
-        at: row.try_get(1)?,
-        app: app(row, 2)?,
-        deed: audit::deed(row.try_get(3)?)?,
-        about: audit::about(row.try_get(4)?, row.try_get(5)?)?,
-        details: audit::details(row.try_get(6)?)?,
-    })
 }

@@ -5,7 +5,7 @@ use super::connection::{Connection, Server};
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
 use super::statements::ASKED_ALIKE;
-use super::{copy, lookup, owners, schema, write, writer};
+use super::{audit, copy, lookup, owners, schema, write, writer};
 use crate::TestDatabase;
 use kehub_core::attribute::{Attribute, Value};
 use kehub_core::filter::{Condition, Filter, Order, Position, SortKey};
@@ -105,6 +105,22 @@ async fn carriers_of_a_value_are_looked_up_once_for_all_requests() {
     for index in ["customer_mobile", "customer_email"] {
         let step = steps.iter().find(|step| step.contains(index)).unwrap();
         assert!(step.contains("loops=1)"), "{}", steps.join("\n"));
+    }
+}
+
+/// Each filter of the audit log begins where its entries are, in their order, however many others there
+/// are. What is put in order afterwards are the few that each deed has found.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_is_read_from_the_index_of_its_filter() {
+    let database = TestDatabase::new().await;
+    let conn = empty_hub(&database).await;
+    for (name, index) in audit::LED_BY {
+        let (_, sql) = audit::STATEMENTS.iter().find(|it| it.0 == *name).unwrap();
+        let plan = plan(&conn, sql).await;
+        let (above, found) = plan.split_once(index).unwrap_or_else(|| panic!("{name}: {plan}"));
+        assert!(found.contains("Index Cond: (((key >> 40) = $1) AND"), "{name}: {plan}");
+        assert!(found.contains("(ROW(at, key) < ROW($3, $4))"), "{name}: {plan}");
+        assert_eq!(above.matches("Sort").count(), usize::from(*name != "audit") * 2, "{plan}");
     }
 }
 

@@ -244,3 +244,9 @@ pub(super) fn preset(name: &str) -> Result<Preset, Trouble> {
 pub(super) fn on_conflict(name: &str) -> Result<OnConflict, Trouble> {
     OnConflict::named(name).ok_or_else(|| Trouble::broken(format!("no choice `{name}`")))
 }
+
+/// The number of an app, if one is there.
+pub(super) fn app(row: &Row, column: usize) -> Result<Option<AppNumber>, Trouble> {
+    let number: Option<i64> = row.try_get(column)?;
+    number.map(|number| u32::try_from(number).map(AppNumber)).transpose().map_err(Trouble::broken)
+}

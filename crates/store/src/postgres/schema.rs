@@ -16,6 +16,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("postgres", 7, "0007_imports"),
     migration!("postgres", 8, "0008_people"),
     migration!("postgres", 9, "0009_saved_filters"),
+    migration!("postgres", 10, "0010_audit_filters"),
 ];
 
 /// Hubs that start at once take turns: they hold this lock while they look. `Kehu`.

@@ -2,8 +2,8 @@
 //! only one of them is asked stands in [`lookup`](super::lookup) and [`owners`](super::owners).
 
 use super::{
-    begin, commit, duplicates, imports, load, named, past, people, policy, query, review, trial,
-    webhooks, wechat, write, writer,
+    audit, begin, commit, duplicates, imports, load, named, past, people, policy, query, review,
+    trial, webhooks, wechat, write, writer,
 };
 
 pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
@@ -20,6 +20,7 @@ pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
     wechat::STATEMENTS,
     imports::STATEMENTS,
     people::STATEMENTS,
+    audit::STATEMENTS,
     begin::STATEMENTS,
     commit::STATEMENTS,
     writer::STATEMENTS,

@@ -7,7 +7,7 @@ use super::codec::{self, key_range};
 use super::compare::{self, Kind};
 use super::retold::Telling;
 use super::trouble::Trouble;
-use super::{imports, load, people, query, rows, webhooks, wechat};
+use super::{audit, imports, load, query, rows, webhooks, wechat};
 use crate::report::{Progress, Report};
 use crate::tables::compare::{Differences, Types, check_live};
 use kehub_core::directory::{Directory, Tenant};
@@ -194,7 +194,7 @@ fn check_aside(
     if let Err(trouble) = imports::newest_first(conn, tenant, None, usize::MAX) {
         report.find(Some(tenant), format!("the imports cannot be read: {trouble}"));
     }
-    if let Err(trouble) = people::read_through(conn, tenant) {
+    if let Err(trouble) = audit::read_through(conn, tenant) {
         report.find(Some(tenant), format!("the audit log cannot be read: {trouble}"));
     }
     Ok(())

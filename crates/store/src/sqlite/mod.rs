@@ -11,10 +11,11 @@
 //! [`sweep`] removes what is left of it. [`backup`] copies the file, and puts a copy in its place;
 //! [`copy`] is an end of a copy from one store to another. [`check`], [`retold`], [`compare`] and
 //! [`rebuild`] hold rows against the journal. [`trial`] is what a trial reads, and [`scratch`] where it
-//! writes. [`webhooks`], [`imports`] and [`people`] read and write those.
+//! writes. [`webhooks`], [`imports`], [`people`] and [`audit`] read and write those.
 //! [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the tables,
 //! [`connection`] opens the file. [`upkeep`] is what is done to a file that nobody opened.
 
+mod audit;
 mod backup;
 mod check;
 mod checkpoint;

@@ -1,14 +1,14 @@
-//! Users, sessions, attempts to sign in, saved filters, and the audit log: from their tables, and back.
+//! Users, sessions, attempts to sign in and saved filters: from their tables, and back.
 
-use super::codec::{self, key_range};
+use super::codec;
 use super::trouble::Trouble;
-use super::{SqliteStore, rows};
-use crate::tables::audit;
+use super::{SqliteStore, audit, rows};
+use crate::tables::audit::role;
 use crate::{PeopleStore, StoreError};
 use async_trait::async_trait;
 use kehub_core::command::Request;
 use kehub_core::facts::Needs;
-use kehub_core::people::audit::{AUDIT_MAX, About, AuditEntry, AuditNumber};
+use kehub_core::people::audit::{AuditEntry, AuditFilter, AuditNumber, AuditPlace};
 use kehub_core::people::saved::SavedFilter;
 use kehub_core::people::session::{Attempts, LoginKey, Session, SessionHash};
 use kehub_core::people::user::User;
@@ -45,26 +45,10 @@ const SAVED_UPSERT: &str = "
 const SAVED_DELETE: &str = "DELETE FROM saved_filter WHERE app = ?1 AND name = ?2";
 const LAST: &str = "SELECT last_audit FROM tenant WHERE id = ?1";
 const LAST_UPDATE: &str = "UPDATE tenant SET last_audit = ?2 WHERE id = ?1";
-const AUDIT: &str = "
-    SELECT key, at, app, deed, about_kind, about, details FROM audit
-    WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT ?3";
-const AUDIT_INSERT: &str = "
-    INSERT INTO audit (key, at, app, deed, about_kind, about, details)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const AUDIT_DELETE: &str = "DELETE FROM audit WHERE key BETWEEN ?1 AND ?2";
-
-/// Entries that are read at once where all are.
-const AT_ONCE: usize = 10_000;
-
 /// The statements of this file that look for rows, for a look at their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[
-    ("session", SESSION),
-    ("attempts under a name", ATTEMPTS_UNDER),
-    ("saved filters", SAVED),
-    ("audit", AUDIT),
-    ("delete of old audit", AUDIT_DELETE),
-];
+pub(super) const STATEMENTS: &[(&str, &str)] =
+    &[("session", SESSION), ("attempts under a name", ATTEMPTS_UNDER), ("saved filters", SAVED)];
 
 #[async_trait]
 impl PeopleStore for SqliteStore {
@@ -88,10 +72,12 @@ impl PeopleStore for SqliteStore {
     async fn audit(
         &self,
         tenant: TenantId,
-        before: Option<AuditNumber>,
+        filter: &AuditFilter,
+        before: Option<AuditPlace>,
         limit: usize,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        self.read(move |conn| newest_first(conn, tenant, before, limit)).await
+        let filter = filter.clone();
+        self.read(move |conn| audit::newest_first(conn, tenant, &filter, before, limit)).await
     }
 }
 
@@ -101,7 +87,7 @@ pub(super) fn users(conn: &Connection) -> Result<Vec<User>, Trouble> {
         Ok(User {
             app: AppNumber(row.get(0)?),
             login: row.get(1)?,
-            role: audit::role(&row.get::<_, Box<str>>(2)?)?,
+            role: role(&row.get::<_, Box<str>>(2)?)?,
             password: row.get(3)?,
             password_at: row.get(4)?,
         })
@@ -118,30 +104,6 @@ pub(super) fn write_user(conn: &Connection, user: &User) -> Result<(), Trouble> 
         user.password_at,
     ])?;
     Ok(())
-}
-
-/// Entries of a tenant's audit log with a number below `before`, newest first, at most `limit`.
-pub(super) fn newest_first(
-    conn: &Connection,
-    tenant: TenantId,
-    before: Option<AuditNumber>,
-    limit: usize,
-) -> Result<Vec<AuditEntry>, Trouble> {
-    let (first, mut last) = key_range(tenant);
-    if let Some(key) = before.and_then(|before| codec::key(tenant, before.0)) {
-        last = key - 1;
-    }
-    rows::all(conn, AUDIT, (first, last, i64::try_from(limit).unwrap_or(i64::MAX)), entry)
-}
-
-/// Reads all of a tenant's audit log, to see whether it can be read.
-pub(super) fn read_through(conn: &Connection, tenant: TenantId) -> Result<(), Trouble> {
-    let mut before = None;
-    loop {
-        let entries = newest_first(conn, tenant, before, AT_ONCE)?;
-        let Some(last) = entries.last() else { return Ok(()) };
-        before = Some(last.number);
-    }
 }
 
 /// What the requests look at of sessions, attempts and the audit log; `None` if none of them does.
@@ -205,15 +167,12 @@ pub(super) fn write(conn: &Connection, now: &People, before: &People) -> Result<
         }
     }
     for ((tenant, number), entry) in &now.audit {
-        insert(conn, codec::own_key(*tenant, number.0)?, entry)?;
+        audit::insert(conn, codec::own_key(*tenant, number.0)?, entry)?;
     }
     for (tenant, last) in &now.last {
         if before.last.get(tenant) != Some(last) {
             conn.prepare_cached(LAST_UPDATE)?.execute((tenant.0, last.0))?;
-            let (first, _) = key_range(*tenant);
-            if let Some(old) = codec::key(*tenant, last.0 - AUDIT_MAX) {
-                conn.prepare_cached(AUDIT_DELETE)?.execute((first, old))?;
-            }
+            audit::forget(conn, *tenant, *last)?;
         }
     }
     Ok(())
@@ -229,20 +188,6 @@ fn write_saved(conn: &Connection, now: &People, before: &People) -> Result<(), T
             conn.prepare_cached(SAVED_UPSERT)?.execute((app.0, name, query, saved_at))?;
         }
     }
-    Ok(())
-}
-
-fn insert(conn: &Connection, key: i64, entry: &AuditEntry) -> Result<(), Trouble> {
-    let (kind, about) = entry.about.map(About::parts).unzip();
-    conn.prepare_cached(AUDIT_INSERT)?.execute(params![
-        key,
-        entry.at,
-        entry.app.map(|app| app.0),
-        entry.deed.name(),
-        kind,
-        about,
-        audit::details_text(&entry.details)?,
-    ])?;
     Ok(())
 }
 
@@ -272,17 +217,5 @@ fn saved(row: &Row<'_>) -> Result<SavedFilter, Trouble> {
         name: row.get(1)?,
         query: row.get(2)?,
         saved_at: row.get(3)?,
-    })
-}
-
-fn entry(row: &Row<'_>) -> Result<AuditEntry, Trouble> {
-    let details: Option<Box<str>> = row.get(6)?;
-    Ok(AuditEntry {
-        number: AuditNumber(codec::number_of(row.get(0)?)),
-        at: row.get(1)?,
-        app: row.get::<_, Option<u32>>(2)?.map(AppNumber),
-        deed: audit::deed(&row.get::<_, Box<str>>(3)?)?,
-        about: audit::about(row.get(4)?, row.get(5)?)?,
-        details: audit::details(details.as_deref())?,
     })
 }

@@ -4,8 +4,8 @@
 use super::query::Query;
 use super::render::parts_behind;
 use super::{
-    connection, imports, load, past, people, policy, schema, scratch, trial, webhooks, wechat,
-    write,
+    audit, connection, imports, load, past, people, policy, schema, scratch, trial, webhooks,
+    wechat, write,
 };
 use kehub_core::attribute::{Attribute, Value};
 use kehub_core::filter::{Comparison, Condition, Filter, Order, Period, Position, SortKey, Test};
@@ -74,6 +74,19 @@ fn first_pages_are_read_in_order_from_an_index() {
         assert!(plan.contains(expected), "{name}: {plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{name}: {plan}");
         assert!(!plan.contains("SCAN customer"), "{name}: {plan}");
+    }
+}
+
+/// Each filter of the audit log begins where its entries are, in their order, however many others there
+/// are.
+#[test]
+fn the_audit_log_is_read_from_the_index_of_its_filter() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let conn = empty_hub(&folder);
+    for (name, sql, expected) in audit::STATEMENTS {
+        let plan = plan(&conn, sql);
+        assert!(plan.contains(expected), "{name}: {plan}");
+        assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{name}: {plan}");
     }
 }
 

@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("sqlite", 13, "0013_ids_alone"),
     migration!("sqlite", 14, "0014_people"),
     migration!("sqlite", 15, "0015_saved_filters"),
+    migration!("sqlite", 16, "0016_audit_filters"),
 ];
 
 /// `Kehu`: tells our files from those of other programs.

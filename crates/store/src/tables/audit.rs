@@ -1,8 +1,53 @@
-//! How entries of the audit log, and the roles of users, look in columns.
+//! How entries of the audit log, and the roles of users, look in columns, and where entries are looked
+//! for.
 
 use super::Broken;
-use kehub_core::people::audit::{About, Deed, Details};
+use super::codec::keys_of;
+use kehub_core::people::audit::{About, AuditFilter, AuditPlace, Deed, Details};
 use kehub_core::people::user::Role;
+use kehub_core::{Micros, TenantId};
+
+/// Where entries are looked for, in the order of their places.
+pub(crate) struct Range {
+    pub(crate) tenant: i64,
+    /// The first moment within.
+    pub(crate) from: Micros,
+    /// The place that all of them stand before: a moment,
+    pub(crate) at: Micros,
+    /// and a key.
+    pub(crate) key: i64,
+    /// How many at most.
+    pub(crate) limit: i64,
+}
+
+impl Range {
+    /// Where entries of a filter are, before a place.
+    pub(crate) fn of(
+        tenant: TenantId,
+        filter: &AuditFilter,
+        before: Option<AuditPlace>,
+        limit: usize,
+    ) -> Range {
+        let key = |number: i64| keys_of(tenant, &(number..=number)).0;
+        let end = filter.within.before.map_or((Micros::MAX, i64::MAX), |at| (at, i64::MIN));
+        let place = before.map_or(end, |place| (place.at, key(place.number.0)));
+        let (at, key) = place.min(end);
+        Range {
+            tenant: tenant.0.into(),
+            from: filter.within.from.unwrap_or(Micros::MIN),
+            at,
+            key,
+            limit: i64::try_from(limit).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+/// The deeds of a filter by name; all that there are if it says nothing of them.
+pub(crate) fn deeds(filter: &AuditFilter) -> Vec<&'static str> {
+    let any = filter.deeds.is_empty();
+    let wanted = Deed::ALL.iter().filter(|deed| any || filter.deeds.contains(deed));
+    wanted.map(|deed| deed.name()).collect()
+}
 
 /// Details as JSON, `None` if there are none.
 pub(crate) fn details_text(details: &Details) -> Result<Option<String>, Broken> {

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod audit;
 mod care;
 mod copy;
 mod duplicates;
@@ -181,6 +182,10 @@ contract! {
         a_forgotten_import_leaves_nothing_and_its_id_is_not_given_out_again,
         so_many_imports_are_remembered,
         a_tenant_sees_no_imports_of_another,
+    },
+    audit::{
+        a_filter_of_the_audit_log_finds_all_that_match_and_nothing_else,
+        pages_of_the_audit_log_follow_each_other,
     },
     signing_in::{
         a_user_is_an_app_that_is_no_program,

@@ -1,10 +1,13 @@
 //! Users, their sessions, attempts to sign in, saved filters, and the audit log.
 
+use crate::audit::whole;
 use crate::support::{Rig, TENANT, upsert};
 use kehub_core::command::Command;
 use kehub_core::directory::{AppChange, Permission};
 use kehub_core::outcome::{Outcome, Refusal};
-use kehub_core::people::audit::{About, AuditEntry, AuditNumber, Deed, Note};
+use kehub_core::people::audit::{
+    About, AuditEntry, AuditFilter, AuditNumber, AuditPlace, Deed, Note,
+};
 use kehub_core::people::saved::{SAVED_FILTERS_MAX, SavedChange, SavedFilter};
 use kehub_core::people::session::{
     Attempts, LoginKey, SESSIONS_MAX, Session, SessionChange, SessionHash, UNKNOWN_LOGINS_MAX,
@@ -102,8 +105,13 @@ async fn saved(rig: &Rig, app: AppNumber) -> Vec<(String, String)> {
     saved.iter().map(|it| (it.name.to_string(), it.query.to_string())).collect()
 }
 
+/// So many entries of the audit log, newest first.
+async fn latest(rig: &Rig, count: usize) -> Vec<AuditEntry> {
+    rig.store.audit(TENANT, &AuditFilter::default(), None, count).await.unwrap()
+}
+
 async fn deeds(rig: &Rig) -> Vec<Deed> {
-    let mut entries = rig.store.audit(TENANT, None, 100).await.unwrap();
+    let mut entries = whole(rig, TENANT).await;
     entries.reverse();
     entries.iter().map(|entry| entry.deed).collect()
 }
@@ -134,7 +142,12 @@ pub(crate) async fn everything(
         saved.extend(rig.saved_filters(user.app).await.unwrap());
     }
     let attempts = rig.attempts(LoginKey([255; 16])).await.unwrap();
-    (sessions, saved, attempts, rig.audit(TENANT, None, 100).await.unwrap())
+    (
+        sessions,
+        saved,
+        attempts,
+        rig.audit(TENANT, &AuditFilter::default(), None, 100).await.unwrap(),
+    )
 }
 
 pub(crate) async fn a_user_is_an_app_that_is_no_program(rig: &Rig) {
@@ -190,7 +203,7 @@ pub(crate) async fn a_login_name_is_taken_once_in_the_hub(rig: &Rig) {
     // Nor does another tenant see or change it.
     let set = PeopleChange::User(demote(FIRST, Role::Viewer));
     assert_eq!(people(rig, second, set).await, Err(PeopleRefusal::UserMissing(FIRST)));
-    assert_eq!(rig.store.audit(second, None, 9).await.unwrap(), []);
+    assert_eq!(whole(rig, second).await, []);
     let nobody = Command::People(PeopleChange::User(user("x", Role::Viewer)));
     assert_eq!(rig.run(TenantId(77), nobody).await, Outcome::Refused(Refusal::TenantMissing));
 }
@@ -203,7 +216,7 @@ pub(crate) async fn what_a_user_may_do_follows_its_role(rig: &Rig) {
         let directory = rig.store.directory().await.unwrap();
         assert_eq!(directory.app(app).unwrap().permissions, role.permissions());
     }
-    let entries = rig.store.audit(TENANT, None, 1).await.unwrap();
+    let entries = latest(rig, 1).await;
     let details = [("from".into(), "reviewer".into()), ("to".into(), "viewer".into())];
     let expected = AuditEntry {
         number: AuditNumber(6),
@@ -275,7 +288,7 @@ pub(crate) async fn a_session_is_kept_until_it_ends(rig: &Rig) {
         Deed::SignedOutEverywhere,
     ];
     assert_eq!(deeds(rig).await, expected);
-    let last = rig.store.audit(TENANT, None, 1).await.unwrap().remove(0);
+    let last = latest(rig, 1).await.remove(0);
     assert_eq!(last.details, [("sessions".into(), "1".into())].into());
     // It is nothing that a journal tells.
     assert_eq!(rig.store.feed(TENANT, 0, 10).await.unwrap().newest, 0);
@@ -348,7 +361,7 @@ pub(crate) async fn failed_attempts_lock_a_name_whoever_has_it(rig: &Rig) {
     assert_eq!(rig.store.attempts(KEY).await.unwrap(), None);
     assert!(rig.store.attempts(nobody).await.unwrap().is_some());
 
-    let failed = rig.store.audit(TENANT, None, 3).await.unwrap();
+    let failed = latest(rig, 3).await;
     let told: Vec<_> = failed.iter().map(|entry| (entry.deed, entry.app, entry.about)).collect();
     let about = Some(About::User(anna));
     let expected = [
@@ -405,10 +418,11 @@ pub(crate) async fn what_people_do_is_read_newest_first(rig: &Rig) {
         assert_eq!(noted, Ok(PeopleOutcome::Noted(AuditNumber(number))));
     }
     let newest = i64::try_from(Deed::ALL.len()).unwrap();
-    let page = rig.store.audit(TENANT, None, 2).await.unwrap();
+    let page = latest(rig, 2).await;
     let numbers: Vec<i64> = page.iter().map(|entry| entry.number.0).collect();
     assert_eq!(numbers, [newest, newest - 1]);
-    let rest = rig.store.audit(TENANT, Some(AuditNumber(3)), 9).await.unwrap();
+    let third = AuditPlace { at: 5_000_000, number: AuditNumber(3) };
+    let rest = rig.store.audit(TENANT, &AuditFilter::default(), Some(third), 9).await.unwrap();
     let numbers: Vec<i64> = rest.iter().map(|entry| entry.number.0).collect();
     assert_eq!(numbers, [2, 1]);
     let expected = AuditEntry {
@@ -421,7 +435,7 @@ pub(crate) async fn what_people_do_is_read_newest_first(rig: &Rig) {
     };
     assert_eq!(rest.last(), Some(&expected));
     let second = rig.tenant("second", Preset::Compat).await;
-    assert_eq!(rig.store.audit(second, None, 9).await.unwrap(), []);
+    assert_eq!(whole(rig, second).await, []);
     let noted = people(rig, second, note(Deed::CustomersRead)).await;
     assert_eq!(noted, Ok(PeopleOutcome::Noted(AuditNumber(1))));
     assert_eq!(rig.store.check(None).await.unwrap().findings, []);
@@ -482,7 +496,7 @@ async fn administer(rig: &Rig) {
 
 pub(crate) async fn who_keeps_apps_webhooks_and_accounts_leaves_a_trace(rig: &Rig) {
     administer(rig).await;
-    let mut entries = rig.store.audit(TENANT, None, 100).await.unwrap();
+    let mut entries = whole(rig, TENANT).await;
     entries.reverse();
     let seen: Vec<(Deed, Option<About>)> = entries.iter().map(|it| (it.deed, it.about)).collect();
     let (app, hook) = (Some(About::App(FIRST)), Some(About::Webhook(WebhookId(1))));

@@ -3,8 +3,13 @@
 use crate::api::describe::{Described, MOMENT, object, query};
 use crate::api::shapes::page_schema;
 use kehub_core::directory::Permission;
-use kehub_core::people::audit::Deed;
+use kehub_core::people::audit::{About, Deed};
 use serde_json::{Value, json};
+
+const WHO: &str = "Who did it: the id of an app, ended ones included, `user:` and a login name, or \
+    `kehub:commandLine` for the command line";
+const ABOUT: &str = "What it was about: `customer`, `user`, `app`, `import`, `webhook` or `wechatAccount`, \
+    a colon, and its id";
 
 pub(crate) fn operation(name: &str) -> Option<Described> {
     if name != "api_audit_list" {
@@ -17,7 +22,24 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
     });
     let described = Described::read(Permission::UsersAdmin)
         .parameter(query("limit", "How many to answer: 1 to 1000, 50 unless given", "50"))
-        .parameter(query("cursor", "`nextCursor` of an earlier answer", "41"))
+        .parameter(query("cursor", "`nextCursor` of an earlier answer", "1777856523250000.41"))
+        .parameter(query("app", WHO, "user:li.na@example.com"))
+        .parameter(query(
+            "deed",
+            "What was done: one or several, parted by commas",
+            "customerRevealed,customersRead",
+        ))
+        .parameter(query("about", ABOUT, "customer:1007"))
+        .parameter(query(
+            "from",
+            "Only what was done at this moment or later",
+            "2026-05-01T00:00:00+08:00",
+        ))
+        .parameter(query(
+            "before",
+            "Only what was done before this moment",
+            "2026-06-01T00:00:00+08:00",
+        ))
         .answer(
             200,
             "Entries, newest first",
@@ -29,9 +51,8 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
 
 pub(crate) fn schemas() -> Value {
     let deeds: Vec<&str> = Deed::ALL.iter().map(|deed| deed.name()).collect();
-    let kinds = ["customer", "user", "app", "import", "webhook", "wechatAccount"];
     let about = json!({
-        "kind": { "enum": kinds },
+        "kind": { "enum": About::KINDS },
         "id": { "type": "integer", "minimum": 1 },
     });
     let mut about = object("What it was about.", &about, &[]);

@@ -1,5 +1,7 @@
 //! `GET /api/audit`.
 
+use super::cursor;
+use super::filter::filter;
 use crate::api::Call;
 use crate::api::problem::Problem;
 use crate::api::shapes::Page;
@@ -9,7 +11,7 @@ use crate::wire::time;
 use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::directory::Permission;
-use kehub_core::people::audit::{About, AuditEntry, AuditNumber, Details};
+use kehub_core::people::audit::{About, AuditEntry, Details};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -47,22 +49,23 @@ impl EntryBody {
 /// Read the audit log
 ///
 /// Newest first: who signed in, who was let in in vain, which users were changed, who saw whose mobile
-/// or e-mail in full. It names customers by their ids and holds nothing of them.
+/// or e-mail in full. It names customers by their ids and holds nothing of them. Filters are all to be
+/// met. A customer is found by any id that was merged into it.
 #[utoipa::path(get, path = "/api/audit", tag = "API users")]
 pub(crate) async fn api_audit_list(call: Call) -> Result<Response, Problem> {
     call.require(Permission::UsersAdmin)?;
     let mut parameters = call.parameters();
     let limit = parameters.limit();
-    let before = parameters.parsed("cursor", "`nextCursor` of an answer", |text| {
-        text.parse().ok().filter(|number| *number > 0).map(AuditNumber)
-    });
+    let before = parameters.parsed("cursor", "`nextCursor` of an answer", cursor::read);
+    let filter = filter(&call, &mut parameters).await?;
     parameters.end()?;
-    let entries = call.store().audit(call.tenant(), before, limit.saturating_add(1)).await?;
+    let limited = limit.saturating_add(1);
+    let entries = call.store().audit(call.tenant(), &filter, before, limited).await?;
     let access = call.hub().access();
     let page = Page::of(
         entries,
         limit,
-        |entry| entry.number.to_string(),
+        |entry| cursor::write(entry.place()),
         |entry| EntryBody::of(entry, &access),
     );
     Ok(json(StatusCode::OK, &page))

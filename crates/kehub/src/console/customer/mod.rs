@@ -13,7 +13,7 @@ use super::page::{Page, Place, elsewhere};
 use super::show::{Contacts, Shower};
 use super::visitor::Visitor;
 use super::words::fill;
-use super::{acts, done};
+use super::{acts, done, people};
 use crate::api::past::gone_by_then;
 use crate::api::past::names::Names;
 use crate::api::problem::{Code, Problem};
@@ -186,6 +186,9 @@ fn head(visitor: &Visitor, seen: &Seen<'_>, customer: &Customer) -> Markup {
                     span { (words.created) " " (shower.time(customer.created_at)) }
                     span { (words.updated) " " (shower.time(customer.updated_at)) }
                     @if !merged.is_empty() { span { (words.merged_ids) " " (merged.join(", ")) } }
+                    @if visitor.may(Permission::UsersAdmin) {
+                        a href={ (people::AUDIT) "?on=customer&id=" (customer.id) } { (words.who_looked) }
+                    }
                 }
             }
             div .tools {

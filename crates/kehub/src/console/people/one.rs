@@ -2,7 +2,7 @@
 
 use super::list::{name_of, passwords, state};
 use super::words::{Words, words};
-use super::{USERS, role, roles};
+use super::{AUDIT, USERS, role, roles};
 use crate::api::problem::{Code, Problem};
 use crate::api::users::change::{change, sign_out, stands_for};
 use crate::api::users::list::users;
@@ -16,12 +16,11 @@ use crate::people::password;
 use axum::body::Body;
 use axum::response::Response;
 use kehub_core::directory::{App, Permission};
-use kehub_core::people::audit::{About, Deed};
+use kehub_core::filter::Period;
+use kehub_core::people::audit::{About, AuditFilter, Deed};
 use kehub_core::people::user::{Role, User, UserSet};
 use maud::{Markup, html};
 
-/// Entries of the audit log in which what was just done is looked for.
-const NEWEST: usize = 20;
 /// For how long it is what was just done.
 const JUST_MICROS: i64 = 60 * 1_000_000;
 
@@ -124,7 +123,10 @@ async fn shown(
                     span { (words.password_set) " " (moment(user.password_at, offset)) }
                 }
             }
-            div .tools { a .button href=(USERS) { (words.back) } }
+            div .tools {
+                a .button href={ (AUDIT) "?who=" (user.app) } { (words.did) }
+                a .button href=(USERS) { (words.back) }
+            }
         }
         (alert(refused))
         (told(visitor, &user).await?)
@@ -199,14 +201,14 @@ async fn told(visitor: &Visitor, user: &User) -> Result<Markup, Problem> {
         Some("0") => Some(words.done_nothing),
         Some(_) => {
             let call = &visitor.call;
-            let newest = call.store().audit(call.tenant(), None, NEWEST).await?;
-            let own = call.app().number;
-            let just = newest.into_iter().find(|entry| {
-                entry.about == Some(About::User(user.app))
-                    && entry.app == Some(own)
-                    && entry.at >= call.now().saturating_sub(JUST_MICROS)
-            });
-            just.and_then(|entry| done(entry.deed, words))
+            let filter = AuditFilter {
+                app: Some(call.app().number),
+                about: [About::User(user.app)].into(),
+                within: Period { from: Some(call.now().saturating_sub(JUST_MICROS)), before: None },
+                ..AuditFilter::default()
+            };
+            let newest = call.store().audit(call.tenant(), &filter, None, 1).await?;
+            newest.first().and_then(|entry| done(entry.deed, words))
         }
         None => None,
     };
