@@ -1,5 +1,6 @@
 //! What the words of one page are made with: each stands once, with both languages beside it, so that a
-//! language that lacks one does not compile, and a word that nobody says is a warning.
+//! language that lacks one does not compile, and a word that nobody says is a warning. What a number decides
+//! stands as [`fill`](super::words::fill) reads it: `{} [row|rows]`.
 
 /// Makes `Words`, a field for each word, and `words(language)`.
 macro_rules! vocabulary {
@@ -28,6 +29,8 @@ macro_rules! vocabulary {
         fn both_languages_have_places_for_the_same_values() {
             for (name, en, zh) in [$((stringify!($name), $en, $zh),)*] {
                 assert_eq!(en.matches("{}").count(), zh.matches("{}").count(), "{name}");
+                let marks = |mark| en.matches(mark).count();
+                assert_eq!([marks("["), marks("|")], [marks("]"); 2], "{name}");
                 assert!(!en.is_empty() && !zh.is_empty(), "{name}");
             }
         }

@@ -109,15 +109,31 @@ fn parted(name: &str) -> String {
     text
 }
 
-/// Puts values where a text has `{}`, in order.
+/// Puts values where a text has `{}`, in order. Of `[one|many]` the first is said where the value before it
+/// is 1: `{} [row|rows]`.
 pub(crate) fn fill(text: &str, values: &[&str]) -> String {
     let mut parts = text.split("{}");
     let mut filled = parts.next().unwrap_or_default().to_owned();
     for (place, part) in parts.enumerate() {
-        filled.push_str(values.get(place).copied().unwrap_or_default());
-        filled.push_str(part);
+        let value = values.get(place).copied().unwrap_or_default();
+        filled.push_str(value);
+        let mut rest = part;
+        while let Some((before, one, many, behind)) = numbered(rest) {
+            filled.push_str(before);
+            filled.push_str(if value == "1" { one } else { many });
+            rest = behind;
+        }
+        filled.push_str(rest);
     }
     filled
+}
+
+/// The first `[one|many]` of a text, with what stands before and behind it.
+fn numbered(text: &str) -> Option<(&str, &str, &str, &str)> {
+    let (before, rest) = text.split_once('[')?;
+    let (both, behind) = rest.split_once(']')?;
+    let (one, many) = both.split_once('|')?;
+    Some((before, one, many, behind))
 }
 
 macro_rules! words {
@@ -188,7 +204,7 @@ words! {
     to_customers "To the customers" "返回客户列表";
 
     // Customers.
-    customers_total "{} customers" "共 {} 位客户";
+    customers_total "{} [customer|customers]" "共 {} 位客户";
     filters "Filters" "筛选";
     filter_add "Add filter" "添加筛选";
     filter_field "Field" "字段";
@@ -285,7 +301,7 @@ words! {
     graph_others "Other customers" "其他客户";
     graph_empty "There is nothing to draw yet." "暂无可绘制的内容。";
     graph_more "{} more requests" "另有 {} 个请求";
-    requests_count "{} requests" "{} 个请求";
+    requests_count "{} [request|requests]" "{} 个请求";
     request_one "1 request" "1 个请求";
     edge_merge "merge {}" "合并 {}";
     edge_cannot_link "different people" "不是同一人";
@@ -524,6 +540,8 @@ mod tests {
     fn both_languages_have_places_for_the_same_values() {
         for (name, en, zh) in PAIRS {
             assert_eq!(en.matches("{}").count(), zh.matches("{}").count(), "{name}");
+            let marks = |mark| en.matches(mark).count();
+            assert_eq!([marks("["), marks("|")], [marks("]"); 2], "{name}");
             assert!(!en.is_empty() && !zh.is_empty(), "{name}");
         }
     }
@@ -547,5 +565,9 @@ mod tests {
     fn values_are_put_in_order() {
         assert_eq!(fill("Step {} of {}", &["1", "2"]), "Step 1 of 2");
         assert_eq!(fill("nothing", &["1"]), "nothing");
+        let text = "{} [row|rows] of {} [file|files] [was|were] read";
+        assert_eq!(fill(text, &["1", "2"]), "1 row of 2 files were read");
+        assert_eq!(fill(text, &["0", "1"]), "0 rows of 1 file was read");
+        assert_eq!(fill("{} [and no more", &["1"]), "1 [and no more");
     }
 }

@@ -106,7 +106,7 @@ async fn a_form_that_does_not_fit_keeps_what_was_typed_and_saves_once_it_does() 
     browser.click("details.more summary").unwrap();
     fill(&mut browser, "f.employeeNumber", "many");
     browser.leave(|browser| browser.press("Enter")).unwrap();
-    says(&mut browser, &["1 fields need another look", "A whole number, such as 120."]);
+    says(&mut browser, &["1 field needs another look", "A whole number, such as 120."]);
     let wide = "document.documentElement.scrollWidth > 390";
     assert_eq!(browser.run(wide).unwrap(), false);
     let kept = "document.querySelector('[name=\"f.name\"]').value";

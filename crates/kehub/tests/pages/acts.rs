@@ -114,7 +114,7 @@ async fn identities_are_taken_out(hub: TestHub) {
     let chosen = format!("/console/customers/1/extract?identity={number}");
     let preview = hub.writer.look(&chosen).await;
     preview.says(&[
-        "1 identities and 1 requests go with them",
+        "1 identity and 1 request go with them",
         "The new customer would show",
         "喜欢秋季新品",
     ]);
@@ -140,7 +140,7 @@ fn numbered(form: &Seen, value: &str) -> String {
 async fn somebody_is_forgotten_once_the_id_is_typed(hub: TestHub) {
     two(&hub).await;
     let page = hub.writer.look("/console/customers/2/erase").await;
-    page.says(&["Erase #2 for good", "1 ids (#2), 1 identities and what 1 requests said"]);
+    page.says(&["Erase #2 for good", "1 id (#2), 1 identity and what 1 request said"]);
     for typed in ["", "1", "two"] {
         let sent = hub.writer.send_form("/console/customers/2/erase", &[("typed", typed)]).await;
         assert_eq!(sent.status.as_u16(), 422, "{typed}");

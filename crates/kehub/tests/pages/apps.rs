@@ -88,7 +88,7 @@ async fn a_name_is_needed_and_what_was_ticked_stays() {
         let unfit = hub.writer.send_form(APPS, &fields).await;
         assert_eq!(unfit.status, 422);
         let unfit = Seen::of(&unfit);
-        unfit.says(&["Nothing was changed. 1 fields", "A name has 1 to 64 characters."]);
+        unfit.says(&["Nothing was changed. 1 field needs", "A name has 1 to 64 characters."]);
         assert!(unfit.html.contains("value=\"changes.read\" checked"), "{}", unfit.html);
     }
     assert_eq!(apps(&hub).await.len(), 3);

@@ -220,7 +220,7 @@ async fn what_does_not_fit_a_user_is_answered_beside_its_field() {
         let sent = hub.writer.send_form(USERS, &fields).await;
         assert_eq!(sent.status.as_u16(), 422, "{name}");
         let page = Seen::of(&sent);
-        page.says(&["Nothing was changed. 1 fields need another look.", why]);
+        page.says(&["Nothing was changed. 1 field needs another look.", why]);
         page.hides(&[PASSWORD]);
     }
     assert_eq!(users(&hub).await, Vec::<Value>::new());

@@ -142,7 +142,7 @@ async fn what_cannot_be_set_is_told_beside_its_field() {
         let unfit = hub.writer.send_form(card, &[(name, value)]).await;
         assert_eq!(unfit.status, 422, "{name}");
         let unfit = Seen::of(&unfit);
-        unfit.says(&["Nothing was changed. 1 fields need another look.", why]);
+        unfit.says(&["Nothing was changed. 1 field needs another look.", why]);
         if name != "role" && name != "case" {
             assert!(unfit.html.contains(value), "what was typed is gone: {value}");
         }

@@ -63,7 +63,7 @@ async fn a_webhook_is_made_changed_paused_and_deleted(hub: TestHub) {
 
     hub.writer.upsert(&["member:m1"], json!({ "name": "王芳" })).await;
     let seen = hub.writer.look(WEBHOOKS).await;
-    seen.says(&["1 entries behind"]);
+    seen.says(&["1 entry behind"]);
     for (from, status) in [("0", 422), ("many", 422), ("99", 422)] {
         let unfit = act(&[("act", "replay"), ("seq", from)]).await;
         assert_eq!(unfit.status, status, "{from}");
@@ -160,7 +160,7 @@ async fn what_cannot_be_told_is_answered_beside_its_field() {
             assert_eq!(unfit.status, 422, "{path} {url}");
             let unfit = Seen::of(&unfit);
             unfit.says(&[
-                "Nothing was changed. 1 fields",
+                "Nothing was changed. 1 field needs",
                 "An address like https://example.com/hook",
             ]);
             assert!(unfit.html.contains("value=\"merged\" checked"), "{}", unfit.html);

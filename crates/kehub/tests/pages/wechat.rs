@@ -180,7 +180,7 @@ async fn what_does_not_fit_an_account_is_answered_beside_its_field() {
         assert_eq!(unfit.status, 422, "{name} {value}");
         let unfit = Seen::of(&unfit);
         unfit
-            .says(&["Nothing was changed. 1 fields need another look.", why])
+            .says(&["Nothing was changed. 1 field needs another look.", why])
             .hides(&[SECRET, TOKEN, AES_KEY]);
     }
     // A new account needs its secret.

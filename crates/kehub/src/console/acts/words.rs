@@ -85,7 +85,7 @@ vocabulary! {
     undo_bridge "Joined by" "合并依据";
     undo_keeps "keeps the id" "保留 ID";
     undo_again "is there again" "恢复";
-    undo_undecided "{} requests since the merge belong to both or to neither. They stay with #{} until somebody decides." "合并之后有 {} 个请求无法判断归属，暂留在 #{}，待人工决定。";
+    undo_undecided "{} [request|requests] since the merge [belongs|belong] to both or to neither. [It stays|They stay] with #{} until somebody decides." "合并之后有 {} 个请求无法判断归属，暂留在 #{}，待人工决定。";
     undo_now "Undo the merge" "撤销合并";
 
     // Editing.
@@ -102,7 +102,7 @@ vocabulary! {
     edit_show "Show mobiles and e-mails" "显示手机和邮箱";
     edit_shown "Mobile and e-mail are shown in full. This look is written into the audit log." "已显示手机和邮箱明文，本次查看将记入审计日志。";
     edit_save "Save" "保存";
-    edit_wrong "{} fields need another look. Nothing was changed, and what you typed stands below." "{} 个字段需要修改。数据没有变化，您输入的内容保留在下方。";
+    edit_wrong "{} [field needs|fields need] another look. Nothing was changed, and what you typed stands below." "{} 个字段需要修改。数据没有变化，您输入的内容保留在下方。";
     edit_meanwhile "Meanwhile somebody made it: {}. Save again to replace that." "期间已被改为：{}。再次保存将覆盖。";
     edit_key_unfit "A name has letters, digits, _ . -, at most 64, and begins with a letter or _." "名称由字母、数字、_ . - 组成，最多 64 个字符，以字母或 _ 开头。";
     edit_key_taken "There is an attribute of this name above." "上方已有同名属性。";
@@ -120,15 +120,15 @@ vocabulary! {
     extract_choose "Which identities belong to somebody else?" "哪些身份不属于此人？";
     extract_keeps "#{} would show" "#{} 将显示";
     extract_new "The new customer would show" "新客户将显示";
-    extract_counts "{} identities and {} requests go with them." "将转移 {} 个身份和 {} 个请求。";
-    extract_reviews "{} merges rested on these identities alone: they are put up for review." "{} 个合并仅依据这些身份，将列入复核。";
+    extract_counts "{} [identity|identities] and {} [request|requests] go with them." "将转移 {} 个身份和 {} 个请求。";
+    extract_reviews "{} [merge|merges] rested on these identities alone: [it is|they are] put up for review." "{} 个合并仅依据这些身份，将列入复核。";
     extract_now "Take them out" "拆分";
 
     // Erasing.
     erase "Erase" "清除";
     erase_title "Erase #{} for good" "彻底清除 #{}";
     erase_about "Everything that was ever said about this customer, and the texts of its identities, leave the hub. Nothing brings it back." "与该客户有关的全部数据和身份文本将被清除，无法恢复。";
-    erase_what "This erases {} ids ({}), {} identities and what {} requests said." "将清除 {} 个 ID（{}）、{} 个身份，以及 {} 个请求的内容。";
+    erase_what "This erases {} [id|ids] ({}), {} [identity|identities] and what {} [request|requests] said." "将清除 {} 个 ID（{}）、{} 个身份，以及 {} 个请求的内容。";
     erase_type "Type the id {} to confirm" "请输入 ID {} 确认";
     erase_differs "That is not the id of this customer." "输入的不是该客户的 ID。";
     erase_now "Erase for good" "彻底清除";

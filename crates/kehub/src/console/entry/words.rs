@@ -7,7 +7,7 @@ vocabulary! {
     login "Login name" "登录名";
     password "Password" "密码";
     wrong "The name or the password is wrong." "登录名或密码错误。";
-    locked "Too many attempts. Try again in {} seconds." "尝试次数过多，请在 {} 秒后重试。";
+    locked "Too many attempts. Try again in {} [second|seconds]." "尝试次数过多，请在 {} 秒后重试。";
     busy_signing_in "Many sign in at once. Try again in a moment." "当前登录人数较多，请稍后再试。";
 
     first "The first user" "创建第一个用户";

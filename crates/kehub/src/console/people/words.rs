@@ -41,7 +41,7 @@ vocabulary! {
     not_yours "This user may do more than you may: you cannot change it." "该用户的权限超出您的权限，您不能修改。";
     back "All users" "全部用户";
     choose_role "Choose a role." "请选择角色。";
-    wrong "Nothing was changed. {} fields need another look." "没有任何改动，{} 个字段需要修改。";
+    wrong "Nothing was changed. {} [field needs|fields need] another look." "没有任何改动，{} 个字段需要修改。";
     done_created "The user is created." "用户已创建。";
     done_renamed "The name is changed." "姓名已修改。";
     done_role "The role is changed." "角色已修改。";

@@ -37,9 +37,9 @@ vocabulary! {
     over_refuse "not attached, with a conflict" "不关联，产生冲突";
     limit_is "{}; one more is {}" "{} 个，超过时{}";
     quarantine_never "never" "从不隔离";
-    quarantine_after "seen with {} people" "关联 {} 个不同的人后";
+    quarantine_after "seen with {} [person|people]" "关联 {} 个不同的人后";
     blocked_none "none of your own" "未设置";
-    blocked_some "{} patterns" "{} 条";
+    blocked_some "{} [pattern|patterns]" "{} 条";
     own_rules "own rules" "已自定义";
     another "Rules for a type that is not in the list" "为列表之外的类型设置规则";
     another_open "Open" "打开";
@@ -48,13 +48,14 @@ vocabulary! {
     type_new "Nobody has used this type yet. It comes into being with its first rule." "该类型尚未使用，设置第一条规则后创建。";
     type_note "Nothing is saved yet: you see first what would change, and for whom." "此时不会保存：会先显示将发生的变化和受影响的客户。";
     as_preset "Preset: {}" "预设：{}";
+    as_empty "Empty: {}, as the preset has it." "留空则为：{}（预设）。";
     rank_about "The smallest number decides first." "数字越小越优先。";
     role_about "Whether two values may belong to one person." "两个不同的值是否可能属于同一人。";
     limit_about "Per customer, of this type." "每个客户可持有的该类型身份数。";
     quarantine_about "With how many people, told apart by a stronger type, it is seen before it ceases to match; 0 for never." "与多少个由更强身份区分的人一起出现后不再参与匹配；0 表示从不。";
     case_about "Fixed once there are identities of the type." "该类型已有身份后不能修改。";
     blocked_about "One a line; * stands for any characters. Numbers that stand for nobody, such as 13800000000, never match anyway." "每行一个，* 代表任意字符。13800000000 等无效号码本来就不参与匹配。";
-    wrong "Nothing was changed. {} fields need another look." "没有任何改动，{} 个字段需要修改。";
+    wrong "Nothing was changed. {} [field needs|fields need] another look." "没有任何改动，{} 个字段需要修改。";
     wrong_number "A whole number from {} to {}." "请填写 {} 到 {} 之间的整数。";
     wrong_choice "Choose one of those offered." "请从选项中选择。";
     wrong_case "It is fixed, since there are identities of this type." "该类型已有身份，不能修改。";

@@ -46,8 +46,8 @@ vocabulary! {
     import_now "Import all fans" "导入全部粉丝";
     import_on "Go on at once" "立即继续";
     import_again "Import again" "重新导入";
-    progress "{} of {} fans read" "已读取 {} / {} 位粉丝";
-    progress_unknown "{} fans read" "已读取 {} 位粉丝";
+    progress "{} of {} [fan|fans] read" "已读取 {} / {} 位粉丝";
+    progress_unknown "{} [fan|fans] read" "已读取 {} 位粉丝";
     created "New" "新增";
     updated "Changed" "更新";
     unchanged "Unchanged" "未变化";
@@ -74,7 +74,7 @@ vocabulary! {
     unbind_about "Its secrets are forgotten, its callback hears nothing more, an import ends. Customers stay." "将删除其密钥、停止接收消息并结束导入。客户保留。";
     unbind_type "Type the AppID to confirm" "请输入 AppID 确认";
     unbind_now "Unbind the account" "解除绑定";
-    wrong "Nothing was changed. {} fields need another look. Type the secrets again." "没有任何改动，{} 个字段需要修改。请重新输入密钥。";
+    wrong "Nothing was changed. {} [field needs|fields need] another look. Type the secrets again." "没有任何改动，{} 个字段需要修改。请重新输入密钥。";
     wrong_app_id "6 to 32 letters and digits, such as wx0123456789abcdef." "6 到 32 位字母和数字，例如 wx0123456789abcdef。";
     wrong_app_secret "16 to 128 letters and digits." "16 到 128 位字母和数字。";
     wrong_token "3 to 32 letters and digits." "3 到 32 位字母和数字。";

@@ -37,7 +37,7 @@ vocabulary! {
     secret_about "Copy it now. It is shown this once and kept nowhere: who loses it draws a new one." "请立即复制。密钥仅显示这一次，系统不保存，遗失后只能重新生成。";
     secret_use "A program sends both to POST /api/tokens, and gets a token." "程序将两者发送到 POST /api/tokens 换取令牌。";
     secret_done "I have copied it" "我已复制";
-    wrong "Nothing was changed. {} fields need another look." "没有任何改动，{} 个字段需要修改。";
+    wrong "Nothing was changed. {} [field needs|fields need] another look." "没有任何改动，{} 个字段需要修改。";
     wrong_name "A name has 1 to 64 characters." "名称为 1 到 64 个字符。";
     wrong_held "Nothing was changed. You can give only what you may do yourself, and a secret only to an app that may do no more." "没有任何改动。只能授予您自己拥有的权限，也只能为权限不超过您的应用更换密钥。";
     wrong_sure "Tick that you know it." "请勾选确认。";

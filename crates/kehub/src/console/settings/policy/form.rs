@@ -92,9 +92,11 @@ impl Field {
         let wrong = fill(self.words.wrong_number, &[&min.to_string(), &max.to_string()]);
         let input = html! {
             input name=(self.name) value=(self.value) inputmode="numeric" autocomplete="off"
-                aria-invalid=[self.invalid()] placeholder=(fill(self.words.as_preset, &[preset]));
+                aria-invalid=[self.invalid()];
         };
-        self.entry(label, about, &input, &wrong)
+        // Not in the field, where it looks like what somebody has set.
+        let about = format!("{about} {}", fill(self.words.as_empty, &[preset]));
+        self.entry(label, &about, &input, &wrong)
     }
 
     fn choice(

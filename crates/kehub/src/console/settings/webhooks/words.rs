@@ -16,7 +16,7 @@ vocabulary! {
     state "State" "状态";
     told "Told" "已推送";
     told_up "all" "全部";
-    told_lag "{} entries behind" "落后 {} 条";
+    told_lag "{} [entry|entries] behind" "落后 {} 条";
     undelivered "Not delivered" "未送达";
     paused "paused" "已暂停";
     live "running" "运行中";
@@ -80,7 +80,7 @@ vocabulary! {
     secret_about "Copy it now. It is shown this once: who loses it draws a new one." "请立即复制。密钥仅显示这一次，遗失后只能重新生成。";
     secret_use "Calls carry a signature after Standard Webhooks, in the header webhook-signature." "请求头 webhook-signature 中带有 Standard Webhooks 规范的签名。";
     secret_done "I have copied it" "我已复制";
-    wrong "Nothing was changed. {} fields need another look." "没有任何改动，{} 个字段需要修改。";
+    wrong "Nothing was changed. {} [field needs|fields need] another look." "没有任何改动，{} 个字段需要修改。";
     wrong_url "An address like https://example.com/hook on the open internet, without credentials and fragment." "请填写公网地址，例如 https://example.com/hook，不含账号密码和 # 片段。";
     wrong_text "The text is too long." "内容过长。";
     wrong_seq "A whole number from 1." "请填写从 1 开始的整数。";
