@@ -32,6 +32,32 @@ fn hidden(seen: &Seen) -> Vec<(String, String)> {
     named.filter(|(name, _)| name != "back").collect()
 }
 
+/// Whatever a type is called, its page is found from the list, and by the API.
+#[tokio::test]
+async fn a_type_of_any_name_has_a_page() {
+    let hub = TestHub::on_memory().await;
+    let names = [".", "..", "100%", "a/b", "a?b#c", "会员 卡"];
+    for name in names {
+        hub.writer.upsert(&[&format!("{name}:1")], json!({})).await;
+    }
+    let list = hub.writer.look(SETTINGS).await;
+    let links: Vec<String> =
+        list.links("class=\"name\"").into_iter().filter(|it| it.contains("/types/")).collect();
+    for (link, name) in links.iter().zip(names) {
+        let seen = hub.writer.look(link).await;
+        assert_eq!(seen.status, 200, "{link}");
+        seen.says(&["All types", name, "Show what would change"]);
+        assert!(seen.html.contains(&format!("<h1>{name}</h1>")), "{link}");
+        let looked = hub.writer.send_form(link, &[("limit", "2")]).await;
+        Seen::of(&looked).says(&[&format!("{name} · How many a customer may hold")]);
+        let word = link.rsplit('/').next().unwrap();
+        assert_eq!(rules(&hub, word).await["type"], *name, "{word}");
+    }
+    // Somebody may type such a name, too.
+    let typed = hub.writer.ask("GET", "/console/settings/types?name=..", "", "").await;
+    assert_eq!(Actor::done(&typed), "/console/settings/types/%2E%2E%20");
+}
+
 async fn send(hub: &TestHub, path: &str, fields: &[(String, String)]) -> crate::hub::Answer {
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, it)| (&**name, &**it)).collect();
     hub.writer.send_form(path, &fields).await

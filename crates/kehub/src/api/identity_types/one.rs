@@ -20,7 +20,7 @@ use kehub_core::policy::{Case, OverLimit, Role, Setting, TypeChange, TypeRules};
 /// Get an identity type
 ///
 /// The rules in force for it. A type that nobody has used or set is not known, unless Kehub knows it
-/// by name.
+/// by name. Addresses cannot hold types called `.` and `..`: they are `.%20` and `..%20`.
 #[utoipa::path(get, path = "/api/identity-types/{type}", tag = "API policy")]
 pub(crate) async fn api_identity_type_get(call: Call) -> Result<Response, Problem> {
     call.require_only(Permission::CustomersRead)?;

@@ -22,9 +22,11 @@ const ACT: &str = "act";
 /// The act of saving.
 const SAVE: &str = "save";
 
-/// Where a type is.
+/// Where a type is. What is called as a folder is, or the one above it, is taken away by whoever resolves
+/// addresses, with or without escapes; with a blank behind it, which no name ends with, it is a name again.
 fn address_of(name: &str) -> String {
-    format!("{TYPES}/{}", utf8_percent_encode(name, NON_ALPHANUMERIC))
+    let blank = if matches!(name, "." | "..") { "%20" } else { "" };
+    format!("{TYPES}/{}{blank}", utf8_percent_encode(name, NON_ALPHANUMERIC))
 }
 
 /// What was just saved, if the policy bears it out.
@@ -74,5 +76,37 @@ const fn over_limit_word(over_limit: OverLimit, words: &Words) -> &'static str {
     match over_limit {
         OverLimit::Attach => words.over_attach,
         OverLimit::Refuse => words.over_refuse,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use url::Url;
+
+    #[test]
+    fn every_name_has_an_address_that_stays_as_it_is() {
+        let base = Url::parse("http://localhost/console/settings").unwrap();
+        let names = [
+            ".",
+            "..",
+            "...",
+            ".a",
+            "a/b",
+            "a/../b",
+            "a?b#c",
+            "a%2Fb",
+            "会员 卡",
+            "a\\b",
+            ";",
+            "+",
+        ];
+        for name in names {
+            let there = base.join(&address_of(name)).unwrap();
+            let word = there.path().strip_prefix("/console/settings/types/").unwrap();
+            let read = percent_encoding::percent_decode_str(word).decode_utf8().unwrap();
+            assert_eq!(kehub_core::canonical::cleaned(&read), name);
+            assert!(!word.contains('/') && there.query().is_none() && there.fragment().is_none());
+        }
     }
 }
