@@ -207,7 +207,8 @@ async fn bind(store: &dyn Store, options: BindOptions) -> Result<()> {
         Bad::Random(error) => anyhow::anyhow!("cannot draw a number: {error}"),
     })?;
     let account = stands(change(store, tenant, bind).await?)?;
-    say!("app id   {}\nid       {}", account.app_id, account.id)?;
+    let became = if is_new { "bound anew" } else { "changed: it was bound already" };
+    say!("app id   {}\nid       {}\nstate    {became}", account.app_id, account.id)?;
     match (&account.secrets.token, &account.secrets.aes_key) {
         (None, _) => say!("callback none: without --callback-token nobody is heard"),
         (Some(_), None) => say!("callback {}, plain", callback_path(&account.app_id)),

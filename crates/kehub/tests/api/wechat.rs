@@ -159,9 +159,14 @@ async fn an_account_is_bound_changed_and_unbound() {
         "verifyType": -1, "callbackToken": "Token123", "encodingAesKey": aes_key,
     });
     let dry = hub.writer.post("/api/wechat/accounts?dryRun=1", &sent).await.was(200);
-    assert_eq!(dry["id"], 1);
+    assert_eq!((&dry["id"], &dry["created"]), (&json!(1), &json!(true)));
     let answer = hub.writer.post("/api/wechat/accounts", &sent).await;
     let bound = answer.was(201);
+    assert_eq!(bound["created"], true);
+    let dry = hub.writer.post("/api/wechat/accounts?dryRun=1", &sent).await.was(200);
+    assert_eq!(dry["created"], false);
+    let stands = hub.writer.get("/api/wechat/accounts/1").await.was(200);
+    assert_eq!(stands.get("created"), None);
     for secret in [APP_SECRET, "Token123", aes_key] {
         assert!(!answer.text.contains(secret));
     }
@@ -178,7 +183,8 @@ async fn an_account_is_bound_changed_and_unbound() {
     assert_eq!(hub.v1_accounts(&hub.stranger).await, json!([]));
 
     let change = json!({ "appId": APP_ID, "nightly": true });
-    let changed = hub.writer.post("/api/wechat/accounts", &change).await.was(200);
+    let mut changed = hub.writer.post("/api/wechat/accounts", &change).await.was(200);
+    assert_eq!(changed.as_object_mut().unwrap().remove("created"), Some(json!(false)));
     assert_eq!((&changed["nightly"], &changed["callback"]), (&json!(true), &callback));
     let list = hub.writer.get("/api/wechat/accounts").await.was(200);
     assert_eq!(list["items"], json!([changed]));

@@ -52,6 +52,9 @@ async fn an_account_is_bound_and_its_fans_come_in_with_and_without_a_hub() {
     writeln!(child.stdin.take().unwrap(), "{APP_SECRET}").unwrap();
     let bound = checked(&child.wait_with_output().unwrap(), 0);
     assert!(bound.contains("/wechat/wx0123456789abcdef/callback, plain"), "{bound}");
+    assert!(bound.contains("state    bound anew"), "{bound}");
+    let again = told(kehub(&folder, &weixin, &bind), 0).await;
+    assert!(again.contains("state    changed: it was bound already"), "{again}");
     let listed = told(kehub(&folder, &weixin, &["list"]), 0).await;
     assert!(listed.contains(APP_ID) && listed.contains("no import yet"), "{listed}");
 

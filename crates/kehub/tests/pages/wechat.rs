@@ -100,6 +100,60 @@ async fn an_account_is_bound_changed_and_unbound() {
     Seen::of(&late).says(&["Nothing was changed. There is no such WeChat account."]);
 }
 
+#[tokio::test]
+async fn an_account_that_is_bound_is_changed_once_somebody_says_so() {
+    let hub = hub().await;
+    bind(&hub).await;
+    let nightly = json!({ "appId": APP_ID, "nightly": true, "serviceType": 2 }).to_string();
+    let changed = hub.writer.ask("POST", "/api/wechat/accounts", &nightly, "").await;
+    assert_eq!((changed.status.as_u16(), &changed.json()["created"]), (200, &json!(false)));
+    let before = account(&hub).await;
+
+    let secret = "fedcba9876543210fedcba9876543210";
+    let fields = [
+        ("appId", APP_ID),
+        ("appSecret", secret),
+        ("callbackToken", TOKEN),
+        ("name", "旗舰店二号"),
+        ("serviceType", "1"),
+    ];
+    let asked = hub.writer.send_form(WECHAT, &fields).await;
+    assert_eq!(asked.status, 422);
+    let asked = Seen::of(&asked);
+    asked.says(&[
+        "旗舰店 (wx0123456789abcdef) is bound already. Nothing was changed yet.",
+        "AppSecret the one that is kept the one that you typed",
+        "Token of the server configuration none the one that you typed",
+        "Name 旗舰店 旗舰店二号",
+        "Kind service account subscription account",
+        "every night when asked",
+        "Yes, change the account that is bound",
+    ]);
+    asked.hides(&[secret, TOKEN, "Bind the account", "EncodingAESKey</th>", "Verified</th>"]);
+    assert_eq!(asked.link("its page"), ONE);
+    assert!(asked.html.contains("value=\"旗舰店二号\""), "{}", asked.html);
+    assert!(asked.html.contains("<option value=\"1\" selected>subscription"), "{}", asked.html);
+    assert_eq!(account(&hub).await, before);
+
+    // It is said of this account, and of no other.
+    let sure = |app_id| [&fields[..], &[("sure", app_id)]].concat();
+    assert_eq!(hub.writer.send_form(WECHAT, &sure("wx11111111")).await.status, 422);
+    assert_eq!(account(&hub).await, before);
+    let there = Actor::done(&hub.writer.send_form(WECHAT, &sure(APP_ID)).await);
+    hub.writer.look(&there).await.says(&["It is saved.", "旗舰店二号", "on, not encrypted"]);
+    let after = account(&hub).await;
+    assert_eq!((&after["name"], &after["nightly"]), (&json!("旗舰店二号"), &json!(false)));
+
+    // What does not fit is told before anybody is asked.
+    let unfit = hub.writer.send_form(WECHAT, &[("appId", APP_ID), ("appSecret", "short")]).await;
+    assert_eq!(unfit.status, 422);
+    Seen::of(&unfit).says(&["16 to 128 letters and digits."]).hides(&["is bound already"]);
+    let zh = [("appId", APP_ID), ("appSecret", secret)];
+    let body: Vec<String> = zh.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let zh = hub.writer.ask("POST", WECHAT, &body.join("&"), "kehub_language=zh-CN").await;
+    Seen::of(&zh).says(&["尚未作任何改动", "确认修改已绑定的公众号"]);
+}
+
 /// Writes down how far an import has come, as the hub that works on it would.
 async fn came(hub: &TestHub, import: FanImport) {
     let id = WechatId(1);

@@ -18,6 +18,9 @@ pub(super) struct AccountBody<'a> {
     created_at: Option<String>,
     updated_at: Option<String>,
     import: ImportBody<'a>,
+    /// Only of a call that binds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<bool>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -73,7 +76,13 @@ impl<'a> AccountBody<'a> {
             created_at: time::precise(account.created_at),
             updated_at: time::precise(account.updated_at),
             import: ImportBody::of(&account.import, now),
+            created: None,
         }
+    }
+
+    /// With whether it was bound anew, or is changed.
+    pub(super) fn bound(self, created: bool) -> AccountBody<'a> {
+        AccountBody { created: Some(created), ..self }
     }
 }
 

@@ -17,7 +17,8 @@ use kehub_core::wechat::{WechatAccount, WechatChange, WechatOutcome};
 
 /// Bind a WeChat account
 ///
-/// Or change the one of this `appId`: what is absent stays. Secrets are encrypted under the key of the
+/// Or change the one of this `appId`: what is absent stays. `created` tells which of the two it was, or
+/// would be. Secrets are encrypted under the key of the
 /// hub (`KEHUB_SECRET_KEY`), and shown by no call.
 #[utoipa::path(post, path = "/api/wechat/accounts", tag = "API WeChat")]
 pub(crate) async fn api_wechat_account_bind(call: Call, body: Body) -> Result<Response, Problem> {
@@ -26,7 +27,7 @@ pub(crate) async fn api_wechat_account_bind(call: Call, body: Body) -> Result<Re
     let body = call.read(body).await?;
     let (account, created) = bind(&call, &body, dry_run).await?;
     let status = if created && !dry_run { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(json(status, &AccountBody::of(&account, call.now())))
+    Ok(json(status, &AccountBody::of(&account, call.now()).bound(created)))
 }
 
 /// Binds or changes the account that a body names; the account afterwards, and whether it is new.

@@ -21,8 +21,8 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
         }
         "api_wechat_account_bind" => write()
             .body("ApiWechatAccountInput", &input_example())
-            .answer(200, "The account afterwards", &["ApiWechatAccount"], &example())
-            .answer(201, "The account is new", &["ApiWechatAccount"], &example())
+            .answer(200, "It was bound, and is changed", &["ApiWechatAccount"], &bound(false))
+            .answer(201, "The account is new", &["ApiWechatAccount"], &bound(true))
             // The latter of a repeated request, whose account was unbound since.
             .meets(&[
                 Code::WechatAccountsTooMany,
@@ -108,6 +108,14 @@ fn kinds(null: bool) -> (Value, Value) {
     )
 }
 
+fn bound(created: bool) -> Value {
+    let mut account = example();
+    if let Value::Object(members) = &mut account {
+        members.insert("created".to_owned(), json!(created));
+    }
+    account
+}
+
 fn account() -> Value {
     let (service_type, verify_type) = kinds(true);
     let callback = json!({
@@ -126,8 +134,10 @@ fn account() -> Value {
         "createdAt": moment(),
         "updatedAt": moment(),
         "import": schema("ApiWechatImport"),
+        "created": { "type": "boolean", "description": "Of a call that binds: whether the account is new, or \
+            was bound before and is changed" },
     });
-    object("An official account of WeChat.", &properties, &[])
+    object("An official account of WeChat.", &properties, &["created"])
 }
 
 fn input() -> Value {

@@ -1,6 +1,6 @@
 //! The form of an account. Secrets are typed, and never shown.
 
-use super::words::words;
+use super::words::{Words, words};
 use crate::api::problem::Problem;
 use crate::console::entry::form::Form;
 use crate::console::visitor::Visitor;
@@ -29,11 +29,11 @@ pub(super) fn json_in(app_id: &str, sent: &Form) -> String {
 pub(super) fn fields(
     visitor: &Visitor,
     stands: Option<&WechatSettings>,
-    wrong: Option<(&Problem, &Form)>,
+    sent: Option<&Form>,
+    problem: Option<&Problem>,
 ) -> Markup {
     let words = words(visitor.look.language);
-    let sent = wrong.map(|(_, sent)| sent);
-    let is_wrong = |name| wrong.is_some_and(|(problem, _)| problem.fields().contains(&name));
+    let is_wrong = |name| problem.is_some_and(|problem| problem.fields().contains(&name));
     let name = sent.map_or_else(|| stands.map_or("", |it| &it.name), |sent| sent.field("name"));
     let is_nightly = sent.map_or_else(
         || stands.is_some_and(|it| it.nightly),
@@ -58,7 +58,7 @@ pub(super) fn fields(
         (secret("callbackToken", words.token, words.wrong_token, false))
         (secret("encodingAesKey", words.aes_key, words.wrong_aes_key, false))
         p .note { @if stands.is_some() { (words.keep) } @else { (words.callback_optional) } }
-        (kinds(visitor, stands))
+        (kinds(visitor, stands, sent))
         label .check {
             input type="checkbox" name="nightly" value="1" checked[is_nightly];
             (words.nightly)
@@ -67,10 +67,11 @@ pub(super) fn fields(
 }
 
 /// What WeChat says of an account, which clients ask for.
-fn kinds(visitor: &Visitor, stands: Option<&WechatSettings>) -> Markup {
+fn kinds(visitor: &Visitor, stands: Option<&WechatSettings>, sent: Option<&Form>) -> Markup {
     let words = words(visitor.look.language);
-    let service = stands.and_then(|it| it.service_type);
-    let verify = stands.and_then(|it| it.verify_type);
+    let said = |name| sent.and_then(|sent| sent.field(name).parse::<i32>().ok());
+    let service = said("serviceType").or(stands.and_then(|it| it.service_type));
+    let verify = said("verifyType").or(stands.and_then(|it| it.verify_type));
     // WeChat has two numbers for subscription accounts.
     let subscription = service.filter(|number| *number == 0).unwrap_or(1);
     let services = [(subscription, words.service_subscription), (2, words.service_service)];
@@ -97,5 +98,25 @@ fn kinds(visitor: &Visitor, stands: Option<&WechatSettings>) -> Markup {
     html! {
         (choice("serviceType", words.service_type, service, services))
         (choice("verifyType", words.verify_type, verify, verified))
+    }
+}
+
+/// What an account is, for people; a number that no page has a word for is told as it is.
+pub(super) fn service_word(kind: Option<i32>, words: &Words) -> String {
+    match kind {
+        None => words.service_unknown.to_owned(),
+        Some(0 | 1) => words.service_subscription.to_owned(),
+        Some(2) => words.service_service.to_owned(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Whether an account is verified, likewise.
+pub(super) fn verified_word(kind: Option<i32>, words: &Words) -> String {
+    match kind {
+        None => words.service_unknown.to_owned(),
+        Some(-1) => words.verified_not.to_owned(),
+        Some(0) => words.verified.to_owned(),
+        Some(other) => other.to_string(),
     }
 }

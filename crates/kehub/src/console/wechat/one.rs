@@ -89,8 +89,9 @@ async fn shown(
         }
         _ => None,
     };
+    let wrong = wrong.filter(|(_, sent)| sent.field("act") == "set");
     let set = html! {
-        (fields(visitor, Some(&account.settings), wrong.filter(|(_, sent)| sent.field("act") == "set")))
+        (fields(visitor, Some(&account.settings), wrong.map(|it| it.1), wrong.map(|it| it.0)))
         div { button .button.primary { (words.save) } }
     };
     let end = html! {

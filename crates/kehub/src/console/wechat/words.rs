@@ -70,6 +70,17 @@ vocabulary! {
     callback_unheard "nothing since this hub started" "本节点启动以来未收到消息";
     change "Settings and secrets" "设置和密钥";
     save "Save" "保存";
+    already "{} is bound already. Nothing was changed yet." "{} 已绑定。尚未作任何改动。";
+    already_why "Bound again, it changes as told here. Type the secrets once more. To change one thing alone, go to" "再次绑定将作以下修改。请重新输入密钥。如只需修改其中一项，请前往";
+    its_page "its page" "该公众号的页面";
+    setting "What" "设置";
+    now "Now" "现在";
+    then "Then" "修改后";
+    none "none" "无";
+    secret_kept "the one that is kept" "已保存的密钥";
+    secret_new "the one that you typed" "您输入的新密钥";
+    sure "Yes, change the account that is bound" "确认修改已绑定的公众号";
+    change_now "Change the account" "修改公众号";
     unbind "Unbind" "解除绑定";
     unbind_about "Its secrets are forgotten, its callback hears nothing more, an import ends. Customers stay." "将删除其密钥、停止接收消息并结束导入。客户保留。";
     unbind_type "Type the AppID to confirm" "请输入 AppID 确认";
