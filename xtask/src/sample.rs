@@ -124,6 +124,8 @@ pub(crate) const FILE_TEXT: &str = "姓名,手机号,电子邮箱,性别,出生�
     黄敏,13922220004,huang.min@example,保密,1995.7.1,VIP-90000013,,2024-03-07 09:10,阅读,\n\
     ,,,,,,,,,\n\
     刘敏,13700000007,,女,1992-07-01,VIP-90000014,oLiu-0001,2023-11-20,,\n";
+/// A version that nothing has.
+const LATE: &str = "0000000000000000";
 /// Pages that come of a form alone.
 pub(crate) const FORMS: &[Filled] = &[
     Filled {
@@ -149,6 +151,45 @@ pub(crate) const FORMS: &[Filled] = &[
             click: "form:has([value=rotate]) button",
         },
         fields: &[("sure", "1")],
+    },
+    // Somebody else was faster.
+    Filled {
+        page: Shown {
+            name: "app-late",
+            path: "/console/settings/apps/2",
+            click: "form:has([value=permit]) button",
+        },
+        fields: &[("version", LATE), ("permission", "1")],
+    },
+    Filled {
+        page: Shown {
+            name: "webhook-late",
+            path: "/console/settings/webhooks/1",
+            click: "form:has([value=set]) button",
+        },
+        fields: &[
+            ("version", LATE),
+            ("url", "https://hooks.example.com/kehub/customers/v2"),
+            ("description", "数据仓库"),
+            ("kind", "1"),
+        ],
+    },
+    Filled {
+        page: Shown {
+            name: "user-late",
+            path: "/console/users/4",
+            click: "form:has([value=set]) button",
+        },
+        fields: &[("version", LATE), ("name", "安娜·李"), ("role", "editor")],
+    },
+    Filled {
+        page: Shown { name: "wechat-bound", path: "/console/wechat", click: "form.act button" },
+        fields: &[
+            ("appId", "wxfedcba9876543210"),
+            ("appSecret", "0123456789abcdef0123456789abcdef"),
+            ("callbackToken", "Token123"),
+            ("name", "会员中心"),
+        ],
     },
     Filled {
         page: Shown {

@@ -11,6 +11,31 @@ use crate::wechat::WechatChange;
 use crate::{AppNumber, ConflictId, CustomerId, IdentityNumber, MergeId, Micros, Seq, TenantId};
 use std::collections::BTreeMap;
 
+/// What somebody saw who changes something, so that nothing is overwritten that somebody else changed
+/// meanwhile. What becomes of it is decided with the change itself: a request that comes again under its
+/// idempotency key gets the answer that it got.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum InsteadOf<T> {
+    /// Nobody says: it is changed whatever stands there.
+    #[default]
+    Whatever,
+    /// This. It is changed if it stands there still.
+    This(T),
+    /// Something that stood there before. Nothing is changed.
+    Earlier,
+}
+
+impl<T: PartialEq> InsteadOf<T> {
+    /// Whether it may be changed where this stands.
+    pub fn allows(&self, stands: &T) -> bool {
+        match self {
+            InsteadOf::Whatever => true,
+            InsteadOf::This(seen) => seen == stands,
+            InsteadOf::Earlier => false,
+        }
+    }
+}
+
 /// One request to write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {

@@ -1,5 +1,6 @@
 //! Tenants and their apps: who may ask at all.
 
+use crate::command::InsteadOf;
 use crate::people::user::User;
 use crate::policy::{OnConflict, Preset};
 use crate::{AppNumber, Micros, TenantId};
@@ -189,5 +190,7 @@ pub enum AppChange {
         id: Box<str>,
         /// What it may do from now on.
         permissions: Vec<Permission>,
+        /// What it may do as somebody saw it, in order.
+        instead_of: InsteadOf<Vec<Permission>>,
     },
 }

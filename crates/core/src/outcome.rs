@@ -145,6 +145,8 @@ pub enum Refusal {
     AppMissing,
     /// An app of this id exists and belongs to another tenant.
     AppTaken,
+    /// The app may do something else than what was to be changed.
+    AppChanged,
     /// A command about webhooks cannot be done.
     Webhook(WebhookRefusal),
     /// A command about WeChat accounts cannot be done.

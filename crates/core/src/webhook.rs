@@ -3,6 +3,7 @@
 //! What is kept names places in the feed and reasons, never content: an event is read from the
 //! journal whenever it is tried, so that what was erased is not delivered any more.
 
+use crate::command::InsteadOf;
 use crate::feed::{Cursor, Kind};
 use crate::{Micros, TenantId, WebhookId};
 use std::collections::BTreeMap;
@@ -258,6 +259,8 @@ pub struct SettingsChange {
     pub kinds: Option<Vec<Kind>>,
     /// Whether it is told anything.
     pub enabled: Option<bool>,
+    /// What is set as somebody saw it.
+    pub instead_of: InsteadOf<Box<Settings>>,
 }
 
 /// What the hub that delivers has to write down.
@@ -316,6 +319,8 @@ pub enum WebhookRefusal {
         /// How many that is.
         limit: usize,
     },
+    /// Something else is set than what was to be changed.
+    SettingsChanged,
     /// No dead letter at this place.
     NoDeadLetter(Cursor),
     /// The feed does not go that far.

@@ -67,7 +67,12 @@ pub(super) fn change_app(request: &Request, wanted: &AppChange, facts: &mut Fact
         AppChange::Revoke { .. } => {
             app.revoked_at = app.revoked_at.or(Some(request.origin.at));
         }
-        AppChange::Permit { permissions, .. } => app.permissions.clone_from(permissions),
+        AppChange::Permit { permissions, instead_of, .. } => {
+            if !instead_of.allows(&app.permissions) {
+                return Outcome::Refused(Refusal::AppChanged);
+            }
+            app.permissions.clone_from(permissions);
+        }
     }
     app.permissions.sort_unstable();
     app.permissions.dedup();

@@ -10,7 +10,7 @@ use crate::facts::Facts;
 use crate::outcome::{Outcome, Refusal};
 use crate::people::audit::{AUDIT_MAX, About, AuditEntry, AuditNumber, Deed, Details, Note};
 use crate::people::session::SessionHash;
-use crate::people::user::{APP_ID_PREFIX, NewUser, Role, User, UserChange, UserSet};
+use crate::people::user::{APP_ID_PREFIX, NewUser, Role, User, UserChange, UserSet, UserShown};
 use crate::people::{People, PeopleChange, PeopleOutcome, PeopleRefusal};
 
 /// Changes users and sessions of the request's tenant.
@@ -74,6 +74,11 @@ fn set_user(
     facts: &mut Facts,
 ) -> Result<PeopleOutcome, PeopleRefusal> {
     let (mut user, mut app) = known(request, number, facts)?;
+    let is_disabled = app.revoked_at.is_some();
+    let stands = UserShown { name: app.name.clone(), role: user.role, is_disabled };
+    if !set.instead_of.allows(&stands) {
+        return Err(PeopleRefusal::UserChanged);
+    }
     let was_admin = user.role == Role::Admin && app.revoked_at.is_none();
     let mut deeds: Vec<(Deed, Details)> = Vec::new();
     if let Some(name) = set.name.as_ref().filter(|name| **name != app.name) {

@@ -37,10 +37,7 @@ pub(super) fn change_webhook(
     };
     let now = request.origin.at;
     let changed = match change {
-        WebhookChange::Set { settings, .. } => {
-            set(&mut webhook, settings, now);
-            Ok(())
-        }
+        WebhookChange::Set { settings, .. } => set(&mut webhook, settings, now),
         WebhookChange::Rotate { secret, old_until, .. } => {
             let old = std::mem::replace(&mut webhook.secret, secret.clone());
             webhook.old_secret = Some((old, *old_until));
@@ -100,9 +97,12 @@ fn delete(request: &Request, id: WebhookId, facts: &mut Facts) -> Outcome {
     Outcome::Webhook(WebhookOutcome::Deleted(id))
 }
 
-fn set(webhook: &mut Webhook, change: &SettingsChange, now: Micros) {
+fn set(webhook: &mut Webhook, change: &SettingsChange, now: Micros) -> Result<(), WebhookRefusal> {
     let settings = &mut webhook.settings;
-    let before = settings.clone();
+    let before = Box::new(settings.clone());
+    if !change.instead_of.allows(&before) {
+        return Err(WebhookRefusal::SettingsChanged);
+    }
     if let Some(url) = &change.url {
         settings.url.clone_from(url);
     }
@@ -115,8 +115,8 @@ fn set(webhook: &mut Webhook, change: &SettingsChange, now: Micros) {
     if let Some(enabled) = change.enabled {
         settings.enabled = enabled;
     }
-    if *settings == before {
-        return;
+    if *settings == *before {
+        return Ok(());
     }
     webhook.updated_at = now;
     let mended = settings.url != before.url || (settings.enabled && !before.enabled);
@@ -127,6 +127,7 @@ fn set(webhook: &mut Webhook, change: &SettingsChange, now: Micros) {
             waiting.due = waiting.due.map(|_| now);
         }
     }
+    Ok(())
 }
 
 fn replay(progress: &mut Progress, after: i64, newest: i64) -> Result<(), WebhookRefusal> {

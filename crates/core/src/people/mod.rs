@@ -127,6 +127,8 @@ pub enum PeopleRefusal {
     NotFirst,
     /// No such user in this tenant.
     UserMissing(AppNumber),
+    /// Something else is set for the user than what was to be changed.
+    UserChanged,
     /// The tenant would have no admin who may sign in.
     LastAdmin,
     /// Too many attempts have failed.

@@ -1,6 +1,7 @@
 //! Users: people of one tenant, and what they may do.
 
 use super::session::SessionHash;
+use crate::command::InsteadOf;
 use crate::directory::Permission;
 use crate::{AppNumber, Micros};
 
@@ -128,6 +129,19 @@ pub struct UserSet {
     pub keep: Option<SessionHash>,
     /// Whether it may no longer sign in. Then its sessions end.
     pub is_disabled: Option<bool>,
+    /// What is set as somebody saw it.
+    pub instead_of: InsteadOf<UserShown>,
+}
+
+/// What people see of a user before they change it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserShown {
+    /// Its name for people.
+    pub name: Box<str>,
+    /// What it is there for.
+    pub role: Role,
+    /// Whether it may no longer sign in.
+    pub is_disabled: bool,
 }
 
 /// A change of users.

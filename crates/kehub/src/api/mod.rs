@@ -28,6 +28,7 @@ pub(crate) mod quarantine;
 pub(crate) mod reader;
 pub(crate) mod shapes;
 pub(crate) mod users;
+pub(crate) mod version;
 pub(crate) mod webhooks;
 pub(crate) mod wechat_accounts;
 

@@ -5,6 +5,7 @@ use super::{DEFAULT_TENANT, say};
 use crate::config::StoreLocation;
 use crate::credentials::{Credentials, draw_secret, secret_hash};
 use anyhow::{Context as _, Result};
+use kehub_core::command::InsteadOf;
 use kehub_core::directory::{App, AppChange, Permission};
 use kehub_store::Store;
 
@@ -64,7 +65,8 @@ pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()
         }
         Command::Permissions { app, permissions } => {
             let tenant = known(&*store, &app).await?.tenant;
-            let change = AppChange::Permit { id: app.into(), permissions };
+            let (id, instead_of) = (app.into(), InsteadOf::Whatever);
+            let change = AppChange::Permit { id, permissions, instead_of };
             let (app, _) = change_app(&*store, tenant, change).await?;
             say!("{} may do: {}", app.id, permitted(&app))
         }

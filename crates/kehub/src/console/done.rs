@@ -103,6 +103,7 @@ fn reason(visitor: &Visitor, problem: &Problem) -> Option<String> {
         Code::ConflictSettled => words.no_settled.to_owned(),
         Code::DecisionUnfit => words.no_unfit.to_owned(),
         Code::IdentityNotFound => words.no_identity.to_owned(),
+        Code::ChangedMeanwhile => super::meanwhile::why(visitor.look.language).to_owned(),
         Code::LoginTaken => words.no_login.to_owned(),
         Code::LastAdmin => words.no_admin.to_owned(),
         Code::PermissionNotHeld => words.no_held.to_owned(),

@@ -11,6 +11,7 @@ mod done;
 mod entry;
 mod imports;
 mod look;
+mod meanwhile;
 mod overview;
 mod page;
 mod pair;

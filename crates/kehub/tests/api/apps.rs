@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 on_every_engine! {
     an_app_is_created_and_may_do_what_it_was_given,
     nobody_gives_what_it_lacks,
+    what_somebody_else_changed_meanwhile_stays,
     a_rotated_app_needs_its_new_secret,
     a_revoked_app_is_out_for_good,
     apps_are_listed_page_by_page_without_secrets,
@@ -62,6 +63,61 @@ async fn nobody_gives_what_it_lacks(hub: TestHub) {
     let patched = keeper.patch("/api/apps/4", &phone).await.was(200);
     assert_eq!(patched["permissions"], json!(["customers.read", "identities.write"]));
     hub.reader.get("/api/apps").await.refused(403, "permissionMissing");
+}
+
+/// Of two who change one thing at once, the later one is told.
+async fn what_somebody_else_changed_meanwhile_stays(hub: TestHub) {
+    let app = create(&hub.writer, &["customers.read"]).await;
+    let hook = json!({ "url": "https://a.example/", "kinds": ["created"] });
+    let hook = hub.writer.post("/api/webhooks", &hook).await.was(201);
+    let user = json!({ "login": "li.na", "name": "Li Na", "role": "viewer", "password": "correct horse battery" });
+    let user = hub.writer.post("/api/users", &user).await.was(201);
+    let path = |noun: &str, one: &Value| format!("/api/{noun}/{}", one["id"]);
+    for (path, seen, first, second) in [
+        (
+            path("apps", &app),
+            app,
+            json!({ "permissions": ["customers.read", "changes.read"] }),
+            json!({ "permissions": [] }),
+        ),
+        (
+            path("webhooks", &hook),
+            hook,
+            json!({ "description": "shop" }),
+            json!({ "description": "till" }),
+        ),
+        (path("users", &user), user, json!({ "role": "reviewer" }), json!({ "role": "editor" })),
+    ] {
+        let version = seen["version"].as_str().unwrap();
+        let of = |version: &str| format!("{path}?version={version}");
+        let dry = hub.writer.patch(&format!("{}&dryRun=1", of(version)), &first).await.was(200);
+        let changed = hub.writer.patch(&of(version), &first).await.was(200);
+        assert_eq!(dry["version"], changed["version"], "{path}");
+        assert_ne!(changed["version"], seen["version"], "{path}");
+        let late = hub.writer.patch(&of(version), &second).await;
+        let problem = late.refused(409, "changedMeanwhile");
+        assert!(problem["detail"].as_str().unwrap().contains("`version`"), "{problem}");
+        // Whoever has looked again changes it, and whoever does not ask for a version, too.
+        let version = changed["version"].as_str().unwrap().to_uppercase();
+        let again = hub.writer.patch(&of(&version), &second).await.was(200);
+        hub.writer.patch(&path, &first).await.was(200);
+        assert_ne!(again["version"], changed["version"], "{path}");
+        for unfit in ["7", "", "5f2ad9c1b0e34d7z"] {
+            let unfit = hub.writer.patch(&of(unfit), &second).await;
+            assert_eq!(unfit.unfit(400, "parametersInvalid"), ["version invalid"]);
+        }
+        // A repeat under its key gets the answer that it got, although there is another version by now.
+        let current = hub.writer.patch(&path, &first).await.was(200);
+        let current = of(current["version"].as_str().unwrap());
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            let mut call = request("PATCH", &current, second.to_string());
+            call.headers_mut().insert("idempotency-key", path.replace('/', "-").parse().unwrap());
+            call.headers_mut().insert("content-type", "application/json".parse().unwrap());
+            answers.push(hub.writer.send_signed(call).await.was(200)["version"].clone());
+        }
+        assert_eq!(answers[0], answers[1]);
+    }
 }
 
 async fn a_rotated_app_needs_its_new_secret(hub: TestHub) {

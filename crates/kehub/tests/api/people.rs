@@ -30,7 +30,7 @@ async fn a_user_is_created_changed_and_disabled(hub: TestHub) {
     assert_eq!(dry, made);
     let expected = json!({
         "id": 5, "login": "li.na@x.cn", "name": "Li Na", "role": "viewer",
-        "permissions": ["customers.read"], "createdAt": "2026-05-04T01:02:03.250Z",
+        "permissions": ["customers.read"], "version": made["version"], "createdAt": "2026-05-04T01:02:03.250Z",
         "passwordAt": "2026-05-04T01:02:03.250Z", "disabledAt": null,
     });
     assert_eq!(made, expected);

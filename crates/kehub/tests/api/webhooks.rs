@@ -476,7 +476,7 @@ async fn a_webhook_is_created_shown_changed_and_deleted(hub: TestHub) {
         "deliveredAt": null, "lastError": null });
     let expected = json!({ "id": 1, "url": "https://example.com/hook", "description": "CRM",
         "kinds": ["created", "merged"], "enabled": true, "createdAt": moment, "updatedAt": moment,
-        "progress": progress });
+        "version": created["version"], "progress": progress });
     assert_eq!(created, expected);
     assert_eq!(writer.get("/api/webhooks/1").await.was(200), expected);
     let page = json!({ "items": [expected], "nextCursor": null });

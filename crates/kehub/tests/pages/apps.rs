@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 on_every_engine! {
     an_app_is_made_changed_and_ended,
+    of_two_who_change_one_thing_the_later_one_sees_both,
 }
 
 const APPS: &str = "/console/settings/apps";
@@ -78,6 +79,105 @@ async fn an_app_is_made_changed_and_ended(hub: TestHub) {
     Seen::of(&odd).says(&["The page is out of date"]);
     let missing = hub.writer.look(&format!("{APPS}/999")).await;
     assert_eq!(missing.status, 404);
+}
+
+/// The version that a page holds.
+fn version(seen: &Seen) -> String {
+    let (_, rest) = seen.html.split_once("name=\"version\" value=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
+async fn of_two_who_change_one_thing_the_later_one_sees_both(hub: TestHub) {
+    hub.app_with("cl0000000000000aa", &[Permission::CustomersRead]).await;
+    let app = format!("{APPS}/5");
+    let hook = json!({ "url": "https://a.example/", "kinds": ["created"] }).to_string();
+    hub.writer.ask("POST", "/api/webhooks", &hook, "").await;
+    let user = json!({ "login": "li.na", "name": "Li Na", "role": "viewer", "password": "correct horse battery" });
+    hub.writer.ask("POST", "/api/users", &user.to_string(), "").await;
+    let cases: [(&str, Fields<'_>, Fields<'_>, &str, &str); 3] = [
+        (
+            &app,
+            &[("act", "permit"), ("permission", "customers.read"), ("permission", "changes.read")],
+            &[
+                ("act", "permit"),
+                ("permission", "customers.read"),
+                ("permission", "customers.write"),
+            ],
+            "write customers, import no yes follow what changes yes no",
+            "It may do what is ticked below.",
+        ),
+        (
+            "/console/settings/webhooks/1",
+            &[
+                ("act", "set"),
+                ("url", "https://a.example/"),
+                ("description", "shop"),
+                ("kind", "created"),
+            ],
+            &[
+                ("act", "set"),
+                ("url", "https://b.example/"),
+                ("description", "till"),
+                ("kind", "merged"),
+            ],
+            "Address https://a.example/ https://b.example/ Note shop till",
+            "It is saved.",
+        ),
+        (
+            "/console/users/6",
+            &[("act", "set"), ("name", "Li Na"), ("role", "reviewer")],
+            &[("act", "set"), ("name", "李娜"), ("role", "editor")],
+            "Name Li Na 李娜 Role Reviewer: settles who is one person Editor: works with customers",
+            "The role is changed.",
+        ),
+    ];
+    for (path, first, second, both, done) in cases {
+        one_is_late(&hub, path, (first, second), both, done).await;
+    }
+}
+
+/// Two send a form that both of them saw at once.
+async fn one_is_late(
+    hub: &TestHub,
+    path: &str,
+    (first, second): (Fields<'_>, Fields<'_>),
+    both: &str,
+    done: &str,
+) {
+    let seen = version(&hub.writer.look(path).await);
+    let with = |fields: Fields<'_>, version: &str| -> Vec<(String, String)> {
+        let all = fields.iter().copied().chain([("version", version)]);
+        all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    let send = async |fields: Vec<(String, String)>| {
+        let fields: Vec<(&str, &str)> =
+            fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+        hub.writer.send_form(path, &fields).await
+    };
+    Actor::done(&send(with(first, &seen)).await);
+    let late = send(with(second, &seen)).await;
+    assert_eq!(late.status, 409, "{path}");
+    let late = Seen::of(&late);
+    let told = "Nothing was changed. Somebody else has changed it meanwhile";
+    late.says(&[told, "What As it is now As you had it", both]);
+    // What somebody had stays in the form, and is saved by who has seen both.
+    for (name, value) in second.iter().filter(|(name, _)| *name != "act") {
+        let is_text = ["url", "description", "name"].contains(name);
+        let ticked =
+            format!("value=\"{value}\" {}", if *name == "role" { "selected" } else { "checked" });
+        let text = format!("name=\"{name}\" value=\"{value}\"");
+        let kept = if is_text { text } else { ticked };
+        assert!(late.html.contains(&kept), "{kept}: {}", late.html);
+    }
+    assert_ne!(version(&late), seen);
+    let there = Actor::done(&send(with(second, &version(&late))).await);
+    hub.writer.look(&there).await.says(&[done]);
+    // Who had the same in mind has nothing left to save.
+    let same = send(with(second, &seen)).await;
+    assert_eq!(same.status, 409);
+    Seen::of(&same).says(&["What you had is what is there now"]);
 }
 
 #[tokio::test]

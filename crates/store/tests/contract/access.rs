@@ -1,7 +1,7 @@
 //! Tenants, apps and policies; and that nobody sees into another tenant.
 
 use crate::support::{Rig, TENANT, resolution, upsert};
-use kehub_core::command::{Command, SetPolicy};
+use kehub_core::command::{Command, InsteadOf, SetPolicy};
 use kehub_core::directory::{App, AppChange, Permission};
 use kehub_core::filter::{Condition, Filter, Order};
 use kehub_core::outcome::{Outcome, Refusal, ResultKind};
@@ -49,10 +49,22 @@ pub(crate) async fn an_app_can_be_rotated_revoked_and_permitted(rig: &Rig) {
     let rotate = AppChange::Rotate { id: ID.into(), secret_hash: [2; 32] };
     let (rotated, _) = app(rig.run(TENANT, Command::ChangeApp(rotate)).await);
     assert_eq!((rotated.secret_hash, rotated.key_version), ([2; 32], 2));
-    let permit =
-        AppChange::Permit { id: ID.into(), permissions: vec![Permission::CustomersDelete] };
-    let (permitted, _) = app(rig.run(TENANT, Command::ChangeApp(permit)).await);
-    assert_eq!(permitted.permissions, [Permission::CustomersDelete]);
+    let permit = |permissions: &[Permission], instead_of| {
+        let (id, permissions) = (ID.into(), permissions.to_vec());
+        Command::ChangeApp(AppChange::Permit { id, permissions, instead_of })
+    };
+    let less = [Permission::CustomersDelete];
+    let (permitted, _) = app(rig.run(TENANT, permit(&less, InsteadOf::Whatever)).await);
+    assert_eq!(permitted.permissions, less);
+    // What somebody else changed meanwhile stays.
+    for seen in [InsteadOf::This(rotated.permissions), InsteadOf::Earlier] {
+        let late = rig.run(TENANT, permit(&[], seen)).await;
+        assert_eq!(late, Outcome::Refused(Refusal::AppChanged));
+    }
+    assert_eq!(rig.store.directory().await.unwrap().apps[0].permissions, less);
+    let more = [Permission::CustomersRead, Permission::CustomersDelete];
+    let seen = InsteadOf::This(less.to_vec());
+    assert_eq!(app(rig.run(TENANT, permit(&more, seen)).await).0.permissions, more);
     let revoke = AppChange::Revoke { id: ID.into() };
     let (revoked, _) = app(rig.run(TENANT, Command::ChangeApp(revoke)).await);
     assert!(revoked.revoked_at.is_some());

@@ -192,6 +192,7 @@ contract! {
         a_login_name_is_taken_once_in_the_hub,
         what_a_user_may_do_follows_its_role,
         a_tenant_keeps_an_admin,
+        what_somebody_else_set_for_a_user_meanwhile_stays,
         a_session_is_kept_until_it_ends,
         sessions_end_with_what_they_were_begun_by,
         a_user_has_so_many_sessions,

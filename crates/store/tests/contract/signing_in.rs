@@ -2,7 +2,7 @@
 
 use crate::audit::whole;
 use crate::support::{Rig, TENANT, upsert};
-use kehub_core::command::Command;
+use kehub_core::command::{Command, InsteadOf};
 use kehub_core::directory::{AppChange, Permission};
 use kehub_core::outcome::{Outcome, Refusal};
 use kehub_core::people::audit::{
@@ -12,7 +12,7 @@ use kehub_core::people::saved::{SAVED_FILTERS_MAX, SavedChange, SavedFilter};
 use kehub_core::people::session::{
     Attempts, LoginKey, SESSIONS_MAX, Session, SessionChange, SessionHash, UNKNOWN_LOGINS_MAX,
 };
-use kehub_core::people::user::{NewUser, Role, User, UserChange, UserSet};
+use kehub_core::people::user::{NewUser, Role, User, UserChange, UserSet, UserShown};
 use kehub_core::people::{PeopleChange, PeopleOutcome, PeopleRefusal};
 use kehub_core::policy::Preset;
 use kehub_core::webhook::{Secret, Settings, SettingsChange, WebhookChange};
@@ -172,7 +172,11 @@ pub(crate) async fn a_user_is_an_app_that_is_no_program(rig: &Rig) {
     for change in [
         AppChange::Revoke { id: app.id.clone() },
         AppChange::Rotate { id: app.id.clone(), secret_hash: [1; 32] },
-        AppChange::Permit { id: app.id.clone(), permissions: Vec::new() },
+        AppChange::Permit {
+            id: app.id.clone(),
+            permissions: Vec::new(),
+            instead_of: InsteadOf::Whatever,
+        },
     ] {
         let outcome = rig.run(TENANT, Command::ChangeApp(change)).await;
         assert_eq!(outcome, Outcome::Refused(Refusal::AppMissing));
@@ -239,6 +243,23 @@ pub(crate) async fn a_tenant_keeps_an_admin(rig: &Rig) {
     assert_eq!(change(rig, demote(other, Role::Viewer)).await, Err(PeopleRefusal::LastAdmin));
     change(rig, disable(admin, false)).await.unwrap();
     change(rig, demote(other, Role::Viewer)).await.unwrap();
+}
+
+pub(crate) async fn what_somebody_else_set_for_a_user_meanwhile_stays(rig: &Rig) {
+    let app = add(rig, "berta", Role::Editor).await;
+    let shown = |role| UserShown { name: "berta's name".into(), role, is_disabled: false };
+    let set = |role, instead_of| UserChange::Set {
+        app,
+        set: UserSet { role: Some(role), instead_of, ..UserSet::default() },
+    };
+    let seen = InsteadOf::This(shown(Role::Editor));
+    change(rig, set(Role::Reviewer, seen.clone())).await.unwrap();
+    for seen in [seen, InsteadOf::Earlier] {
+        assert_eq!(change(rig, set(Role::Viewer, seen)).await, Err(PeopleRefusal::UserChanged));
+    }
+    assert_eq!(rig.store.directory().await.unwrap().user(app).unwrap().role, Role::Reviewer);
+    let seen = InsteadOf::This(shown(Role::Reviewer));
+    assert_eq!(change(rig, set(Role::Viewer, seen)).await.unwrap().0.role, Role::Viewer);
 }
 
 fn demote(app: AppNumber, role: Role) -> UserChange {
@@ -454,10 +475,14 @@ async fn administer(rig: &Rig) {
     let apps = [
         create(),
         create(), // it is there already
-        AppChange::Permit { id: id.into(), permissions },
+        AppChange::Permit { id: id.into(), permissions, instead_of: InsteadOf::Whatever },
         AppChange::Rotate { id: id.into(), secret_hash: [8; 32] },
         AppChange::Revoke { id: id.into() },
-        AppChange::Permit { id: "nobody".into(), permissions: vec![] },
+        AppChange::Permit {
+            id: "nobody".into(),
+            permissions: vec![],
+            instead_of: InsteadOf::Whatever,
+        },
     ];
     for change in apps {
         rig.run(TENANT, Command::ChangeApp(change)).await;

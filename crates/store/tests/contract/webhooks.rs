@@ -1,7 +1,7 @@
 //! Webhooks, and how far they have been told.
 
 use crate::support::{Rig, TENANT};
-use kehub_core::command::{Command, Idempotency};
+use kehub_core::command::{Command, Idempotency, InsteadOf};
 use kehub_core::feed::{Cursor, Kind};
 use kehub_core::limits::WEBHOOKS_MAX;
 use kehub_core::outcome::{Outcome, Refusal};
@@ -113,6 +113,13 @@ pub(crate) async fn settings_and_secrets_change(rig: &Rig) {
     assert!(set.updated_at > before.updated_at);
     let nothing = WebhookChange::Set { id: FIRST, settings: SettingsChange::default() };
     assert_eq!(change(rig, nothing).await.unwrap(), set);
+
+    // What somebody else changed meanwhile stays.
+    let instead_of = InsteadOf::This(Box::new(before.settings));
+    let late = SettingsChange { enabled: Some(true), instead_of, ..SettingsChange::default() };
+    let late = change(rig, WebhookChange::Set { id: FIRST, settings: late }).await;
+    assert_eq!(late, Err(Refusal::Webhook(WebhookRefusal::SettingsChanged)));
+    assert_eq!(kept(rig).await, std::slice::from_ref(&set));
 
     let rotate = WebhookChange::Rotate { id: FIRST, secret: Secret([2; 32]), old_until: 77 };
     let rotated = change(rig, rotate).await.unwrap();

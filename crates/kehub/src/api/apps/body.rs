@@ -1,5 +1,6 @@
 //! An app as `/api` answers it.
 
+use crate::api::version;
 use crate::wire::time;
 use kehub_core::directory::App;
 use serde::Serialize;
@@ -11,6 +12,7 @@ pub(crate) struct AppBody<'a> {
     app_id: &'a str,
     name: &'a str,
     permissions: Vec<&'static str>,
+    version: String,
     created_at: Option<String>,
     revoked_at: Option<String>,
     /// In the only answer in which it is known.
@@ -25,6 +27,7 @@ impl<'a> AppBody<'a> {
             app_id: &app.id,
             name: &app.name,
             permissions: app.permissions.iter().map(|permission| permission.name()).collect(),
+            version: version::of_app(app),
             created_at: time::precise(app.created_at),
             revoked_at: app.revoked_at.and_then(time::precise),
             secret: None,

@@ -9,6 +9,7 @@ use crate::api::Call;
 use crate::api::call::json_of;
 use crate::api::problem::{Code, Problem};
 use crate::api::reader::Reader;
+use crate::api::version;
 use crate::credentials::{Credentials, draw_secret, secret_hash};
 use crate::server::problem::{Problem as Around, json};
 use crate::wire::json::{Json, Object};
@@ -63,10 +64,11 @@ pub(crate) async fn create(
 /// Set what an app may do
 ///
 /// A token that lives sees it within seconds. Nothing is given that the calling app lacks; what the
-/// other app has already may stay.
+/// other app has already may stay. With `version`, an app that has another one stays as it is.
 #[utoipa::path(patch, path = "/api/apps/{id}", tag = "API apps")]
 pub(crate) async fn api_app_patch(call: Call, body: Body) -> Result<Response, Problem> {
-    let dry_run = begin(&call)?;
+    call.require(Permission::AppsAdmin)?;
+    let (dry_run, version) = version::conditions(&call)?;
     let app = live(&call, named(&call)?).await?;
     let body = call.read(body).await?;
     let sent = json_of(&body)?;
@@ -76,20 +78,22 @@ pub(crate) async fn api_app_patch(call: Call, body: Body) -> Result<Response, Pr
     reader.known("", object, &["permissions"]);
     let permissions = permissions(&mut reader, object);
     reader.end()?;
-    let app = permit(&call, app, permissions, dry_run).await?;
+    let app = permit(&call, app, permissions, version.as_deref(), dry_run).await?;
     Ok(json(StatusCode::OK, &AppBody::of(&app)))
 }
 
-/// Sets what an app that is not revoked may do.
+/// Sets what an app that is not revoked may do; with a version, unless it has another one.
 pub(crate) async fn permit(
     call: &Call,
     app: App,
     permissions: Vec<Permission>,
+    seen: Option<&str>,
     dry_run: bool,
 ) -> Result<App, Problem> {
     let new = permissions.iter().copied().filter(|it| !app.permissions.contains(it));
     gives(call, &new.collect::<Vec<Permission>>())?;
-    apply(call, AppChange::Permit { id: app.id, permissions }, dry_run).await
+    let instead_of = version::instead_of(seen, &version::of_app(&app), app.permissions);
+    apply(call, AppChange::Permit { id: app.id, permissions, instead_of }, dry_run).await
 }
 
 /// Give an app a new secret

@@ -2,6 +2,7 @@
 
 use crate::api::describe::{Described, MOMENT, id, object, query, schema};
 use crate::api::problem::Code;
+use crate::api::version;
 use kehub_core::directory::Permission;
 use serde_json::{Value, json};
 
@@ -17,9 +18,10 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
             .answer(201, "The app, with its secret", &["ApiApp"], &app(Some(SECRET)))
             .meets(&[Code::PermissionNotHeld]),
         "api_app_patch" => one()
+            .parameter(version::parameter())
             .body("ApiAppPatch", &given)
             .answer(200, "The app afterwards", &["ApiApp"], &app(None))
-            .meets(&[Code::AppRevoked, Code::PermissionNotHeld]),
+            .meets(&[Code::AppRevoked, Code::PermissionNotHeld, Code::ChangedMeanwhile]),
         "api_app_rotate" => one()
             .answer(200, "The app, with its new secret", &["ApiApp"], &app(Some(SECRET)))
             .meets(&[Code::AppRevoked, Code::PermissionNotHeld]),
@@ -45,7 +47,7 @@ fn list() -> Described {
 fn app(secret: Option<&str>) -> Value {
     let mut app = json!({
         "id": 2, "appId": "cl0123456789abcde", "name": "web shop",
-        "permissions": ["customers.write"], "createdAt": "2026-05-04T01:02:03.250Z",
+        "permissions": ["customers.write"], "version": "5f2ad9c1b0e34d77", "createdAt": "2026-05-04T01:02:03.250Z",
         "revokedAt": null,
     });
     if let (Value::Object(members), Some(secret)) = (&mut app, secret) {
@@ -63,6 +65,7 @@ pub(crate) fn schemas() -> Value {
         "appId": { "type": "string", "description": "What `POST /api/tokens` takes" },
         "name": { "type": "string" },
         "permissions": permissions,
+        "version": { "type": "string", "description": "Another one whenever `permissions` are others" },
         "createdAt": { "type": "string", "pattern": MOMENT },
         "revokedAt": { "type": ["string", "null"], "pattern": MOMENT },
         "secret": { "type": "string", "description": "Answered once, and kept nowhere: a repeat under \

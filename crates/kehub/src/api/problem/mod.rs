@@ -160,6 +160,8 @@ codes! {
     LastAdmin "lastAdmin" 409 Never "The tenant needs an admin";
     /// The policy has another version.
     PolicyChanged "policyChanged" 409 Never "The policy has changed meanwhile";
+    /// The app, user or webhook has another version.
+    ChangedMeanwhile "changedMeanwhile" 409 Never "It has changed meanwhile";
     /// The tenant has as many webhooks as it may have.
     WebhooksTooMany "webhooksTooMany" 409 Never "There are as many webhooks as there may be";
     /// The tenant has as many WeChat accounts as it may have.

@@ -114,6 +114,7 @@ impl From<Refusal> for Problem {
                 Problem::new(Code::KeyReused, detail)
             }
             Refusal::AppMissing => Problem::new(Code::AppNotFound, "no app of this id is known"),
+            Refusal::AppChanged => changed_meanwhile(),
             Refusal::AppTaken => Problem::new(Code::AppExists, "choose another id"),
             Refusal::Webhook(refusal) => refusal.into(),
             Refusal::Wechat(refusal) => refusal.into(),
@@ -245,6 +246,7 @@ impl From<WebhookRefusal> for Problem {
             WebhookRefusal::Missing(_) => {
                 Problem::new(Code::WebhookNotFound, "no webhook of this id is known")
             }
+            WebhookRefusal::SettingsChanged => changed_meanwhile(),
             WebhookRefusal::NoDeadLetter(_) => {
                 Problem::new(Code::DeadLetterNotFound, "no dead letter lies at this place")
             }
@@ -308,6 +310,7 @@ impl From<PeopleRefusal> for Problem {
                 Code::LoginTaken,
                 "choose another login name: it is one of the whole hub",
             ),
+            PeopleRefusal::UserChanged => changed_meanwhile(),
             PeopleRefusal::LastAdmin => {
                 Problem::new(Code::LastAdmin, "make another user an admin first")
             }
@@ -326,6 +329,12 @@ impl From<PeopleRefusal> for Problem {
 fn types_not_set(problems: &[(usize, TypeProblem)]) -> Problem {
     let errors = problems.iter().map(|(_, problem)| unfit_setting(problem)).collect();
     Problem::errors(Code::FieldsInvalid, errors)
+}
+
+/// Somebody else was faster.
+fn changed_meanwhile() -> Problem {
+    let detail = "it has another `version` by now: look at it again before you change it";
+    Problem::new(Code::ChangedMeanwhile, detail)
 }
 
 /// The policy has this version by now.

@@ -1,5 +1,6 @@
 //! A user as `/api` answers it. Nothing of its password but when it was set.
 
+use crate::api::version;
 use crate::wire::time;
 use kehub_core::directory::App;
 use kehub_core::people::user::User;
@@ -13,6 +14,7 @@ pub(crate) struct UserBody<'a> {
     name: &'a str,
     role: &'static str,
     permissions: Vec<&'static str>,
+    version: String,
     created_at: Option<String>,
     password_at: Option<String>,
     disabled_at: Option<String>,
@@ -26,6 +28,7 @@ impl<'a> UserBody<'a> {
             name: &app.name,
             role: user.role.name(),
             permissions: user.role.permissions().iter().map(|it| it.name()).collect(),
+            version: version::of_user(user, app),
             created_at: time::precise(app.created_at),
             password_at: time::precise(user.password_at),
             disabled_at: app.revoked_at.and_then(time::precise),

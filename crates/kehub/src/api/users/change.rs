@@ -9,6 +9,7 @@ use crate::api::Call;
 use crate::api::call::json_of;
 use crate::api::problem::{Code, Problem};
 use crate::api::reader::{Reader, below};
+use crate::api::version;
 use crate::people::password::{self, NotDone};
 use crate::server::problem::{Problem as Around, json};
 use crate::wire::json::{Json, Object};
@@ -60,12 +61,13 @@ pub(crate) async fn api_user_create(call: Call, body: Body) -> Result<Response, 
 /// Change a user
 ///
 /// What is not sent stays. A disabled user is signed out at once, and so is one who gets another
-/// password. The tenant keeps an admin who may sign in.
+/// password. The tenant keeps an admin who may sign in. With `version`, a user that has another one stays
+/// as it is.
 #[utoipa::path(patch, path = "/api/users/{id}", tag = "API users")]
 pub(crate) async fn api_user_patch(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::UsersAdmin)?;
-    let dry_run = call.dry_run()?;
-    let user = known(&call).await?;
+    let (dry_run, version) = version::conditions(&call)?;
+    let (user, app) = known(&call).await?;
     let body = call.read_aside(body).await?;
     let sent = json_of(&body)?;
     let mut reader = Reader::default();
@@ -82,6 +84,7 @@ pub(crate) async fn api_user_patch(call: Call, body: Body) -> Result<Response, P
     let disabled = is_disabled.map_or(String::new(), |it| it.to_string());
     stands_for(&call, &[name.as_deref().unwrap_or_default(), role_name, &disabled]);
     let wanted = UserSet { name: name.map(Into::into), role, is_disabled, ..UserSet::default() };
+    let wanted = instead_of(wanted, (&user, &app), version.as_deref());
     let (user, app) = change(&call, &user, wanted, password, dry_run).await?;
     Ok(json(StatusCode::OK, &UserBody::of(&user, &app)))
 }
@@ -93,7 +96,7 @@ pub(crate) async fn api_user_patch(call: Call, body: Body) -> Result<Response, P
 pub(crate) async fn api_user_sign_out(call: Call) -> Result<Response, Problem> {
     call.require(Permission::UsersAdmin)?;
     let dry_run = call.dry_run()?;
-    let user = known(&call).await?;
+    let (user, _) = known(&call).await?;
     let (user, app) = sign_out(&call, &user, dry_run).await?;
     Ok(json(StatusCode::OK, &UserBody::of(&user, &app)))
 }
@@ -130,6 +133,12 @@ pub(crate) async fn change(
     apply(call, UserChange::Set { app: user.app, set }, dry_run).await
 }
 
+/// The same change, refused unless the user has the version that was seen.
+pub(crate) fn instead_of(set: UserSet, (user, app): (&User, &App), seen: Option<&str>) -> UserSet {
+    let (version, stands) = (version::of_user(user, app), version::shown(user, app));
+    UserSet { instead_of: version::instead_of(seen, &version, stands), ..set }
+}
+
 /// Ends all sessions of a user.
 pub(crate) async fn sign_out(
     call: &Call,
@@ -141,11 +150,11 @@ pub(crate) async fn sign_out(
 }
 
 /// The user that the path names.
-async fn known(call: &Call) -> Result<User, Problem> {
+async fn known(call: &Call) -> Result<(User, App), Problem> {
     let number = call.number(1, Code::UserNotFound)?;
     let found = users(call).await?.into_iter().find(|(user, _)| i64::from(user.app.0) == number);
     let missing = || Problem::new(Code::UserNotFound, "no user of this id is known");
-    found.map(|(user, _)| user).ok_or_else(missing)
+    found.ok_or_else(missing)
 }
 
 /// Refuses to act on a role that may do what the caller may not.

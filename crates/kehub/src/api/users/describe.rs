@@ -3,6 +3,7 @@
 use crate::api::describe::{Described, MOMENT, id, object, query};
 use crate::api::problem::Code;
 use crate::api::shapes::page_schema;
+use crate::api::version;
 use crate::people::password;
 use kehub_core::directory::Permission;
 use kehub_core::people::user::{LOGIN_CHARS_MAX, NAME_CHARS_MAX, Role};
@@ -34,9 +35,10 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
             .answer(201, "The user", &["ApiUser"], &user())
             .meets(&[Code::PermissionNotHeld, Code::LoginTaken]),
         "api_user_patch" => one()
+            .parameter(version::parameter())
             .body("ApiUserPatch", &json!({ "role": "editor" }))
             .answer(200, "The user afterwards", &["ApiUser"], &user())
-            .meets(&[Code::LastAdmin]),
+            .meets(&[Code::LastAdmin, Code::ChangedMeanwhile]),
         "api_user_sign_out" => one().answer(200, "The user", &["ApiUser"], &user()),
         _ => return None,
     })
@@ -46,7 +48,7 @@ fn user() -> Value {
     json!({
         "id": 7, "login": "li.na@example.com", "name": "Li Na", "role": "reviewer",
         "permissions": Role::Reviewer.permissions().iter().map(|it| it.name()).collect::<Vec<_>>(),
-        "createdAt": "2026-05-04T01:02:03.250Z", "passwordAt": "2026-05-04T01:02:03.250Z",
+        "version": "5f2ad9c1b0e34d77", "createdAt": "2026-05-04T01:02:03.250Z", "passwordAt": "2026-05-04T01:02:03.250Z",
         "disabledAt": null,
     })
 }
@@ -73,6 +75,8 @@ pub(crate) fn schemas() -> Value {
         "role": role,
         "permissions": { "type": "array", "items": { "enum": names }, "description": "What follows from \
             the role" },
+        "version": { "type": "string", "description": "Another one whenever the name, the role or whether it \
+            is disabled is another one" },
         "createdAt": moment,
         "passwordAt": moment,
         "disabledAt": { "type": ["string", "null"], "pattern": MOMENT },

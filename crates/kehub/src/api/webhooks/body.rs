@@ -1,5 +1,6 @@
 //! A webhook as `/api` answers it.
 
+use crate::api::version;
 use crate::webhooks::sign::secret_text;
 use crate::wire::time;
 use kehub_core::feed::Kind;
@@ -14,6 +15,7 @@ pub(super) struct WebhookBody<'a> {
     description: &'a str,
     kinds: Vec<&'static str>,
     enabled: bool,
+    version: String,
     created_at: Option<String>,
     updated_at: Option<String>,
     progress: ProgressBody,
@@ -52,6 +54,7 @@ impl<'a> WebhookBody<'a> {
             description: &settings.description,
             kinds: settings.kinds.iter().copied().map(Kind::name).collect(),
             enabled: settings.enabled,
+            version: version::of_webhook(settings),
             created_at: time::precise(webhook.created_at),
             updated_at: time::precise(webhook.updated_at),
             progress: ProgressBody::of(&webhook.progress, newest),

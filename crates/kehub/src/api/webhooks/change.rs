@@ -1,12 +1,13 @@
 //! Writes of webhooks: create, change, rotate, replay, delete.
 
 use super::body::WebhookBody;
-use super::list::{missing, named, newest};
+use super::list::{known, missing, named, newest};
 use super::settings;
 use crate::api::Call;
 use crate::api::call::json_of;
 use crate::api::problem::Problem;
 use crate::api::reader::Reader;
+use crate::api::version;
 use crate::server::problem::{Problem as Around, json};
 use crate::webhooks::address::{self, Reach};
 use crate::webhooks::sign::draw_secret;
@@ -14,7 +15,7 @@ use crate::wire::json::Object;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use kehub_core::command::Command;
+use kehub_core::command::{Command, InsteadOf};
 use kehub_core::directory::Permission;
 use kehub_core::outcome::Outcome;
 use kehub_core::webhook::{
@@ -69,16 +70,37 @@ pub(crate) fn read(call: &Call, body: &[u8], is_new: bool) -> Result<SettingsCha
 /// Change a webhook
 ///
 /// What is absent stays. With another address, or when it is enabled again, what waits is tried at
-/// once. While it is not enabled nothing is lost.
+/// once. While it is not enabled nothing is lost. With `version`, a webhook that has another one stays as
+/// it is.
 #[utoipa::path(patch, path = "/api/webhooks/{id}", tag = "API webhooks")]
 pub(crate) async fn api_webhook_patch(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::WebhooksAdmin)?;
-    let dry_run = call.dry_run()?;
+    let (dry_run, version) = version::conditions(&call)?;
     let id = named(&call)?;
     let body = call.read(body).await?;
     let settings = read(&call, &body, false)?;
-    let webhook = changed(&call, WebhookChange::Set { id, settings }, dry_run).await?;
+    let webhook = set(&call, id, settings, version.as_deref(), dry_run).await?;
     Ok(json(StatusCode::OK, &WebhookBody::of(&webhook, newest(&call).await?)))
+}
+
+/// Sets what is given about a webhook; with a version, unless it has another one.
+pub(crate) async fn set(
+    call: &Call,
+    id: WebhookId,
+    settings: SettingsChange,
+    seen: Option<&str>,
+    dry_run: bool,
+) -> Result<Webhook, Problem> {
+    let instead_of = match seen {
+        Some(_) => {
+            let stands = known(call, id).await?.settings;
+            let version = version::of_webhook(&stands);
+            version::instead_of(seen, &version, Box::new(stands))
+        }
+        None => InsteadOf::Whatever,
+    };
+    let settings = SettingsChange { instead_of, ..settings };
+    changed(call, WebhookChange::Set { id, settings }, dry_run).await
 }
 
 /// Rotate the secret of a webhook

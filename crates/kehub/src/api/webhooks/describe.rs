@@ -2,6 +2,7 @@
 
 use crate::api::describe::{Described, MOMENT, id, object, query, schema};
 use crate::api::problem::Code;
+use crate::api::version;
 use crate::webhooks::address::URL_CHARS_MAX;
 use kehub_core::directory::Permission;
 use kehub_core::feed::Kind;
@@ -26,8 +27,10 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
             // The latter of a repeated request, whose webhook was deleted since.
             .meets(&[Code::WebhooksTooMany, Code::WebhookNotFound]),
         "api_webhook_patch" => one(write())
+            .parameter(version::parameter())
             .body("ApiWebhookChange", &json!({ "enabled": false }))
-            .answer(200, webhook, &["ApiWebhook"], &example()),
+            .answer(200, webhook, &["ApiWebhook"], &example())
+            .meets(&[Code::ChangedMeanwhile]),
         "api_webhook_rotate" => one(write()).answer(
             200,
             "The webhook, with its new secret",
@@ -74,7 +77,7 @@ fn example() -> Value {
     let moment = "2026-05-04T01:02:03.250Z";
     json!({
         "id": 1, "url": URL, "description": "", "kinds": ["created", "merged"], "enabled": true,
-        "createdAt": moment, "updatedAt": moment,
+        "version": "5f2ad9c1b0e34d77", "createdAt": moment, "updatedAt": moment,
         "progress": {
             "seq": 7, "lag": 2, "waiting": 1, "deadLetters": 0, "deliveredAt": moment,
             "lastError": { "at": moment, "reason": "status", "status": 503 },
@@ -144,6 +147,7 @@ fn webhook() -> Value {
         "description": { "type": "string" },
         "kinds": kinds(false),
         "enabled": { "type": "boolean" },
+        "version": { "type": "string", "description": "Another one whenever something else is set" },
         "createdAt": moment(),
         "updatedAt": moment(),
         "progress": schema("ApiWebhookProgress"),

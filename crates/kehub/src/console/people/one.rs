@@ -4,11 +4,13 @@ use super::list::{name_of, passwords, state};
 use super::words::{Words, words};
 use super::{AUDIT, USERS, role, roles};
 use crate::api::problem::{Code, Problem};
-use crate::api::users::change::{change, sign_out, stands_for};
+use crate::api::users::change::{change, instead_of, sign_out, stands_for};
 use crate::api::users::list::users;
+use crate::api::version::of_user;
 use crate::console::done::{alert, parameter, refused, why_not};
 use crate::console::entry::form::Form;
 use crate::console::entry::words::words as entry_words;
+use crate::console::meanwhile::{Difference, both};
 use crate::console::page::{Page, Place, elsewhere};
 use crate::console::show::moment;
 use crate::console::visitor::Visitor;
@@ -44,13 +46,16 @@ pub(super) async fn act(visitor: Visitor, body: Body) -> Response {
         }
         Err(problem) => {
             let text = why_not(&visitor, &problem);
-            refused(&visitor, &problem, shown(&visitor, None, Some(&text)).await)
+            let late = (problem.code == Code::ChangedMeanwhile).then_some((LATE, &sent));
+            refused(&visitor, &problem, shown(&visitor, late, Some(&text)).await)
         }
     }
 }
 
 /// A field that does not fit, and why.
 type Wrong = (&'static str, &'static str);
+/// All of them fit, but somebody else was faster.
+const LATE: Wrong = ("", "");
 
 async fn acted(visitor: &Visitor, sent: &Form) -> Result<Result<String, Wrong>, Problem> {
     visitor.call.require(Permission::UsersAdmin)?;
@@ -69,6 +74,7 @@ async fn acted(visitor: &Visitor, sent: &Form) -> Result<Result<String, Wrong>, 
             };
             is_new = name != app.name || role != user.role;
             let wanted = UserSet { name: Some(name), role: Some(role), ..wanted };
+            let wanted = instead_of(wanted, (&user, &app), sent.given("version"));
             change(call, &user, wanted, None, false).await?;
         }
         "password" => {
@@ -129,12 +135,27 @@ async fn shown(
             }
         }
         (alert(refused))
+        @if let Some((_, late)) = wrong.filter(|(it, _)| *it == LATE) {
+            (both(visitor, &differences(visitor, &user, &app, late)))
+        }
         (told(visitor, &user).await?)
         @if is_theirs { (forms(visitor, &user, &app, wrong)) }
         @else { p .alert.info { (words.not_yours) } }
     };
     let (title, search) = (app.name.to_string(), String::new());
     Ok(Page { title, place: Some(Place::Users), body, search })
+}
+
+/// What somebody typed and chose, and what is set, where they differ.
+fn differences(visitor: &Visitor, user: &User, app: &App, late: &Form) -> Vec<Difference> {
+    let words = words(visitor.look.language);
+    let yours = Role::named(late.field("role")).map_or("", |it| role(it, words));
+    let both = [
+        (words.name, &*app.name, late.field("name").trim()),
+        (words.role, role(user.role, words), yours),
+    ];
+    let differing = both.into_iter().filter(|(_, now, yours)| now != yours);
+    differing.map(|(what, now, yours)| (what.into(), now.into(), yours.into())).collect()
 }
 
 fn forms(visitor: &Visitor, user: &User, app: &App, wrong: Option<(Wrong, &Form)>) -> Markup {
@@ -151,6 +172,7 @@ fn forms(visitor: &Visitor, user: &User, app: &App, wrong: Option<(Wrong, &Form)
         (words.disable_title, words.disable_about, "disable", words.disable)
     };
     let named = html! {
+        input type="hidden" name="version" value=(of_user(user, app));
         label { (words.name)
             input name="name" value=(typed("name", &app.name)) required autocomplete="off"
                 aria-invalid=[wrong_at("name").map(|_| "true")];

@@ -195,6 +195,7 @@ pub(crate) fn refusal(refusal: Refusal, form: Form, call: &Call) -> Refused {
         | Refusal::TenantExists(_)
         | Refusal::AppMissing
         | Refusal::AppTaken
+        | Refusal::AppChanged
         | Refusal::IdentityMissing(_)
         | Refusal::NotQuarantined(_)
         | Refusal::TypesNotSet(_)

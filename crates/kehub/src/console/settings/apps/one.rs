@@ -2,11 +2,13 @@
 
 use super::list::state;
 use super::words::words;
-use super::{ADDRESS, permissions, secret, sent_permissions, why_not};
+use super::{ADDRESS, permission, permissions, secret, sent_permissions, why_not};
 use crate::api::apps::change::{known, live, permit, revoke, rotate};
 use crate::api::problem::{Code, Problem};
+use crate::api::version::of_app;
 use crate::console::done::{alert, form as sent_form, parameter, refused};
 use crate::console::entry::form::Form;
+use crate::console::meanwhile::{Difference, both, given};
 use crate::console::page::{Page, Place, elsewhere};
 use crate::console::settings::Became;
 use crate::console::show::moment;
@@ -18,7 +20,7 @@ use maud::{Markup, html};
 
 /// The app.
 pub(super) async fn page(visitor: Visitor) -> Response {
-    let page = shown(&visitor, None).await;
+    let page = shown(&visitor, None, None).await;
     visitor.answer(page)
 }
 
@@ -31,10 +33,12 @@ pub(super) async fn act(visitor: Visitor, body: Body) -> Response {
     match acted(&visitor, &sent).await {
         Ok(Became::Done(address)) => elsewhere(&address),
         Ok(Became::Once(page)) => visitor.answer(Ok(page)),
-        Ok(Became::Unfit(why)) => visitor.unfit(shown(&visitor, Some(why)).await),
+        Ok(Became::Unfit(why)) => visitor.unfit(shown(&visitor, Some(why), None).await),
         Err(problem) => {
             let text = why_not(&visitor, &problem);
-            refused(&visitor, &problem, shown(&visitor, Some(&text)).await)
+            // What somebody ticked is shown again beside what somebody else did.
+            let late = (problem.code == Code::ChangedMeanwhile).then_some(&sent);
+            refused(&visitor, &problem, shown(&visitor, Some(&text), late).await)
         }
     }
 }
@@ -47,7 +51,7 @@ async fn acted(visitor: &Visitor, sent: &Form) -> Result<Became, Problem> {
     match sent.field("act") {
         "permit" => {
             let app = live(call, number).await?;
-            permit(call, app, sent_permissions(sent), false).await?;
+            permit(call, app, sent_permissions(sent), sent.given("version"), false).await?;
             Ok(there("permitted"))
         }
         "rotate" | "revoke" if sent.field("sure").is_empty() => {
@@ -71,7 +75,11 @@ fn number(visitor: &Visitor) -> Result<i64, Problem> {
     visitor.call.number(2, Code::AppNotFound)
 }
 
-async fn shown(visitor: &Visitor, told: Option<&str>) -> Result<Page, Problem> {
+async fn shown(
+    visitor: &Visitor,
+    told: Option<&str>,
+    late: Option<&Form>,
+) -> Result<Page, Problem> {
     visitor.call.require(Permission::AppsAdmin)?;
     let words = words(visitor.look.language);
     let app = known(&visitor.call, number(visitor)?).await?;
@@ -88,6 +96,7 @@ async fn shown(visitor: &Visitor, told: Option<&str>) -> Result<Page, Problem> {
         }
         @if told.is_none() && let Some(text) = done { p .alert.good role="status" { (text) } }
         (alert(told))
+        @if let Some(late) = late { (both(visitor, &differences(visitor, &app, late))) }
         section .card.narrow {
             dl .fields {
                 div .field { dt { (words.app_id) } dd { code { (app.id) } } }
@@ -96,16 +105,30 @@ async fn shown(visitor: &Visitor, told: Option<&str>) -> Result<Page, Problem> {
             }
             @if app.number == visitor.call.app().number { p .note { (words.your_own) } }
         }
-        (forms(visitor, &app, is_live))
+        (forms(visitor, &app, is_live, late))
     };
     let (title, search) = (app.name.to_string(), String::new());
     Ok(Page { title, place: Some(Place::Apps), body, search })
 }
 
-fn forms(visitor: &Visitor, app: &App, is_live: bool) -> Markup {
+/// What somebody ticked, and what the app may do, where they differ.
+fn differences(visitor: &Visitor, app: &App, late: &Form) -> Vec<Difference> {
+    let (language, yours) = (visitor.look.language, sent_permissions(late));
+    let told = |one: &Permission, has: bool| {
+        (permission(*one, words(language)), given(has, language), given(!has, language))
+    };
+    let all = Permission::ALL.iter().map(|one| (one, app.permissions.contains(one)));
+    let differing = all.filter(|(one, has)| yours.contains(one) != *has);
+    let told = differing.map(|(one, has)| told(one, has));
+    told.map(|(what, now, yours)| (what.into(), now.into(), yours.into())).collect()
+}
+
+fn forms(visitor: &Visitor, app: &App, is_live: bool, late: Option<&Form>) -> Markup {
     let words = words(visitor.look.language);
+    let chosen = late.map_or_else(|| app.permissions.clone(), sent_permissions);
     let permit = html! {
-        (permissions(visitor, &app.permissions, is_live))
+        input type="hidden" name="version" value=(of_app(app));
+        (permissions(visitor, &chosen, is_live))
         @if is_live {
             p .note { (words.change_about) }
             div { button .button.primary { (words.save) } }

@@ -3,6 +3,7 @@
 use super::words::{Words, words};
 use crate::api::problem::Problem;
 use crate::console::entry::form::Form;
+use crate::console::meanwhile::{Difference, given};
 use crate::console::visitor::Visitor;
 use kehub_core::feed::Kind;
 use kehub_core::webhook::Settings;
@@ -59,6 +60,22 @@ pub(super) fn fields(
         }
         p .note { (words.kinds_about) }
     }
+}
+
+/// What somebody typed and ticked, and what is set, where they differ.
+pub(super) fn differences(visitor: &Visitor, stands: &Settings, late: &Form) -> Vec<Difference> {
+    let (language, words) = (visitor.look.language, words(visitor.look.language));
+    let texts = [
+        (words.url, &*stands.url, late.field("url").trim()),
+        (words.description, &*stands.description, late.field("description").trim()),
+    ];
+    let kinds = Kind::ALL.iter().map(|one| {
+        let yours = late.all("kind").any(|name| name == one.name());
+        let both = [stands.kinds.contains(one), yours].map(|it| given(it, language));
+        (kind(*one, words), both[0], both[1])
+    });
+    let differing = texts.into_iter().chain(kinds).filter(|(_, now, yours)| now != yours);
+    differing.map(|(what, now, yours)| (what.into(), now.into(), yours.into())).collect()
 }
 
 /// What a kind of event is called.

@@ -1,14 +1,16 @@
 //! One webhook: how far it has been told, what it is told, and what can be done about it.
 
-use super::fields::{fields, json_in};
+use super::fields::{differences, fields, json_in};
 use super::words::words;
 use super::{ADDRESS, calls, failure, secret, state, undelivered};
 use crate::api::changes::cursor;
 use crate::api::problem::{Code, Problem};
-use crate::api::webhooks::change::{changed, delete, read, rotate};
+use crate::api::version::of_webhook;
+use crate::api::webhooks::change::{changed, delete, read, rotate, set};
 use crate::api::webhooks::list::{known, newest};
 use crate::console::done::{alert, form as sent_form, parameter, refused, why_not};
 use crate::console::entry::form::Form;
+use crate::console::meanwhile::both;
 use crate::console::page::{Page, Place, elsewhere};
 use crate::console::settings::Became;
 use crate::console::show::{Contacts, Shower, count};
@@ -38,7 +40,9 @@ pub(super) async fn act(visitor: Visitor, body: Body) -> Response {
         Ok(Became::Once(page)) => visitor.answer(Ok(page)),
         Ok(Became::Unfit(why)) => visitor.unfit(shown(&visitor, None, Some(why)).await),
         Err(problem) => {
-            let wrong = (!problem.fields().is_empty()).then_some((&problem, &sent));
+            let is_late = problem.code == Code::ChangedMeanwhile;
+            let is_shown = is_late || !problem.fields().is_empty();
+            let wrong = is_shown.then_some((&problem, &sent));
             let text = match problem.fields().len() {
                 0 => why_not(&visitor, &problem),
                 count => fill(words(visitor.look.language).wrong, &[&count.to_string()]),
@@ -57,7 +61,7 @@ async fn acted(visitor: &Visitor, sent: &Form) -> Result<Became, Problem> {
     match sent.field("act") {
         "set" => {
             let settings = read(call, json_in(sent).as_bytes(), false)?;
-            changed(call, WebhookChange::Set { id, settings }, false).await?;
+            set(call, id, settings, sent.given("version"), false).await?;
             there("saved")
         }
         act @ ("pause" | "resume") => {
@@ -123,11 +127,15 @@ async fn shown(
         }
         @if told.is_none() && let Some(text) = done { p .alert.good role="status" { (text) } }
         (alert(told))
+        @if let Some((_, late)) = wrong.filter(|(it, _)| it.code == Code::ChangedMeanwhile) {
+            (both(visitor, &differences(visitor, &webhook.settings, late)))
+        }
         (progress(visitor, &webhook, newest))
         (undelivered::card(visitor, &webhook))
         (calls::card(visitor, &webhook))
         div .sides {
             (form(visitor, &webhook, words.settings, "set", &html! {
+                input type="hidden" name="version" value=(of_webhook(&webhook.settings));
                 (fields(visitor, Some(&webhook.settings), wrong))
                 p .note { (words.save_about) }
                 div { button .button.primary { (words.save) } }
