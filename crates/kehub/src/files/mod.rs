@@ -28,3 +28,4 @@ pub(crate) mod rows;
 mod sheet;
 pub(crate) mod source;
 mod table;
+mod unpacking;

@@ -5,8 +5,9 @@ use super::gather::Gather;
 use super::mapping::Choices;
 use super::source::Source;
 use crate::wire::json::Json;
+use std::io;
 use std::ops::ControlFlow;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Bytes of one row at most. A quote that is never closed would make all of a file one row.
@@ -77,6 +78,8 @@ pub(crate) struct Chunk {
 #[derive(Debug)]
 pub(crate) struct Rows {
     chunks: Receiver<Result<Chunk, FileError>>,
+    /// Until it is known to have come to its end.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Rows {
@@ -86,18 +89,33 @@ impl Rows {
         source: Source,
         choices: impl FnOnce(&[String]) -> Choices + Send + 'static,
     ) -> Result<Rows, FileError> {
+        Rows::start_holding(source, choices, ())
+    }
+
+    /// The same; the thread holds something for as long as it reads.
+    pub(crate) fn start_holding(
+        source: Source,
+        choices: impl FnOnce(&[String]) -> Choices + Send + 'static,
+        held: impl Send + 'static,
+    ) -> Result<Rows, FileError> {
         let gather = Gather::new(choices);
         let (sender, chunks) = channel(CHUNKS_WAITING);
         // It ends by itself when nobody takes rows any more.
-        thread::Builder::new()
-            .name("rows".into())
-            .spawn(move || send_all(source, gather, &sender))?;
-        Ok(Rows { chunks })
+        let reader = thread::Builder::new().name("rows".into()).spawn(move || {
+            send_all(source, gather, &sender);
+            drop(held);
+        })?;
+        Ok(Rows { chunks, reader: Some(reader) })
     }
 
     /// The next rows; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Chunk>, FileError> {
-        self.chunks.recv().await.transpose()
+        let chunk = self.chunks.recv().await.transpose()?;
+        // A reader that is gone has not always been at the end of the file.
+        if chunk.is_none() && self.reader.take().is_some_and(|reader| reader.join().is_err()) {
+            return Err(io::Error::other("the reader of the file broke off").into());
+        }
+        Ok(chunk)
     }
 }
 
@@ -184,7 +202,7 @@ pub(super) mod tests {
         let text: String =
             std::iter::once("n\n".to_owned()).chain((0..5_000).map(|n| format!("{n}\n"))).collect();
         let source = || {
-            let bytes = Box::new(std::io::Cursor::new(text.clone().into_bytes()));
+            let bytes = Box::new(io::Cursor::new(text.clone().into_bytes()));
             Source::of_stream(bytes, &super::super::source::ReadOptions::default()).unwrap()
         };
         let mut rows = Rows::start(source(), |_| Choices::default()).unwrap();
@@ -197,5 +215,15 @@ pub(super) mod tests {
         assert_eq!((count, columns), (5_000, vec!["n".to_owned()]));
         let mut rows = Rows::start(source(), |_| Choices::default()).unwrap();
         assert_eq!(rows.next().await.unwrap().unwrap().items.len(), CHUNK_ROWS);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_breaks_off_is_not_the_end_of_the_file() {
+        let bytes = Box::new(io::Cursor::new(b"n\n1\n".to_vec()));
+        let options = super::super::source::ReadOptions::default();
+        let source = Source::of_stream(bytes, &options).unwrap();
+        let mut rows = Rows::start(source, |_| panic!("a fault of the reader")).unwrap();
+        let error = rows.next().await.unwrap_err().to_string();
+        assert_eq!(error, "the reader of the file broke off");
     }
 }

@@ -3,13 +3,15 @@
 
 use super::error::FileError;
 use super::reading::ROUNDED_FROM;
-use super::rows::{COLUMNS_MAX, Met, Row, Take};
+use super::rows::{COLUMNS_MAX, Met, ROW_BYTES_MAX, Row, Take};
+use super::unpacking::{Bounded, Limits, Unpacked};
 use crate::wire::json::Json;
 use calamine::{DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxError};
 use kehub_core::canonical::is_blank;
 use std::borrow::Cow;
 use std::io::{Read, Seek};
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 /// Rows that a sheet can hold: lines of a sheet that goes on where another is full are counted on
 /// from there.
@@ -22,7 +24,20 @@ pub(super) fn read(
     name: Option<&str>,
     take: &mut Take<'_>,
 ) -> Result<(), FileError> {
-    let mut workbook: Xlsx<_> = Xlsx::new(bytes).map_err(|error| unreadable(&error))?;
+    read_within(bytes, name, Limits::USUAL, take)
+}
+
+/// The same, for as long as no more is unpacked.
+fn read_within(
+    bytes: impl Read + Seek,
+    name: Option<&str>,
+    limits: Limits,
+    take: &mut Take<'_>,
+) -> Result<(), FileError> {
+    let (bytes, unpacked) = Bounded::new(bytes, limits)?;
+    let opened = Xlsx::new(bytes).map_err(|error| unreadable(&error, &unpacked));
+    let mut workbook: Xlsx<_> = opened?;
+    unpacked.opened();
     let names = workbook.sheet_names();
     let chosen = match name {
         None => names.first().cloned(),
@@ -34,7 +49,7 @@ pub(super) fn read(
         return Err(FileError::unfit(format!("one of the sheets {}", names.join(", ")), found));
     };
     let mut table =
-        Table { headings: None, has_begun: false, is_other: false, row: Row::default() };
+        Table { headings: None, has_begun: false, is_other: false, row: Row::default(), unpacked };
     if table.read(&mut workbook, &chosen, 0, take)?.is_break() || name.is_some() {
         return table.headed();
     }
@@ -49,8 +64,9 @@ pub(super) fn read(
     table.headed()
 }
 
-fn unreadable(error: &XlsxError) -> FileError {
-    FileError::unfit("an XLSX workbook", error.to_string())
+fn unreadable(error: &XlsxError, unpacked: &Unpacked) -> FileError {
+    let breach = unpacked.breach();
+    breach.unwrap_or_else(|| FileError::unfit("an XLSX workbook", error.to_string()))
 }
 
 /// A sheet that is being read.
@@ -62,6 +78,7 @@ struct Table {
     /// Whether the sheet has other headings than the first one, and so does not go on with it.
     is_other: bool,
     row: Row,
+    unpacked: Rc<Unpacked>,
 }
 
 impl Table {
@@ -73,10 +90,12 @@ impl Table {
         before: u64,
         take: &mut Take<'_>,
     ) -> Result<ControlFlow<()>, FileError> {
-        let mut cells =
-            workbook.worksheet_cells_reader(name).map_err(|error| unreadable(&error))?;
+        let unpacked = Rc::clone(&self.unpacked);
+        let unreadable = |error| unreadable(&error, &unpacked);
+        let mut cells = workbook.worksheet_cells_reader(name).map_err(unreadable)?;
         (self.has_begun, self.is_other) = (false, false);
-        while let Some(cell) = cells.next_cell().map_err(|error| unreadable(&error))? {
+        while let Some(cell) = cells.next_cell().map_err(unreadable)? {
+            unpacked.met();
             let (row, column) = cell.get_position();
             let line = before + u64::from(row) + 1;
             if line != self.row.line && self.end_row(take).is_break() {
@@ -100,6 +119,11 @@ impl Table {
     }
 
     fn put(&mut self, column: usize, value: &DataRef<'_>) -> Result<(), FileError> {
+        // Many cells may share one long text.
+        if self.row.bytes.saturating_add(length(value)) > ROW_BYTES_MAX {
+            let expected = format!("a row of at most {ROW_BYTES_MAX} bytes");
+            return Err(FileError::at(self.row.line, expected, "a longer one"));
+        }
         let cell = json(value);
         if matches!(&cell, Json::Null) || matches!(&cell, Json::Text(text) if is_blank(text)) {
             return Ok(());
@@ -139,6 +163,22 @@ impl Table {
                 ControlFlow::Continue(())
             }
         }
+    }
+}
+
+/// Bytes of a text; of what is none, not worth counting.
+fn length(value: &DataRef<'_>) -> usize {
+    match value {
+        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
+            text.len()
+        }
+        DataRef::SharedString(text) => text.len(),
+        DataRef::Empty
+        | DataRef::Int(_)
+        | DataRef::Float(_)
+        | DataRef::Bool(_)
+        | DataRef::DateTime(_)
+        | DataRef::Error(_) => 0,
     }
 }
 
@@ -188,7 +228,9 @@ mod tests {
     use super::super::rows::tests::told;
     use super::*;
     use rust_xlsxwriter::{ExcelDateTime as Day, Format, Workbook};
-    use std::io::Cursor;
+    use std::io::{Cursor, Write as _};
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
 
     fn read(workbook: &mut Workbook, name: Option<&str>) -> Result<String, FileError> {
         let bytes = Cursor::new(workbook.save_to_buffer().unwrap());
@@ -248,5 +290,115 @@ mod tests {
         assert_eq!(empty, "expected a row of headings, found an empty sheet");
         let broken = told(|take| super::read(Cursor::new(b"PK\x03\x04".to_vec()), None, take));
         assert!(broken.unwrap_err().to_string().starts_with("expected an XLSX workbook"));
+    }
+
+    /// A workbook of these parts, beside those that every one has.
+    fn packed(parts: &[(&str, String)]) -> Cursor<Vec<u8>> {
+        let relations = |of: &str, target: &str| {
+            format!(
+                "<Relationships><Relationship Id='r1' Type='http://x/relationships/{of}' \
+                 Target='{target}'/></Relationships>"
+            )
+        };
+        let usual = [
+            ("_rels/.rels", relations("officeDocument", "xl/workbook.xml")),
+            ("xl/_rels/workbook.xml.rels", relations("worksheet", "worksheets/sheet1.xml")),
+            (
+                "xl/workbook.xml",
+                "<workbook><sheets><sheet name='a' sheetId='1' r:id='r1'/></sheets></workbook>"
+                    .into(),
+            ),
+        ];
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, text) in usual.iter().chain(parts) {
+            writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+            writer.write_all(text.as_bytes()).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    fn sheet(cells: &str) -> (&'static str, String) {
+        let text =
+            format!("<worksheet><sheetData><row r='1'>{cells}</row></sheetData></worksheet>");
+        ("xl/worksheets/sheet1.xml", text)
+    }
+
+    fn texts(count: &str, texts: &str) -> (&'static str, String) {
+        ("xl/sharedStrings.xml", format!("<sst uniqueCount='{count}'>{texts}</sst>"))
+    }
+
+    /// Text that packs badly.
+    fn noise(number: u32) -> String {
+        format!("{:08x}", number.wrapping_mul(0x9E37_79B9).rotate_left(7).wrapping_mul(0x85EB_CA6B))
+    }
+
+    fn read_small(parts: &[(&str, String)]) -> Result<String, FileError> {
+        let limits = Limits { held: 40_000, formats: 20_000 };
+        told(|take| read_within(packed(parts), None, limits, take))
+    }
+
+    #[test]
+    fn a_workbook_that_unpacks_to_too_much_is_refused() {
+        let shared = "<c r='A1' t='s'><v>0</v></c>";
+        let text = |count| format!("<si><t>{}</t></si>", "x".repeat(count));
+        let inline =
+            |count| format!("<c r='A1' t='inlineStr'><is><t>{}</t></is></c>", "x".repeat(count));
+        let styles =
+            |count| ("xl/styles.xml", format!("<styleSheet>{}</styleSheet>", " ".repeat(count)));
+        let fits = read_small(&[texts("1", &text(39_000)), styles(10_000), sheet(shared)]).unwrap();
+        assert_eq!(fits.len(), 39_000 + "columns \n".len());
+        // What is read of one cell after the other is not held.
+        let cell = |row: u32| {
+            let text: String = (0..900).map(|place: u32| noise(row * 900 + place)).collect();
+            format!("</row><row r='{row}'><c t='inlineStr'><is><t>{text}</t></is></c>")
+        };
+        let many: String = (1..=20).map(cell).collect();
+        assert!(read_small(&[sheet(&many)]).unwrap().len() > 80_000);
+
+        let refused = |parts: &[(&str, String)]| read_small(parts).unwrap_err().to_string();
+        assert_eq!(
+            refused(&[texts("1", &text(41_000)), sheet(shared)]),
+            "expected a workbook whose shared texts unpack to at most 40000 bytes, found more in \
+             `xl/sharedStrings.xml`: save it as CSV"
+        );
+        assert_eq!(
+            refused(&[styles(21_000), sheet(&inline(1))]),
+            "expected a workbook whose formats and names unpack to at most 20000 bytes, found more in \
+             `xl/styles.xml`: save it as CSV"
+        );
+        assert_eq!(
+            refused(&[sheet(&inline(90_000))]),
+            "expected a workbook whose single cells unpack to at most 40000 bytes, found more in \
+             `xl/worksheets/sheet1.xml`: save it as CSV"
+        );
+        let pieces = "<r><t>xxxxxxxxxx</t></r>".repeat(9_000);
+        let rich = format!("<c r='A1' t='inlineStr'><is>{pieces}</is></c>");
+        assert!(refused(&[sheet(&rich)]).contains("whose single cells unpack"));
+        assert_eq!(
+            refused(&[texts("1667", &text(1)), sheet(shared)]),
+            "expected a workbook of at most 1666 shared texts, found more in `xl/sharedStrings.xml`"
+        );
+        let huge = refused(&[texts("9999999999999999", &text(1)), sheet(shared)]);
+        assert!(huge.contains("at most 1666 shared texts"), "{huge}");
+        let late = [texts("1", &text(1)), sheet(shared)];
+        let late = late.map(|(name, text)| (name, format!("{}{text}", " ".repeat(70_000))));
+        assert_eq!(
+            refused(&late),
+            "expected an XLSX workbook, found no shared texts in `xl/sharedStrings.xml`"
+        );
+    }
+
+    #[test]
+    fn a_row_is_as_long_as_rows_of_text_may_be() {
+        let long = format!("<si><t>{}</t></si>", "x".repeat(ROW_BYTES_MAX / 2));
+        let shared = |cells: usize| "<c t='s'><v>0</v></c>".repeat(cells);
+        let read = |cells| {
+            told(|take| {
+                super::read(packed(&[texts("1", &long), sheet(&shared(cells))]), None, take)
+            })
+        };
+        assert!(read(2).is_ok());
+        let refused = read(3).unwrap_err().to_string();
+        assert_eq!(refused, "line 1: expected a row of at most 1048576 bytes, found a longer one");
     }
 }

@@ -3,6 +3,7 @@
 use super::encoding::{self, Utf8};
 use super::error::FileError;
 use super::rows::Take;
+use super::unpacking::HELD_BYTES_MAX;
 use super::{lines, sheet, table};
 use encoding_rs::Encoding;
 use flate2::read::MultiGzDecoder;
@@ -89,7 +90,7 @@ impl Source {
     }
 
     /// What comes through a pipe or a connection. A workbook is held in memory then, because it can
-    /// only be read from its end.
+    /// only be read from its end, up to [`HELD_BYTES_MAX`].
     pub(crate) fn of_stream(
         stream: Box<dyn Read + Send>,
         options: &ReadOptions,
@@ -104,15 +105,14 @@ impl Source {
         extent: Extent,
     ) -> Result<Source, FileError> {
         let (packing, bytes) = looked_at(bytes)?;
-        let (inner, mut bytes): (Packing, Box<dyn Read + Send>) = match packing {
+        let (inner, bytes): (Packing, Box<dyn Read + Send>) = match packing {
             Packing::Gzip => looked_at(Box::new(MultiGzDecoder::new(bytes)))?,
             Packing::Zstd => looked_at(Box::new(zstd::Decoder::new(bytes)?))?,
             Packing::None | Packing::Zip | Packing::OldWorkbook => (packing, bytes),
         };
         match inner {
             Packing::Zip => {
-                let mut held = Vec::new();
-                bytes.read_to_end(&mut held)?;
+                let held = held(bytes, HELD_BYTES_MAX)?;
                 Ok(Source::workbook(Box::new(Cursor::new(held)), options, extent))
             }
             Packing::OldWorkbook => Err(FileError::unfit(
@@ -185,6 +185,19 @@ impl Packing {
             _ => Packing::None,
         }
     }
+}
+
+/// All bytes of a workbook that has to be held, if it has no more than so many.
+fn held(bytes: impl Read, most: u64) -> Result<Vec<u8>, FileError> {
+    let mut held = Vec::new();
+    bytes.take(most + 1).read_to_end(&mut held)?;
+    if u64::try_from(held.len()).is_ok_and(|length| length <= most) {
+        return Ok(held);
+    }
+    let expected = format!(
+        "a workbook of at most {most} bytes where it is packed once more or comes through a pipe"
+    );
+    Err(FileError::unfit(expected, "a larger one: send it as it is, or as CSV"))
 }
 
 /// How bytes are packed, and all of them again.
@@ -262,6 +275,17 @@ mod tests {
         assert!(old.contains("save it as .xlsx"), "{old}");
         let twice = read(&gzipped(&gzipped(b"name\nA\n")), &options).unwrap_err().to_string();
         assert!(twice.contains("packed twice"), "{twice}");
+    }
+
+    #[test]
+    fn no_more_is_held_of_a_workbook_than_may_be() {
+        assert_eq!(held(&b"PK\x03\x04"[..], 4).unwrap(), b"PK\x03\x04");
+        let large = held(io::repeat(b'P'), 4).unwrap_err().to_string();
+        assert_eq!(
+            large,
+            "expected a workbook of at most 4 bytes where it is packed once more or comes through a \
+             pipe, found a larger one: send it as it is, or as CSV"
+        );
     }
 
     #[test]

@@ -5,5 +5,6 @@ pub(crate) mod spool;
 mod worker;
 
 pub use spool::Spool;
+pub(crate) use spool::{Look, LooksTaken};
 pub use worker::Importer;
 pub(crate) use worker::{Opened, open};

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tracing::warn;
 
@@ -30,6 +30,12 @@ const ARRIVING: &str = "part";
 const WHOLE: &str = "file";
 const REPORTS: [&str; 2] = ["refused.csv", "refused.ndjson"];
 
+/// Files that are looked at at once. Each is read by a thread of its own, and a workbook may hold its shared
+/// texts meanwhile, 256 MiB of them.
+const LOOKS_AT_ONCE: usize = 4;
+/// How long a look waits for one of the others to end: most take a tenth of a second.
+const LOOK_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Days for which refused rows of ended imports are kept, unless set otherwise.
 pub(crate) const REPORT_DAYS: u32 = 30;
 const DAY: Micros = 24 * 60 * 60 * 1_000_000;
@@ -43,7 +49,17 @@ pub struct Spool {
     reports_kept: Option<Micros>,
     /// Held by whoever begins an import of a file that lies here, so that it is begun once.
     turn: Arc<Mutex<()>>,
+    looks: Arc<Semaphore>,
+    patience: Duration,
 }
+
+/// A place among those who look at a file. Whoever reads the file gives it back at the end.
+#[derive(Debug)]
+pub(crate) struct Look(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+
+/// Too many look at files.
+#[derive(Debug)]
+pub(crate) struct LooksTaken;
 
 /// A file that has arrived. Dropped, it is removed, unless somebody keeps it.
 #[derive(Debug)]
@@ -100,8 +116,22 @@ impl Spool {
         let folder = folder.into();
         // Where it is does not change with the folder that somebody works in.
         let folder = std::path::absolute(&folder).unwrap_or(folder);
-        Spool { folder, bytes_max, reports_kept: None, turn: Arc::default() }
+        let (turn, looks) = (Arc::default(), Arc::new(Semaphore::new(LOOKS_AT_ONCE)));
+        Spool { folder, bytes_max, reports_kept: None, turn, looks, patience: LOOK_PATIENCE }
             .keeping_reports(REPORT_DAYS)
+    }
+
+    /// The same, with these places for looks at files, and how long a look waits for one.
+    #[must_use]
+    pub fn looking_within(self, places: Arc<Semaphore>, patience: Duration) -> Spool {
+        Spool { looks: places, patience, ..self }
+    }
+
+    /// A place for a look at a file, after a short wait.
+    pub(crate) async fn look(&self) -> Result<Look, LooksTaken> {
+        let turn = Arc::clone(&self.looks).acquire_owned();
+        let place = tokio::time::timeout(self.patience, turn).await.map_err(|_| LooksTaken)?;
+        place.map(Look).map_err(|_| LooksTaken)
     }
 
     /// The same, keeping refused rows of an import for so many days after its end; with 0 until somebody

@@ -1,6 +1,6 @@
 //! The task that brings files in, one after the other.
 
-use super::spool;
+use super::spool::{self, Look};
 use crate::files::clean::{CleanOptions, Cleaner, ROW_TYPE};
 use crate::files::error::FileError;
 use crate::files::import::{Counts, Destination, Import, ImportError, Watch};
@@ -247,7 +247,8 @@ impl Worker {
         let wishes = Settings::read(&kept.plan.settings).and_then(|settings| settings.wishes());
         let wishes = wishes.ok_or("it was begun by another version of Kehub: send it again")?;
         let choices = wishes.choices.clone();
-        let opened = open(file, &wishes.read, move |_| choices).await;
+        // One import after the other: it needs no place among those who look.
+        let opened = open(file, &wishes.read, None, move |_| choices).await;
         let opened = opened.map_err(|error| error.to_string())?;
         let clean = wishes.clean(kept.plan.source.to_string(), opened.form);
         let is_lines = opened.form == Form::Lines;
@@ -268,17 +269,20 @@ impl Worker {
     }
 }
 
-/// Opens a file, off the async threads. `choices` are what is said about columns of these headings.
+/// Opens a file, off the async threads. Its reader keeps the place for a `look` until it ends, which may be after
+/// whoever asked has gone. `choices` are what is said about columns of these headings.
 pub(crate) async fn open(
     file: &Path,
     options: &ReadOptions,
+    look: Option<Look>,
     choices: impl FnOnce(&[String]) -> Choices + Send + 'static,
 ) -> Result<Opened, FileError> {
     let (file, options) = (file.to_owned(), options.clone());
-    let source = tokio::task::spawn_blocking(move || Source::open(&file, &options));
-    let source = source.await.map_err(io::Error::other)??;
+    // A packed workbook is unpacked here.
+    let open = move || Source::open(&file, &options).map(|source| (source, look));
+    let (source, look) = tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??;
     let (form, encoding) = (source.form(), source.encoding());
-    let mut rows = Rows::start(source, choices)?;
+    let mut rows = Rows::start_holding(source, choices, look)?;
     let first = rows.next().await?.unwrap_or_default();
     Ok(Opened { form, encoding, rows, first })
 }

@@ -10,8 +10,13 @@ use kehub_store::Store as _;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Cursor, Write as _};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 on_every_engine! {
     a_file_goes_in_and_its_refused_rows_come_back,
@@ -41,6 +46,56 @@ fn spool(hub: &TestHub) -> TempDir {
 async fn send(actor: &Actor, query: &str, body: impl Into<Body>) -> Answer {
     let path = format!("/api/imports?{query}");
     actor.ask_with(&path, request("POST", &path, body)).await
+}
+
+#[tokio::test]
+async fn files_that_come_while_many_are_looked_at_are_sent_again() {
+    let hub = TestHub::on_memory().await;
+    let folder = tempfile::tempdir().unwrap();
+    let places = Arc::new(Semaphore::new(0));
+    let spool = Spool::new(folder.path(), BYTES_MAX);
+    hub.hub.keep_files_in(spool.looking_within(Arc::clone(&places), Duration::ZERO));
+    for query in ["", "dryRun=true"] {
+        let busy = send(&hub.writer, query, SHOP).await;
+        assert_eq!((busy.status.as_u16(), busy.header("retry-after")), (503, "1"), "{query}");
+        let busy = busy.json();
+        assert_eq!((&busy["code"], &busy["retry"]), (&json!("busy"), &json!("safe")));
+        assert!(busy["detail"].as_str().unwrap().contains("nothing was kept"), "{busy}");
+    }
+    assert_eq!(files(&folder), 0);
+    places.add_permits(1);
+    for (query, status) in [("dryRun=true", 200), ("dryRun=true", 200), ("", 202)] {
+        send(&hub.writer, query, SHOP).await.was(status);
+        // Whoever has read the file gives its place back.
+        drop(places.acquire().await.unwrap());
+    }
+}
+
+/// A workbook whose formats are packed so well that nobody may unpack them.
+fn bomb() -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let begin = "<Relationships><Relationship Id='r1' Type='http://x/relationships/officeDocument' \
+                 Target='xl/workbook.xml'/></Relationships>";
+    for (name, text) in [("_rels/.rels", begin), ("xl/styles.xml", &" ".repeat(9 << 20))] {
+        writer.start_file(name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn a_workbook_that_unpacks_to_too_much_is_refused() {
+    let hub = TestHub::on_memory().await;
+    let folder = spool(&hub);
+    let bomb = bomb();
+    assert!(bomb.len() < 20_000, "{}", bomb.len());
+    let why = "expected a workbook whose formats and names unpack to at most 8388608 bytes, found more in \
+               `xl/styles.xml`: save it as CSV";
+    for query in ["", "dryRun=true"] {
+        let refused = send(&hub.writer, query, bomb.clone()).await.was(422);
+        assert_eq!((&refused["code"], &refused["detail"]), (&json!("fileUnfit"), &json!(why)));
+    }
+    assert_eq!(files(&folder), 0);
 }
 
 async fn ended(hub: &TestHub, id: i64) -> Value {

@@ -9,9 +9,11 @@ use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Cursor, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 const SHOP: &str = "姓名,手机号,性别,生日,是否会员,注册时间,OpenID,喜好\r\n\
     王芳,+86 138-0000-0001,女,1990年3月5日,是,2024/3/5 12:30,oA1,茶\r\n\
@@ -447,14 +449,31 @@ async fn a_file_goes_into_a_database_beside_its_hub() {
     assert_eq!(count(&hub).await, 1_000);
 }
 
+/// A workbook whose formats are packed so well that nobody may unpack them.
+fn bomb() -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let begin = "<Relationships><Relationship Id='r1' Type='http://x/relationships/officeDocument' \
+                 Target='xl/workbook.xml'/></Relationships>";
+    for (name, text) in [("_rels/.rels", begin), ("xl/styles.xml", &" ".repeat(9 << 20))] {
+        writer.start_file(name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
 #[test]
 fn what_cannot_begin_says_why() {
     let folder = Folder::new();
     fs::write(folder.path().join("shop.csv"), "手机,手机号,x\n1,2,3\n").unwrap();
     fs::write(folder.path().join("empty.csv"), "").unwrap();
     fs::write(folder.path().join("strange.csv"), "foo,bar\n1,2\n").unwrap();
+    fs::write(folder.path().join("bomb.xlsx"), bomb()).unwrap();
     for (arguments, reason) in [
-        (&["missing.csv"][..], "missing.csv: No such file"),
+        (
+            &["bomb.xlsx"][..],
+            "bomb.xlsx: expected a workbook whose formats and names unpack to at most",
+        ),
+        (&["missing.csv"], "missing.csv: No such file"),
         (&["shop.csv"], "columns #1 and #2 both are `mobile`"),
         (&["shop.csv", "--map", "手机=phone"], "expected a target, found `phone`"),
         (&["shop.csv", "--map", "y=name"], "expected a column of the file, found `y`"),

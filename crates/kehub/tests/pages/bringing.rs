@@ -10,8 +10,10 @@ use rust_xlsxwriter::Workbook;
 use serde_json::json;
 use std::fs;
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 use url::form_urlencoded;
 
 on_every_engine! {
@@ -169,6 +171,34 @@ async fn a_workbook_is_looked_at() {
     let unread = hub.writer.look(&format!("{address}&sheet=nowhere")).await;
     unread.says(&["The file cannot be read like this: expected", "Look again"]);
     hub.writer.look(&address).await.says(&["李伟"]);
+}
+
+#[tokio::test]
+async fn where_many_look_at_files_nothing_is_lost() {
+    let hub = TestHub::on_memory().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (places, spool) = (Arc::new(Semaphore::new(0)), Spool::new(folder.path(), 1_000_000));
+    hub.hub.keep_files_in(spool.looking_within(Arc::clone(&places), Duration::ZERO));
+    // The file is kept, although nobody has looked into it yet.
+    let address = hub.writer.brought("会员.csv", SHOP.as_bytes()).await;
+    let address = format!("{address}&c4=attr.&n4=hobby");
+    let busy = hub.writer.ask("GET", &address, "", "").await;
+    assert_eq!((busy.status.as_u16(), busy.header("retry-after")), (503, "1"));
+    let busy = Seen::of(&busy);
+    busy.says(&["Many files are being looked at", "Nothing was imported."]).hides(&["王芳"]);
+    hub.writer.look_in_chinese(&address).await.says(&["正在查看的文件较多"]);
+    for act in ["import", "try", "reveal"] {
+        let busy = hub.writer.press(&address, act).await;
+        assert_eq!(busy.status, 503, "{act}");
+        Seen::of(&busy).says(&["Many files are being looked at"]);
+    }
+    assert_eq!(files(&folder), 1);
+    // What was chosen is still in the address that leads on.
+    places.add_permits(1);
+    let page = hub.writer.look(&busy.link("Try again")).await;
+    page.says(&["会员.csv", "4 columns 2 rows"]);
+    assert_eq!([1, 4].map(|it| chosen(&page, it)), ["name", "attr."]);
+    hub.writer.look(IMPORTS).await.says(&["No file was brought in yet"]);
 }
 
 #[tokio::test]

@@ -25,8 +25,8 @@ use kehub_core::directory::Permission;
 /// then brought in beside other requests, after the files that came before it. The same file, asked for in
 /// the same way, goes on with an import that has not ended. With `dryRun` the answer says what the columns
 /// are taken for, and what would come of the rows, each decided as if all before it had been applied; it
-/// comes when all are decided, and nothing is kept. A hub makes a few such looks and exports at a time, and is
-/// `busy` for others.
+/// comes when all are decided, and nothing is kept. A hub makes a few such dry runs and exports at a time, and is
+/// `busy` for others; it also is where many files come at once that it has to look at.
 #[utoipa::path(post, path = "/api/imports", tag = "API imports")]
 pub(crate) async fn api_import_create(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::CustomersWrite)?;
@@ -47,8 +47,9 @@ pub(crate) async fn api_import_create(call: Call, body: Body) -> Result<Response
     let file = call.hub().spool().file(&received.name);
     let choices = said.clone();
     let choices = move |headings: &[String]| choices.choices(headings);
-    let opened =
-        imports::open(&file, &wishes.read, choices).await.map_err(|error| unfit(&error))?;
+    let look = call.hub().spool().look().await?;
+    let opened = imports::open(&file, &wishes.read, Some(look), choices).await;
+    let opened = opened.map_err(|error| unfit(&error))?;
     let headings = &opened.first.columns;
     wishes.choices = said.choices(headings);
     let is_lines = opened.form == Form::Lines;

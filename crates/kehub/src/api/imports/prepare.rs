@@ -10,6 +10,7 @@ use crate::files::found_by::FoundBy;
 use crate::files::job::{Settings, Wishes, draw_holder};
 use crate::files::mapping::{Choices, Mapping, MappingError};
 use crate::files::source::{ReadOptions, encoding_named};
+use crate::imports::LooksTaken;
 use crate::server::problem::Problem as Around;
 use crate::wire::json as keys;
 use kehub_core::command::Command;
@@ -122,6 +123,15 @@ fn found_by(parameters: &mut Parameters) -> Option<FoundBy> {
 /// A name that a sender gave to a file, as far as it fits.
 pub(crate) fn shortened(name: &str) -> String {
     name.chars().take(TEXT_CHARS_MAX).collect()
+}
+
+/// Too many look at files. The file that came is not kept.
+impl From<LooksTaken> for Problem {
+    fn from(_: LooksTaken) -> Problem {
+        let told = "the hub looks at as many files as it may: nothing was kept, send it again after the \
+                    seconds in the header `Retry-After`";
+        Problem::new(Code::Busy, told)
+    }
 }
 
 pub(crate) fn unfit(error: &impl ToString) -> Problem {

@@ -11,7 +11,7 @@ use crate::files::job::{Remembered, Said, Wishes};
 use crate::files::mapping::{Choices, MappingError};
 use crate::files::rows::Chunk;
 use crate::files::source::Form;
-use crate::imports::{self, Opened};
+use crate::imports::{self, Look, LooksTaken, Opened};
 use crate::server::problem::Problem as Around;
 use encoding_rs::Encoding;
 use kehub_core::ImportId;
@@ -26,6 +26,8 @@ pub(super) enum Trouble {
     Gone,
     /// It is brought in already.
     Begun(ImportId),
+    /// Too many look at files.
+    Busy,
     Problem(Problem),
 }
 
@@ -38,6 +40,12 @@ impl From<Problem> for Trouble {
 impl From<Around> for Trouble {
     fn from(problem: Around) -> Trouble {
         Trouble::Problem(problem.into())
+    }
+}
+
+impl From<LooksTaken> for Trouble {
+    fn from(_: LooksTaken) -> Trouble {
+        Trouble::Busy
     }
 }
 
@@ -99,21 +107,27 @@ impl Looked {
     /// The file from its beginning.
     pub(super) async fn opened(&self, visitor: &Visitor, file: &File) -> Result<Opened, Problem> {
         let choices = file.chosen.choices.clone();
-        let path = visitor.call.hub().spool().file(&self.ticket.name);
-        let opened = imports::open(&path, &self.asked.read, move |_| choices).await;
+        let spool = visitor.call.hub().spool();
+        let (path, look) = (spool.file(&self.ticket.name), spool.look().await?);
+        let opened = imports::open(&path, &self.asked.read, Some(look), move |_| choices).await;
         opened.map_err(|error| unfit(&error))
     }
 }
 
 /// Reads the beginning of a file as it is asked to be read.
-async fn read(path: &Path, asked: &Asked, wanted: &Wishes, said: &Said) -> Result<File, Problem> {
+async fn read(
+    (path, look): (&Path, Look),
+    asked: &Asked,
+    wanted: &Wishes,
+    said: &Said,
+) -> Result<File, Problem> {
     let by_id = wanted.choices.are_by_id();
     let (own, picks) = (said.clone(), asked.picks.clone());
     let choices = move |headings: &[String]| {
         let chosen = choose(headings, before(&own, headings, by_id), &picks, false);
         chosen.map(|chosen| chosen.choices).unwrap_or_default()
     };
-    let opened = imports::open(path, &wanted.read, choices).await;
+    let opened = imports::open(path, &wanted.read, Some(look), choices).await;
     let Opened { form, encoding, mut rows, first } = opened.map_err(|error| unfit(&error))?;
     let (headings, is_lines) = (&first.columns, form == Form::Lines);
     let choose = |by_id| choose(headings, before(said, headings, by_id), &asked.picks, is_lines);
@@ -152,8 +166,9 @@ pub(super) async fn look(visitor: &Visitor, asked: &Asked) -> Result<Looked, Tro
     let source = asked.source();
     let (before, now, is_new) = (imports.into(), Choices::default(), wanted.new_mapping);
     let said = Said { before, source: source.clone(), now, is_new };
-    let path = call.hub().spool().file(&ticket.name);
-    let file = read(&path, asked, &wanted.wishes, &said).await;
+    let spool = call.hub().spool();
+    let (path, look) = (spool.file(&ticket.name), spool.look().await?);
+    let file = read((&path, look), asked, &wanted.wishes, &said).await;
     Ok(Looked { ticket, source, policy, asked: wanted.wishes, file })
 }
 

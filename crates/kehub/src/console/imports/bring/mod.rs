@@ -24,7 +24,7 @@ use crate::console::page::{Page, Place, elsewhere};
 use crate::console::show::Contacts;
 use crate::console::visitor::Visitor;
 use crate::files::mapping::Choices;
-use crate::imports::{self, spool};
+use crate::imports::{self, LooksTaken, spool};
 use crate::server::Hub;
 use crate::server::problem::Problem as Around;
 use asked::{ACT, Asked, FULL};
@@ -87,7 +87,7 @@ pub(super) async fn upload(
     refused(&visitor, &problem, page)
 }
 
-/// The address of the page of a file that has come, and that can be read.
+/// The address of the page of a file that has come, and that can be read as far as there was time to look.
 async fn taken(
     visitor: &Visitor,
     rest: Option<Extension<Rest>>,
@@ -104,9 +104,13 @@ async fn taken(
     if received.content.bytes == 0 {
         return Err(Problem::new(Code::FileUnfit, NO_FILE));
     }
-    let path = call.hub().spool().file(&received.name);
-    let opened = imports::open(&path, &<_>::default(), |_| Choices::default()).await;
-    opened.map_err(|error| unfit(&error))?;
+    let spool = call.hub().spool();
+    // Where many look at files, its page says so, and it stays.
+    if let Ok(look) = spool.look().await {
+        let (path, options) = (spool.file(&received.name), <_>::default());
+        let opened = imports::open(&path, &options, Some(look), |_| Choices::default()).await;
+        opened.map_err(|error| unfit(&error))?;
+    }
     let ticket = Ticket { name: received.name.clone(), content: received.content };
     let name = name.map_or_else(|| UNNAMED.to_owned(), |name| shortened(&name));
     let parameters = vec![("source".to_owned(), name)];
@@ -146,7 +150,7 @@ async fn show(visitor: Visitor) -> Response {
     let asked = Asked::of_query(visitor.call.query());
     match look(&visitor, &asked).await {
         Ok(looked) => visitor.answer(Ok(page::page(&visitor, &asked, &looked, &Shown::default()))),
-        Err(trouble) => answered(&visitor, trouble),
+        Err(trouble) => answered(&visitor, &asked, trouble),
     }
 }
 
@@ -164,16 +168,34 @@ async fn act(visitor: Visitor, body: Body) -> Response {
         "discard" => discard(&visitor, &asked).await,
         _ => Ok(elsewhere(&asked.address())),
     };
-    done.unwrap_or_else(|trouble| answered(&visitor, trouble))
+    done.unwrap_or_else(|trouble| answered(&visitor, &asked, trouble))
 }
 
 /// The answer where there is no page of a file.
-fn answered(visitor: &Visitor, trouble: Trouble) -> Response {
+fn answered(visitor: &Visitor, asked: &Asked, trouble: Trouble) -> Response {
     match trouble {
+        Trouble::Busy => busy(visitor, asked),
         Trouble::Gone => gone(visitor),
         Trouble::Begun(id) => elsewhere(&format!("{IMPORTS}/{id}")),
         Trouble::Problem(problem) => visitor.answer(Err(problem)),
     }
+}
+
+/// Too many look at files: nothing is lost by trying again.
+fn busy(visitor: &Visitor, asked: &Asked) -> Response {
+    let words = words(visitor.look.language);
+    let body = html! {
+        section .empty role="alert" {
+            h1 { (words.busy) }
+            p { (words.busy_why) }
+            p .actions { a .button.primary href=(asked.address()) { (words.busy_again) } }
+        }
+    };
+    let (title, search) = (words.busy.to_owned(), String::new());
+    let mut response =
+        visitor.answer(Ok(Page { title, place: Some(Place::Imports), body, search }));
+    Problem::from(LooksTaken).mark(&mut response);
+    response
 }
 
 /// The same for whoever has not brought the file as for who looks too late.

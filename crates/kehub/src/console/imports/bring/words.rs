@@ -16,6 +16,9 @@ vocabulary! {
     broken "The file cannot be read to its end, and nothing was imported:" "文件无法完整读取，尚未导入任何数据：";
     gone "The file is not here any more" "文件已不在此处";
     gone_why "A file that nobody imports is kept for an hour after the last look at it, on the hub that took it. Bring it in again; nothing was imported." "未导入的文件在最后一次查看后保留一小时，且只在接收它的节点上。请重新上传；尚未导入任何数据。";
+    busy "Many files are being looked at" "正在查看的文件较多";
+    busy_why "The file is kept, and so is what you chose for its columns. Nothing was imported. Try again in a moment." "文件和已选的列设置都已保留，尚未导入任何数据。请稍后再试。";
+    busy_again "Try again" "重试";
     csv "CSV, with {} between values" "CSV，分隔符 {}";
     xlsx "XLSX" "XLSX";
     ndjson "NDJSON" "NDJSON";

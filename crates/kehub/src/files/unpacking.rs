@@ -1,0 +1,280 @@
+//! How much a workbook may make its reader hold. A workbook is a ZIP file of parts, and a few megabytes of it
+//! can unpack to a terabyte: whoever reads it sees every packed byte before, and stops there.
+
+use super::error::FileError;
+use flate2::{Decompress, FlushDecompress, Status};
+use quick_xml::events::Event;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::rc::Rc;
+use zip::{CompressionMethod, ZipArchive};
+
+/// Bytes of texts that cells share, unpacked: all of them are held while rows are read. They are those of a
+/// million rows with six texts each that are in no other row. Also what may come between two cells, and the
+/// size of a workbook that has to be held because it can only be read from its end.
+pub(super) const HELD_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of all else that is read before the first cell, unpacked: formats above all, which become some
+/// hundred times as much. Excel itself has 65 490 of them at most, which are fewer bytes.
+const FORMATS_BYTES_MAX: u64 = 8 << 20;
+/// Parts of a workbook; one with a thousand sheets has some 3000.
+const PARTS_MAX: usize = 10_000;
+/// Bytes that a text takes beside its letters. Room is made for as many as a workbook announces, before the
+/// first one is read.
+const TEXT_BYTES: u64 = 24;
+/// Bytes of the part of shared texts in which they begin.
+const HEAD_BYTES: u64 = 64 << 10;
+/// What the name of that part ends with, whatever folder it is in.
+const TEXTS: &str = "sharedstrings.xml";
+/// Bytes that are unpacked at once.
+const STEP_BYTES: usize = 64 << 10;
+
+/// A part, by where its data begins.
+#[derive(Clone, Debug)]
+struct Part {
+    name: Rc<str>,
+    /// Where its data ends.
+    end: u64,
+    method: CompressionMethod,
+}
+
+/// The part that is being read.
+struct Reading {
+    part: Part,
+    /// Where its next bytes are.
+    next: u64,
+    unpacking: Option<Box<Decompress>>,
+}
+
+/// What may be unpacked, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Of shared texts, and between two cells.
+    pub(super) held: u64,
+    /// Of all else that is read before the first cell.
+    pub(super) formats: u64,
+}
+
+impl Limits {
+    /// Those of every file.
+    pub(super) const USUAL: Limits = Limits { held: HELD_BYTES_MAX, formats: FORMATS_BYTES_MAX };
+}
+
+/// What has been unpacked, for whoever reads cells.
+#[derive(Debug)]
+pub(super) struct Unpacked {
+    limits: Limits,
+    has_cells: Cell<bool>,
+    texts: Cell<u64>,
+    formats: Cell<u64>,
+    /// Since the last cell.
+    cell: Cell<u64>,
+    breach: RefCell<Option<FileError>>,
+}
+
+impl Unpacked {
+    fn new(limits: Limits) -> Unpacked {
+        let [texts, formats, cell] = [const { Cell::new(0) }; 3];
+        Unpacked { limits, has_cells: Cell::new(false), texts, formats, cell, breach: None.into() }
+    }
+
+    /// The workbook is open: what follows are cells of sheets.
+    pub(super) fn opened(&self) {
+        self.has_cells.set(true);
+    }
+
+    /// A cell has been read.
+    pub(super) fn met(&self) {
+        self.cell.set(0);
+    }
+
+    /// Why reading was stopped, if it was.
+    pub(super) fn breach(&self) -> Option<FileError> {
+        self.breach.take()
+    }
+
+    /// Counts bytes of a part, or of what tells where parts are.
+    fn count(&self, bytes: usize, part: Option<&str>) -> io::Result<()> {
+        let Limits { held: most, formats } = self.limits;
+        let (held, limit, what) = match part {
+            Some(_) if self.has_cells.get() => {
+                (&self.cell, most, "a workbook whose single cells unpack")
+            }
+            Some(name) if is_texts(name) => {
+                (&self.texts, most, "a workbook whose shared texts unpack")
+            }
+            Some(_) | None => (&self.formats, formats, "a workbook whose formats and names unpack"),
+        };
+        held.set(held.get().saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX)));
+        if held.get() <= limit {
+            return Ok(());
+        }
+        let part = part.map_or_else(|| "its list of parts".to_owned(), |name| format!("`{name}`"));
+        let expected = format!("{what} to at most {limit} bytes");
+        let error = FileError::unfit(expected, format!("more in {part}: save it as CSV"));
+        self.breach.replace(Some(error));
+        Err(io::Error::other("a workbook unpacks to too much"))
+    }
+}
+
+fn is_texts(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(TEXTS)
+}
+
+/// A workbook that stops whoever reads it where it would become too much.
+pub(super) struct Bounded<R> {
+    inner: R,
+    at: u64,
+    parts: BTreeMap<u64, Part>,
+    reading: Option<Reading>,
+    step: Vec<u8>,
+    unpacked: Rc<Unpacked>,
+}
+
+impl<R: Read + Seek> Bounded<R> {
+    /// The same bytes, bounded, from their beginning; and what is unpacked of them.
+    pub(super) fn new(inner: R, limits: Limits) -> Result<(Bounded<R>, Rc<Unpacked>), FileError> {
+        let unpacked = Rc::new(Unpacked::new(limits));
+        let (parts, step) = (BTreeMap::new(), Vec::new());
+        let plain =
+            Bounded { inner, at: 0, parts, reading: None, step, unpacked: Rc::clone(&unpacked) };
+        match plain.with_parts() {
+            Ok(bounded) => Ok((bounded, unpacked)),
+            Err(error) => Err(unpacked.breach().unwrap_or(error)),
+        }
+    }
+
+    fn with_parts(self) -> Result<Bounded<R>, FileError> {
+        let texts_max = self.unpacked.limits.held / TEXT_BYTES;
+        let mut archive = ZipArchive::new(self).map_err(|error| broken(&error))?;
+        if archive.len() > PARTS_MAX {
+            let expected = format!("a workbook of at most {PARTS_MAX} parts");
+            return Err(FileError::unfit(expected, archive.len().to_string()));
+        }
+        let mut parts = BTreeMap::<u64, Part>::new();
+        for number in 0..archive.len() {
+            let part = archive.by_index_raw(number).map_err(|error| broken(&error))?;
+            let name: Rc<str> = part.name().map_err(|error| broken(&error))?.as_ref().into();
+            let Some(start) = part.data_start() else { continue };
+            let (end, method) = (start.saturating_add(part.compressed_size()), part.compression());
+            drop(part);
+            // Several may begin at the same place: the longest is bounded, and so are all.
+            let is_longest = parts.get(&start).is_none_or(|other| other.end < end);
+            if is_texts(&name) {
+                let part = archive.by_index(number).map_err(|error| broken(&error))?;
+                texts_are_few(part, &name, texts_max)?;
+            }
+            if is_longest {
+                parts.insert(start, Part { name, end, method });
+            }
+        }
+        let mut bounded = archive.into_inner();
+        bounded.seek(SeekFrom::Start(0))?;
+        bounded.unpacked.formats.set(0);
+        Ok(Bounded { parts, ..bounded })
+    }
+
+    /// Counts what bytes at a place become.
+    fn look(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        if let Some(part) = self.parts.get(&at) {
+            // Whoever reads it unpacks nothing else.
+            let is_packed = part.method == CompressionMethod::Deflated;
+            let unpacking = is_packed.then(|| Box::new(Decompress::new(false)));
+            self.reading = Some(Reading { part: part.clone(), next: at, unpacking });
+        }
+        let Some(reading) = self.reading.as_mut().filter(|reading| reading.next == at) else {
+            return self.unpacked.count(bytes.len(), None);
+        };
+        let left = usize::try_from(reading.part.end.saturating_sub(at)).unwrap_or(usize::MAX);
+        let (own, behind) = bytes.split_at(left.min(bytes.len()));
+        reading.next += u64::try_from(own.len()).unwrap_or(0);
+        let name = &reading.part.name;
+        match &mut reading.unpacking {
+            None => self.unpacked.count(own.len(), Some(name))?,
+            Some(unpacking) => {
+                self.step.resize(STEP_BYTES, 0);
+                unpack(unpacking, own, &mut self.step, |bytes| {
+                    self.unpacked.count(bytes, Some(name))
+                })?;
+            }
+        }
+        self.unpacked.count(behind.len(), None)
+    }
+}
+
+/// Unpacks some bytes, and tells how many they become, step by step.
+fn unpack(
+    unpacking: &mut Decompress,
+    bytes: &[u8],
+    step: &mut [u8],
+    mut told: impl FnMut(usize) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut rest = bytes;
+    loop {
+        let (read, written) = (unpacking.total_in(), unpacking.total_out());
+        // Whoever reads it tells what is wrong with it.
+        let Ok(status) = unpacking.decompress(rest, step, FlushDecompress::None) else {
+            return Ok(());
+        };
+        let taken = usize::try_from(unpacking.total_in() - read).unwrap_or(usize::MAX);
+        let given = usize::try_from(unpacking.total_out() - written).unwrap_or(usize::MAX);
+        told(given)?;
+        rest = rest.get(taken..).unwrap_or_default();
+        // Where a step is full, more may be left of bytes that were taken.
+        let is_over = rest.is_empty() && given < step.len();
+        if status == Status::StreamEnd || is_over || (taken, given) == (0, 0) {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether a part of shared texts announces no more than there may be.
+fn texts_are_few(part: impl Read, name: &str, most: u64) -> Result<(), FileError> {
+    let mut xml = quick_xml::Reader::from_reader(BufReader::new(part.take(HEAD_BYTES)));
+    let mut buffer = Vec::new();
+    let unfit = |found: &str| FileError::unfit("an XLSX workbook", format!("{found} in `{name}`"));
+    loop {
+        buffer.clear();
+        match xml.read_event_into(&mut buffer) {
+            Ok(Event::Start(begun) | Event::Empty(begun)) => {
+                let mut attributes = begun.attributes();
+                let mut counts = attributes.with_checks(false).flatten();
+                let is_many = counts.any(|count| {
+                    let is_count = count.key.as_ref() == "uniqueCount";
+                    is_count && count.value.trim().parse::<u64>().is_ok_and(|it| it > most)
+                });
+                if is_many {
+                    let expected = format!("a workbook of at most {most} shared texts");
+                    return Err(FileError::unfit(expected, format!("more in `{name}`")));
+                }
+                if begun.local_name().as_ref() == "sst" {
+                    return Ok(());
+                }
+            }
+            Ok(Event::Eof) => return Err(unfit("no shared texts")),
+            Ok(_) => (),
+            Err(error) => return Err(unfit(&error.to_string())),
+        }
+    }
+}
+
+fn broken(error: &zip::result::ZipError) -> FileError {
+    FileError::unfit("an XLSX workbook", error.to_string())
+}
+
+impl<R: Read + Seek> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        let at = self.at;
+        self.at += u64::try_from(read).unwrap_or(0);
+        self.look(at, into.get(..read).unwrap_or_default())?;
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Bounded<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = self.inner.seek(to)?;
+        Ok(self.at)
+    }
+}
