@@ -157,7 +157,7 @@ words! {
     skip "Skip to content" "跳到正文";
     overview "Overview" "概览";
     customers "Customers" "客户";
-    why "Why" "为什么";
+    why "Why" "关联解释";
     pages "Pages" "页面";
     search "Search customers" "搜索客户";
     search_hint "Name, mobile, e-mail, identity or id" "姓名、手机、邮箱、身份或客户 ID";
@@ -304,7 +304,7 @@ words! {
     requests_count "{} [request|requests]" "{} 个请求";
     request_one "1 request" "1 个请求";
     edge_merge "merge {}" "合并 {}";
-    edge_cannot_link "different people" "不是同一人";
+    edge_cannot_link "different people" "不同的人";
     edge_conflict "open conflict {}" "待处理冲突 {}";
     edge_sent "sent" "发送";
     edge_carried "carried" "携带";
@@ -342,8 +342,8 @@ words! {
     h_erased "Erased" "清除";
     h_conflict_opened "Conflict opened" "出现冲突";
     h_conflict_resolved "Conflict settled" "冲突已处理";
-    h_cannot_link_set "Declared different" "标记为不同人";
-    h_cannot_link_removed "Declaration removed" "取消不同人标记";
+    h_cannot_link_set "Declared different" "标记为不同的人";
+    h_cannot_link_removed "Declaration removed" "取消“不同的人”标记";
     h_quarantined "Identity quarantined" "身份被隔离";
     h_released "Identity released" "身份解除隔离";
     h_repeated "Repeated" "重复";
@@ -379,7 +379,7 @@ words! {
     by_extraction "Taken out of another customer by hand" "人工从其他客户拆分";
     by_settlement "Given to this customer when a conflict was settled" "处理冲突时归入该客户";
     g_distinguishing "Different accounts" "唯一标识不同";
-    g_cannot_link "Declared different" "标记为不同人";
+    g_cannot_link "Declared different" "标记为不同的人";
     g_too_many "Too many identities" "身份过多";
     g_contact_only "Joined by contacts or devices only" "仅由联系方式或设备关联";
     g_keep "Customers are kept apart" "设置为不合并";
@@ -393,7 +393,7 @@ words! {
     s_merged "merged" "已合并";
     s_kept_apart "kept apart" "保持分开";
     s_moved "identity moved" "身份已转移";
-    s_accepted "accepted" "已接受";
+    s_accepted "accepted" "维持现状";
     s_erased "erased" "已清除";
 
     // Overview.

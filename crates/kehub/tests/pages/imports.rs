@@ -72,7 +72,7 @@ async fn an_import_is_followed_from_the_list_to_its_report(hub: TestHub) {
     let list = hub.writer.look(IMPORTS).await;
     list.says(&["shop.csv done 3 1 0 1 0 0 1 Download"]);
     hub.writer.look_in_chinese(IMPORTS).await.says(&["导入", "已完成", "下载"]);
-    hub.writer.look_in_chinese("/console/imports/1").await.says(&["已处理 3 行", "删除被拒行"]);
+    hub.writer.look_in_chinese("/console/imports/1").await.says(&["已处理 3 行", "删除被拒绝的行"]);
 
     let report = hub.writer.ask("GET", &one.link("Download the refused rows"), "", "").await;
     assert!(report.text.contains("张伟,13800000002,3/5/1990,,3,\"生日"), "{}", report.text);

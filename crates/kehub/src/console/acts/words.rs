@@ -54,7 +54,7 @@ vocabulary! {
     no_import "There is no such import any more." "该导入记录已不存在。";
     no_running "The import is under way: end it before." "导入仍在进行，请先结束它。";
     no_ended "The import has ended already." "导入已经结束。";
-    no_report "It has no refused rows here." "此处没有被拒行。";
+    no_report "It has no refused rows here." "此处没有被拒绝的行。";
     no_page "The page is out of date: load it again." "页面已过期，请重新加载。";
 
     // Merging.
@@ -74,7 +74,7 @@ vocabulary! {
     merge_settles "It settles {} open conflicts between them." "将处理两者之间 {} 个待处理冲突。";
     merge_over "It would hold more identities of type {} than the rules allow." "类型 {} 的身份将超过规则上限。";
     merge_now "Merge #{} and #{}" "合并 #{} 和 #{}";
-    allow "They may be one person after all" "取消不同人标记";
+    allow "They may be one person after all" "取消“不同的人”标记";
     allow_why "This takes back that they were declared different, and merges nothing yet." "仅取消标记，暂不合并。";
     ask_why "Why are they apart?" "为什么是两个客户？";
 

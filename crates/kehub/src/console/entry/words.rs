@@ -28,7 +28,7 @@ vocabulary! {
     role "Role" "角色";
     admin "admin" "管理员";
     editor "editor" "编辑";
-    reviewer "reviewer" "审核";
+    reviewer "reviewer" "复核";
     viewer "viewer" "只读";
     change_password "Change the password" "修改密码";
     old_password "The password until now" "当前密码";

@@ -18,7 +18,7 @@ vocabulary! {
     yourself "you" "本人";
     role_admin "Admin: everything, users too" "管理员：全部权限，含用户管理";
     role_editor "Editor: works with customers" "编辑：维护客户数据";
-    role_reviewer "Reviewer: settles who is one person" "审核：判断是否同一人";
+    role_reviewer "Reviewer: settles who is one person" "复核：判断是否同一人";
     role_viewer "Viewer: looks, without mobiles and e-mails" "只读：仅查看，不含手机和邮箱明文";
     new_user "New user" "新建用户";
     create "Create" "创建";

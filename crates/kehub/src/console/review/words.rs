@@ -7,7 +7,7 @@ vocabulary! {
     conflicts "Conflicts" "冲突";
     duplicates "Look-alikes" "疑似重复";
     place "{} of {}" "第 {} 个，共 {} 个";
-    more "{} or more" "{} 个以上";
+    more "{} or more" "{}+";
     earlier "The one before" "上一个";
     later "Later" "稍后";
     merge "Merge" "合并";

@@ -48,11 +48,11 @@ vocabulary! {
     import_again "Import again" "重新导入";
     progress "{} of {} [fan|fans] read" "已读取 {} / {} 位粉丝";
     progress_unknown "{} [fan|fans] read" "已读取 {} 位粉丝";
-    created "New" "新增";
+    created "New" "新建";
     updated "Changed" "更新";
-    unchanged "Unchanged" "未变化";
+    unchanged "Unchanged" "无变化";
     merged "Merged" "合并";
-    refused "Refused" "未接受";
+    refused "Refused" "被拒绝";
     asked "Asked for" "发起时间";
     ended "Ended" "结束时间";
     due "Goes on" "下次继续";

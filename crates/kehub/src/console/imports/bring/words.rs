@@ -7,7 +7,7 @@ vocabulary! {
     bring_about "CSV, XLSX or NDJSON, also packed. Nothing is imported yet: first you see what its columns are taken for." "支持 CSV、XLSX、NDJSON 及其压缩包。此时不会导入，先核对各列的含义。";
     choose "Choose a file, or drop it here" "选择文件，或拖放到此处";
     file "File" "文件";
-    send "Look at the file" "查看文件";
+    send "Look at the file" "上传并预览";
     sending "The file is being sent …" "正在上传…";
     no_file "Choose a file first. Nothing was imported." "请先选择文件，尚未导入任何数据。";
     too_large "The hub takes no file of this size. Nothing was imported." "文件超过大小上限，尚未导入任何数据。";
@@ -28,7 +28,7 @@ vocabulary! {
     rows_seen "{} rows" "{} 行";
     rows_first "the first {} rows looked at" "已查看前 {} 行";
     rows_fit "all of them fit" "全部符合要求";
-    rows_unfit "{} of them would be refused" "其中 {} 行将被拒";
+    rows_unfit "{} of them would be refused" "其中 {} 行将被拒绝";
     line "Line {}" "第 {} 行";
     remembered "Columns are taken as for {}, import {}." "列设置沿用 {}（导入 {}）。";
     afresh "Begin afresh" "重新设置";
@@ -47,7 +47,7 @@ vocabulary! {
     on_conflict "On conflict" "冲突时";
     as_set "as the tenant is set" "按租户设置";
     merge "merge" "合并";
-    keep "keep apart" "保持独立";
+    keep "keep apart" "保持分开";
     reject "refuse the row" "拒绝该行";
     zone "Times without a zone" "无时区的时间";
     reading "If it is read wrongly" "读取有误时";
@@ -90,9 +90,9 @@ vocabulary! {
     tried_row "Row" "行";
     tried_says "It says" "内容";
     tried_comes "Comes to" "结果";
-    tried_refused "Rows that would be refused" "将被拒的行";
+    tried_refused "Rows that would be refused" "将被拒绝的行";
     new_customer "a new customer" "新客户";
     joins "joins" "合并";
-    apart_from "kept apart from" "不合并到";
+    apart_from "kept apart from" "未合并到";
     discarded "The file is removed. Nothing was imported." "文件已删除，没有导入任何数据。";
 }
