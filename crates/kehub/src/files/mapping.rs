@@ -287,7 +287,8 @@ impl Choices {
     /// Without what is said of columns by their numbers, or of columns that are not among these once.
     pub(crate) fn fitting(mut self, headings: &[String]) -> Choices {
         self.columns.retain(|(column, _)| {
-            headings.iter().filter(|heading| is_same(column, heading)).count() == 1
+            let alike = headings.iter().filter(|heading| is_same(column, heading)).count();
+            numbered(column).is_none() && alike == 1
         });
         self
     }
@@ -343,9 +344,9 @@ impl Mapping {
     /// Adds columns that came later.
     pub(crate) fn extend(&mut self, headings: &[String]) {
         for heading in headings {
-            let place = format!("#{}", self.columns.len() + 1);
+            let place = self.columns.len();
             let mut choices = self.choices.columns.iter().rev();
-            let chosen = choices.find(|(column, _)| *column == place || is_same(column, heading));
+            let chosen = choices.find(|(column, _)| is_meant(column, place, heading));
             let target = chosen.map(|(_, target)| target.clone());
             let target = target.unwrap_or_else(|| self.guessed(heading));
             let holds_several = !self.is_open
@@ -399,9 +400,7 @@ impl Mapping {
     /// The columns that somebody means by this.
     fn places(&self, wanted: &str) -> Vec<usize> {
         let columns = self.columns.iter().enumerate();
-        let meant = columns.filter(|(place, column)| {
-            format!("#{}", place + 1) == wanted || is_same(wanted, &column.heading)
-        });
+        let meant = columns.filter(|(place, column)| is_meant(wanted, *place, &column.heading));
         meant.map(|(place, _)| place).collect()
     }
 
@@ -436,6 +435,20 @@ impl Mapping {
         let heading = self.columns.get(place).map(|column| column.heading.clone());
         heading.filter(|it| !it.is_empty()).unwrap_or_else(|| format!("#{}", place + 1))
     }
+}
+
+/// The place, from 0, of a column that is named by its number: `#3`. A heading may read like that, and is named
+/// by its own number then.
+pub(crate) fn numbered(wanted: &str) -> Option<usize> {
+    let digits = wanted.strip_prefix('#')?;
+    let number: usize =
+        digits.parse().ok().filter(|number: &usize| number.to_string() == digits)?;
+    number.checked_sub(1)
+}
+
+/// Whether this means the column at a place, by its number or its heading.
+fn is_meant(wanted: &str, place: usize, heading: &str) -> bool {
+    numbered(wanted).map_or_else(|| is_same(wanted, heading), |number| number == place)
 }
 
 /// Whether this means a column of this heading.
@@ -508,6 +521,18 @@ mod tests {
             assert!(error.starts_with(said), "{error}");
         }
         assert!(mapped("openid,OpenID", &[]).is_ok());
+        // A number is a number, also where a heading reads like one.
+        assert_eq!(
+            mapped("#3,a,", &["#3=name"]).unwrap(),
+            "- (no known label), - (no known label), name"
+        );
+        assert_eq!(
+            mapped("#3,a,", &["#1=name"]).unwrap(),
+            "name, - (no known label), - (no heading)"
+        );
+        assert!(mapped("#3,a", &["#3=name"]).is_err());
+        let numbers = ["#1", "#12", "#0", "#01", "#+1", "#", "1", "# 1"].map(numbered);
+        assert_eq!(numbers, [Some(0), Some(11), None, None, None, None, None, None]);
         let error = Choices::default().add_file(b"[1]").unwrap_err().to_string();
         assert!(error.starts_with("a mapping is a JSON object"), "{error}");
     }

@@ -3,7 +3,7 @@
 
 use super::asked::Pick;
 use super::columns::SHOWN_MAX;
-use crate::files::mapping::{Choices, Mapping, MappingError, Target, is_same};
+use crate::files::mapping::{Choices, Mapping, MappingError, Target, is_same, numbered};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many columns may be another one over again.
@@ -109,7 +109,9 @@ fn settled(
 fn key(headings: &[String], place: usize) -> String {
     let heading = headings.get(place).map_or("", |heading| heading.trim());
     let alike = headings.iter().filter(|other| is_same(heading, other)).count();
-    if heading.is_empty() || alike != 1 { format!("#{}", place + 1) } else { heading.to_owned() }
+    // One that reads like a number would be that of another column.
+    let is_telling = !heading.is_empty() && alike == 1 && numbered(heading).is_none();
+    if is_telling { heading.to_owned() } else { format!("#{}", place + 1) }
 }
 
 #[cfg(test)]
@@ -149,6 +151,29 @@ mod tests {
         assert_eq!(told("x,手机", &[(0, "mobile")]), ("- mobile".to_owned(), wrong));
         let alike = vec!["手机".to_owned(); 60];
         assert!(choose(&alike, Choices::default(), &BTreeMap::new(), false).is_err());
+    }
+
+    #[test]
+    fn so_many_columns_are_chosen_for_one_thing_and_no_more() {
+        let chosen = |count: usize| {
+            let columns: Vec<String> = (0..count).map(|place| format!("x{place}")).collect();
+            let pick = Pick { target: "mobile".to_owned(), name: String::new() };
+            let picks = (0..count).map(|place| (place, pick.clone())).collect();
+            choose(&columns, Choices::default(), &picks, false)
+        };
+        let most = chosen(TWICE_MAX + 1).unwrap();
+        assert_eq!((most.wrong.len(), most.mapping.says_something()), (TWICE_MAX, true));
+        assert!(matches!(chosen(TWICE_MAX + 2), Err(MappingError::TargetTwice { .. })));
+    }
+
+    #[test]
+    fn a_heading_that_reads_like_a_number_is_its_own_column() {
+        let said = |picks: &[(usize, &str)]| told("#3,a,", picks);
+        assert_eq!(said(&[(2, "name")]), ("- - name".to_owned(), Vec::new()));
+        assert_eq!(said(&[(0, "name")]), ("name - -".to_owned(), Vec::new()));
+        let both = [(0, "identity:card"), (2, "name")];
+        assert_eq!(said(&both), ("identity:card - name".to_owned(), Vec::new()));
+        assert_eq!(told("#1,#2", &[(0, "name")]).0, "name -");
     }
 
     #[test]
