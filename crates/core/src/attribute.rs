@@ -5,6 +5,8 @@
 use crate::Micros;
 use crate::canonical;
 use crate::limits::{ADDRESS_CHARS_MAX, IMAGE_CHARS_MAX, REMARK_CHARS_MAX, TEXT_CHARS_MAX};
+pub use crate::misfit::FieldProblem;
+use crate::misfit::{Expected, Found, counted};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -313,35 +315,22 @@ pub enum Raw<'a> {
     Real(f64),
     /// True or false.
     Flag(bool),
-    /// Something that no attribute holds: `"an object"`, `"an array"`.
-    Other(&'static str),
-}
-
-/// Why a value cannot be that of its field: what was expected, what was found.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected}, found {found}")]
-pub struct FieldProblem {
-    /// Such as `a whole number`.
-    pub expected: String,
-    /// The kind of value, or its length; never the value itself, which may be personal.
-    pub found: String,
-}
-
-impl FieldProblem {
-    fn new(expected: impl Into<String>, found: impl Into<String>) -> FieldProblem {
-        FieldProblem { expected: expected.into(), found: found.into() }
-    }
+    /// Several values, which no attribute holds.
+    Array,
+    /// A value of parts, which none holds either.
+    Object,
 }
 
 impl Raw<'_> {
-    fn found(self) -> &'static str {
+    fn found(self) -> Found {
         match self {
-            Raw::Null => "null",
-            Raw::Text(_) => "text",
-            Raw::Integer(_) => "a whole number",
-            Raw::Real(_) => "a number",
-            Raw::Flag(_) => "a boolean",
-            Raw::Other(found) => found,
+            Raw::Null => Found::Null,
+            Raw::Text(_) => Found::Text,
+            Raw::Integer(_) => Found::WholeNumber,
+            Raw::Real(_) => Found::Number,
+            Raw::Flag(_) => Found::Flag,
+            Raw::Array => Found::Array,
+            Raw::Object => Found::Object,
         }
     }
 }
@@ -358,11 +347,11 @@ pub fn parse(
     let raw = match raw {
         Raw::Null => return Ok(None),
         Raw::Text(text) if text.contains('\0') => {
-            return Err(FieldProblem::new("text without U+0000", "text with U+0000"));
+            return Err(FieldProblem::new(Expected::TextWithoutNul, Found::TextWithNul));
         }
         Raw::Text(text) if canonical::is_blank(text) => return Ok(None),
         Raw::Text(text) => Raw::Text(text.trim()),
-        Raw::Integer(_) | Raw::Real(_) | Raw::Flag(_) | Raw::Other(_) => raw,
+        Raw::Integer(_) | Raw::Real(_) | Raw::Flag(_) | Raw::Array | Raw::Object => raw,
     };
     match kind {
         Kind::Text(chars_max) => parse_text(raw, chars_max),
@@ -374,10 +363,13 @@ pub fn parse(
         Kind::Time => match raw {
             Raw::Text(text) => parse_time(text)
                 .map(Value::Integer)
-                .ok_or_else(|| FieldProblem::new("a time like 2017-01-31T08:00:00Z", "other text")),
-            Raw::Null | Raw::Integer(_) | Raw::Real(_) | Raw::Flag(_) | Raw::Other(_) => {
-                Err(FieldProblem::new("a time like 2017-01-31T08:00:00Z", raw.found()))
-            }
+                .ok_or_else(|| FieldProblem::new(Expected::Time, Found::OtherText)),
+            Raw::Null
+            | Raw::Integer(_)
+            | Raw::Real(_)
+            | Raw::Flag(_)
+            | Raw::Array
+            | Raw::Object => Err(FieldProblem::new(Expected::Time, raw.found())),
         },
     }
     .map(Some)
@@ -391,7 +383,7 @@ pub fn parse_custom(raw: Raw<'_>) -> Result<Option<Value>, FieldProblem> {
         Raw::Integer(number) => Ok(Some(Value::Integer(number))),
         Raw::Real(_) => Ok(Some(whole_or_real(raw)?)),
         Raw::Flag(flag) => Ok(Some(Value::Flag(flag))),
-        Raw::Other(found) => Err(FieldProblem::new("text, a number, a boolean or null", found)),
+        Raw::Array | Raw::Object => Err(FieldProblem::new(Expected::Custom, raw.found())),
     }
 }
 
@@ -401,23 +393,25 @@ fn parse_text(raw: Raw<'_>, chars_max: usize) -> Result<Value, FieldProblem> {
         Raw::Integer(number) => number.to_string().into(),
         Raw::Real(number) => number.to_string().into(),
         Raw::Flag(flag) => flag.to_string().into(),
-        Raw::Null | Raw::Other(_) => return Err(FieldProblem::new("text", raw.found())),
+        Raw::Null | Raw::Array | Raw::Object => {
+            return Err(FieldProblem::new(Expected::Text, raw.found()));
+        }
     };
     let chars = text.chars().count();
     if chars > chars_max {
         return Err(FieldProblem::new(
-            format!("at most {chars_max} characters"),
-            format!("{chars} characters"),
+            Expected::Chars(counted(chars_max)),
+            Found::Chars(counted(chars)),
         ));
     }
     Ok(Value::Text(text))
 }
 
 fn parse_gender(raw: Raw<'_>) -> Result<Value, FieldProblem> {
-    let problem = |found: &str| FieldProblem::new("0, 1 or 2", found);
+    let problem = |found: Found| FieldProblem::new(Expected::Gender, found);
     match parse_integer(raw) {
         Ok(number @ 0..=2) => Ok(Value::Integer(number)),
-        Ok(_) => Err(problem("another number")),
+        Ok(_) => Err(problem(Found::OtherNumber)),
         Err(_) => Err(problem(raw.found())),
     }
 }
@@ -427,9 +421,9 @@ fn parse_integer(raw: Raw<'_>) -> Result<i64, FieldProblem> {
         Raw::Integer(number) => Some(number),
         Raw::Text(text) => text.parse().ok().or_else(|| text.parse().ok().and_then(whole_number)),
         Raw::Real(number) => whole_number(number),
-        Raw::Null | Raw::Flag(_) | Raw::Other(_) => None,
+        Raw::Null | Raw::Flag(_) | Raw::Array | Raw::Object => None,
     };
-    number.ok_or_else(|| FieldProblem::new("a whole number", raw.found()))
+    number.ok_or_else(|| FieldProblem::new(Expected::WholeNumber, raw.found()))
 }
 
 /// The whole number that this fraction is, within the range where every whole number is exact.
@@ -451,10 +445,10 @@ fn whole_or_real(raw: Raw<'_>) -> Result<Value, FieldProblem> {
             let digits = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
             digits.then(|| text.parse::<f64>().ok()).flatten()
         }
-        Raw::Null | Raw::Flag(_) | Raw::Other(_) => None,
+        Raw::Null | Raw::Flag(_) | Raw::Array | Raw::Object => None,
     };
     let real = number.and_then(Real::new);
-    let real = real.ok_or_else(|| FieldProblem::new("a number", raw.found()))?;
+    let real = real.ok_or_else(|| FieldProblem::new(Expected::Number, raw.found()))?;
     Ok(whole_number(real.get()).map_or(Value::Decimal(real), Value::Integer))
 }
 
@@ -465,8 +459,8 @@ fn parse_decimal(raw: Raw<'_>) -> Result<Value, FieldProblem> {
         let significant = digits.trim_start_matches('0').trim_end_matches('0').len();
         if significant > 15 {
             return Err(FieldProblem::new(
-                "a number of at most 15 significant digits",
-                format!("{significant} digits"),
+                Expected::FewDigits,
+                Found::Digits(counted(significant)),
             ));
         }
     }
@@ -480,16 +474,16 @@ fn parse_flag(raw: Raw<'_>) -> Result<bool, FieldProblem> {
         Raw::Integer(1) => Ok(true),
         Raw::Text(text) if text.eq_ignore_ascii_case("true") || text == "1" => Ok(true),
         Raw::Text(text) if text.eq_ignore_ascii_case("false") || text == "0" => Ok(false),
-        Raw::Text(_) => Err(FieldProblem::new("true or false", "other text")),
-        Raw::Null | Raw::Integer(_) | Raw::Real(_) | Raw::Other(_) => {
-            Err(FieldProblem::new("true or false", raw.found()))
+        Raw::Text(_) => Err(FieldProblem::new(Expected::Flag, Found::OtherText)),
+        Raw::Null | Raw::Integer(_) | Raw::Real(_) | Raw::Array | Raw::Object => {
+            Err(FieldProblem::new(Expected::Flag, raw.found()))
         }
     }
 }
 
 /// A day of the proleptic Gregorian calendar; a date-time is cut to its date (wire W12).
 fn parse_date(raw: Raw<'_>) -> Result<Value, FieldProblem> {
-    let problem = |found: &str| FieldProblem::new("a date like 1990-01-31", found);
+    let problem = |found: Found| FieldProblem::new(Expected::Date, found);
     let Raw::Text(text) = raw else { return Err(problem(raw.found())) };
     let (date, rest) = match text.split_once(['T', ' ']) {
         Some((date, rest)) => (date, Some(rest)),
@@ -500,7 +494,7 @@ fn parse_date(raw: Raw<'_>) -> Result<Value, FieldProblem> {
             && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, ':' | '.' | '+' | '-' | 'Z'))
     });
     if !is_date(date) || !time_fits {
-        return Err(problem("other text"));
+        return Err(problem(Found::OtherText));
     }
     Ok(Value::Text(date.into()))
 }
@@ -561,7 +555,7 @@ mod tests {
             (Kind::Date, Raw::Text("1990-01-01T")),
             (Kind::Date, Raw::Integer(19_900_101)),
             (Kind::Time, Raw::Text("soon")),
-            (TEXT, Raw::Other("an array")),
+            (TEXT, Raw::Array),
             (TEXT, Raw::Text("a\0b")),
         ];
         for (kind, raw) in refused {

@@ -25,6 +25,7 @@ pub mod import;
 pub mod journal;
 pub mod limits;
 pub mod merge;
+pub mod misfit;
 pub mod outcome;
 pub mod people;
 pub mod policy;

@@ -9,6 +9,7 @@ use super::{
 };
 use kehub_core::attribute::FieldProblem;
 use kehub_core::directory::Permission;
+use kehub_core::misfit::{Expected, Found};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -284,16 +285,13 @@ fn problems(codes: &[Code]) -> impl Iterator<Item = (String, Value)> {
 }
 
 fn example(code: Code) -> Value {
-    let unfit = |expected: &str| FieldProblem {
-        expected: expected.to_owned(),
-        found: "other text".to_owned(),
-    };
+    let unfit = |expected: Expected| FieldProblem::new(expected, Found::OtherText);
     let errors = if code == Code::FieldsInvalid {
         let place = Place::Pointer("/customer/birthday".to_owned());
-        vec![ItemError::invalid(place, &unfit("a date like 1990-01-31"))]
+        vec![ItemError::invalid(place, &unfit(Expected::Date))]
     } else if code == Code::ParametersInvalid {
         let place = Place::Parameter("dryRun".to_owned());
-        vec![ItemError::invalid(place, &unfit("1 or 0"))]
+        vec![ItemError::invalid(place, &unfit(Expected::OneOrZero))]
     } else {
         return Problem::new(code, code.title()).body("5b3c09d100000007");
     };

@@ -136,8 +136,12 @@ impl Parameters {
 
     /// Remembers a parameter that does not fit.
     pub(crate) fn unfit(&mut self, name: &str, expected: impl Display, found: &str) {
-        let problem = FieldProblem { expected: expected.to_string(), found: found.to_owned() };
-        self.errors.push(ItemError::invalid(Place::Parameter(shortened(name)), &problem));
+        self.misfit(name, &FieldProblem::new(expected.to_string(), found));
+    }
+
+    /// The same for a value that was read.
+    pub(crate) fn misfit(&mut self, name: &str, problem: &FieldProblem) {
+        self.errors.push(ItemError::invalid(Place::Parameter(shortened(name)), problem));
     }
 
     /// Remembers a parameter that says again what others say.

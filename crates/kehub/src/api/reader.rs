@@ -384,7 +384,7 @@ impl Reader {
 
     /// Remembers that something is there and does not fit.
     pub(crate) fn unfit(&mut self, place: &str, expected: impl Display, found: &str) {
-        let problem = FieldProblem { expected: expected.to_string(), found: found.to_owned() };
+        let problem = FieldProblem::new(expected.to_string(), found);
         self.problem(place, &problem);
     }
 

@@ -3,6 +3,7 @@
 
 use super::acts::words::{Words, words};
 use super::page::Page;
+use super::reasons;
 use super::visitor::Visitor;
 use super::words::fill;
 use crate::api::problem::{Code, Problem};
@@ -113,7 +114,11 @@ fn reason(visitor: &Visitor, problem: &Problem) -> Option<String> {
         Code::ImportEnded => words.no_ended.to_owned(),
         Code::RefusedNotFound => words.no_report.to_owned(),
         Code::FieldsInvalid => {
-            format!("{} {}", words.no_fields, problem.lines().join("; "))
+            format!(
+                "{} {}",
+                words.no_fields,
+                reasons::lines(problem, visitor.look.language).join("; ")
+            )
         }
         Code::CannotLinkNotFound | Code::BodyBroken | Code::BodyTooLarge | Code::BodyNotJson => {
             words.no_page.to_owned()

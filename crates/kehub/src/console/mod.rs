@@ -17,6 +17,7 @@ mod page;
 mod pair;
 mod people;
 mod preferences;
+mod reasons;
 mod review;
 mod settings;
 mod show;

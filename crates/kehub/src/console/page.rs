@@ -4,7 +4,7 @@ use super::assets::{ICON, SCRIPT, STYLE};
 use super::look::{Look, Theme};
 use super::visitor::Visitor;
 use super::words::{Language, Words, fill};
-use super::{imports, people, review, settings, wechat};
+use super::{imports, people, reasons, review, settings, wechat};
 use crate::api::problem::{Code, Problem};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
@@ -166,7 +166,7 @@ pub(super) fn problem(
 ) -> Response {
     let words = look.language.words();
     let (title, why) = told(problem, words, request_id);
-    let lines = problem.lines();
+    let lines = reasons::lines(problem, look.language);
     let body = html! {
         section .empty role="alert" {
             h1 { (title) }

@@ -2,6 +2,7 @@
 
 use kehub_core::attribute::FieldProblem;
 use kehub_core::command::Matching;
+use kehub_core::misfit::Found;
 use std::fmt;
 
 /// By what rows find their customers, beside identities.
@@ -53,8 +54,8 @@ impl FoundBy {
 }
 
 fn unfit(expected: &str, found: &str) -> FieldProblem {
-    let found = if found.trim().is_empty() { "nothing" } else { "other text" };
-    FieldProblem { expected: expected.to_owned(), found: found.to_owned() }
+    let is_nothing = found.trim().is_empty();
+    FieldProblem::new(expected, if is_nothing { Found::Nothing } else { Found::OtherText })
 }
 
 impl fmt::Display for FoundBy {
@@ -82,8 +83,8 @@ mod tests {
             ("id,mobile", "`identity` among them", "other text"),
         ] {
             let problem = FoundBy::named(text).unwrap_err();
-            assert!(problem.expected.starts_with(expected), "{text}: {problem}");
-            assert_eq!(problem.found, found, "{text}");
+            assert!(problem.expected.to_string().starts_with(expected), "{text}: {problem}");
+            assert_eq!(problem.found.to_string(), found, "{text}");
         }
     }
 }

@@ -12,6 +12,7 @@ use kehub_core::command::IdentitySent;
 use kehub_core::limits::{
     IDENTITY_NAME_CHARS_MAX, IDENTITY_TYPE_CHARS_MAX, IDENTITY_VALUE_CHARS_MAX,
 };
+use kehub_core::misfit::{Expected, Found};
 use std::borrow::Cow;
 
 /// The values of identities of one type in a cell. A list has one in each item, a text several if it
@@ -38,15 +39,12 @@ pub(super) fn values<'c>(
 
 /// Identities of any type, as `/api` answers them. What else it says of them is the hub's.
 pub(super) fn listed(cell: &Json<'static>) -> Result<Vec<IdentitySent>, FieldProblem> {
-    let unfit = |found: &str| FieldProblem {
-        expected: "a list of objects with `type` and `value`".to_owned(),
-        found: found.to_owned(),
-    };
-    let Json::Array(items) = cell else { return Err(unfit(cell.found())) };
+    let unfit = |found: Found| FieldProblem::new(Expected::IdentityList, found);
+    let Json::Array(items) = cell else { return Err(unfit(cell.kind())) };
     let identity = |item: &Json<'static>| {
-        let Json::Object(object) = item else { return Err(unfit(item.found())) };
+        let Json::Object(object) = item else { return Err(unfit(item.kind())) };
         let identity = of_parts(|part| object.get(part.member()).unwrap_or(&Json::Null));
-        identity.map_err(|(_, problem)| problem)?.ok_or_else(|| unfit("an object without them"))
+        identity.map_err(|(_, problem)| problem)?.ok_or_else(|| unfit(Found::ObjectWithout))
     };
     items.iter().map(identity).collect()
 }
@@ -82,10 +80,7 @@ fn of_parts<'j>(
     let value = text(Part::Value, IDENTITY_VALUE_CHARS_MAX)?;
     let name = text(Part::Name, IDENTITY_NAME_CHARS_MAX)?;
     let scope = text(Part::Scope, IDENTITY_VALUE_CHARS_MAX)?;
-    let missing = |of| {
-        let (expected, found) = ("a type and a value of an identity", "one without the other");
-        Err((of, FieldProblem { expected: expected.to_owned(), found: found.to_owned() }))
-    };
+    let missing = |of| Err((of, FieldProblem::new(Expected::IdentityParts, Found::OnePart)));
     match (is_blank(&kind), is_blank(&value)) {
         (true, true) => Ok(None),
         (true, false) => missing(Part::Type),

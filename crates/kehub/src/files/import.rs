@@ -1,7 +1,7 @@
 //! Rows applied to a store, in batches, and what came of them.
 
 use super::apart::set_apart;
-use super::clean::{CellProblem, Cleaner, ROW_TYPE};
+use super::clean::{CellProblem, Cleaner, Misfit, ROW_TYPE};
 use super::dry_run::DryRun;
 use super::error::FileError;
 use super::job::Job;
@@ -66,7 +66,10 @@ pub(crate) struct Counts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RefusedRow {
     pub(crate) line: u64,
+    /// All that is wrong with it, in one sentence.
     pub(crate) reason: String,
+    /// The same by columns; nothing of a line that is no row.
+    pub(crate) problems: Vec<CellProblem>,
 }
 
 /// Whoever waits for the end.
@@ -245,7 +248,7 @@ impl Import<'_> {
                 }
                 Outcome::Refused(refusal) => {
                     counts.refused += 1;
-                    let problem = told(&refusal);
+                    let problem = Misfit::Refused(told(&refusal));
                     let problem = CellProblem { column: None, value: String::new(), problem };
                     self.refuse(row, &[problem])?;
                 }
@@ -307,7 +310,7 @@ impl Import<'_> {
         }
         if self.refused.len() < SAMPLES_MAX {
             let reason = reason(&self.mapping, problems);
-            self.refused.push(RefusedRow { line: row.line, reason });
+            self.refused.push(RefusedRow { line: row.line, reason, problems: problems.to_vec() });
         }
         Ok(())
     }
@@ -317,7 +320,8 @@ impl Import<'_> {
             report.unreadable(&self.mapping, line).map_err(ImportError::Report)?;
         }
         if self.refused.len() < SAMPLES_MAX {
-            self.refused.push(RefusedRow { line: line.line, reason: line.reason.clone() });
+            let (line, reason) = (line.line, line.reason.clone());
+            self.refused.push(RefusedRow { line, reason, problems: Vec::new() });
         }
         Ok(())
     }

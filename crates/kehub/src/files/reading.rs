@@ -8,6 +8,7 @@ use crate::wire::values;
 use kehub_core::CustomerId;
 use kehub_core::attribute::{Attribute, FieldProblem, Kind, Value};
 use kehub_core::canonical;
+use kehub_core::misfit::{Expected, Found};
 use std::borrow::Cow;
 
 /// What spreadsheets show where a formula failed.
@@ -20,7 +21,7 @@ pub(super) const ROUNDED_FROM: f64 = 1_000_000_000_000_000.0;
 /// The id of a customer of the hub.
 pub(super) fn customer_id(cell: &Json<'_>) -> Result<CustomerId, FieldProblem> {
     let id = cell.whole_number().filter(|id| *id > 0).map(CustomerId);
-    id.ok_or_else(|| unfit("the id of a customer of this hub, such as 12", cell.found()))
+    id.ok_or_else(|| FieldProblem::new(Expected::CustomerId, cell.kind()))
 }
 
 /// How a file says what it says.
@@ -121,14 +122,13 @@ impl Reading<'_> {
         let Json::Text(text) = cell else { return Ok(Cow::Borrowed(cell)) };
         // A hub may hold it, and hands out what it holds.
         if text.contains('\u{FFFD}') && !self.is_export {
-            let found = "damaged characters: the file may have another encoding";
-            return Err(unfit("text", found));
+            return Err(FieldProblem::new(Expected::Text, Found::Damaged));
         }
         if self.cells == Cells::Typed {
             return Ok(Cow::Borrowed(cell));
         }
         if SHEET_ERRORS.contains(&text.trim()) {
-            return Err(unfit("a value", "an error of a spreadsheet formula"));
+            return Err(FieldProblem::new(Expected::Value, Found::FormulaError));
         }
         let formula = || text.trim().strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
         let inner = match self.cells {
@@ -147,8 +147,7 @@ impl Reading<'_> {
     pub(super) fn is_kept(self, cell: &Json<'static>) -> Result<(), FieldProblem> {
         let Json::Real(number) = cell else { return Ok(()) };
         if number.abs() >= ROUNDED_FROM && self.cells != Cells::Typed {
-            let found = "a number of more than 15 digits, which a spreadsheet has rounded";
-            return Err(unfit("all digits, as text", found));
+            return Err(FieldProblem::new(Expected::AllDigitsAsText, Found::RoundedLong));
         }
         Ok(())
     }
@@ -158,7 +157,7 @@ impl Reading<'_> {
         self.is_kept(cell)?;
         let Json::Text(text) = cell else { return Ok(()) };
         if is_rounded(text.trim()) && self.cells != Cells::Typed {
-            return Err(unfit("all digits", "a number that a spreadsheet has rounded"));
+            return Err(FieldProblem::new(Expected::AllDigits, Found::Rounded));
         }
         Ok(())
     }
@@ -185,21 +184,14 @@ fn is_rounded(text: &str) -> bool {
     })
 }
 
-/// What [`gender`] reads, for people.
-pub(super) const GENDERS: &str = "男 (男性, 先生, male, man, m), 女 (女性, 女士, 小姐, female, woman, f), 未知 (保密, \
-                       不详, unknown), or 1, 2, 0";
-/// What [`flag`] reads, for people.
-pub(super) const FLAGS: &str =
-    "是 (真, yes, y, √, ✓, ✔), 否 (假, no, n, ×, ✗, ✘), or true, false, 1, 0";
-
 /// What does not fit, with what people may write instead.
 fn in_words(kind: Kind, problem: FieldProblem) -> FieldProblem {
     let expected = match kind {
-        Kind::Gender => GENDERS,
-        Kind::Flag => FLAGS,
+        Kind::Gender => Expected::GenderWord,
+        Kind::Flag => Expected::FlagWord,
         Kind::Text(_) | Kind::Integer | Kind::Decimal | Kind::Date | Kind::Time => return problem,
     };
-    FieldProblem { expected: expected.to_owned(), ..problem }
+    FieldProblem { expected, ..problem }
 }
 
 /// Text attributes that are numbers as a spreadsheet sees them.
@@ -255,8 +247,4 @@ fn decimal(text: String) -> Json<'static> {
         (None, Some(number)) => Json::Real(number),
         (None, None) => Json::Text(Cow::Owned(text)),
     }
-}
-
-pub(super) fn unfit(expected: &str, found: &str) -> FieldProblem {
-    FieldProblem { expected: expected.to_owned(), found: found.to_owned() }
 }

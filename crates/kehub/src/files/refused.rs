@@ -257,13 +257,13 @@ pub(crate) fn reason(mapping: &Mapping, problems: &[CellProblem]) -> String {
     let told = problems.iter().map(|CellProblem { column, value, problem }| match column {
         Some(column) if value.is_empty() => format!("{}: {problem}", mapping.heading(*column)),
         Some(column) => format!("{}: {problem} `{}`", mapping.heading(*column), shown(value)),
-        None => problem.clone(),
+        None => problem.to_string(),
     });
     told.collect::<Vec<_>>().join("; ")
 }
 
 /// A value on one line, or its beginning.
-fn shown(value: &str) -> Cow<'_, str> {
+pub(crate) fn shown(value: &str) -> Cow<'_, str> {
     let value = value.lines().next().unwrap_or_default();
     match value.char_indices().nth(VALUE_CHARS_SHOWN_MAX) {
         Some((end, _)) => Cow::Owned(format!("{}…", value.get(..end).unwrap_or_default())),
@@ -290,6 +290,7 @@ fn value(cell: &Json<'_>) -> Value {
 mod tests {
     use super::super::mapping::Choices;
     use super::*;
+    use kehub_core::attribute::FieldProblem;
     use std::fs;
 
     fn mapping(headings: &[&str]) -> Mapping {
@@ -303,7 +304,7 @@ mod tests {
     }
 
     fn problem(column: Option<usize>) -> CellProblem {
-        let problem = "expected a date, found text".to_owned();
+        let problem = FieldProblem::new("a date", "text").into();
         CellProblem { column, value: "x".to_owned(), problem }
     }
 

@@ -5,7 +5,7 @@
 //! time. What comes back is looked at for the documented error codes. Nothing that is called or answered
 //! is logged: addresses hold tokens, answers hold people.
 
-use super::{Options, TokenKind};
+use super::{Options, Reason, TokenKind};
 use crate::webhooks::address::Reach;
 use crate::webhooks::client as calls;
 use reqwest::{Client as Http, RequestBuilder, Response};
@@ -71,11 +71,11 @@ pub(crate) enum Trouble {
         for_token: bool,
     },
     /// No answer came, or none that says anything.
-    Away(&'static str),
+    Away(Reason),
     /// The address is one that may not be called.
     AddressRefused,
     /// No call can be made, because of this.
-    Unusable(&'static str),
+    Unusable(Reason),
 }
 
 impl Trouble {
@@ -98,28 +98,21 @@ impl Trouble {
     }
 
     /// What happened, for people.
-    pub(crate) fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> Reason {
         match self {
             Trouble::Away(reason) | Trouble::Unusable(reason) => reason,
-            Trouble::AddressRefused => {
-                "the base address of WeChat leads into a private network, which the setting \
-                 wechat-allow-private does not allow"
-            }
+            Trouble::AddressRefused => Reason::Private,
             Trouble::Refused { code, for_token } => match code {
-                -1 => "WeChat is busy",
-                40013 => "WeChat knows no account of this app id",
-                40001 | 40125 if for_token => "the app secret is not the one of this account",
-                40164 | 61004 => {
-                    "the address of this hub is not in the IP white list of the account"
-                }
-                45009 => "the account has used up its calls of the day",
-                45011 => "the account has used up its calls of the minute",
-                48001 => "the account may not use this interface",
-                50002 => "the account is blocked",
-                _ if is_about_token(code) => {
-                    "the access token does not count, though it was renewed"
-                }
-                _ => "WeChat refused the call",
+                -1 => Reason::Busy,
+                40013 => Reason::UnknownApp,
+                40001 | 40125 if for_token => Reason::WrongSecret,
+                40164 | 61004 => Reason::NotListed,
+                45009 => Reason::DayUsed,
+                45011 => Reason::MinuteUsed,
+                48001 => Reason::NotAllowed,
+                50002 => Reason::Blocked,
+                _ if is_about_token(code) => Reason::TokenRefused,
+                _ => Reason::Refused,
             },
         }
     }
@@ -349,10 +342,10 @@ impl Client {
         }
         let answer = request.send().await.map_err(|error| away(&error))?;
         if !answer.status().is_success() {
-            return Err(Trouble::Away("WeChat answered with a status that is no success"));
+            return Err(Trouble::Away(Reason::Status));
         }
         let body = whole(answer).await?;
-        let unreadable = |_| Trouble::Away("what WeChat answered cannot be read");
+        let unreadable = |_| Trouble::Away(Reason::Unreadable);
         let Verdict { errcode: code } = serde_json::from_slice(&body).map_err(unreadable)?;
         if code != 0 {
             return Err(Trouble::Refused { code, for_token });
@@ -365,7 +358,7 @@ async fn whole(mut answer: Response) -> Result<Vec<u8>, Trouble> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| away(&error))? {
         if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(Trouble::Away("what WeChat answered is too long"));
+            return Err(Trouble::Away(Reason::TooLong));
         }
         body.extend_from_slice(&chunk);
     }
@@ -374,14 +367,12 @@ async fn whole(mut answer: Response) -> Result<Vec<u8>, Trouble> {
 
 /// What an error says about addresses is not told: they hold tokens.
 fn away(error: &reqwest::Error) -> Trouble {
-    use kehub_core::webhook::Reason;
+    use kehub_core::webhook::Reason as Call;
     match calls::reason(error) {
-        Reason::AddressRefused => Trouble::AddressRefused,
-        Reason::NotResolved => Trouble::Away("the host of WeChat has no address"),
-        Reason::NotConnected => Trouble::Away("no connection to WeChat came about"),
-        Reason::TimedOut => Trouble::Away("WeChat did not answer in time"),
-        Reason::BrokenOff | Reason::Status(_) => {
-            Trouble::Away("the connection to WeChat broke off")
-        }
+        Call::AddressRefused => Trouble::AddressRefused,
+        Call::NotResolved => Trouble::Away(Reason::NoAddress),
+        Call::NotConnected => Trouble::Away(Reason::NotConnected),
+        Call::TimedOut => Trouble::Away(Reason::TimedOut),
+        Call::BrokenOff | Call::Status(_) => Trouble::Away(Reason::BrokenOff),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::client::{Access, Client, FANS_MAX, Fan, Trouble};
 use super::seal::{Place, What};
-use super::{Wechat, fans};
+use super::{Reason, Wechat, fans};
 use crate::clock::Clock;
 use kehub_core::command::{Command, Origin, Request};
 use kehub_core::outcome::{Outcome, Refusal, ResultKind};
@@ -104,7 +104,7 @@ impl Importer<'_> {
             }
             Err(Halt::Trouble(trouble)) => {
                 let pause = if trouble.may_pass() { self.pause(import.tries) } else { None };
-                self.failed(&mut import, trouble.code(), trouble.reason().to_owned(), pause)
+                self.failed(&mut import, trouble.code(), trouble.reason().text().to_owned(), pause)
             }
             Err(Halt::Fatal(reason)) => self.failed(&mut import, None, reason, None),
             Err(Halt::Stop) if is_due => Ended::Stopped,
@@ -216,10 +216,10 @@ impl Importer<'_> {
         openids: &[Box<str>],
     ) -> Result<Result<FanCounts, Trouble>, StoreError> {
         let Ok(access) = self.wechat.access(self.tenant, account) else {
-            return Ok(Err(Trouble::Unusable("the secret of the account does not open")));
+            return Ok(Err(Trouble::Unusable(Reason::Sealed)));
         };
         let Ok(client) = self.wechat.client() else {
-            return Ok(Err(Trouble::Unusable("no calls can be made")));
+            return Ok(Err(Trouble::Unusable(Reason::NoCalls)));
         };
         let told =
             async { Ok((client.tags(&access).await?, client.fans(&access, openids).await?)) };

@@ -12,9 +12,11 @@ pub(crate) mod client;
 pub(crate) mod fans;
 pub(crate) mod import;
 mod message;
+mod reason;
 pub(crate) mod seal;
 mod worker;
 
+pub(crate) use reason::Reason;
 pub use seal::SecretKey;
 pub use worker::FanWorker;
 

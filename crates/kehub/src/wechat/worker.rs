@@ -167,7 +167,7 @@ impl Worker {
             let Some(account) = accounts.get(&(tenant, id)) else { continue };
             let looked_up = self.importer(tenant).look_up(account, &openids).await?;
             let Err(trouble) = looked_up else { continue };
-            let (tenant_number, reason) = (tenant.0, trouble.reason());
+            let (tenant_number, reason) = (tenant.0, trouble.reason().text());
             warn!(
                 tenant = tenant_number,
                 account = id.0,

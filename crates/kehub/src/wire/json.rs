@@ -4,6 +4,7 @@
 //! whole numbers keep their digits, and a key that is given twice is refused instead of read once.
 
 use kehub_core::attribute::Raw;
+use kehub_core::misfit::Found;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -50,8 +51,8 @@ impl<'a> Json<'a> {
             }
             Json::Real(number) => Raw::Real(*number),
             Json::Text(text) => Raw::Text(text),
-            Json::Array(_) => Raw::Other("an array"),
-            Json::Object(_) => Raw::Other("an object"),
+            Json::Array(_) => Raw::Array,
+            Json::Object(_) => Raw::Object,
         }
     }
 
@@ -86,6 +87,19 @@ impl<'a> Json<'a> {
             | Json::Real(_)
             | Json::Array(_)
             | Json::Object(_) => None,
+        }
+    }
+
+    /// What it is, where something else was expected.
+    pub(crate) fn kind(&self) -> Found {
+        match self {
+            Json::Null => Found::Null,
+            Json::Flag(_) => Found::Flag,
+            Json::Integer(_) | Json::Large(_) => Found::WholeNumber,
+            Json::Real(_) => Found::Number,
+            Json::Text(_) => Found::Text,
+            Json::Array(_) => Found::Array,
+            Json::Object(_) => Found::Object,
         }
     }
 

@@ -5,6 +5,7 @@ use super::json::Json;
 use super::time;
 use kehub_core::attribute::{self, Attribute, FieldKey, FieldProblem, Kind, Value, parse_custom};
 use kehub_core::canonical;
+use kehub_core::misfit::{Expected, Found, counted};
 
 /// From here on a JSON number may stand for several whole numbers, so it is no text any more.
 const EXACT_NUMBER_MAX: f64 = 9_007_199_254_740_992.0;
@@ -24,7 +25,7 @@ pub(crate) fn builtin(
 /// The value of a custom attribute; `None` if nothing was given.
 pub(crate) fn custom(json: &Json<'_>) -> Result<Option<Value>, FieldProblem> {
     if matches!(json, Json::Large(_)) {
-        return Err(unfit("a number below 2^63", "a larger one"));
+        return Err(FieldProblem::new(Expected::NumberInRange, Found::LargerNumber));
     }
     parse_custom(json.raw(&mut String::new()))
 }
@@ -34,7 +35,7 @@ pub(crate) fn custom_key(name: &str) -> Result<FieldKey, FieldProblem> {
     FieldKey::custom(name).ok_or_else(|| {
         let expected = "a key of letters, digits, `_`, `.` and `-`, at most 64, \
                         that begins with a letter or `_`";
-        unfit(expected, "another key")
+        FieldProblem::new(expected, "another key")
     })
 }
 
@@ -43,15 +44,11 @@ pub(crate) fn text(json: &Json<'_>, chars_max: usize) -> Result<String, FieldPro
     fitting(text_of(json)?, chars_max)
 }
 
-fn unfit(expected: &str, found: &str) -> FieldProblem {
-    FieldProblem { expected: expected.to_owned(), found: found.to_owned() }
-}
-
 /// Why a JSON number has no exact text, if it has none.
 fn inexact(json: &Json<'_>) -> Option<FieldProblem> {
     match json {
         Json::Real(number) if number.abs() >= EXACT_NUMBER_MAX => {
-            Some(unfit("text", "a number of too many digits"))
+            Some(FieldProblem::new(Expected::Text, Found::ManyDigits))
         }
         Json::Null
         | Json::Flag(_)
@@ -76,21 +73,19 @@ fn text_of(json: &Json<'_>) -> Result<String, FieldProblem> {
         Json::Large(number) => Ok(number.to_string()),
         Json::Real(number) => Ok(number.to_string()),
         Json::Flag(flag) => Ok(flag.to_string()),
-        Json::Array(_) | Json::Object(_) => Err(unfit("text", json.found())),
+        Json::Array(_) | Json::Object(_) => Err(FieldProblem::new(Expected::Text, json.kind())),
     }
 }
 
 /// Text within its limit, counted without what is trimmed.
 fn fitting(text: String, chars_max: usize) -> Result<String, FieldProblem> {
     if text.contains('\0') {
-        return Err(unfit("text without U+0000", "text with U+0000"));
+        return Err(FieldProblem::new(Expected::TextWithoutNul, Found::TextWithNul));
     }
     let chars = if text.len() > chars_max { canonical::cleaned(&text).chars().count() } else { 0 };
     if chars > chars_max {
-        return Err(unfit(
-            &format!("at most {chars_max} characters"),
-            &format!("{chars} characters"),
-        ));
+        let expected = Expected::Chars(counted(chars_max));
+        return Err(FieldProblem::new(expected, Found::Chars(counted(chars))));
     }
     Ok(text)
 }

@@ -64,11 +64,21 @@ impl Actor {
 
     /// Presses a button of the page at this address.
     async fn press(&self, address: &str, act: &str) -> Answer {
+        self.press_with(address, act, "").await
+    }
+
+    /// The same on a Chinese page.
+    async fn press_in_chinese(&self, address: &str, act: &str) -> Answer {
+        self.press_with(address, act, "kehub_language=zh-CN").await
+    }
+
+    async fn press_with(&self, address: &str, act: &str, cookies: &str) -> Answer {
         let query = address.split_once('?').unwrap().1;
         let mut fields: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         fields.push(("act".to_owned(), act.to_owned()));
         let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
-        self.send_form(FILE, &fields).await
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.ask("POST", FILE, &body, cookies).await
     }
 }
 
@@ -95,7 +105,11 @@ async fn a_file_is_looked_at_tried_and_brought_in_once(hub: TestHub) {
     ]);
     assert_eq!([1, 2, 3, 4].map(|it| chosen(&page, it)), ["name", "mobile", "birthday", "-"]);
     let in_chinese = hub.writer.look_in_chinese(&address).await;
-    in_chinese.says(&["4 列 2 行 其中 1 行将被拒", "请填写日期，例如 1990-01-31。", "试运行"]);
+    in_chinese.says(&[
+        "4 列 2 行 其中 1 行将被拒绝",
+        "3/5/1990 应为日期，例如 1990-01-31，实际为其他文本",
+        "试运行",
+    ]);
 
     // Another choice shows at once what becomes of the values, and is in the address.
     let address =
@@ -114,6 +128,8 @@ async fn a_file_is_looked_at_tried_and_brought_in_once(hub: TestHub) {
         "hobby 茶",
         "Line 3 生日: expected a date",
     ]);
+    let tried = hub.writer.press_in_chinese(&address, "try").await;
+    Seen::of(&tried).says(&["第 3 行 生日： 应为日期，例如 1990-01-31，实际为其他文本 `3/5/1990`"]);
     hub.writer.look(IMPORTS).await.says(&["No file was brought in yet"]);
     assert_eq!(files(&folder), 1);
 
@@ -168,6 +184,11 @@ async fn a_workbook_is_looked_at() {
     let page = hub.writer.look(&address).await;
     page.says(&["XLSX 3 columns 1 rows", "138****0003", "which a spreadsheet has rounded"]);
     page.hides(&["name=\"encoding\"", "13800000003"]);
+    // Cells of identities and of custom attributes are told of in the language of the page, too.
+    for choice in ["", "&c2=attr.&n2=card"] {
+        let page = hub.writer.look_in_chinese(&format!("{address}{choice}")).await;
+        page.says(&["应为以文本保存的完整数字，实际为超过 15 位", "舍入"]).hides(&["expected "]);
+    }
     let unread = hub.writer.look(&format!("{address}&sheet=nowhere")).await;
     unread.says(&["The file cannot be read like this: expected", "Look again"]);
     hub.writer.look(&address).await.says(&["李伟"]);
@@ -352,6 +373,38 @@ async fn contacts_are_masked_until_somebody_who_may_asks_for_them() {
     let tried = hub.writer.press(&format!("{address}&full=1"), "try").await;
     Seen::of(&tried).says(&["Mobile 13800000001"]);
     assert_eq!(noted().await.len(), 2);
+}
+
+#[tokio::test]
+async fn contacts_in_headings_are_masked_as_those_below_them() {
+    let hub = TestHub::on_memory().await;
+    let _folder = spool(&hub);
+    let may = [Permission::CustomersRead, Permission::CustomersWrite];
+    let clerk = hub.app_with("cl000000000000005", &may).await;
+    // A file without headings: its first customer stands where they should.
+    let text = "王芳,13800000001,wang@x.com,13800000001\n李伟,13800000002,li@x.com,x\n";
+    let hidden = ["13800000001", "wang@x.com", "13800000002", "li@x.com"];
+    let shown = ["138****0001", "w****@x.com"];
+    let choices = "&c1=name&c2=mobile&c3=email";
+    for more in ["", "&c4=birthday", "&c4=mobile"] {
+        let address = format!("{}{choices}{more}", clerk.brought("a.csv", text.as_bytes()).await);
+        clerk.look(&address).await.says(&shown).hides(&hidden);
+        clerk.look_in_chinese(&address).await.says(&shown).hides(&hidden);
+        let tried = clerk.press(&address, "try").await;
+        Seen::of(&tried).says(&shown).hides(&hidden);
+        if more == "&c4=birthday" {
+            Seen::of(&tried).says(&["Line 2 138****0001: expected a date", "`x`"]);
+        }
+    }
+    let address = hub.writer.brought("a.csv", text.as_bytes()).await;
+    let address = format!("{address}{choices}");
+    hub.writer.look(&address).await.says(&shown).hides(&hidden);
+    let revealed = hub.writer.press(&address, "reveal").await;
+    Seen::of(&revealed).says(&hidden).says(&["is written into the audit log"]);
+    let log = hub.writer.ask("GET", "/api/audit?limit=50", "", "").await.json();
+    let read = log["items"].as_array().unwrap().iter().filter(|it| it["deed"] == "customersRead");
+    let routes: Vec<_> = read.map(|it| it["details"]["route"].clone()).collect();
+    assert_eq!(routes, [json!(FILE)]);
 }
 
 #[tokio::test]

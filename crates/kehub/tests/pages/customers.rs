@@ -80,6 +80,32 @@ async fn people_are_found_by_what_somebody_has_in_hand(hub: TestHub) {
     assert_eq!(seen.rows(), [3]);
 }
 
+#[tokio::test]
+async fn what_is_wrong_with_a_filter_is_told_in_the_language_of_the_page() {
+    let hub = TestHub::on_memory().await;
+    for (query, en, zh) in [
+        (
+            "birthday=x",
+            "`birthday`: expected a date like 1990-01-31, found other text",
+            "`birthday`：应为日期，例如 1990-01-31，实际为其他文本",
+        ),
+        (
+            "gender:prefix=1",
+            "`gender:prefix`: expected a field that holds text, found another field",
+            "`gender:prefix`：应为文本字段，实际为其他字段",
+        ),
+        (
+            "city=",
+            "`city`: expected a value, or `:empty=1` for unset fields, found nothing",
+            "`city`：应为值（筛选未填写的客户请用“为空”），实际为空",
+        ),
+    ] {
+        let path = format!("/console/customers?{query}");
+        hub.reader.look(&path).await.says(&[en]);
+        hub.reader.look_in_chinese(&path).await.says(&[zh]).hides(&["expected "]);
+    }
+}
+
 async fn filters_are_those_of_the_api(hub: TestHub) {
     people(&hub).await;
     let cases: [(&str, &[i64]); 6] = [

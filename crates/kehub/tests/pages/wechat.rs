@@ -204,7 +204,7 @@ async fn an_import_tells_how_far_it_is_and_why_it_failed() {
     assert!(!seen.html.contains("id=\"fans\" data-live"), "{}", seen.html);
     hub.writer.look_in_chinese(ONE).await.says(&[
         "失败",
-        "微信返回 45009",
+        "微信返回 45009：公众号今天的接口调用次数已用完",
         "已读取 12,000 / 25,000 位粉丝",
     ]);
     hub.writer.look(WECHAT).await.says(&["25,000 failed"]);

@@ -5,6 +5,7 @@ use crate::wire::json::Json;
 use crate::wire::time;
 use kehub_core::attribute::{Attribute, FieldProblem, Kind, Raw, Value, parse, parse_custom};
 use kehub_core::filter::{Comparison, Condition, Filter, SortKey, Test};
+use kehub_core::misfit::{Expected, Found, counted};
 use kehub_core::{CustomerId, canonical};
 
 /// Values that one parameter may list. Ids may be as many as a page answers.
@@ -54,7 +55,7 @@ pub(crate) fn read(parameters: &mut Parameters) -> Filter {
             }
             (Some(key), Some(operator)) => match condition(key, operator, &text) {
                 Ok(condition) => filter.conditions.push(condition),
-                Err(problem) => parameters.unfit(&name, problem.expected, &problem.found),
+                Err(problem) => parameters.misfit(&name, &problem),
             },
         }
     }
@@ -85,7 +86,7 @@ fn condition(key: SortKey, operator: Operator, sent: &str) -> Result<Condition, 
             let value = candidates(&key, sent)?.into_iter().next();
             let is_flag = matches!(value, None | Some(Value::Flag(_)));
             let Some(value) = value.filter(|_| !is_flag) else {
-                return Err(unfit("a field with an order", "true or false"));
+                return Err(unfit(Expected::OrderedField, Found::FlagField));
             };
             Test::Stands(comparison, value)
         }
@@ -93,7 +94,7 @@ fn condition(key: SortKey, operator: Operator, sent: &str) -> Result<Condition, 
         Operator::Empty => match sent {
             "" | "1" | "true" => Test::Empty,
             "0" | "false" => Test::NotEmpty,
-            _ => return Err(unfit("1 or 0", "other text")),
+            _ => return Err(unfit(Expected::OneOrZero, Found::OtherText)),
         },
     };
     Ok(Condition::Field(key, test))
@@ -103,7 +104,7 @@ fn condition(key: SortKey, operator: Operator, sent: &str) -> Result<Condition, 
 /// any, first what it looks like and then the text itself.
 fn candidates(key: &SortKey, text: &str) -> Result<Vec<Value>, FieldProblem> {
     if text.is_empty() {
-        return Err(unfit("a value, or `:empty=1` for unset fields", "nothing"));
+        return Err(unfit(Expected::ValueOrEmpty, Found::Nothing));
     }
     match key {
         SortKey::Attribute(attribute) => Ok(vec![value_of(*attribute, text)?]),
@@ -122,7 +123,7 @@ fn value_of(attribute: Attribute, text: &str) -> Result<Value, FieldProblem> {
         }
     };
     let value = parse(attribute.kind(), Raw::Text(&text), &time::parse)?;
-    value.ok_or_else(|| unfit("a value", "nothing"))
+    value.ok_or_else(|| unfit(Expected::Value, Found::Nothing))
 }
 
 fn custom(text: &str) -> Result<Vec<Value>, FieldProblem> {
@@ -145,7 +146,7 @@ fn prefix(key: &SortKey, text: &str) -> Result<Test, FieldProblem> {
         SortKey::Custom(_) => true,
     };
     if !is_text {
-        return Err(unfit("a field that holds text", "another field"));
+        return Err(unfit(Expected::TextField, Found::OtherField));
     }
     // A raw plus in an address arrives as a blank.
     let beginning = match key {
@@ -157,13 +158,13 @@ fn prefix(key: &SortKey, text: &str) -> Result<Test, FieldProblem> {
         SortKey::Attribute(_) | SortKey::Custom(_) => text.to_owned(),
     };
     if beginning.is_empty() {
-        return Err(unfit("the beginning of a text", "nothing"));
+        return Err(unfit(Expected::Beginning, Found::Nothing));
     }
     Ok(Test::Begins(beginning))
 }
 
 fn id(text: &str) -> Result<CustomerId, FieldProblem> {
-    text.parse().map(CustomerId).map_err(|_| unfit("the number of a customer", "other text"))
+    text.parse().map(CustomerId).map_err(|_| unfit(Expected::CustomerNumber, Found::OtherText))
 }
 
 /// The values of a list, parted by commas; a comma within a value is written `\,`.
@@ -184,14 +185,14 @@ fn listed(text: &str, values_max: usize) -> Result<Vec<String>, FieldProblem> {
         }
     }
     if values.len() > values_max {
-        let expected = format!("at most {values_max} values");
-        return Err(unfit(&expected, &values.len().to_string()));
+        let expected = Expected::Values(counted(values_max));
+        return Err(unfit(expected, Found::Count(counted(values.len()))));
     }
     Ok(values.iter().map(|value| value.trim().to_owned()).collect())
 }
 
-fn unfit(expected: &str, found: &str) -> FieldProblem {
-    FieldProblem { expected: expected.to_owned(), found: found.to_owned() }
+fn unfit(expected: Expected, found: Found) -> FieldProblem {
+    FieldProblem::new(expected, found)
 }
 
 #[cfg(test)]

@@ -44,7 +44,8 @@ pub(crate) struct Decided {
     pub(crate) new: BTreeSet<CustomerId>,
     /// Whether all rows were decided, and not only those of the time that there was.
     pub(crate) is_whole: bool,
-    mapping: Mapping,
+    /// What the columns are.
+    pub(crate) mapping: Mapping,
 }
 
 /// Whoever waits for it, for as long as the hub is there, and perhaps not longer than until then.

@@ -115,7 +115,7 @@ fn found_by(parameters: &mut Parameters) -> Option<FoundBy> {
     let text = parameters.text("match")?;
     let found_by = FoundBy::named(&text);
     if let Err(problem) = &found_by {
-        parameters.unfit("match", &problem.expected, &problem.found);
+        parameters.misfit("match", problem);
     }
     found_by.ok()
 }

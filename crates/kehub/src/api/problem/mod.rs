@@ -223,6 +223,9 @@ pub(crate) struct ItemError {
     pub(crate) place: Place,
     code: &'static str,
     detail: Cow<'static, str>,
+    /// What does not fit, for pages.
+    #[serde(skip)]
+    misfit: Option<FieldProblem>,
 }
 
 /// Where in a request.
@@ -238,38 +241,49 @@ pub(crate) enum Place {
 impl ItemError {
     /// Something is there that cannot be read.
     pub(crate) fn invalid(place: Place, problem: &FieldProblem) -> ItemError {
-        ItemError { place, code: "invalid", detail: problem.to_string().into() }
+        let misfit = Some(problem.clone());
+        ItemError { place, code: "invalid", detail: problem.to_string().into(), misfit }
     }
 
     /// Something is there that has no meaning here.
     pub(crate) fn unknown(place: Place, known: &str) -> ItemError {
-        ItemError { place, code: "unknown", detail: format!("expected one of {known}").into() }
+        ItemError {
+            place,
+            code: "unknown",
+            detail: format!("expected one of {known}").into(),
+            misfit: None,
+        }
     }
 
     /// Something is missing.
     pub(crate) fn missing(place: Place, expected: &str) -> ItemError {
         let detail = format!("expected {expected}, found nothing").into();
-        ItemError { place, code: "missing", detail }
+        ItemError { place, code: "missing", detail, misfit: None }
     }
 
     /// Something is there that only the hub sets.
     pub(crate) fn read_only(place: Place) -> ItemError {
-        ItemError { place, code: "readOnly", detail: "the hub sets this field itself".into() }
+        ItemError {
+            place,
+            code: "readOnly",
+            detail: "the hub sets this field itself".into(),
+            misfit: None,
+        }
     }
 
     /// Something is there twice, or contradicts itself.
     pub(crate) fn repeated(place: Place, detail: &'static str) -> ItemError {
-        ItemError { place, code: "repeated", detail: detail.into() }
+        ItemError { place, code: "repeated", detail: detail.into(), misfit: None }
     }
 
     /// What it names is not there.
     pub(crate) fn not_found(place: Place, detail: impl Into<Cow<'static, str>>) -> ItemError {
-        ItemError { place, code: "notFound", detail: detail.into() }
+        ItemError { place, code: "notFound", detail: detail.into(), misfit: None }
     }
 
     /// The rules do not take it.
     fn refused(place: Place, detail: impl Into<Cow<'static, str>>) -> ItemError {
-        ItemError { place, code: "refused", detail: detail.into() }
+        ItemError { place, code: "refused", detail: detail.into(), misfit: None }
     }
 }
 
@@ -317,6 +331,16 @@ impl Problem {
             Place::Parameter(_) => None,
         });
         places.filter_map(|place| place.split('/').nth(1)).collect()
+    }
+
+    /// What does not fit: where, what is wrong with it if that is known by name, and the sentence that
+    /// answers have.
+    pub(crate) fn misfits(&self) -> impl Iterator<Item = (&str, Option<&FieldProblem>, &str)> {
+        self.errors.iter().map(|error| match &error.place {
+            Place::Pointer(place) | Place::Parameter(place) => {
+                (&**place, error.misfit.as_ref(), &*error.detail)
+            }
+        })
     }
 
     /// What does not fit, a line each, for people.

@@ -4,7 +4,9 @@
 use super::position;
 use crate::api::customers::filter;
 use crate::api::parameters::Parameters;
-use crate::console::words::{Language, Words};
+use crate::api::problem::Problem;
+use crate::console::reasons;
+use crate::console::words::Language;
 use crate::wire::query::Query;
 use kehub_core::attribute::Attribute;
 use kehub_core::filter::{Condition, Filter, Order, Position, SortKey, Test};
@@ -167,6 +169,25 @@ pub(super) enum Way {
     Before(Position),
 }
 
+/// Why a list cannot be filtered like this.
+#[derive(Debug, PartialEq)]
+pub(super) enum Trouble {
+    /// Filters that cannot be read.
+    Unfit(Problem),
+    /// One by which somebody would come closer to what is masked.
+    Feels,
+}
+
+impl Trouble {
+    /// All of it, a line each.
+    pub(super) fn lines(&self, language: Language) -> Vec<String> {
+        match self {
+            Trouble::Unfit(problem) => reasons::lines(problem, language),
+            Trouble::Feels => vec![language.words().filter_feels.to_owned()],
+        }
+    }
+}
+
 /// What an address asks for.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -176,7 +197,7 @@ pub(super) struct Asked {
     /// What the form of filters or columns was filled in for.
     pub(super) leads_to: Option<Address>,
     /// Filters that cannot be read, each in a line.
-    pub(super) trouble: Option<Vec<String>>,
+    pub(super) trouble: Option<Trouble>,
     /// What was filled in, if it cannot be read.
     pub(super) filled: Filled,
 }
@@ -245,7 +266,7 @@ impl Asked {
         }
         let mut parameters = Parameters::given(tried.filters);
         let filter = filter::read(&mut parameters);
-        let trouble = parameters.end().err().map(|problem| problem.lines());
+        let trouble = parameters.end().err().map(Trouble::Unfit);
         let order = address.order();
         let way = match (position(&order, &way.0), position(&super::reversed(&order), &way.1)) {
             (Some(behind), _) => Way::Behind(behind),
@@ -257,9 +278,9 @@ impl Asked {
 
     /// Refuses filters by which somebody who sees mobiles and e-mails masked would come closer to what is
     /// behind the mask with each try: by a part, by what stands before it, by many at once.
-    pub(super) fn refuse_feeling(&mut self, words: &Words) {
+    pub(super) fn refuse_feeling(&mut self) {
         if self.trouble.is_none() && self.filter.conditions.iter().any(feels) {
-            self.trouble = Some(vec![words.filter_feels.to_owned()]);
+            self.trouble = Some(Trouble::Feels);
         }
     }
 }
@@ -326,7 +347,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_told() {
         let asked = Asked::read(Some("field=gender&operator=is&value=x"));
-        assert_eq!(asked.trouble.map(|lines| lines.len()), Some(1));
+        assert_eq!(asked.trouble.map(|it| it.lines(Language::En).len()), Some(1));
         assert_eq!(asked.filled.field, "gender");
         assert!(Asked::read(Some("shoe=38")).trouble.is_some());
     }

@@ -41,10 +41,10 @@ pub(super) fn bar(shower: &Shower<'_>, asked: &Asked) -> Markup {
     let words = shower.words();
     let address = &asked.address;
     html! {
-        @if let Some(lines) = &asked.trouble {
+        @if let Some(trouble) = &asked.trouble {
             section .alert role="alert" {
                 b { (words.filter_unfit) }
-                ul .plain { @for line in lines { li { (line) } } }
+                ul .plain { @for line in trouble.lines(shower.look.language) { li { (line) } } }
             }
         }
         section .filters aria-label=(words.filters) {

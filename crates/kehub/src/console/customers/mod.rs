@@ -56,7 +56,7 @@ async fn list(visitor: Visitor) -> Response {
 fn asked(visitor: &Visitor, query: Option<&str>) -> Asked {
     let mut asked = Asked::read(query);
     if !visitor.may_reveal() {
-        asked.refuse_feeling(visitor.words());
+        asked.refuse_feeling();
     }
     asked
 }

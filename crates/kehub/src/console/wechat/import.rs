@@ -4,8 +4,10 @@ use super::words::words;
 use super::{ADDRESS, state};
 use crate::console::show::{Contacts, Shower, count};
 use crate::console::visitor::Visitor;
-use crate::console::words::fill;
-use kehub_core::wechat::{FanState, WechatAccount};
+use crate::console::words::{Language, fill};
+use crate::wechat::Reason;
+use crate::wechat::seal::Unsealed;
+use kehub_core::wechat::{FanFailure, FanState, WechatAccount};
 use maud::{Markup, html};
 
 /// The last import, and the button for the next one. It tells by itself how it goes on.
@@ -67,7 +69,7 @@ fn came(visitor: &Visitor, account: &WechatAccount, is_live: bool) -> Markup {
 }
 
 fn moments(visitor: &Visitor, account: &WechatAccount) -> Markup {
-    let words = words(visitor.look.language);
+    let (words, language) = (words(visitor.look.language), visitor.look.language);
     let shower = Shower { look: &visitor.look, contacts: Contacts::Masked };
     let import = &account.import;
     let is_waiting = import.state(visitor.call.now()) == FanState::Waiting;
@@ -86,13 +88,54 @@ fn moments(visitor: &Visitor, account: &WechatAccount) -> Markup {
                     dt { (words.problem) }
                     dd {
                         @match failure.code {
-                            Some(code) => (fill(words.problem_code, &[&code.to_string(), &failure.reason])),
-                            None => (failure.reason),
+                            Some(code) => (fill(words.problem_code, &[&code.to_string(), told(failure, language)])),
+                            None => (told(failure, language)),
                         }
                         " · " (shower.time(failure.at))
                     }
                 }
             }
         }
+    }
+}
+
+/// What went wrong with a call of WeChat. The store has the sentence that the API tells.
+fn told(failure: &FanFailure, language: Language) -> &str {
+    if language == Language::En {
+        return &failure.reason;
+    }
+    let is_key = |key: Unsealed| *failure.reason == key.to_string();
+    match Reason::named(&failure.reason) {
+        Some(reason) => in_chinese(reason),
+        None if is_key(Unsealed::NoKey) => "系统未设置 KEHUB_SECRET_KEY，无法使用公众号密钥",
+        None if is_key(Unsealed::Wrong) => {
+            "公众号密钥不是用此 KEHUB_SECRET_KEY 加密的：请恢复原来的密钥，或重新绑定公众号"
+        }
+        None => &failure.reason,
+    }
+}
+
+fn in_chinese(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Status => "微信返回了错误的状态",
+        Reason::Unreadable => "微信返回的内容无法识别",
+        Reason::TooLong => "微信返回的内容过长",
+        Reason::NoAddress => "找不到微信服务器的地址",
+        Reason::NotConnected => "无法连接微信",
+        Reason::TimedOut => "微信响应超时",
+        Reason::BrokenOff => "与微信的连接中断",
+        Reason::Sealed => "公众号密钥无法解密",
+        Reason::NoCalls => "无法发起请求",
+        Reason::Private => "微信接口地址指向内网，而 wechat-allow-private 未开启",
+        Reason::Busy => "微信系统繁忙",
+        Reason::UnknownApp => "微信没有此 AppID 的公众号",
+        Reason::WrongSecret => "AppSecret 与公众号不符",
+        Reason::NotListed => "系统的出口 IP 不在公众号的 IP 白名单中",
+        Reason::DayUsed => "公众号今天的接口调用次数已用完",
+        Reason::MinuteUsed => "公众号本分钟的接口调用次数已用完",
+        Reason::NotAllowed => "公众号没有此接口的权限",
+        Reason::Blocked => "公众号已被封禁",
+        Reason::TokenRefused => "access_token 已刷新，仍被拒绝",
+        Reason::Refused => "微信拒绝了请求",
     }
 }

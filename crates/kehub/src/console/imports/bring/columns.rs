@@ -7,8 +7,7 @@ use super::options::Options;
 use super::seen::{ColumnSeen, Seen, ValueSeen};
 use super::veil::Veil;
 use super::words::words;
-use crate::console::acts::fields::expected;
-use crate::console::acts::words::words as of_fields;
+use crate::console::reasons;
 use crate::console::show::Shower;
 use crate::console::words::{Language, fill};
 use crate::files::mapping::{Column, Target};
@@ -48,7 +47,7 @@ pub(super) fn section(
                         (chooser(place, &heading, &pick, wrong, options, language))
                         div .values {
                             (said_of(file, place, shower))
-                            (values(column, seen, language))
+                            (values(seen, language))
                         }
                     }
                 }
@@ -113,13 +112,13 @@ fn said_of(file: &File, place: usize, shower: Shower<'_>) -> Markup {
 }
 
 /// The first values, as they stand and as they are taken.
-fn values(column: &Column, seen: &ColumnSeen, language: Language) -> Markup {
+fn values(seen: &ColumnSeen, language: Language) -> Markup {
     let words = words(language);
     html! {
         @if seen.values.is_empty() {
             p .note { (words.no_values) }
         } @else {
-            ul .plain { @for value in &seen.values { (value_of(column, value, language)) } }
+            ul .plain { @for value in &seen.values { (value_of(value, language)) } }
         }
         @if seen.unfit > 0 {
             p .error { (fill(words.unfit_cells, &[&seen.unfit.to_string()])) }
@@ -127,7 +126,7 @@ fn values(column: &Column, seen: &ColumnSeen, language: Language) -> Markup {
     }
 }
 
-fn value_of(column: &Column, value: &ValueSeen, language: Language) -> Markup {
+fn value_of(value: &ValueSeen, language: Language) -> Markup {
     let ValueSeen { line, read, said } = value;
     let line = fill(words(language).line, &[&line.to_string()]);
     html! {
@@ -138,7 +137,7 @@ fn value_of(column: &Column, value: &ValueSeen, language: Language) -> Markup {
                     span .read { (read) } " → " span .value { (said) }
                 },
                 Err(problem) => {
-                    span .read.bad { (read) } " " (why(column, problem, language))
+                    span .read.bad { (read) } " " (why(problem, language))
                 },
             }
         }
@@ -146,12 +145,6 @@ fn value_of(column: &Column, value: &ValueSeen, language: Language) -> Markup {
 }
 
 /// Why a cell does not fit.
-fn why(column: &Column, problem: &FieldProblem, language: Language) -> Markup {
-    html! {
-        @if let (Target::Attribute(attribute), Language::Zh) = (&column.target, language) {
-            span .error title=(problem) { (expected(attribute.kind(), of_fields(language))) }
-        } @else {
-            span .error lang="en" { (problem) }
-        }
-    }
+fn why(problem: &FieldProblem, language: Language) -> Markup {
+    html! { span .error lang=[reasons::tag(problem, language)] { (reasons::told(problem, language)) } }
 }

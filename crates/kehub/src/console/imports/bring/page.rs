@@ -10,10 +10,11 @@ use super::{ADDRESS, IMPORTS};
 use crate::api::problem::Problem;
 use crate::console::imports::words::words as of_imports;
 use crate::console::page::{Page, Place};
+use crate::console::reasons;
 use crate::console::show::{Contacts, Shower, count};
 use crate::console::visitor::Visitor;
-use crate::console::words::fill;
-use crate::files::clean::Cleaner;
+use crate::console::words::{Language, fill};
+use crate::files::clean::{Cleaner, Misfit};
 use crate::files::mapping::Column;
 use crate::files::source::Form;
 use maud::{Markup, html};
@@ -79,7 +80,7 @@ fn whole(
     let options = Options::of(&looked.policy, visitor.look.language);
     html! {
         (state(asked, file, words))
-        (about(file, &seen, words))
+        (about(file, &seen, visitor.look.language))
         (columns::section(shower, &asked.picks, file, &seen, &options))
         (how(visitor, asked, looked, file))
         div .decide.inline {
@@ -127,8 +128,18 @@ fn state(asked: &Asked, file: &File, words: &Words) -> Markup {
     }
 }
 
+/// Why a row does not fit. What the rules or a reader of lines say is English.
+pub(super) fn why(misfit: &Misfit, language: Language) -> Markup {
+    let tag = match misfit {
+        Misfit::Unfit(problem) => reasons::tag(problem, language),
+        Misfit::Refused(_) => Some("en"),
+    };
+    html! { span lang=[tag] { (reasons::misfit(misfit, language)) } }
+}
+
 /// What the file is.
-fn about(file: &File, seen: &Seen, words: &Words) -> Markup {
+fn about(file: &File, seen: &Seen, language: Language) -> Markup {
+    let words = words(language);
     let form = match file.form {
         Form::Table(delimiter) => fill(words.csv, &[&parted_by(delimiter, words)]),
         Form::Lines => words.ndjson.to_owned(),
@@ -152,7 +163,9 @@ fn about(file: &File, seen: &Seen, words: &Words) -> Markup {
             }
             @if !seen.wrong.is_empty() {
                 ul .plain.note { @for (line, problem) in &seen.wrong {
-                    li { (fill(words.line, &[&line.to_string()])) ": " span lang="en" { (problem) } }
+                    li { (fill(words.line, &[&line.to_string()])) ": "
+                        (why(problem, language))
+                    }
                 } }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::veil::Veil;
 use crate::console::show::Shower;
-use crate::files::clean::Cleaner;
+use crate::files::clean::{Cleaner, Misfit};
 use crate::files::mapping::{Mapping, Target};
 use crate::files::rows::{Chunk, Item, Row, text_of};
 use kehub_core::attribute::{Attribute, FieldKey, FieldProblem, Value};
@@ -27,7 +27,7 @@ pub(super) struct Seen {
     /// Rows that would be refused for what stands in them.
     pub(super) unfit: usize,
     /// What is wrong with rows that no cell is to blame for, by line.
-    pub(super) wrong: Vec<(u64, String)>,
+    pub(super) wrong: Vec<(u64, Misfit)>,
     /// By the places of columns.
     pub(super) columns: Vec<ColumnSeen>,
 }
@@ -64,7 +64,7 @@ pub(super) fn look(
             Item::Row(row) => seen.see(row, mapping, cleaner, shower),
             Item::Unreadable(line) => {
                 seen.unfit += 1;
-                seen.blame(line.line, line.reason.clone());
+                seen.blame(line.line, Misfit::Refused(line.reason.clone()));
             }
         }
     }
@@ -115,7 +115,7 @@ impl Seen {
         }
     }
 
-    fn blame(&mut self, line: u64, problem: String) {
+    fn blame(&mut self, line: u64, problem: Misfit) {
         if self.wrong.len() < ROWS_MAX {
             self.wrong.push((line, problem));
         }

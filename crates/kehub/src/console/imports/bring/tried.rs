@@ -1,6 +1,7 @@
 //! What would come of a file: counts, and the first rows of each kind.
 
 use super::file::Looked;
+use super::page::why;
 use super::veil::Veil;
 use super::words::{Words, words};
 use crate::api::imports::dry::{Decided, decide};
@@ -9,10 +10,12 @@ use crate::console::imports::counts;
 use crate::console::imports::words::words as of_imports;
 use crate::console::show::{Contacts, Shower, count};
 use crate::console::visitor::Visitor;
-use crate::console::words::fill;
-use crate::files::clean::ROW_TYPE;
+use crate::console::words::{Language, fill};
+use crate::files::clean::{CellProblem, ROW_TYPE};
 use crate::files::dry_run::{Kind, Sample};
+use crate::files::import::RefusedRow;
 use crate::files::job::progress_of;
+use crate::files::refused::shown as shown_of;
 use kehub_core::CustomerId;
 use kehub_core::attribute::FieldKey;
 use kehub_core::command::Upsert;
@@ -70,9 +73,29 @@ fn shown(decided: &Decided, shower: Shower<'_>) -> Markup {
                 ul .plain.refusals { @for row in &decided.refused {
                     li {
                         span .soft { (fill(words.line, &[&row.line.to_string()])) } " "
-                        span lang="en" { (Veil(shower).sentence(&row.reason)) }
+                        (refused(row, decided, shower))
                     }
                 } }
+            }
+        }
+    }
+}
+
+/// Why a row would be refused: what is wrong in which column.
+fn refused(row: &RefusedRow, decided: &Decided, shower: Shower<'_>) -> Markup {
+    let (veil, language) = (Veil(shower), shower.look.language);
+    let colon = match language {
+        Language::En => ": ",
+        Language::Zh => "：",
+    };
+    html! {
+        @if row.problems.is_empty() { span lang="en" { (veil.sentence(&row.reason)) } }
+        @for (place, CellProblem { column, value, problem }) in row.problems.iter().enumerate() {
+            @if place > 0 { "; " }
+            @if let Some(column) = column { (veil.text(&decided.mapping.heading(*column))) (colon) }
+            (why(problem, language))
+            @if column.is_some() && !value.is_empty() {
+                " " (veil.sentence(&format!("`{}`", shown_of(value))))
             }
         }
     }

@@ -1,0 +1,152 @@
+//! Why a value does not fit, in the language of whoever looks. In English it is the sentence that answers
+//! and reports have.
+
+use super::words::Language;
+use crate::api::problem::Problem;
+use crate::files::clean::Misfit;
+use kehub_core::attribute::FieldProblem;
+use kehub_core::misfit::{Expected, Found};
+
+/// What was expected, and what was found.
+pub(super) fn told(problem: &FieldProblem, language: Language) -> String {
+    match language {
+        Language::En => problem.to_string(),
+        Language::Zh => {
+            format!("应为{}，实际为{}", expected(&problem.expected), found(&problem.found))
+        }
+    }
+}
+
+/// The language of what [`told`] says, for programs that read it aloud: what no page tells is English.
+pub(super) fn tag(problem: &FieldProblem, language: Language) -> Option<&'static str> {
+    let is_other =
+        matches!(problem.expected, Expected::Other(_)) || matches!(problem.found, Found::Other(_));
+    (language != Language::En && is_other).then_some("en")
+}
+
+/// What is wrong with a row.
+pub(super) fn misfit(misfit: &Misfit, language: Language) -> String {
+    match misfit {
+        Misfit::Unfit(problem) => told(problem, language),
+        Misfit::Refused(reason) => reason.clone(),
+    }
+}
+
+/// All parts of a request that do not fit, a line each.
+pub(super) fn lines(problem: &Problem, language: Language) -> Vec<String> {
+    let line = |(place, misfit, detail): (&str, Option<&FieldProblem>, &str)| match misfit {
+        Some(misfit) if language == Language::Zh => {
+            format!("`{place}`：{}", told(misfit, language))
+        }
+        Some(_) | None => format!("`{place}`: {detail}"),
+    };
+    problem.misfits().map(line).collect()
+}
+
+/// What a field takes, in Chinese.
+fn expected(expected: &Expected) -> String {
+    match expected {
+        Expected::Text => "文本".to_owned(),
+        Expected::TextWithoutNul => "不含 U+0000 的文本".to_owned(),
+        Expected::Gender => "0、1 或 2".to_owned(),
+        Expected::GenderWord => "男、女、未知（或 1、2、0）".to_owned(),
+        Expected::WholeNumber => "整数".to_owned(),
+        Expected::Number => "数字".to_owned(),
+        Expected::NumberInRange => "小于 2^63 的数字".to_owned(),
+        Expected::FewDigits => "最多 15 位有效数字的数字".to_owned(),
+        Expected::Flag => "true 或 false".to_owned(),
+        Expected::FlagWord => "是、否（或 1、0）".to_owned(),
+        Expected::Date => "日期，例如 1990-01-31".to_owned(),
+        Expected::Time => "时间，例如 2017-01-31T08:00:00Z".to_owned(),
+        Expected::Custom => "文本、数字、是否或空".to_owned(),
+        Expected::Value => "值".to_owned(),
+        Expected::AllDigits => "完整的数字".to_owned(),
+        Expected::AllDigitsAsText => "以文本保存的完整数字".to_owned(),
+        Expected::CustomerId => "本系统客户 ID，例如 12".to_owned(),
+        Expected::IdentityList => "由 type 和 value 组成的列表".to_owned(),
+        Expected::IdentityParts => "身份类型和身份值".to_owned(),
+        Expected::OneValue => "一个值".to_owned(),
+        Expected::IdentityOrField => "身份或属性值".to_owned(),
+        Expected::ValueOrEmpty => "值（筛选未填写的客户请用“为空”）".to_owned(),
+        Expected::OrderedField => "可比较大小的字段".to_owned(),
+        Expected::TextField => "文本字段".to_owned(),
+        Expected::Beginning => "文本的开头".to_owned(),
+        Expected::OneOrZero => "1 或 0".to_owned(),
+        Expected::CustomerNumber => "客户 ID".to_owned(),
+        Expected::Chars(most) => format!("最多 {most} 个字符"),
+        Expected::Values(most) => format!("最多 {most} 个值"),
+        Expected::Cells(columns) => format!(" {columns} 个值"),
+        Expected::SameAsLine(line) => format!("与第 {line} 行相同或留空（同一客户）"),
+        Expected::Other(text) => format!(" {text}"),
+    }
+}
+
+/// What a value is instead, in Chinese.
+fn found(found: &Found) -> String {
+    match found {
+        Found::Null | Found::Nothing => "空".to_owned(),
+        Found::Text => "文本".to_owned(),
+        Found::OtherText => "其他文本".to_owned(),
+        Found::TextWithNul => "含 U+0000 的文本".to_owned(),
+        Found::WholeNumber => "整数".to_owned(),
+        Found::Number => "数字".to_owned(),
+        Found::OtherNumber => "其他数字".to_owned(),
+        Found::LargerNumber => "更大的数字".to_owned(),
+        Found::ManyDigits => "位数过多的数字".to_owned(),
+        Found::Flag => "true 或 false".to_owned(),
+        Found::FlagField => "是否字段".to_owned(),
+        Found::Array => "列表".to_owned(),
+        Found::Object => "对象".to_owned(),
+        Found::ObjectWithout => "缺少这两项的对象".to_owned(),
+        Found::OnePart => "只有其中一项".to_owned(),
+        Found::SecondColumn => "另一列也给出了值".to_owned(),
+        Found::OtherValue => "其他值".to_owned(),
+        Found::OtherField => "其他字段".to_owned(),
+        Found::Neither => "两者都没有".to_owned(),
+        Found::Damaged => "乱码，文件可能是其他编码".to_owned(),
+        Found::FormulaError => "表格公式的错误值".to_owned(),
+        Found::Rounded => "被表格软件舍入的数字".to_owned(),
+        Found::RoundedLong => "超过 15 位、已被表格软件舍入的数字".to_owned(),
+        Found::Chars(chars) => format!(" {chars} 个字符"),
+        Found::Digits(digits) => format!(" {digits} 位"),
+        Found::Count(count) => format!(" {count} 个"),
+        Found::Other(text) => format!(" {text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_told_in_the_language_of_the_page() {
+        for (problem, en, zh) in [
+            (
+                FieldProblem::new(Expected::Date, Found::OtherText),
+                "expected a date like 1990-01-31, found other text",
+                "应为日期，例如 1990-01-31，实际为其他文本",
+            ),
+            (
+                FieldProblem::new(Expected::Chars(64), Found::Chars(70)),
+                "expected at most 64 characters, found 70 characters",
+                "应为最多 64 个字符，实际为 70 个字符",
+            ),
+            (
+                FieldProblem::new(Expected::AllDigits, Found::Rounded),
+                "expected all digits, found a number that a spreadsheet has rounded",
+                "应为完整的数字，实际为被表格软件舍入的数字",
+            ),
+            (
+                FieldProblem::new(Expected::SameAsLine(7), Found::OtherValue),
+                "expected what line 7 says of the same customer, or nothing, found another value",
+                "应为与第 7 行相同或留空（同一客户），实际为其他值",
+            ),
+        ] {
+            assert_eq!(told(&problem, Language::En), en);
+            assert_eq!((&*told(&problem, Language::Zh), tag(&problem, Language::Zh)), (zh, None));
+        }
+        let other = FieldProblem::new("a name", "none");
+        assert_eq!(told(&other, Language::Zh), "应为 a name，实际为 none");
+        assert_eq!([Language::Zh, Language::En].map(|it| tag(&other, it)), [Some("en"), None]);
+    }
+}
