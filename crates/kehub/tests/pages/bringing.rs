@@ -182,7 +182,7 @@ async fn a_workbook_is_looked_at() {
     let address = hub.writer.brought("members.xlsx", &bytes).await;
     let address = format!("{address}&c2=identity:&n2=member-card");
     let page = hub.writer.look(&address).await;
-    page.says(&["XLSX 3 columns 1 rows", "138****0003", "which a spreadsheet has rounded"]);
+    page.says(&["XLSX 3 columns 1 row", "138****0003", "which a spreadsheet has rounded"]);
     page.hides(&["name=\"encoding\"", "13800000003"]);
     // Cells of identities and of custom attributes are told of in the language of the page, too.
     for choice in ["", "&c2=attr.&n2=card"] {

@@ -71,7 +71,7 @@ vocabulary! {
     merge_against "The rules refuse this merge. A person may decide otherwise." "规则不建议合并，可由人工决定。";
     merge_despite "I know that they are one person" "我确认是同一人";
     merge_despite_why "Tick that you know it, since the rules see two people." "规则认为是两个人，请勾选确认。";
-    merge_settles "It settles {} open conflicts between them." "将处理两者之间 {} 个待处理冲突。";
+    merge_settles "It settles {} open [conflict|conflicts] between them." "将处理两者之间 {} 个待处理冲突。";
     merge_over "It would hold more identities of type {} than the rules allow." "类型 {} 的身份将超过规则上限。";
     merge_now "Merge #{} and #{}" "合并 #{} 和 #{}";
     allow "They may be one person after all" "取消“不同的人”标记";

@@ -201,13 +201,12 @@ impl Graph {
         let words = seen.shower.words();
         let Key::Request(app, home, carried) = key else { return };
         let (first, last) = (seen.shower.moment(alike.first), seen.shower.moment(alike.last));
-        let (title, note) = match alike.count {
-            1 => (last, words.request_one.to_owned()),
-            count => {
-                let day = |moment: &str| moment.split(' ').next().unwrap_or_default().to_owned();
-                let title = fill(words.requests_count, &[&count.to_string()]);
-                (title, format!("{} – {}", day(&first), day(&last)))
-            }
+        let count = fill(words.requests_count, &[&alike.count.to_string()]);
+        let (title, note) = if alike.count == 1 {
+            (last, count)
+        } else {
+            let day = |moment: &str| moment.split(' ').next().unwrap_or_default().to_owned();
+            (count, format!("{} – {}", day(&first), day(&last)))
         };
         let place = self.add(Node {
             column: Column::Request,

@@ -14,5 +14,5 @@ vocabulary! {
     unreadable "Not saved: a filter cannot be read." "未保存：筛选条件有误。";
     names_a_person "Not saved: {} may name one person, of whom an erasure would leave this behind. Saved filters are of groups." "未保存：“{}”可能指向某一个人，清除该客户后仍会留下痕迹。保存的筛选只用于一类客户。";
     too_long "Not saved: it has more than {} bytes." "未保存：内容超过 {} 字节。";
-    too_many "Not saved: you have {} saved filters already. Forget one first." "未保存：您已保存 {} 个筛选，请先删除一个。";
+    too_many "Not saved: you have {} saved [filter|filters] already. Forget one first." "未保存：您已保存 {} 个筛选，请先删除一个。";
 }

@@ -38,8 +38,8 @@ vocabulary! {
     s_interrupted "interrupted" "已中断";
     back "All imports" "全部导入";
     progress "Progress" "进度";
-    rows_done "{} rows done" "已处理 {} 行";
-    rate "{} rows a second" "每秒 {} 行";
+    rows_done "{} [row|rows] done" "已处理 {} 行";
+    rate "{} [row|rows] a second" "每秒 {} 行";
     reload "Look again how far it is" "刷新进度";
     failed_why "It stopped. Rows up to here are applied; the same file, sent again, goes on. The reason:" "导入已停止，此前的行已生效；再次发送同一文件可继续。原因：";
     interrupted_why "Nobody is at work on it. Rows up to here are applied; the same file, sent again, goes on." "当前无人处理，此前的行已生效；再次发送同一文件可继续。";
@@ -59,7 +59,7 @@ vocabulary! {
     done_forgotten "The import is forgotten. Customers stay as they are." "导入记录已删除，客户数据不变。";
     details "Details" "详情";
     size "Size" "大小";
-    bytes "{} bytes" "{} 字节";
+    bytes "{} [byte|bytes]" "{} 字节";
     found_by "Rows find their customer by" "匹配客户的依据";
     on_conflict "On conflict" "冲突时";
     as_set "as the tenant is set" "按租户设置";

@@ -21,7 +21,7 @@ vocabulary! {
     empty_duplicates "Nobody looks like somebody else" "没有疑似重复的客户";
     empty_duplicates_why "Customers who share a mobile, an e-mail, or a name and a birthday without being one appear here." "手机、邮箱相同，或姓名和生日相同但尚未合并的客户会出现在这里。";
     through "You are through" "本轮已看完";
-    through_why "{} are left for later." "还有 {} 个留待稍后。";
+    through_why "{} [is|are] left for later." "还有 {} 个留待稍后。";
     begin "Begin again" "从头开始";
     looking "The hub is looking at all customers" "正在查找疑似重复的客户";
     looking_why "It goes on while you do something else. Load this page again in a moment." "查找会在后台继续，请稍后刷新。";

@@ -24,9 +24,9 @@ vocabulary! {
     ndjson "NDJSON" "NDJSON";
     tab "a tab" "制表符";
     ascii "ASCII" "ASCII";
-    columns_seen "{} columns" "{} 列";
-    rows_seen "{} rows" "{} 行";
-    rows_first "the first {} rows looked at" "已查看前 {} 行";
+    columns_seen "{} [column|columns]" "{} 列";
+    rows_seen "{} [row|rows]" "{} 行";
+    rows_first "the first {} [row|rows] looked at" "已查看前 {} 行";
     rows_fit "all of them fit" "全部符合要求";
     rows_unfit "{} of them would be refused" "其中 {} 行将被拒绝";
     line "Line {}" "第 {} 行";
@@ -77,7 +77,7 @@ vocabulary! {
     spare "Left out, because {} is the same." "不导入，因为与 {} 含义相同。";
     no_values "no values in these rows" "这些行中没有值";
     unfit_cells "Cells that do not fit: {}" "{} 个单元格不符合要求";
-    more_columns "{} further columns are taken for what their headings say." "其余 {} 列按标题识别。";
+    more_columns "{} further [column is|columns are] taken for what [its heading says|their headings say]." "其余 {} 列按标题识别。";
     look_again "Look again" "刷新预览";
     try_it "Try it" "试运行";
     import "Import" "导入";
@@ -86,7 +86,7 @@ vocabulary! {
     full_note "Mobiles and e-mails are shown in full. This look is written into the audit log." "已显示手机和邮箱明文，本次查看将记入审计日志。";
     tried "What would come of it" "试运行结果";
     tried_about "Nothing was changed. Each row was decided as if all before it had been applied." "数据没有变化。每一行都按其之前的行已生效来判断。";
-    tried_part "There was time for the first {} rows. `kehub import --dry-run` tries all of them; an import has no such limit." "时间只够试运行前 {} 行。可用 kehub import --dry-run 试运行全部；正式导入没有此限制。";
+    tried_part "There was time for the first {} [row|rows]. `kehub import --dry-run` tries all of them; an import has no such limit." "时间只够试运行前 {} 行。可用 kehub import --dry-run 试运行全部；正式导入没有此限制。";
     tried_row "Row" "行";
     tried_says "It says" "内容";
     tried_comes "Comes to" "结果";

@@ -116,7 +116,7 @@ vocabulary! {
     k_restored "customer restored" "客户恢复";
     k_erased "customer erased" "客户清除";
     k_resolved "conflict settled" "冲突已处理";
-    k_cannot_set "declared different people" "标记为不同人";
-    k_cannot_removed "that taken back" "取消不同人标记";
+    k_cannot_set "declared different people" "标记为不同的人";
+    k_cannot_removed "that taken back" "取消“不同的人”标记";
     k_policy "rules changed" "规则变更";
 }
