@@ -7,7 +7,7 @@ use hmac::{Hmac, Mac as _};
 use kehub_core::directory::{App, Directory, Permission, Tenant};
 use kehub_core::people::session::{LoginKey, SessionHash};
 use kehub_core::people::user::User;
-use kehub_core::{AppNumber, Micros};
+use kehub_core::{AppNumber, Micros, TenantId};
 use sha2::Sha256;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub(crate) struct Access {
     /// The id of every app, revoked ones included: who did what.
     ids: HashMap<AppNumber, Box<str>>,
     /// The name of every app, likewise.
-    names: HashMap<AppNumber, Box<str>>,
+    names: HashMap<(TenantId, AppNumber), Box<str>>,
     signer: Signer,
     fingerprints: Fingerprints,
     /// Makes the tokens of forms,
@@ -60,7 +60,8 @@ impl Access {
         let tenants: HashMap<_, _> =
             directory.tenants.into_iter().map(|tenant| (tenant.id, tenant)).collect();
         let ids = directory.apps.iter().map(|app| (app.number, app.id.clone())).collect();
-        let names = directory.apps.iter().map(|app| (app.number, app.name.clone())).collect();
+        let name_of = |app: &App| ((app.tenant, app.number), app.name.clone());
+        let names = directory.apps.iter().map(name_of).collect();
         let has_users = !directory.users.is_empty();
         let mut users: HashMap<_, _> =
             directory.users.into_iter().map(|user| (user.app, user)).collect();
@@ -93,9 +94,10 @@ impl Access {
         self.ids.get(&number).map(|id| &**id)
     }
 
-    /// What people call an app; the command line, for one, has no name.
-    pub(crate) fn app_name(&self, number: AppNumber) -> Option<&str> {
-        self.names.get(&number).map(|name| &**name)
+    /// What people call an app of this tenant; the command line, for one, has no name, and an app of
+    /// another tenant has none here.
+    pub(crate) fn app_name(&self, tenant: TenantId, number: AppNumber) -> Option<&str> {
+        self.names.get(&(tenant, number)).map(|name| &**name)
     }
 
     /// The user that acts through this app, if it may sign in.

@@ -190,6 +190,26 @@ async fn a_filter_of_the_audit_log_that_does_not_fit_is_answered_beside_its_fiel
     let foreign = hub.stranger.look(&format!("{AUDIT}?who=4")).await;
     assert_eq!(foreign.status, 422);
     foreign.says(&["Choose who did it."]).hides(&["李娜"]);
+    // Nor does what something is about tell a name of another tenant, or of another kind.
+    for (kind, number) in
+        [("user", 4), ("app", 4), ("user", 1), ("app", 1), ("user", 5), ("app", 5)]
+    {
+        let foreign = hub.stranger.look(&format!("{AUDIT}?on={kind}:{number}")).await;
+        foreign.hides(&["李娜", hub.writer.id, hub.phone.id, "class=\"chip\""]);
+        assert_eq!(foreign.status, 422, "{kind}:{number}");
+        foreign.says(&["Choose what it was about."]);
+    }
+    let users = users(&hub).await;
+    let user = &users[0]["id"];
+    for (on, status) in [
+        (format!("user:{user}"), 200),
+        (format!("app:{user}"), 422),
+        ("app:1".to_owned(), 200),
+        ("user:1".to_owned(), 422),
+    ] {
+        let seen = hub.writer.look(&format!("{AUDIT}?on={on}")).await;
+        assert_eq!(seen.status, status, "{on}");
+    }
     let refused = hub.reader.look(&format!("{AUDIT}?on=customer&id=1")).await;
     assert_eq!(refused.status, 403);
 }

@@ -36,6 +36,11 @@ impl<'a> Names<'a> {
         self.access.app_id(number)
     }
 
+    /// What people call an app; the command line, for one, has no name.
+    pub(crate) fn app_name(&self, number: AppNumber) -> Option<&str> {
+        self.access.app_name(self.past.tenant, number)
+    }
+
     /// An identity, without its texts if they were erased.
     pub(crate) fn identity(&self, number: IdentityNumber) -> NumberedBody<'_> {
         self.known.identity(number)

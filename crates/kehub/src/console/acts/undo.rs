@@ -84,9 +84,10 @@ async fn shown(visitor: &Visitor, refused: Option<&str>) -> Result<Page, Problem
 /// Who made the merge, when, and upon what.
 fn made(acting: &Acting<'_>, merge: &Merge, facts: &TenantFacts) -> Markup {
     let (words, shower) = (acting.words, acting.shower());
-    let access = acting.visitor.call.hub().access();
+    let call = &acting.visitor.call;
+    let (access, tenant) = (call.hub().access(), call.tenant());
     let written = facts.entry(merge.seq).map(|entry| {
-        let app = access.app_name(entry.app).unwrap_or(shower.words().command_line);
+        let app = access.app_name(tenant, entry.app).unwrap_or(shower.words().command_line);
         fill(words.undo_made, &[&shower.moment(entry.at), app])
     });
     let bridge: Vec<_> = merge.bridge.iter().filter_map(|it| facts.identity(*it)).collect();

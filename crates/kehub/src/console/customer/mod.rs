@@ -90,7 +90,7 @@ struct Seen<'a> {
 impl Seen<'_> {
     /// Who asked for an entry.
     fn app(&self, app: kehub_core::AppNumber) -> String {
-        self.names.access.app_name(app).unwrap_or(self.shower.words().command_line).to_owned()
+        self.names.app_name(app).unwrap_or(self.shower.words().command_line).to_owned()
     }
 
     /// The type and the value of an identity, as far as they may be told.

@@ -71,7 +71,9 @@ fn who(visitor: &Visitor, import: &Import, words: &'static Words) -> String {
     let access = visitor.call.hub().access();
     match import.app.0 {
         0 => words.command_line.to_owned(),
-        _ => access.app_name(import.app).unwrap_or(words.somebody).to_owned(),
+        _ => {
+            access.app_name(visitor.call.tenant(), import.app).unwrap_or(words.somebody).to_owned()
+        }
     }
 }
 

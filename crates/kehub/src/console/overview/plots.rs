@@ -166,7 +166,7 @@ pub(super) fn senders(shower: Shower<'_>, call: &Call, told: &Told) -> Markup {
     let words = shower.words();
     let access = call.hub().access();
     let name = |app: &Option<kehub_core::AppNumber>| {
-        let id = app.and_then(|app| access.app_name(app));
+        let id = app.and_then(|app| access.app_name(call.tenant(), app));
         id.unwrap_or(words.other_apps).to_owned()
     };
     let mut named: Vec<(String, &str, u64)> =

@@ -90,9 +90,11 @@ impl Seen<'_> {
     fn why_conflict(&self, found: &SidedConflict) -> Markup {
         let conflict = &found.conflict;
         let words = self.words;
-        let access = self.visitor.call.hub().access();
+        let call = &self.visitor.call;
+        let (access, tenant) = (call.hub().access(), call.tenant());
         let opened = self.facts.entry(conflict.opened).map(|entry| {
-            let app = access.app_name(entry.app).unwrap_or(self.shower.words().command_line);
+            let app =
+                access.app_name(tenant, entry.app).unwrap_or(self.shower.words().command_line);
             fill(words.opened, &[&self.shower.moment(entry.at), app])
         });
         let care = match conflict.rule.label() {

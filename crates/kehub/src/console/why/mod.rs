@@ -77,7 +77,7 @@ impl Seen<'_> {
         html! {
             @if let Some(entry) = entry {
                 span .origin {
-                    (self.names.access.app_name(entry.app).unwrap_or(self.shower.words().command_line)) ", "
+                    (self.names.app_name(entry.app).unwrap_or(self.shower.words().command_line)) ", "
                     (self.shower.time(entry.at)) ", "
                     (self.shower.words().request) " " code { (entry.request) }
                 }

@@ -3,6 +3,7 @@
 
 use super::super::AUDIT;
 use super::super::words::Words;
+use super::form::Known;
 use crate::api::audit::cursor;
 use crate::api::audit::filter::same;
 use crate::api::problem::Problem;
@@ -116,15 +117,15 @@ impl Asked {
         if query.is_empty() { AUDIT.to_owned() } else { format!("{AUDIT}?{query}") }
     }
 
-    /// The filter, or all that does not fit. `knows` tells whom there is.
+    /// The filter, or all that does not fit.
     pub(super) async fn filter(
         &self,
         visitor: &Visitor,
-        knows: impl Fn(AppNumber) -> bool,
+        known: &Known,
         words: &Words,
     ) -> Result<Result<AuditFilter, Vec<Wrong>>, Problem> {
         let mut wrong: Vec<Wrong> = Vec::new();
-        let app = self.said("who").parse().ok().map(AppNumber).filter(|app| knows(*app));
+        let app = self.said("who").parse().ok().map(AppNumber).filter(|app| known.has(*app));
         if app.is_none() && !self.said("who").is_empty() {
             wrong.push(("who", words.unfit_who));
         }
@@ -132,7 +133,11 @@ impl Asked {
         if deeds.is_none() {
             wrong.push(("deed", words.unfit_deed));
         }
-        let about = self.object(words).unwrap_or_else(|unfit| {
+        let known_object = |about: Option<About>| match about {
+            Some(about) if !known.has_object(about) => Err(("on", words.unfit_on)),
+            about => Ok(about),
+        };
+        let about = self.object(words).and_then(known_object).unwrap_or_else(|unfit| {
             wrong.push(unfit);
             None
         });

@@ -3,13 +3,12 @@
 use super::super::AUDIT;
 use super::super::words::{Words, words};
 use super::asked::{Asked, GROUPS, NAMES, NUMBERED, Wrong};
-use super::told;
+use super::told::{self, Names};
 use crate::console::visitor::Visitor;
 use crate::console::words::fill;
-use crate::server::access::Access;
 use kehub_core::AppNumber;
 use kehub_core::directory::App;
-use kehub_core::people::audit::Deed;
+use kehub_core::people::audit::{About, Deed};
 use maud::{Markup, html};
 
 /// Who may have done something: the users and the apps of the tenant, by name.
@@ -29,6 +28,19 @@ impl Known {
     /// Whether it is one of these, or the command line.
     pub(super) fn has(&self, number: AppNumber) -> bool {
         number.0 == 0 || self.users.iter().chain(&self.apps).any(|app| app.number == number)
+    }
+
+    /// Whether there is such a user or app here. What people type a number of may be gone long since, and
+    /// is told by nothing but its number.
+    pub(super) fn has_object(&self, about: About) -> bool {
+        let (among, number) = match about {
+            About::User(number) => (&self.users, number),
+            About::App(number) => (&self.apps, number),
+            About::Customer(_) | About::Import(_) | About::Webhook(_) | About::WechatAccount(_) => {
+                return true;
+            }
+        };
+        among.iter().any(|app| app.number == number)
     }
 
     /// Those of a kind, as choices whose values begin alike.
@@ -52,8 +64,8 @@ enum Kind {
 /// The filters that are set, and the form.
 pub(super) fn bar(visitor: &Visitor, asked: &Asked, known: &Known, wrong: &[Wrong]) -> Markup {
     let words = words(visitor.look.language);
-    let access = visitor.call.hub().access();
-    let chips = if wrong.is_empty() { chips(asked, &access, words) } else { Vec::new() };
+    let chips =
+        if wrong.is_empty() { chips(asked, &Names::of(visitor), words) } else { Vec::new() };
     html! {
         section .filters aria-label=(words.filters) {
             @for (names, label, value) in &chips {
@@ -75,12 +87,12 @@ pub(super) fn bar(visitor: &Visitor, asked: &Asked, known: &Known, wrong: &[Wron
 /// Each filter that is set: its parameters, what it is of, and what it says.
 fn chips<'a>(
     asked: &Asked,
-    access: &Access,
+    names: &Names,
     words: &'a Words,
 ) -> Vec<(&'static [&'static str], &'a str, Markup)> {
     let mut chips: Vec<(&'static [&'static str], &str, Markup)> = Vec::new();
     if let Ok(app) = asked.said("who").parse().map(AppNumber) {
-        chips.push((&["who"], words.who, told::who(Some(app), access, words)));
+        chips.push((&["who"], words.who, told::who(Some(app), names, words)));
     }
     let said = asked.said("deed");
     if let Some(deed) = Deed::named(said) {
@@ -89,7 +101,7 @@ fn chips<'a>(
         chips.push((&["deed"], words.deed, html! { (group(said, words)) }));
     }
     if let Ok(Some(about)) = asked.object(words) {
-        chips.push((&["on", "id"], words.about, told::object(about, access, words)));
+        chips.push((&["on", "id"], words.about, told::object(about, names, words)));
     }
     for (names, label) in [(&["from"], words.first_day), (&["to"], words.last_day)] {
         let day = asked.said(names[0]);

@@ -17,7 +17,7 @@ use kehub_core::directory::{App, Permission};
 use kehub_core::people::audit::{AuditEntry, AuditFilter, Deed};
 use kehub_core::people::user::Role;
 use maud::{Markup, html};
-use told::{deed, detail, object, role_word, who};
+use told::{Names, deed, detail, object, role_word, who};
 
 /// The log, or the part of it that the address asks for.
 pub(super) async fn page(visitor: Visitor) -> Response {
@@ -37,7 +37,7 @@ async fn shown(visitor: &Visitor, asked: &Asked) -> Result<(Page, bool), Problem
     visitor.call.require(Permission::UsersAdmin)?;
     let words = words(visitor.look.language);
     let known = known(visitor).await?;
-    let filter = asked.filter(visitor, |app| known.has(app), words).await?;
+    let filter = asked.filter(visitor, &known, words).await?;
     let (results, wrong) = match filter {
         Ok(filter) => (results(visitor, asked, &filter).await?, Vec::new()),
         Err(wrong) => (html! {}, wrong),
@@ -99,7 +99,7 @@ async fn results(
 fn table(visitor: &Visitor, entries: &[AuditEntry]) -> Markup {
     let words = words(visitor.look.language);
     let shower = Shower { look: &visitor.look, contacts: Contacts::Masked };
-    let access = visitor.call.hub().access();
+    let names = Names::of(visitor);
     html! {
         div .scroll {
             table .rows.still {
@@ -113,13 +113,13 @@ fn table(visitor: &Visitor, entries: &[AuditEntry]) -> Markup {
                 tbody { @for entry in entries {
                     tr {
                         th scope="row" { (shower.time(entry.at)) }
-                        td data-label=(words.who) { (who(entry.app, &access, words)) }
+                        td data-label=(words.who) { (who(entry.app, &names, words)) }
                         td data-label=(words.deed) {
                             @if entry.deed == Deed::SignInFailed { span .tag.bad { (deed(entry.deed, words)) } }
                             @else { (deed(entry.deed, words)) }
                         }
                         td data-label=(words.about) {
-                            @if let Some(about) = entry.about { (object(about, &access, words)) }
+                            @if let Some(about) = entry.about { (object(about, &names, words)) }
                         }
                         td data-label=(words.details) {
                             @for (place, (key, value)) in entry.details.iter().enumerate() {

@@ -5,24 +5,45 @@ use super::super::words::Words;
 use crate::console::entry::words::words as entry_words;
 use crate::console::visitor::Visitor;
 use crate::server::access::Access;
-use kehub_core::AppNumber;
 use kehub_core::people::audit::{About, Deed};
 use kehub_core::people::user::Role;
+use kehub_core::{AppNumber, TenantId};
 use maud::{Markup, html};
+use std::sync::Arc;
+
+/// The names of the users and apps of a tenant.
+pub(super) struct Names {
+    access: Arc<Access>,
+    tenant: TenantId,
+}
+
+impl Names {
+    pub(super) fn of(visitor: &Visitor) -> Names {
+        Names { access: visitor.call.hub().access(), tenant: visitor.call.tenant() }
+    }
+
+    fn name(&self, app: AppNumber) -> Option<&str> {
+        self.access.app_name(self.tenant, app)
+    }
+
+    fn name_or_number(&self, app: AppNumber) -> String {
+        self.name(app).map_or_else(|| app.to_string(), str::to_owned)
+    }
+}
 
 /// Who did it, by name.
-pub(super) fn who(app: Option<AppNumber>, access: &Access, words: &Words) -> Markup {
+pub(super) fn who(app: Option<AppNumber>, names: &Names, words: &Words) -> Markup {
     html! {
         @match app {
             None => span .soft { (words.nobody) },
             Some(AppNumber(0)) => span .soft { (words.command_line) },
-            Some(number) => (access.app_name(number).unwrap_or(words.nobody)),
+            Some(number) => (names.name(number).unwrap_or(words.nobody)),
         }
     }
 }
 
 /// What it was about, with a way there.
-pub(super) fn object(about: About, access: &Access, words: &Words) -> Markup {
+pub(super) fn object(about: About, names: &Names, words: &Words) -> Markup {
     let (_, number) = about.parts();
     match about {
         About::Customer(id) => html! {
@@ -30,12 +51,12 @@ pub(super) fn object(about: About, access: &Access, words: &Words) -> Markup {
         },
         About::User(app) => html! {
             a href={ (USERS) "/" (app) } {
-                (words.a_user) " " (access.app_name(app).map_or_else(|| number.to_string(), str::to_owned))
+                (words.a_user) " " (names.name_or_number(app))
             }
         },
         About::App(app) => html! {
             a href={ "/console/settings/apps/" (app) } {
-                (words.a_app) " " (access.app_name(app).map_or_else(|| number.to_string(), str::to_owned))
+                (words.a_app) " " (names.name_or_number(app))
             }
         },
         About::Import(_) => html! {
