@@ -7,7 +7,7 @@ use super::Call;
 use super::describe::query;
 use super::problem::Problem;
 use kehub_core::command::InsteadOf;
-use kehub_core::directory::App;
+use kehub_core::directory::{App, Permission};
 use kehub_core::people::user::{User, UserShown};
 use kehub_core::webhook::Settings;
 use serde_json::Value;
@@ -62,13 +62,25 @@ pub(crate) fn conditions(call: &Call) -> Result<(bool, Option<String>), Problem>
     Ok((dry_run, version))
 }
 
-/// What was seen, by its version, where this stands.
-pub(crate) fn instead_of<T>(seen: Option<&str>, version: &str, stands: T) -> InsteadOf<T> {
+/// What was seen, by its version, where this stands. Who may not do everything was let through for what
+/// stands here, and changes nothing else: `may_all` says whether the caller has every permission.
+pub(crate) fn instead_of<T>(
+    seen: Option<&str>,
+    version: &str,
+    stands: T,
+    may_all: bool,
+) -> InsteadOf<T> {
     match seen {
-        None => InsteadOf::Whatever,
+        None if may_all => InsteadOf::Whatever,
+        None => InsteadOf::This(stands),
         Some(seen) if seen == version => InsteadOf::This(stands),
         Some(_) => InsteadOf::Earlier,
     }
+}
+
+/// Whether the caller has every permission.
+pub(crate) fn may_all(call: &Call) -> bool {
+    Permission::ALL.iter().all(|permission| call.app().permissions.contains(permission))
 }
 
 /// How the description of the API tells of the parameter.
@@ -89,8 +101,11 @@ mod tests {
             assert!(!all[..place].contains(version));
         }
         assert_eq!(of(["a", "b"]), all[0]);
-        assert_eq!(instead_of(None, &all[0], 7), InsteadOf::Whatever);
-        assert_eq!(instead_of(Some(&all[0]), &all[0], 7), InsteadOf::This(7));
-        assert_eq!(instead_of(Some(&all[1]), &all[0], 7), InsteadOf::Earlier);
+        for may_all in [true, false] {
+            assert_eq!(instead_of(Some(&all[0]), &all[0], 7, may_all), InsteadOf::This(7));
+            assert_eq!(instead_of(Some(&all[1]), &all[0], 7, may_all), InsteadOf::Earlier);
+        }
+        assert_eq!(instead_of(None, &all[0], 7, true), InsteadOf::Whatever);
+        assert_eq!(instead_of(None, &all[0], 7, false), InsteadOf::This(7));
     }
 }

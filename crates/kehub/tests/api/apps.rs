@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 on_every_engine! {
     an_app_is_created_and_may_do_what_it_was_given,
     nobody_gives_what_it_lacks,
+    nobody_gives_back_what_was_taken_meanwhile,
     what_somebody_else_changed_meanwhile_stays,
     a_rotated_app_needs_its_new_secret,
     a_revoked_app_is_out_for_good,
@@ -63,6 +64,23 @@ async fn nobody_gives_what_it_lacks(hub: TestHub) {
     let patched = keeper.patch("/api/apps/4", &phone).await.was(200);
     assert_eq!(patched["permissions"], json!(["customers.read", "identities.write"]));
     hub.reader.get("/api/apps").await.refused(403, "permissionMissing");
+}
+
+/// Whoever lacks a permission leaves it to an app that has it, and gives it to none from which it was taken
+/// while the body of the call was under way.
+async fn nobody_gives_back_what_was_taken_meanwhile(hub: TestHub) {
+    let keeper = [Permission::AppsAdmin, Permission::UsersAdmin, Permission::CustomersRead];
+    let keeper = hub.app_with("cl0000000000000aa", &keeper).await;
+    let made = create(&hub.writer, &["customers.read", "customers.delete"]).await;
+    let app = format!("/api/apps/{}", made["id"]);
+    let stays = json!({ "permissions": ["customers.read", "customers.delete"] });
+    let taken = json!({ "permissions": ["customers.read"] });
+    let late = keeper.patch_after(&app, &stays, hub.writer.patch(&app, &taken)).await;
+    late.refused(409, "changedMeanwhile");
+    keeper.patch(&app, &stays).await.refused(403, "permissionNotHeld");
+    // Whoever may give all of it decides, whatever stood there.
+    let whole = hub.writer.patch_after(&app, &stays, hub.writer.patch(&app, &taken)).await.was(200);
+    assert_eq!(whole["permissions"], stays["permissions"]);
 }
 
 /// Of two who change one thing at once, the later one is told.

@@ -14,6 +14,7 @@ use kehub_core::{AppNumber, TenantId};
 use kehub_store::{Batch, Store as _};
 use serde_json::{Value, json};
 use shared::valid;
+use tokio::sync::oneshot;
 
 impl TestHub {
     /// A call without a token.
@@ -44,6 +45,32 @@ impl Actor {
 
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
         self.ask("PATCH", path, body).await
+    }
+
+    /// What a change is answered whose body arrives after something else was done: all that is known
+    /// before the body is asked for is known by then.
+    pub(crate) async fn patch_after(
+        &self,
+        path: &str,
+        body: &Value,
+        done: impl Future<Output = Answer>,
+    ) -> Answer {
+        let (asked, is_asked) = oneshot::channel::<()>();
+        let (deliver, is_due) = oneshot::channel::<()>();
+        let bytes = body.to_string();
+        let arriving = futures_util::stream::once(async move {
+            asked.send(()).unwrap();
+            is_due.await.unwrap();
+            Ok::<_, std::io::Error>(bytes)
+        });
+        let mut call = json_request("PATCH", path, &Value::Null);
+        *call.body_mut() = Body::from_stream(arriving);
+        let meanwhile = async {
+            is_asked.await.unwrap();
+            assert_eq!(done.await.status, 200);
+            deliver.send(()).unwrap();
+        };
+        tokio::join!(self.ask_with(path, call), meanwhile).0
     }
 
     /// A call with the token of this actor. `null` is no body.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 on_every_engine! {
     a_user_is_created_changed_and_disabled,
     nobody_makes_a_user_that_may_do_more,
+    nobody_touches_who_may_do_more_by_now,
     a_tenant_keeps_an_admin,
     users_are_listed_page_by_page,
     a_user_is_read_strictly,
@@ -70,6 +71,27 @@ async fn nobody_makes_a_user_that_may_do_more(hub: TestHub) {
     keeper.patch("/api/users/7", &password).await.refused(403, "permissionNotHeld");
     keeper.post("/api/users/7/sign-out", &Value::Null).await.refused(403, "permissionNotHeld");
     keeper.patch("/api/users/6", &password).await.was(200);
+}
+
+/// Whoever may not touch admins does not touch who becomes one while the body of the call is under way.
+async fn nobody_touches_who_may_do_more_by_now(hub: TestHub) {
+    let held = [Permission::UsersAdmin, Permission::CustomersRead];
+    let keeper = hub.app_with("cl0000000000000aa", &held).await;
+    let anna = format!("/api/users/{}", hub.user("anna", Role::Viewer).await);
+    let set =
+        async || hub.writer.get("/api/users").await.was(200)["items"][0]["passwordAt"].clone();
+    let before = set().await;
+    hub.clock.advance_seconds(60);
+    let (password, admin) = (json!({ "password": "another password" }), json!({ "role": "admin" }));
+    let late = keeper.patch_after(&anna, &password, hub.writer.patch(&anna, &admin)).await;
+    late.refused(409, "changedMeanwhile");
+    assert_eq!(set().await, before);
+    keeper.patch(&anna, &password).await.refused(403, "permissionNotHeld");
+    // Whoever may do everything decides, whatever stood there.
+    let other = json!({ "name": "Na" });
+    let whole = hub.writer.patch_after(&anna, &password, hub.writer.patch(&anna, &other)).await;
+    whole.was(200);
+    assert_ne!(set().await, before);
 }
 
 async fn a_tenant_keeps_an_admin(hub: TestHub) {

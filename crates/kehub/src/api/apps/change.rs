@@ -64,7 +64,8 @@ pub(crate) async fn create(
 /// Set what an app may do
 ///
 /// A token that lives sees it within seconds. Nothing is given that the calling app lacks; what the
-/// other app has already may stay. With `version`, an app that has another one stays as it is.
+/// other app has already may stay. With `version`, an app that has another one stays as it is; so does
+/// one that changes at the same moment, if the calling app lacks a permission.
 #[utoipa::path(patch, path = "/api/apps/{id}", tag = "API apps")]
 pub(crate) async fn api_app_patch(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::AppsAdmin)?;
@@ -82,7 +83,8 @@ pub(crate) async fn api_app_patch(call: Call, body: Body) -> Result<Response, Pr
     Ok(json(StatusCode::OK, &AppBody::of(&app)))
 }
 
-/// Sets what an app that is not revoked may do; with a version, unless it has another one.
+/// Sets what an app that is not revoked may do; with a version, unless it has another one, and without
+/// every permission, unless it may do something else by now.
 pub(crate) async fn permit(
     call: &Call,
     app: App,
@@ -92,7 +94,8 @@ pub(crate) async fn permit(
 ) -> Result<App, Problem> {
     let new = permissions.iter().copied().filter(|it| !app.permissions.contains(it));
     gives(call, &new.collect::<Vec<Permission>>())?;
-    let instead_of = version::instead_of(seen, &version::of_app(&app), app.permissions);
+    let version = version::of_app(&app);
+    let instead_of = version::instead_of(seen, &version, app.permissions, version::may_all(call));
     apply(call, AppChange::Permit { id: app.id, permissions, instead_of }, dry_run).await
 }
 

@@ -62,7 +62,7 @@ pub(crate) async fn api_user_create(call: Call, body: Body) -> Result<Response, 
 ///
 /// What is not sent stays. A disabled user is signed out at once, and so is one who gets another
 /// password. The tenant keeps an admin who may sign in. With `version`, a user that has another one stays
-/// as it is.
+/// as it is; so does one that changes at the same moment, if the caller lacks a permission.
 #[utoipa::path(patch, path = "/api/users/{id}", tag = "API users")]
 pub(crate) async fn api_user_patch(call: Call, body: Body) -> Result<Response, Problem> {
     call.require(Permission::UsersAdmin)?;
@@ -84,8 +84,8 @@ pub(crate) async fn api_user_patch(call: Call, body: Body) -> Result<Response, P
     let disabled = is_disabled.map_or(String::new(), |it| it.to_string());
     stands_for(&call, &[name.as_deref().unwrap_or_default(), role_name, &disabled]);
     let wanted = UserSet { name: name.map(Into::into), role, is_disabled, ..UserSet::default() };
-    let wanted = instead_of(wanted, (&user, &app), version.as_deref());
-    let (user, app) = change(&call, &user, wanted, password, dry_run).await?;
+    let seen = version.as_deref();
+    let (user, app) = change(&call, (&user, &app), wanted, seen, password, dry_run).await?;
     Ok(json(StatusCode::OK, &UserBody::of(&user, &app)))
 }
 
@@ -115,11 +115,13 @@ pub(crate) async fn create(
     apply(call, UserChange::Create(new), dry_run).await
 }
 
-/// Changes a user. The password is one that fits, and is hashed here.
+/// Changes a user; with a version, unless it has another one, and without every permission, unless it is
+/// another one by now. The password is one that fits, and is hashed here.
 pub(crate) async fn change(
     call: &Call,
-    user: &User,
+    (user, app): (&User, &App),
     set: UserSet,
+    seen: Option<&str>,
     password: Option<String>,
     dry_run: bool,
 ) -> Result<(User, App), Problem> {
@@ -129,14 +131,10 @@ pub(crate) async fn change(
         Some(password) => Some(hashed(call, password).await?),
         None => None,
     };
-    let set = UserSet { password, keep: None, ..set };
-    apply(call, UserChange::Set { app: user.app, set }, dry_run).await
-}
-
-/// The same change, refused unless the user has the version that was seen.
-pub(crate) fn instead_of(set: UserSet, (user, app): (&User, &App), seen: Option<&str>) -> UserSet {
     let (version, stands) = (version::of_user(user, app), version::shown(user, app));
-    UserSet { instead_of: version::instead_of(seen, &version, stands), ..set }
+    let instead_of = version::instead_of(seen, &version, stands, version::may_all(call));
+    let set = UserSet { password, keep: None, instead_of, ..set };
+    apply(call, UserChange::Set { app: user.app, set }, dry_run).await
 }
 
 /// Ends all sessions of a user.

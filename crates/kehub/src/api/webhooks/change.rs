@@ -95,7 +95,7 @@ pub(crate) async fn set(
         Some(_) => {
             let stands = known(call, id).await?.settings;
             let version = version::of_webhook(&stands);
-            version::instead_of(seen, &version, Box::new(stands))
+            version::instead_of(seen, &version, Box::new(stands), true)
         }
         None => InsteadOf::Whatever,
     };

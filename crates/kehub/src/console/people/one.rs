@@ -4,7 +4,7 @@ use super::list::{name_of, passwords, state};
 use super::words::{Words, words};
 use super::{AUDIT, USERS, role, roles};
 use crate::api::problem::{Code, Problem};
-use crate::api::users::change::{change, instead_of, sign_out, stands_for};
+use crate::api::users::change::{change, sign_out, stands_for};
 use crate::api::users::list::users;
 use crate::api::version::of_user;
 use crate::console::done::{alert, parameter, refused, why_not};
@@ -46,7 +46,9 @@ pub(super) async fn act(visitor: Visitor, body: Body) -> Response {
         }
         Err(problem) => {
             let text = why_not(&visitor, &problem);
-            let late = (problem.code == Code::ChangedMeanwhile).then_some((LATE, &sent));
+            // Of what else is done to a user, nothing stands in both.
+            let is_late = problem.code == Code::ChangedMeanwhile && sent.field("act") == "set";
+            let late = is_late.then_some((LATE, &sent));
             refused(&visitor, &problem, shown(&visitor, late, Some(&text)).await)
         }
     }
@@ -74,8 +76,7 @@ async fn acted(visitor: &Visitor, sent: &Form) -> Result<Result<String, Wrong>, 
             };
             is_new = name != app.name || role != user.role;
             let wanted = UserSet { name: Some(name), role: Some(role), ..wanted };
-            let wanted = instead_of(wanted, (&user, &app), sent.given("version"));
-            change(call, &user, wanted, None, false).await?;
+            change(call, (&user, &app), wanted, sent.given("version"), None, false).await?;
         }
         "password" => {
             let password = sent.field("password");
@@ -85,14 +86,15 @@ async fn acted(visitor: &Visitor, sent: &Form) -> Result<Result<String, Wrong>, 
             if password != sent.field("again") {
                 return Ok(Err(("password", entry.differs)));
             }
-            change(call, &user, wanted, Some(password.to_owned()), false).await?;
+            let password = Some(password.to_owned());
+            change(call, (&user, &app), wanted, None, password, false).await?;
         }
         "sign-out" => drop(sign_out(call, &user, false).await?),
         "disable" | "enable" => {
             let is_disabled = act == "disable";
             is_new = app.revoked_at.is_some() != is_disabled;
             let wanted = UserSet { is_disabled: Some(is_disabled), ..wanted };
-            change(call, &user, wanted, None, false).await?;
+            change(call, (&user, &app), wanted, None, None, false).await?;
         }
         _ => return Err(Problem::new(Code::CannotLinkNotFound, "the page is out of date")),
     }
