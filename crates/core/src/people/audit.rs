@@ -152,6 +152,10 @@ pub enum Deed {
 }
 
 impl Deed {
+    /// What entries about a customer tell: nothing else is done to customers that no journal tells.
+    pub const ABOUT_CUSTOMERS: &[Deed] =
+        &[Deed::CustomerRevealed, Deed::CustomersRead, Deed::CustomersExported];
+
     /// Every deed.
     pub const ALL: &[Deed] = &[
         Deed::SignedIn,

@@ -42,10 +42,14 @@ impl Range {
     }
 }
 
-/// The deeds of a filter by name; all that there are if it says nothing of them.
+/// The deeds by name that entries of a filter may tell: those of which it says something, or all that
+/// there are; but only those about customers, if it is about nothing else.
 pub(crate) fn deeds(filter: &AuditFilter) -> Vec<&'static str> {
     let any = filter.deeds.is_empty();
-    let wanted = Deed::ALL.iter().filter(|deed| any || filter.deeds.contains(deed));
+    let is_customer = |about: &About| matches!(about, About::Customer(_));
+    let of_customers = !filter.about.is_empty() && filter.about.iter().all(is_customer);
+    let all = if of_customers { Deed::ABOUT_CUSTOMERS } else { Deed::ALL };
+    let wanted = all.iter().filter(|deed| any || filter.deeds.contains(deed));
     wanted.map(|deed| deed.name()).collect()
 }
 
@@ -80,4 +84,30 @@ pub(crate) fn deed(name: &str) -> Result<Deed, Broken> {
 /// The role of this name.
 pub(crate) fn role(name: &str) -> Result<Role, Broken> {
     Role::named(name).ok_or_else(|| Broken::because(format!("no role `{name}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kehub_core::{AppNumber, CustomerId};
+
+    #[test]
+    fn about_customers_only_what_is_done_to_them_is_looked_for() {
+        let (customer, user) = (About::Customer(CustomerId(7)), About::User(AppNumber(7)));
+        let filter = |about: &[About], wanted: &[Deed]| {
+            let (about, wanted) = (about.iter().copied().collect(), wanted.iter().copied());
+            deeds(&AuditFilter { about, deeds: wanted.collect(), ..AuditFilter::default() })
+        };
+        let whole = ["customerRevealed", "customersRead", "customersExported"];
+        assert_eq!(filter(&[customer], &[]), whole);
+        let other = About::Customer(CustomerId(8));
+        assert_eq!(
+            filter(&[customer, other], &[Deed::CustomersRead, Deed::SignedIn]),
+            ["customersRead"]
+        );
+        for about in [&[][..], &[user], &[customer, user]] {
+            assert_eq!(filter(about, &[]).len(), Deed::ALL.len(), "{about:?}");
+        }
+        assert_eq!(filter(&[user], &[Deed::SignedIn]), ["signedIn"]);
+    }
 }
