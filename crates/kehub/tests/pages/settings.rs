@@ -43,6 +43,7 @@ async fn a_type_of_any_name_has_a_page() {
     let list = hub.writer.look(SETTINGS).await;
     let links: Vec<String> =
         list.links("class=\"name\"").into_iter().filter(|it| it.contains("/types/")).collect();
+    assert!(links.len() >= names.len(), "{links:?}");
     for (link, name) in links.iter().zip(names) {
         let seen = hub.writer.look(link).await;
         assert_eq!(seen.status, 200, "{link}");
