@@ -220,6 +220,24 @@ impl Past {
         )
     }
 
+    /// Every id that the customer of this one was called by, itself included, whether or not it was deleted
+    /// or erased since. After an erasure no row redirects any more, but its entry names them all.
+    pub fn called(&self, id: CustomerId) -> Vec<CustomerId> {
+        let records = self.entries.iter().flat_map(|entry| &entry.records);
+        for record in records {
+            if let Record::Erased(erased) = record
+                && erased.customers.contains(&id)
+            {
+                return erased.customers.clone();
+            }
+        }
+        let facts = self.as_of(Moment::Now);
+        if let Some(State::MergedInto(survivor)) = facts.customer(id).map(|it| it.state) {
+            return facts.homes_of(survivor);
+        }
+        facts.homes_of(id)
+    }
+
     fn beginning(&self) -> TenantFacts {
         let identities = self.identities.iter().cloned();
         TenantFacts::beginning(self.tenant, self.policy.clone(), identities)

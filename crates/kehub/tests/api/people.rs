@@ -18,6 +18,7 @@ on_every_engine! {
     a_user_is_no_program,
     the_audit_log_tells_what_people_did,
     the_audit_log_is_filtered,
+    who_looked_at_a_customer_is_found_after_its_end,
 }
 
 fn user(login: &str, role: &str) -> Value {
@@ -286,6 +287,43 @@ async fn the_audit_log_is_filtered(hub: TestHub) {
     let cursor = first["nextCursor"].as_str().unwrap();
     assert_eq!(told(&hub, &format!("app=user:anna&cursor={cursor}")).await, of_anna[3..]);
     assert_eq!(hub.stranger.get("/api/audit?about=customer:1").await.was(200)["items"], json!([]));
+}
+
+/// A customer that was deleted or erased was called by the same ids as before.
+async fn who_looked_at_a_customer_is_found_after_its_end(hub: TestHub) {
+    for number in 1..=5 {
+        hub.writer.upsert(&[&format!("card:{number}")], json!({})).await.was(201);
+    }
+    hub.user("anna", Role::Editor).await;
+    let browser = hub.browser();
+    browser.sign_in("anna").await;
+    for id in 1..=5 {
+        hub.clock.advance_seconds(60);
+        browser.get(&format!("/api/customers/{id}")).await.was(200);
+    }
+    for ids in [[1, 2], [3, 4]] {
+        hub.writer.post("/api/merges", &json!({ "customerIds": ids })).await.was(201);
+    }
+    let about = async |id: u32| told(&hub, &format!("about=customer:{id}")).await;
+    let looked = |ids: [u32; 2]| ids.map(|id| format!("anna customersRead customer:{id}"));
+    let deleted = hub.writer.ask("DELETE", "/api/customers/1", &Value::Null).await;
+    assert_eq!(deleted.status, 204);
+    hub.writer.post("/api/customers/3/erase", &Value::Null).await.was(200);
+    for (ids, found) in [([1, 2], [2, 1]), ([3, 4], [4, 3])] {
+        for id in ids {
+            assert_eq!(about(id).await, looked(found), "{id}");
+        }
+    }
+    // One that was deleted first and erased afterwards, too.
+    hub.writer.post("/api/customers/2/erase", &Value::Null).await.was(200);
+    for id in [1, 2] {
+        assert_eq!(about(id).await, looked([2, 1]), "{id}");
+    }
+    hub.writer.ask("DELETE", "/api/customers/5", &Value::Null).await;
+    assert_eq!(about(5).await, ["anna customersRead customer:5"]);
+    assert_eq!(about(99).await, [""; 0]);
+    let others = hub.stranger.get("/api/audit?about=customer:1").await.was(200);
+    assert_eq!(others["items"], json!([]));
 }
 
 #[tokio::test]

@@ -61,16 +61,22 @@ fn object(text: &str) -> Option<About> {
 }
 
 /// What an entry can be about to be about this: a customer has been called by every id that was merged
-/// into it.
+/// into it, also if it was deleted or erased since.
 pub(crate) async fn same(call: &Call, about: Option<About>) -> Result<BTreeSet<About>, Problem> {
     let mut all: BTreeSet<About> = about.into_iter().collect();
-    if let Some(About::Customer(id)) = about
-        && let Some(whole) = call.store().customer_whole(call.tenant(), id).await?
-    {
-        let ids: Vec<CustomerId> = whole.merged.into_iter().chain([whole.customer.id]).collect();
-        all.extend(ids.into_iter().map(About::Customer));
+    if let Some(About::Customer(id)) = about {
+        all.extend(called(call, id).await?.into_iter().map(About::Customer));
     }
     Ok(all)
+}
+
+/// Every id that a customer was called by; none if there never was one.
+async fn called(call: &Call, id: CustomerId) -> Result<Vec<CustomerId>, Problem> {
+    match call.store().customer_whole(call.tenant(), id).await? {
+        Some(whole) => Ok(whole.merged.into_iter().chain([whole.customer.id]).collect()),
+        // Of one that is gone, its history tells.
+        None => Ok(call.store().past(call.tenant(), &[id]).await?.called(id)),
+    }
 }
 
 /// `from` and `before`.
