@@ -181,6 +181,8 @@ async fn a_filter_of_the_audit_log_that_does_not_fit_is_answered_beside_its_fiel
         ("on=customer&id=13700000001x", "Type its number, as 1007."),
         ("from=yesterday", "Choose a day, as 2026-05-31."),
         ("from=2026-05-02&to=2026-05-01", "The last day is before the first one."),
+        ("before=7", "The address names no place of the log."),
+        ("who=&before=1.x", "The address names no place of the log."),
     ] {
         let seen = hub.writer.look(&format!("{AUDIT}?{query}")).await;
         assert_eq!(seen.status, 422, "{query}");

@@ -71,6 +71,7 @@ vocabulary! {
     unfit_id "Type its number, as 1007." "请输入编号，例如 1007。";
     unfit_day "Choose a day, as 2026-05-31." "请选择日期，例如 2026-05-31。";
     unfit_to "The last day is before the first one." "截止日期早于开始日期。";
+    unfit_before "The address names no place of the log." "网址中的页码位置无效。";
     whoever "whoever" "不限";
     whatever "whatever" "不限";
     programs "Apps" "应用";

@@ -58,6 +58,8 @@ pub(super) struct Asked {
     said: [String; NAMES.len()],
     /// Where the page begins.
     pub(super) before: Option<AuditPlace>,
+    /// Whether that is said to be a place that is none.
+    pub(super) is_astray: bool,
     /// Whether something is there that says nothing, as an empty field of a form.
     pub(super) is_wordy: bool,
 }
@@ -72,6 +74,8 @@ impl Asked {
             let (Some(name), Some(value)) = (name, value) else { continue };
             if name == "before" {
                 asked.before = cursor::read(&value);
+                asked.is_wordy |= value.is_empty();
+                asked.is_astray = asked.before.is_none() && !value.is_empty();
             } else if let Some(place) = NAMES.iter().position(|known| *known == name) {
                 asked.is_wordy |= value.is_empty();
                 if let Some(said) = asked.said.get_mut(place) {
@@ -95,7 +99,7 @@ impl Asked {
 
     /// The same without these parameters.
     pub(super) fn without(&self, names: &[&str]) -> Asked {
-        let mut asked = Asked { before: None, ..self.clone() };
+        let mut asked = Asked { before: None, is_astray: false, ..self.clone() };
         for (name, said) in NAMES.iter().zip(&mut asked.said) {
             if names.contains(name) {
                 said.clear();
@@ -145,6 +149,9 @@ impl Asked {
             wrong.push(unfit);
             Period::default()
         });
+        if self.is_astray {
+            wrong.push(("before", words.unfit_before));
+        }
         if !wrong.is_empty() {
             return Ok(Err(wrong));
         }

@@ -79,7 +79,7 @@ pub(super) fn bar(visitor: &Visitor, asked: &Asked, known: &Known, wrong: &[Wron
                 summary .button { (words.filter) }
                 div .panel { (form(asked, known, wrong, words)) }
             }
-            @if !asked.is_plain() { a .quiet href=(AUDIT) { (words.filter_clear) } }
+            @if !asked.is_plain() || asked.is_astray { a .quiet href=(AUDIT) { (words.filter_clear) } }
         }
     }
 }
@@ -179,7 +179,7 @@ fn form(asked: &Asked, known: &Known, wrong: &[Wrong], words: &Words) -> Markup 
                     input type="date" name="to" value=(to) aria-invalid=[unfit("to")];
                 }
             }
-            (error("from")) (error("to"))
+            (error("from")) (error("to")) (error("before"))
             button .button.primary { (words.filter_set) }
         }
     }

@@ -22,7 +22,7 @@ use told::{Names, deed, detail, object, role_word, who};
 /// The log, or the part of it that the address asks for.
 pub(super) async fn page(visitor: Visitor) -> Response {
     let asked = Asked::read(&visitor);
-    if asked.is_wordy {
+    if asked.is_wordy && !asked.is_astray {
         return elsewhere(&asked.address(asked.before));
     }
     match shown(&visitor, &asked).await {
