@@ -3,6 +3,7 @@
 
 use super::visitor::Visitor;
 use super::vocabulary::vocabulary;
+use super::words::fill;
 use maud::{Markup, html};
 
 vocabulary! {
@@ -13,6 +14,7 @@ vocabulary! {
     yours "As you had it" "您的修改";
     about "The form below holds yours. Saved once more, it takes the place of what is there now." "下方表单为您的修改，再次保存将覆盖现在的内容。";
     same "What you had is what is there now: there is nothing left to save." "您的修改与现在的内容相同，无需再保存。";
+    stays "{}; saving leaves it as it is now" "{}（保存不会改变）";
     given "yes" "有";
     not_given "no" "无";
 }
@@ -29,6 +31,17 @@ pub(super) const fn why(language: super::words::Language) -> &'static str {
 pub(super) const fn given(is_given: bool, language: super::words::Language) -> &'static str {
     let words = words(language);
     if is_given { words.given } else { words.not_given }
+}
+
+/// A state that the form does not set, if another one was shown to whoever sends the form.
+pub(super) fn state(
+    what: &str,
+    now: &str,
+    shown: &str,
+    language: super::words::Language,
+) -> Option<Difference> {
+    let yours = || fill(words(language).stays, &[shown]);
+    (now != shown).then(|| (what.to_owned(), now.to_owned(), yours()))
 }
 
 /// Both, beside each other.

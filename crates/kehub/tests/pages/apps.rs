@@ -83,7 +83,13 @@ async fn an_app_is_made_changed_and_ended(hub: TestHub) {
 
 /// The version that a page holds.
 fn version(seen: &Seen) -> String {
-    let (_, rest) = seen.html.split_once("name=\"version\" value=\"").unwrap();
+    hidden(seen, "version")
+}
+
+/// What a form of a page holds in a hidden field.
+fn hidden(seen: &Seen, name: &str) -> String {
+    let field = format!("type=\"hidden\" name=\"{name}\" value=\"");
+    let (_, rest) = seen.html.split_once(&field).unwrap_or_else(|| panic!("no {name}"));
     rest.split('"').next().unwrap().to_owned()
 }
 
@@ -178,6 +184,54 @@ async fn one_is_late(
     let same = send(with(second, &seen)).await;
     assert_eq!(same.status, 409);
     Seen::of(&same).says(&["What you had is what is there now"]);
+}
+
+/// Somebody pauses a webhook and disables a user while another one changes something else about them.
+#[tokio::test]
+async fn a_state_that_changed_meanwhile_is_told_beside_an_own_change() {
+    let hub = TestHub::on_memory().await;
+    let hook = json!({ "url": "https://a.example/", "description": "shop" }).to_string();
+    hub.writer.ask("POST", "/api/webhooks", &hook, "").await;
+    let user = json!({ "login": "li.na", "name": "Li Na", "role": "viewer", "password": "correct horse battery" });
+    hub.writer.ask("POST", "/api/users", &user.to_string(), "").await;
+    let hook: Fields<'_> =
+        &[("act", "set"), ("url", "https://a.example/"), ("description", "till")];
+    let user: Fields<'_> = &[("act", "set"), ("name", "李娜"), ("role", "viewer")];
+    for (path, (there, back), fields, differ, state) in [
+        (
+            "/console/settings/webhooks/1",
+            ("pause", "resume"),
+            hook,
+            "Note shop till",
+            ["State paused running; saving leaves it", "State running paused; saving leaves it"],
+        ),
+        (
+            "/console/users/5",
+            ("disable", "enable"),
+            user,
+            "Name Li Na 李娜",
+            [
+                "State disabled may sign in; saving leaves",
+                "State may sign in disabled; saving leaves",
+            ],
+        ),
+    ] {
+        for (act, state) in [there, back].into_iter().zip(state) {
+            let seen = hub.writer.look(path).await;
+            let (version, shown) = (version(&seen), hidden(&seen, "shown"));
+            let unchanged = [fields, &[("version", &version), ("shown", &shown)]].concat();
+            Actor::done(&hub.writer.send_form(path, &[("act", act)]).await);
+            let late = hub.writer.send_form(path, &unchanged).await;
+            assert_eq!(late.status, 409, "{path}");
+            let late = Seen::of(&late);
+            late.says(&["What As it is now As you had it", differ, state]);
+            // Who has seen it is not told again.
+            let shown = hidden(&late, "shown");
+            let again = [fields, &[("version", "0000000000000000"), ("shown", &shown)]].concat();
+            let again = Seen::of(&hub.writer.send_form(path, &again).await);
+            again.says(&[differ]).hides(&["saving leaves"]);
+        }
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::api::version::of_user;
 use crate::console::done::{alert, parameter, refused, why_not};
 use crate::console::entry::form::Form;
 use crate::console::entry::words::words as entry_words;
-use crate::console::meanwhile::{Difference, both};
+use crate::console::meanwhile::{Difference, both, state as state_of};
 use crate::console::page::{Page, Place, elsewhere};
 use crate::console::show::moment;
 use crate::console::visitor::Visitor;
@@ -157,7 +157,17 @@ fn differences(visitor: &Visitor, user: &User, app: &App, late: &Form) -> Vec<Di
         (words.role, role(user.role, words), yours),
     ];
     let differing = both.into_iter().filter(|(_, now, yours)| now != yours);
-    differing.map(|(what, now, yours)| (what.into(), now.into(), yours.into())).collect()
+    let differing = differing.map(|(what, now, yours)| (what.into(), now.into(), yours.into()));
+    let able = |is_disabled| if is_disabled { words.is_disabled } else { words.live };
+    let is_disabled = app.revoked_at.is_some();
+    let shown = late.given("shown").map_or(is_disabled, |shown| shown == disabled(true));
+    let state = state_of(words.state, able(is_disabled), able(shown), visitor.look.language);
+    differing.chain(state).collect()
+}
+
+/// Whether a user may sign in, as a form says that it was shown.
+const fn disabled(is_disabled: bool) -> &'static str {
+    if is_disabled { "disabled" } else { "live" }
 }
 
 fn forms(visitor: &Visitor, user: &User, app: &App, wrong: Option<(Wrong, &Form)>) -> Markup {
@@ -175,6 +185,7 @@ fn forms(visitor: &Visitor, user: &User, app: &App, wrong: Option<(Wrong, &Form)
     };
     let named = html! {
         input type="hidden" name="version" value=(of_user(user, app));
+        input type="hidden" name="shown" value=(disabled(is_disabled));
         label { (words.name)
             input name="name" value=(typed("name", &app.name)) required autocomplete="off"
                 aria-invalid=[wrong_at("name").map(|_| "true")];

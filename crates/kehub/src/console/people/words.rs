@@ -14,6 +14,7 @@ vocabulary! {
     created "Created" "创建时间";
     password_set "Password set" "密码设置时间";
     live "may sign in" "可登录";
+    is_disabled "disabled" "已停用";
     disabled "disabled since {}" "停用于 {}";
     yourself "you" "本人";
     role_admin "Admin: everything, users too" "管理员：全部权限，含用户管理";

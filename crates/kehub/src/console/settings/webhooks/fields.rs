@@ -3,7 +3,7 @@
 use super::words::{Words, words};
 use crate::api::problem::Problem;
 use crate::console::entry::form::Form;
-use crate::console::meanwhile::{Difference, given};
+use crate::console::meanwhile::{Difference, given, state};
 use crate::console::visitor::Visitor;
 use kehub_core::feed::Kind;
 use kehub_core::webhook::Settings;
@@ -62,6 +62,11 @@ pub(super) fn fields(
     }
 }
 
+/// Whether a webhook is told anything, as a form says that it was shown.
+pub(super) const fn enabled(is_enabled: bool) -> &'static str {
+    if is_enabled { "enabled" } else { "paused" }
+}
+
 /// What somebody typed and ticked, and what is set, where they differ.
 pub(super) fn differences(visitor: &Visitor, stands: &Settings, late: &Form) -> Vec<Difference> {
     let (language, words) = (visitor.look.language, words(visitor.look.language));
@@ -75,7 +80,11 @@ pub(super) fn differences(visitor: &Visitor, stands: &Settings, late: &Form) -> 
         (kind(*one, words), both[0], both[1])
     });
     let differing = texts.into_iter().chain(kinds).filter(|(_, now, yours)| now != yours);
-    differing.map(|(what, now, yours)| (what.into(), now.into(), yours.into())).collect()
+    let differing = differing.map(|(what, now, yours)| (what.into(), now.into(), yours.into()));
+    let able = |is_on| if is_on { words.live } else { words.paused };
+    let shown = late.given("shown").map_or(stands.enabled, |shown| shown == enabled(true));
+    let state = state(words.state, able(stands.enabled), able(shown), language);
+    differing.chain(state).collect()
 }
 
 /// What a kind of event is called.

@@ -1,6 +1,6 @@
 //! One webhook: how far it has been told, what it is told, and what can be done about it.
 
-use super::fields::{differences, fields, json_in};
+use super::fields::{differences, enabled, fields, json_in};
 use super::words::words;
 use super::{ADDRESS, calls, failure, secret, state, undelivered};
 use crate::api::changes::cursor;
@@ -57,7 +57,7 @@ async fn acted(visitor: &Visitor, sent: &Form) -> Result<Became, Problem> {
     let (call, words) = (&visitor.call, words(visitor.look.language));
     let id = id(visitor)?;
     let there = |done: &str| Ok(Became::Done(format!("{ADDRESS}/{id}?done={done}")));
-    let enabled = |enabled| SettingsChange { enabled: Some(enabled), ..SettingsChange::default() };
+    let able = |enabled| SettingsChange { enabled: Some(enabled), ..SettingsChange::default() };
     match sent.field("act") {
         "set" => {
             let settings = read(call, json_in(sent).as_bytes(), false)?;
@@ -65,7 +65,7 @@ async fn acted(visitor: &Visitor, sent: &Form) -> Result<Became, Problem> {
             there("saved")
         }
         act @ ("pause" | "resume") => {
-            let settings = enabled(act == "resume");
+            let settings = able(act == "resume");
             changed(call, WebhookChange::Set { id, settings }, false).await?;
             there(act)
         }
@@ -136,6 +136,7 @@ async fn shown(
         div .sides {
             (form(visitor, &webhook, words.settings, "set", &html! {
                 input type="hidden" name="version" value=(of_webhook(&webhook.settings));
+                input type="hidden" name="shown" value=(enabled(is_on));
                 (fields(visitor, Some(&webhook.settings), wrong))
                 p .note { (words.save_about) }
                 div { button .button.primary { (words.save) } }
