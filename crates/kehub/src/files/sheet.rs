@@ -388,6 +388,44 @@ mod tests {
         );
     }
 
+    /// The crate that reads cells takes a form feed for a space.
+    #[test]
+    fn texts_are_counted_however_their_number_is_written() {
+        let shared = "<c r='A1' t='s'><v>0</v></c>";
+        let refused = |begin: &str| {
+            let text = format!("<sst {begin}><si><t>x</t></si></sst>");
+            read_small(&[("xl/sharedStrings.xml", text), sheet(shared)]).unwrap_err().to_string()
+        };
+        let many = "99999999999999";
+        for begin in [
+            format!("\u{c}uniqueCount='{many}'"),
+            format!("a='1'\u{c}uniqueCount='{many}'"),
+            format!("uniqueCount\u{c}=\u{c}'{many}'"),
+            format!("a='\u{1}' uniqueCount='{many}'"),
+        ] {
+            let why = refused(&begin);
+            assert!(why.contains("found a control character in `xl/sharedStrings.xml`"), "{why}");
+        }
+        for begin in [
+            format!("uniqueCount = \"{many}\""),
+            format!("a uniqueCount='{many}'"),
+            format!("a='1'uniqueCount='{many}'"),
+            format!("uniqueCount='1' x:uniqueCount='{many}'"),
+            format!("uniqueCount='000000000000000000000000000000{many}'"),
+            format!("uniqueCount='{many}{many}'"),
+        ] {
+            let why = refused(&begin);
+            assert!(why.contains("at most 1666 shared texts"), "{begin}: {why}");
+        }
+        for begin in
+            ["count='9999999'\r\n\tuniqueCount=\"1\"", "uniqueCount=''", "uniqueCount='-1'"]
+        {
+            let text = format!("<sst {begin}><si><t>x</t></si></sst>");
+            let read = read_small(&[("xl/sharedStrings.xml", text), sheet(shared)]);
+            assert_eq!(read.unwrap(), "columns x\n", "{begin}");
+        }
+    }
+
     #[test]
     fn a_row_is_as_long_as_rows_of_text_may_be() {
         let long = format!("<si><t>{}</t></si>", "x".repeat(ROW_BYTES_MAX / 2));
