@@ -426,6 +426,62 @@ mod tests {
         }
     }
 
+    /// The same with one more entry in the directory, which says that a part begins there and has so many
+    /// packed bytes.
+    fn with_entry(workbook: &[u8], header: u64, size: u64) -> Cursor<Vec<u8>> {
+        let end = workbook.windows(4).rposition(|it| it == b"PK\x05\x06").unwrap();
+        let number = |at: usize| u32::from_le_bytes(*workbook[at..].first_chunk().unwrap());
+        let count = u16::from_le_bytes(*workbook[end + 10..].first_chunk().unwrap()) + 1;
+        let (length, start) = (number(end + 12), number(end + 16));
+        let [header, size] = [header, size].map(|it| u32::try_from(it).unwrap());
+        let mut entry = b"PK\x01\x02\x14\0\x14\0".to_vec();
+        entry.extend([0; 12]);
+        for field in [size, size, 1, 0, 0] {
+            entry.extend(field.to_le_bytes());
+        }
+        entry.extend([0; 2]);
+        entry.extend(header.to_le_bytes());
+        entry.push(b'z');
+        let mut forged = workbook[..end].to_vec();
+        forged.extend(&entry);
+        forged.extend(b"PK\x05\x06\0\0\0\0");
+        forged.extend([count.to_le_bytes(); 2].concat());
+        forged.extend((length + u32::try_from(entry.len()).unwrap()).to_le_bytes());
+        forged.extend(start.to_le_bytes());
+        forged.extend([0; 2]);
+        Cursor::new(forged)
+    }
+
+    #[test]
+    fn parts_of_a_workbook_lie_apart() {
+        let cell = "<c r='A1' t='inlineStr'><is><t>x</t></is></c>";
+        let styles = format!("<styleSheet>{}</styleSheet>", " ".repeat(21_000));
+        let inner = "PK\x03\x04\x14".to_owned() + &"\0".repeat(40);
+        let parts = [("xl/styles.xml", styles), ("xl/media/a", inner), sheet(cell)];
+        let workbook = packed(&parts).into_inner();
+        let mut archive = zip::ZipArchive::new(Cursor::new(&workbook)).unwrap();
+        let mut place = |name| {
+            let part = archive.by_name(name).unwrap();
+            (part.header_start(), part.compressed_size())
+        };
+        let (styles, media) = (place("xl/styles.xml"), place("xl/media/a"));
+        let limits = Limits { held: 40_000, formats: 20_000 };
+        let read = |workbook| {
+            let read = told(|take| read_within(workbook, None, limits, take));
+            read.unwrap_err().to_string()
+        };
+        let honest = read(Cursor::new(workbook.clone()));
+        assert!(honest.contains("whose formats and names unpack"), "{honest}");
+        let size = u64::try_from(workbook.len()).unwrap();
+        for (header, size) in [(styles.0, styles.1 + 1), (styles.0, 1), (media.0, size)] {
+            let forged = read(with_entry(&workbook, header, size));
+            assert_eq!(
+                forged,
+                "expected an XLSX workbook, found parts that overlap in its list of parts"
+            );
+        }
+    }
+
     #[test]
     fn a_row_is_as_long_as_rows_of_text_may_be() {
         let long = format!("<si><t>{}</t></si>", "x".repeat(ROW_BYTES_MAX / 2));

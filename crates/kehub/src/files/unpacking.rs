@@ -44,6 +44,8 @@ struct Reading {
     /// Where its next bytes are.
     next: u64,
     unpacking: Option<Box<Decompress>>,
+    /// Whether nothing more is unpacked of it.
+    is_over: bool,
 }
 
 /// What may be unpacked, in bytes.
@@ -151,22 +153,23 @@ impl<R: Read + Seek> Bounded<R> {
             let expected = format!("a workbook of at most {PARTS_MAX} parts");
             return Err(FileError::unfit(expected, archive.len().to_string()));
         }
-        let mut parts = BTreeMap::<u64, Part>::new();
+        // What is read of one is nothing of another, and unpacked as the list says.
+        if archive.has_overlapping_entries().map_err(|error| broken(&error))? {
+            let found = "parts that overlap in its list of parts";
+            return Err(FileError::unfit("an XLSX workbook", found));
+        }
+        let mut parts = BTreeMap::new();
         for number in 0..archive.len() {
             let part = archive.by_index_raw(number).map_err(|error| broken(&error))?;
             let name: Rc<str> = part.name().map_err(|error| broken(&error))?.as_ref().into();
             let Some(start) = part.data_start() else { continue };
             let (end, method) = (start.saturating_add(part.compressed_size()), part.compression());
             drop(part);
-            // Several may begin at the same place: the longest is bounded, and so are all.
-            let is_longest = parts.get(&start).is_none_or(|other| other.end < end);
             if is_texts(&name) {
                 let part = archive.by_index(number).map_err(|error| broken(&error))?;
                 texts_are_few(part, &name, texts_max)?;
             }
-            if is_longest {
-                parts.insert(start, Part { name, end, method });
-            }
+            parts.insert(start, Part { name, end, method });
         }
         let mut bounded = archive.into_inner();
         bounded.seek(SeekFrom::Start(0))?;
@@ -176,11 +179,15 @@ impl<R: Read + Seek> Bounded<R> {
 
     /// Counts what bytes at a place become.
     fn look(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        if let Some(part) = self.parts.get(&at) {
+        let goes_on = |reading: &Reading| reading.next == at && at < reading.part.end;
+        if !self.reading.as_ref().is_some_and(goes_on)
+            && let Some(part) = self.parts.get(&at)
+        {
             // Whoever reads it unpacks nothing else.
             let is_packed = part.method == CompressionMethod::Deflated;
             let unpacking = is_packed.then(|| Box::new(Decompress::new(false)));
-            self.reading = Some(Reading { part: part.clone(), next: at, unpacking });
+            self.reading =
+                Some(Reading { part: part.clone(), next: at, unpacking, is_over: false });
         }
         let Some(reading) = self.reading.as_mut().filter(|reading| reading.next == at) else {
             return self.unpacked.count(bytes.len(), None);
@@ -191,9 +198,10 @@ impl<R: Read + Seek> Bounded<R> {
         let name = &reading.part.name;
         match &mut reading.unpacking {
             None => self.unpacked.count(own.len(), Some(name))?,
+            Some(_) if reading.is_over => (),
             Some(unpacking) => {
                 self.step.resize(STEP_BYTES, 0);
-                unpack(unpacking, own, &mut self.step, |bytes| {
+                reading.is_over = unpack(unpacking, own, &mut self.step, |bytes| {
                     self.unpacked.count(bytes, Some(name))
                 })?;
             }
@@ -202,20 +210,18 @@ impl<R: Read + Seek> Bounded<R> {
     }
 }
 
-/// Unpacks some bytes, and tells how many they become, step by step.
+/// Unpacks some bytes, and tells how many they become, step by step; whether nothing is to come behind them.
 fn unpack(
     unpacking: &mut Decompress,
     bytes: &[u8],
     step: &mut [u8],
     mut told: impl FnMut(usize) -> io::Result<()>,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let mut rest = bytes;
     loop {
         let (read, written) = (unpacking.total_in(), unpacking.total_out());
-        // Whoever reads it tells what is wrong with it.
-        let Ok(status) = unpacking.decompress(rest, step, FlushDecompress::None) else {
-            return Ok(());
-        };
+        // What cannot be counted is not read either.
+        let status = unpacking.decompress(rest, step, FlushDecompress::None)?;
         let taken = usize::try_from(unpacking.total_in() - read).unwrap_or(usize::MAX);
         let given = usize::try_from(unpacking.total_out() - written).unwrap_or(usize::MAX);
         told(given)?;
@@ -223,7 +229,7 @@ fn unpack(
         // Where a step is full, more may be left of bytes that were taken.
         let is_over = rest.is_empty() && given < step.len();
         if status == Status::StreamEnd || is_over || (taken, given) == (0, 0) {
-            return Ok(());
+            return Ok(status == Status::StreamEnd);
         }
     }
 }
@@ -289,5 +295,30 @@ impl<R: Seek> Seek for Bounded<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.at = self.inner.seek(to)?;
         Ok(self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::write::DeflateEncoder;
+    use std::io::Write as _;
+
+    #[test]
+    fn what_cannot_be_unpacked_is_an_error() {
+        let mut encoder = DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&[b'x'; 5_000]).unwrap();
+        let packed = encoder.finish().unwrap();
+        let unpacked = |bytes: &[u8]| {
+            let (mut unpacking, mut count) = (Decompress::new(false), 0);
+            let is_over = unpack(&mut unpacking, bytes, &mut [0; 100], |more| {
+                count += more;
+                Ok(())
+            });
+            is_over.map(|is_over| (is_over, count))
+        };
+        assert_eq!(unpacked(&packed).unwrap(), (true, 5_000));
+        assert!(!unpacked(&packed[..1]).unwrap().0);
+        assert!(unpacked(&[0xFF; 8]).is_err());
     }
 }
