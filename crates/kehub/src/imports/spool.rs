@@ -30,8 +30,9 @@ const ARRIVING: &str = "part";
 const WHOLE: &str = "file";
 const REPORTS: [&str; 2] = ["refused.csv", "refused.ndjson"];
 
-/// Files that are looked at at once. Each is read by a thread of its own, and a workbook may hold its shared
-/// texts meanwhile, 256 MiB of them.
+/// Files that are looked at at once, and as many again of which all rows are decided, which may take hours:
+/// nobody who only looks waits for those. Each is read by a thread of its own, and a workbook may hold its
+/// shared texts meanwhile, 256 MiB of them.
 const LOOKS_AT_ONCE: usize = 4;
 /// How long a look waits for one of the others to end: most take a tenth of a second.
 const LOOK_PATIENCE: Duration = Duration::from_secs(5);
@@ -50,6 +51,7 @@ pub struct Spool {
     /// Held by whoever begins an import of a file that lies here, so that it is begun once.
     turn: Arc<Mutex<()>>,
     looks: Arc<Semaphore>,
+    dry_runs: Arc<Semaphore>,
     patience: Duration,
 }
 
@@ -116,20 +118,36 @@ impl Spool {
         let folder = folder.into();
         // Where it is does not change with the folder that somebody works in.
         let folder = std::path::absolute(&folder).unwrap_or(folder);
-        let (turn, looks) = (Arc::default(), Arc::new(Semaphore::new(LOOKS_AT_ONCE)));
-        Spool { folder, bytes_max, reports_kept: None, turn, looks, patience: LOOK_PATIENCE }
+        let [looks, dry_runs] = [(); 2].map(|()| Arc::new(Semaphore::new(LOOKS_AT_ONCE)));
+        let (turn, patience) = (Arc::default(), LOOK_PATIENCE);
+        Spool { folder, bytes_max, reports_kept: None, turn, looks, dry_runs, patience }
             .keeping_reports(REPORT_DAYS)
     }
 
-    /// The same, with these places for looks at files, and how long a look waits for one.
+    /// The same, with these places for looks at files, and how long a look or a dry run waits for one.
     #[must_use]
     pub fn looking_within(self, places: Arc<Semaphore>, patience: Duration) -> Spool {
         Spool { looks: places, patience, ..self }
     }
 
+    /// The same, with these places for dry runs of whole files.
+    #[must_use]
+    pub fn trying_within(self, places: Arc<Semaphore>) -> Spool {
+        Spool { dry_runs: places, ..self }
+    }
+
     /// A place for a look at a file, after a short wait.
     pub(crate) async fn look(&self) -> Result<Look, LooksTaken> {
-        let turn = Arc::clone(&self.looks).acquire_owned();
+        self.place(&self.looks).await
+    }
+
+    /// A place for one who reads all of a file and decides its rows, after a short wait.
+    pub(crate) async fn dry_run(&self) -> Result<Look, LooksTaken> {
+        self.place(&self.dry_runs).await
+    }
+
+    async fn place(&self, places: &Arc<Semaphore>) -> Result<Look, LooksTaken> {
+        let turn = Arc::clone(places).acquire_owned();
         let place = tokio::time::timeout(self.patience, turn).await.map_err(|_| LooksTaken)?;
         place.map(Look).map_err(|_| LooksTaken)
     }

@@ -53,7 +53,7 @@ async fn files_that_come_while_many_are_looked_at_are_sent_again() {
     let hub = TestHub::on_memory().await;
     let folder = tempfile::tempdir().unwrap();
     let places = Arc::new(Semaphore::new(0));
-    let spool = Spool::new(folder.path(), BYTES_MAX);
+    let spool = Spool::new(folder.path(), BYTES_MAX).trying_within(Arc::clone(&places));
     hub.hub.keep_files_in(spool.looking_within(Arc::clone(&places), Duration::ZERO));
     for query in ["", "dryRun=true"] {
         let busy = send(&hub.writer, query, SHOP).await;
@@ -69,6 +69,24 @@ async fn files_that_come_while_many_are_looked_at_are_sent_again() {
         // Whoever has read the file gives its place back.
         drop(places.acquire().await.unwrap());
     }
+}
+
+/// Dry runs of large files take hours.
+#[tokio::test]
+async fn dry_runs_under_way_do_not_refuse_an_import() {
+    let hub = TestHub::on_memory().await;
+    let folder = tempfile::tempdir().unwrap();
+    let [looks, dry_runs] = [1, 0].map(|places| Arc::new(Semaphore::new(places)));
+    let spool = Spool::new(folder.path(), BYTES_MAX).trying_within(Arc::clone(&dry_runs));
+    hub.hub.keep_files_in(spool.looking_within(Arc::clone(&looks), Duration::ZERO));
+    // All of their places are taken. One more is told so before its file has come.
+    send(&hub.writer, "dryRun=true", Body::new(Endless)).await.refused(503, "busy");
+    send(&hub.writer, "", SHOP).await.was(202);
+    // And looks do not keep a dry run waiting: it needs no place of theirs.
+    let look = looks.acquire().await.unwrap();
+    dry_runs.add_permits(1);
+    send(&hub.writer, "dryRun=true", SHOP).await.was(200);
+    drop(look);
 }
 
 /// A workbook whose formats are packed so well that nobody may unpack them.

@@ -33,6 +33,11 @@ pub(crate) async fn api_import_create(call: Call, body: Body) -> Result<Response
     let mut parameters = call.parameters();
     let asked = Asked::read(&mut parameters);
     parameters.end()?;
+    let spool = call.hub().spool();
+    if asked.dry_run {
+        // Before the file comes, which may be in vain. Who sends it slowly does not hold a place meanwhile.
+        drop(spool.dry_run().await?);
+    }
     let Arrived { received, name, mapping: sent } = arrive(&call, body).await?;
     let named = asked.source.or_else(|| name.map(|name| shortened(&name)));
     let source = named.unwrap_or_else(|| UNNAMED.to_owned());
@@ -44,10 +49,10 @@ pub(crate) async fn api_import_create(call: Call, body: Body) -> Result<Response
     let before = call.store().imports(call.tenant(), None, REMEMBERED_MAX).await?.into();
     let (now, is_new) = (wishes.choices, asked.new_mapping);
     let said = Said { before, source: source.clone(), now, is_new };
-    let file = call.hub().spool().file(&received.name);
+    let file = spool.file(&received.name);
     let choices = said.clone();
     let choices = move |headings: &[String]| choices.choices(headings);
-    let look = call.hub().spool().look().await?;
+    let look = if asked.dry_run { spool.dry_run().await? } else { spool.look().await? };
     let opened = imports::open(&file, &wishes.read, Some(look), choices).await;
     let opened = opened.map_err(|error| unfit(&error))?;
     let headings = &opened.first.columns;
