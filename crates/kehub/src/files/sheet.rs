@@ -388,6 +388,32 @@ mod tests {
         );
     }
 
+    /// Each format is kept with what it shares with others.
+    #[test]
+    fn formats_do_not_share_what_is_long() {
+        let cell = "<c r='A1' t='inlineStr'><is><t>x</t></is></c>";
+        let styles = |name: &'static str, count| {
+            let code = format!("<numFmt numFmtId='200' formatCode='{}'/>", "0".repeat(1_900));
+            let formats = "<xf numFmtId='200'/>".repeat(count);
+            let text = format!(
+                "<styleSheet><numFmts>{code}</numFmts><cellXfs>{formats}</cellXfs></styleSheet>"
+            );
+            (name, text)
+        };
+        let read = |parts: &[(&str, String)]| read_small(parts);
+        assert!(read(&[styles("xl/styles.xml", 10), sheet(cell)]).is_ok());
+        let refused = read(&[styles("xl/Styles.xml", 11), sheet(cell)]).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "expected a workbook whose formats keep names and codes of at most 40000 bytes, found \
+             more in `xl/Styles.xml`: save it as CSV"
+        );
+        // One that nobody reads is bounded with the one that is read.
+        let long = ("a/styles.xml", " ".repeat(19_000));
+        let refused = read(&[long, styles("xl/styles.xml", 1), sheet(cell)]).unwrap_err();
+        assert!(refused.to_string().contains("whose formats and names unpack"), "{refused}");
+    }
+
     /// The crate that reads cells takes a form feed for a space.
     #[test]
     fn texts_are_counted_however_their_number_is_written() {

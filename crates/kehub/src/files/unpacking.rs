@@ -6,7 +6,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use quick_xml::events::Event;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Take};
 use std::rc::Rc;
 use zip::{CompressionMethod, ZipArchive};
 
@@ -26,6 +26,8 @@ const TEXT_BYTES: u64 = 24;
 const HEAD_BYTES: u64 = 64 << 10;
 /// What the name of that part ends with, whatever folder it is in.
 const TEXTS: &str = "sharedstrings.xml";
+/// What the name of the part of formats ends with.
+const FORMATS: &str = "styles.xml";
 /// Bytes that are unpacked at once.
 const STEP_BYTES: usize = 64 << 10;
 
@@ -112,11 +114,14 @@ impl Unpacked {
             return Ok(());
         }
         let part = part.map_or_else(|| "its list of parts".to_owned(), |name| format!("`{name}`"));
-        let expected = format!("{what} to at most {limit} bytes");
-        let error = FileError::unfit(expected, format!("more in {part}: save it as CSV"));
-        self.breach.replace(Some(error));
+        self.breach.replace(Some(too_much(&format!("{what} to"), limit, &part)));
         Err(io::Error::other("a workbook unpacks to too much"))
     }
+}
+
+fn too_much(what: &str, limit: u64, part: &str) -> FileError {
+    let expected = format!("{what} at most {limit} bytes");
+    FileError::unfit(expected, format!("more in {part}: save it as CSV"))
 }
 
 fn is_texts(name: &str) -> bool {
@@ -147,7 +152,8 @@ impl<R: Read + Seek> Bounded<R> {
     }
 
     fn with_parts(self) -> Result<Bounded<R>, FileError> {
-        let texts_max = self.unpacked.limits.held / TEXT_BYTES;
+        let limits = self.unpacked.limits;
+        let texts_max = limits.held / TEXT_BYTES;
         let mut archive = ZipArchive::new(self).map_err(|error| broken(&error))?;
         if archive.len() > PARTS_MAX {
             let expected = format!("a workbook of at most {PARTS_MAX} parts");
@@ -158,7 +164,7 @@ impl<R: Read + Seek> Bounded<R> {
             let found = "parts that overlap in its list of parts";
             return Err(FileError::unfit("an XLSX workbook", found));
         }
-        let mut parts = BTreeMap::new();
+        let (mut parts, mut unread) = (BTreeMap::new(), limits.formats.saturating_add(1));
         for number in 0..archive.len() {
             let part = archive.by_index_raw(number).map_err(|error| broken(&error))?;
             let name: Rc<str> = part.name().map_err(|error| broken(&error))?.as_ref().into();
@@ -168,6 +174,12 @@ impl<R: Read + Seek> Bounded<R> {
             if is_texts(&name) {
                 let part = archive.by_index(number).map_err(|error| broken(&error))?;
                 texts_are_few(part, &name, texts_max)?;
+            }
+            if name.to_ascii_lowercase().ends_with(FORMATS) {
+                let part = archive.by_index(number).map_err(|error| broken(&error))?;
+                let mut part = part.take(unread);
+                formats_are_small(&mut part, &name, limits)?;
+                unread = part.limit();
             }
             parts.insert(start, Part { name, end, method });
         }
@@ -260,6 +272,39 @@ fn texts_are_few(part: impl Read, name: &str, most: u64) -> Result<(), FileError
             Err(error) => return Err(unfit(&error.to_string())),
         }
     }
+}
+
+/// Whether formats become no more than may be held. Each is kept with the name of its font and the code by
+/// which it shows numbers, and many may share one that is long.
+fn formats_are_small(
+    part: &mut Take<impl Read>,
+    name: &str,
+    Limits { held: most, formats: limit }: Limits,
+) -> Result<(), FileError> {
+    let mut xml = quick_xml::Reader::from_reader(BufReader::new(&mut *part));
+    xml.config_mut().check_end_names = false;
+    let (mut buffer, mut longest, mut formats) = (Vec::new(), 0, 0_u64);
+    loop {
+        buffer.clear();
+        match xml.read_event_into(&mut buffer) {
+            Ok(Event::Start(begun) | Event::Empty(begun)) => {
+                longest = longest.max(u64::try_from(begun.len()).unwrap_or(u64::MAX));
+                formats += u64::from(begun.local_name().as_ref() == "xf");
+                if longest.saturating_mul(2).saturating_mul(formats) > most {
+                    let what = "a workbook whose formats keep names and codes of";
+                    return Err(too_much(what, most, &format!("`{name}`")));
+                }
+            }
+            // Whoever reads it comes no further than to what is no XML.
+            Ok(Event::Eof) | Err(_) => break,
+            Ok(_) => (),
+        }
+    }
+    if part.limit() > 0 {
+        return Ok(());
+    }
+    let what = "a workbook whose formats and names unpack to";
+    Err(too_much(what, limit, &format!("`{name}`")))
 }
 
 /// How many texts a tag announces, wherever a number stands behind the name of their count: whoever reads
