@@ -508,6 +508,61 @@ mod tests {
         }
     }
 
+    /// A file that is empty up to its last bytes.
+    struct Hollow {
+        at: u64,
+        length: u64,
+        last: Vec<u8>,
+    }
+
+    impl Read for Hollow {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let begin = self.length - u64::try_from(self.last.len()).unwrap();
+            let read = if self.at < begin {
+                let empty = usize::try_from(begin - self.at).unwrap_or(usize::MAX).min(into.len());
+                into[..empty].fill(0);
+                empty
+            } else {
+                let from = usize::try_from(self.at - begin).unwrap().min(self.last.len());
+                (&self.last[from..]).read(into)?
+            };
+            self.at += u64::try_from(read).unwrap();
+            Ok(read)
+        }
+    }
+
+    impl Seek for Hollow {
+        fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+            self.at = match to {
+                std::io::SeekFrom::Start(at) => at,
+                std::io::SeekFrom::End(at) => self.length.checked_add_signed(at).unwrap(),
+                std::io::SeekFrom::Current(by) => self.at.checked_add_signed(by).unwrap(),
+            };
+            Ok(self.at)
+        }
+    }
+
+    /// Room is made for as many parts as are announced, if the file is so large that it might have them.
+    #[test]
+    fn parts_of_a_workbook_are_counted_before_they_are_listed() {
+        let (length, many) = (1_u64 << 50, 1_u64 << 43);
+        let mut last = b"PK\x06\x06".to_vec();
+        last.extend(44_u64.to_le_bytes());
+        last.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        for field in [many, many, many * 46, many * 2] {
+            last.extend(field.to_le_bytes());
+        }
+        last.extend(b"PK\x06\x07\0\0\0\0");
+        last.extend((length - 98).to_le_bytes());
+        last.extend(1_u32.to_le_bytes());
+        last.extend(b"PK\x05\x06\0\0\0\0\xFF\xFF\xFF\xFF");
+        last.extend([0xFF; 8]);
+        last.extend([0; 2]);
+        let read = told(|take| super::read(Hollow { at: 0, length, last }, None, take));
+        let why = read.unwrap_err().to_string();
+        assert_eq!(why, format!("expected a workbook of at most 10000 parts, found {many}"));
+    }
+
     #[test]
     fn a_row_is_as_long_as_rows_of_text_may_be() {
         let long = format!("<si><t>{}</t></si>", "x".repeat(ROW_BYTES_MAX / 2));

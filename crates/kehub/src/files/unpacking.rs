@@ -19,6 +19,9 @@ pub(super) const HELD_BYTES_MAX: u64 = 256 << 20;
 const FORMATS_BYTES_MAX: u64 = 8 << 20;
 /// Parts of a workbook; one with a thousand sheets has some 3000.
 const PARTS_MAX: usize = 10_000;
+/// What the record begins with that announces more parts than 65 535, and where in it their number is.
+const RECORD: &[u8; 4] = b"PK\x06\x06";
+const RECORD_COUNT_AT: u64 = 32;
 /// Bytes that a text takes beside its letters. Room is made for as many as a workbook announces, before the
 /// first one is read.
 const TEXT_BYTES: u64 = 24;
@@ -124,6 +127,10 @@ fn too_much(what: &str, limit: u64, part: &str) -> FileError {
     FileError::unfit(expected, format!("more in {part}: save it as CSV"))
 }
 
+fn too_many(parts: &impl ToString) -> FileError {
+    FileError::unfit(format!("a workbook of at most {PARTS_MAX} parts"), parts.to_string())
+}
+
 fn is_texts(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with(TEXTS)
 }
@@ -135,6 +142,8 @@ pub(super) struct Bounded<R> {
     parts: BTreeMap<u64, Part>,
     reading: Option<Reading>,
     step: Vec<u8>,
+    /// The last bytes that are of no part, and where they end: a record may come in two reads.
+    plain: (Vec<u8>, u64),
     unpacked: Rc<Unpacked>,
 }
 
@@ -142,10 +151,10 @@ impl<R: Read + Seek> Bounded<R> {
     /// The same bytes, bounded, from their beginning; and what is unpacked of them.
     pub(super) fn new(inner: R, limits: Limits) -> Result<(Bounded<R>, Rc<Unpacked>), FileError> {
         let unpacked = Rc::new(Unpacked::new(limits));
-        let (parts, step) = (BTreeMap::new(), Vec::new());
-        let plain =
-            Bounded { inner, at: 0, parts, reading: None, step, unpacked: Rc::clone(&unpacked) };
-        match plain.with_parts() {
+        let (parts, step, plain) = (BTreeMap::new(), Vec::new(), (Vec::new(), 0));
+        let told = Rc::clone(&unpacked);
+        let unbounded = Bounded { inner, at: 0, parts, reading: None, step, plain, unpacked: told };
+        match unbounded.with_parts() {
             Ok(bounded) => Ok((bounded, unpacked)),
             Err(error) => Err(unpacked.breach().unwrap_or(error)),
         }
@@ -156,8 +165,7 @@ impl<R: Read + Seek> Bounded<R> {
         let texts_max = limits.held / TEXT_BYTES;
         let mut archive = ZipArchive::new(self).map_err(|error| broken(&error))?;
         if archive.len() > PARTS_MAX {
-            let expected = format!("a workbook of at most {PARTS_MAX} parts");
-            return Err(FileError::unfit(expected, archive.len().to_string()));
+            return Err(too_many(&archive.len()));
         }
         // What is read of one is nothing of another, and unpacked as the list says.
         if archive.has_overlapping_entries().map_err(|error| broken(&error))? {
@@ -189,6 +197,31 @@ impl<R: Read + Seek> Bounded<R> {
         Ok(Bounded { parts, ..bounded })
     }
 
+    /// Looks how many parts are announced, before room is made for them.
+    fn count_parts(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let (mut plain, end) = std::mem::take(&mut self.plain);
+        if end != at {
+            plain.clear();
+        }
+        let begin = at.saturating_sub(u64::try_from(plain.len()).unwrap_or(0));
+        plain.extend_from_slice(bytes);
+        let places = (begin..).zip(plain.windows(RECORD.len()));
+        for (place, _) in places.filter(|(_, it)| it == RECORD) {
+            let mut count = [0; 8];
+            self.inner.seek(SeekFrom::Start(place.saturating_add(RECORD_COUNT_AT)))?;
+            let read = self.inner.read_exact(&mut count);
+            self.inner.seek(SeekFrom::Start(self.at))?;
+            let count = u64::from_le_bytes(count);
+            if read.is_ok() && usize::try_from(count).is_ok_and(|it| it > PARTS_MAX) {
+                self.unpacked.breach.replace(Some(too_many(&count)));
+                return Err(io::Error::other("a workbook has too many parts"));
+            }
+        }
+        plain.drain(..(plain.len() + 1).saturating_sub(RECORD.len()));
+        self.plain = (plain, self.at);
+        Ok(())
+    }
+
     /// Counts what bytes at a place become.
     fn look(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let goes_on = |reading: &Reading| reading.next == at && at < reading.part.end;
@@ -202,6 +235,7 @@ impl<R: Read + Seek> Bounded<R> {
                 Some(Reading { part: part.clone(), next: at, unpacking, is_over: false });
         }
         let Some(reading) = self.reading.as_mut().filter(|reading| reading.next == at) else {
+            self.count_parts(at, bytes)?;
             return self.unpacked.count(bytes.len(), None);
         };
         let left = usize::try_from(reading.part.end.saturating_sub(at)).unwrap_or(usize::MAX);
@@ -328,6 +362,9 @@ fn broken(error: &zip::result::ZipError) -> FileError {
 
 impl<R: Read + Seek> Read for Bounded<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.unpacked.breach.borrow().is_some() {
+            return Err(io::Error::other("a workbook is too much already"));
+        }
         let read = self.inner.read(into)?;
         let at = self.at;
         self.at += u64::try_from(read).unwrap_or(0);
