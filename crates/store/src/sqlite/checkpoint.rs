@@ -75,6 +75,11 @@ impl Log {
         Ok(writer.wal_hook(Some(count))?)
     }
 
+    /// Pages in the log after the last commit of the writer.
+    pub(super) fn pages(&self) -> u32 {
+        self.pages.load(Ordering::Relaxed)
+    }
+
     /// Called when an erasure is committed: its traces are to be removed.
     pub(super) fn forget(&self) {
         self.erased.store(true, Ordering::Release);

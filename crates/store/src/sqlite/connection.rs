@@ -178,8 +178,20 @@ pub(super) fn is_served(path: &Path) -> Result<bool, Trouble> {
     }
 }
 
+/// Reads from a place of a file, as much as there is there, but no more than fits.
+#[cfg(unix)]
+pub(super) fn read_at(file: &File, bytes: &mut [u8], at: u64) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, bytes, at)
+}
+
+/// Reads from a place of a file, as much as there is there, but no more than fits.
+#[cfg(windows)]
+pub(super) fn read_at(file: &File, bytes: &mut [u8], at: u64) -> std::io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, bytes, at)
+}
+
 /// What the log of a file is called: it is beside the file itself, wherever a link to that stands.
-fn log_name(path: &Path) -> Result<PathBuf, Trouble> {
+pub(super) fn log_name(path: &Path) -> Result<PathBuf, Trouble> {
     let mut name = path.canonicalize().map_err(Trouble::broken)?.into_os_string();
     name.push("-wal");
     Ok(name.into())

@@ -11,7 +11,7 @@
 //! [`sweep`] removes what is left of it. [`backup`] copies the file, and puts a copy in its place;
 //! [`copy`] is an end of a copy from one store to another. [`check`], [`retold`], [`compare`] and
 //! [`rebuild`] hold rows against the journal. [`trial`] is what a trial reads, and [`scratch`] where it
-//! writes. [`webhooks`], [`imports`], [`people`] and [`audit`] read and write those.
+//! writes. [`recent`] keeps what was answered lately. [`webhooks`], [`imports`], [`people`] and [`audit`] read and write those.
 //! [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the tables,
 //! [`connection`] opens the file. [`upkeep`] is what is done to a file that nobody opened.
 
@@ -34,6 +34,7 @@ mod policy;
 mod query;
 mod queue;
 mod rebuild;
+mod recent;
 mod render;
 mod retold;
 mod review;
@@ -83,6 +84,7 @@ use kehub_core::{
     ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Seq, TenantId, WebhookId, WechatId,
 };
 use load::TypesCache;
+use recent::{Recent, Teller};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -140,6 +142,7 @@ pub struct SqliteStore {
 struct Inner {
     writer: Writer,
     readers: Readers,
+    recent: Arc<Recent>,
     walks: Walks,
     checkpointer: Checkpointer,
     path: PathBuf,
@@ -181,11 +184,13 @@ impl SqliteStore {
             if options.syncs_beside {
                 connection::leave_syncing(&conn, &file)?;
             }
-            let writer = Writer::start(conn, &options, Arc::clone(&log), syncing(file))?;
+            let recent = Arc::new(Recent::new(path)?);
+            let teller = Teller::new(Arc::clone(&recent), &conn)?;
+            let writer = Writer::start(conn, &options, Arc::clone(&log), teller, syncing(file))?;
             let readers = Readers::open(path, options.readers)?;
             let checkpointer = Checkpointer::start(path, options.wal_pages, Arc::clone(&log))?;
             let (walks, path) = (Walks::default(), path.to_owned());
-            Ok(Inner { writer, readers, walks, checkpointer, path, log })
+            Ok(Inner { writer, readers, recent, walks, checkpointer, path, log })
         };
         let inner = open().map_err(|cause: Trouble| OpenError::of(path.display(), cause))?;
         Ok(SqliteStore { inner: Arc::new(inner) })
@@ -196,12 +201,17 @@ impl SqliteStore {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Trouble> + Clone + Send + 'static,
     ) -> Result<T, StoreError> {
-        let durable = &self.inner.log.durable;
         let Some(found) = self.inner.readers.glance(read.clone()) else {
             return self.read(read).await;
         };
+        self.lasting(found).await?.map_err(StoreError::from)
+    }
+
+    /// What was seen, once that must not be lost any more.
+    async fn lasting<T>(&self, seen: T) -> Result<T, StoreError> {
+        let durable = &self.inner.log.durable;
         durable.reached(durable.begun()).await?;
-        Ok(found?)
+        Ok(seen)
     }
 
     /// Runs a read beside the writer, off the async threads.
@@ -251,7 +261,20 @@ impl Store for SqliteStore {
         tenant: TenantId,
         id: CustomerId,
     ) -> Result<Option<Customer>, StoreError> {
-        self.glance(move |conn| query::survivor(conn, tenant, id)).await
+        let recent = &self.inner.recent;
+        if let Some(found) = recent.customer(tenant, id) {
+            return self.lasting(Some(found)).await;
+        }
+        let recent = Arc::clone(recent);
+        let read = move |conn: &Connection| {
+            let turn = recent.turn();
+            let found = query::survivor(conn, tenant, id)?;
+            if let Some(found) = found.as_ref().filter(|found| found.id == id) {
+                recent.keep_customer(turn, tenant, found);
+            }
+            Ok(found)
+        };
+        self.glance(read).await
     }
 
     async fn customer_whole(
@@ -314,9 +337,21 @@ impl Store for SqliteStore {
         kind: Option<&str>,
         value: &str,
     ) -> Result<Vec<OwnedIdentity>, StoreError> {
+        let recent = &self.inner.recent;
+        if let Some(found) = kind.and_then(|kind| recent.identity(tenant, kind, value)) {
+            return self.lasting(vec![found]).await;
+        }
+        let recent = Arc::clone(recent);
         let (kind, value) = (kind.map(str::to_owned), value.to_owned());
-        self.glance(move |conn| query::identities_named(conn, tenant, kind.as_deref(), &value))
-            .await
+        let read = move |conn: &Connection| {
+            let turn = recent.turn();
+            let found = query::identities_named(conn, tenant, kind.as_deref(), &value)?;
+            if let (Some(kind), [found]) = (&kind, &*found) {
+                recent.keep_identity(turn, tenant, (kind, &value), found);
+            }
+            Ok(found)
+        };
+        self.glance(read).await
     }
 
     async fn identities_seen(&self, tenant: TenantId) -> Result<u64, StoreError> {
@@ -511,6 +546,7 @@ impl Store for SqliteStore {
         let close = move || {
             inner.writer.close();
             inner.readers.close();
+            inner.recent.close();
             inner.walks.close();
             inner.checkpointer.close();
         };

@@ -8,6 +8,7 @@ use super::durable::{LOST, Syncer};
 use super::group::{Part, decide, stages};
 use super::load::{self, TypesCache};
 use super::queue::{Answer, Job, Queue, send};
+use super::recent::{Teller, Touched};
 use super::trouble::Trouble;
 use super::{SqliteOptions, write};
 use crate::tables::changes::Changes;
@@ -53,6 +54,7 @@ impl Writer {
         conn: Connection,
         options: &SqliteOptions,
         log: Arc<Log>,
+        teller: Teller,
         sync: impl FnMut() -> io::Result<()> + Send + 'static,
     ) -> Result<Writer, Trouble> {
         let syncer = Syncer::start(Arc::clone(&log.durable), sync)?;
@@ -66,6 +68,7 @@ impl Writer {
             number: i64::from_le_bytes(number),
             cache: TypesCache::default(),
             log,
+            teller,
             syncer,
         };
         let thread = std::thread::Builder::new()
@@ -117,6 +120,7 @@ struct Worker {
     number: i64,
     cache: TypesCache,
     log: Arc<Log>,
+    teller: Teller,
     syncer: Syncer,
 }
 
@@ -265,6 +269,7 @@ impl Worker {
 
     fn roll_back(&mut self) {
         self.cache = TypesCache::default();
+        self.teller.give_up();
         if !self.conn.is_autocommit()
             && let Err(error) = self.conn.execute_batch("ROLLBACK")
         {
@@ -273,14 +278,14 @@ impl Worker {
     }
 
     fn transact(&mut self, requests: &[Request], parts: &[Part]) -> Tried {
-        let (outcomes, before, tells, erases) = match self.prepare(requests, parts) {
-            Ok(Prepared::Unchanged(outcomes)) => return Tried::Answered(outcomes, None),
-            Ok(Prepared::Written { outcomes, before, tells, erases }) => {
-                (outcomes, before, tells, erases)
-            }
-            Err(trouble) => return Tried::NotApplied(trouble),
-        };
+        let Written { outcomes, before, touched, tells, erases } =
+            match self.prepare(requests, parts) {
+                Ok(Prepared::Unchanged(outcomes)) => return Tried::Answered(outcomes, None),
+                Ok(Prepared::Written(written)) => written,
+                Err(trouble) => return Tried::NotApplied(trouble),
+            };
         self.log.durable.begin();
+        self.teller.begin(&self.conn);
         let begun = Instant::now();
         let committed = self.conn.execute_batch("COMMIT").map_err(Trouble::from);
         if tells {
@@ -290,7 +295,11 @@ impl Worker {
         if erases {
             self.log.forget();
         }
-        let Err(trouble) = committed else { return Tried::Answered(outcomes, Some(begun)) };
+        let Err(trouble) = committed else {
+            self.teller.end(&self.conn, &touched, self.log.pages());
+            return Tried::Answered(outcomes, Some(begun));
+        };
+        self.teller.give_up();
         if !self.conn.is_autocommit() {
             // Still in the transaction: it was certainly not committed.
             return Tried::NotApplied(trouble);
@@ -333,12 +342,13 @@ impl Worker {
         self.conn.execute_batch("BEGIN IMMEDIATE")?;
         let mut outcomes = Vec::with_capacity(requests.len());
         let (mut is_written, mut tells, mut erases) = (false, false, false);
+        let mut touched = Touched::default();
         let mut rest = requests;
         for stage in stages(requests, parts) {
             let size: usize = stage.iter().map(|part| part.size).sum();
             let (theirs, others) = rest.split_at(size.min(rest.len()));
             rest = others;
-            let changes = self.decide(theirs, &stage, &mut outcomes)?;
+            let changes = self.decide(theirs, &stage, &mut outcomes, &mut touched)?;
             is_written |= !changes.is_empty();
             tells |= changes.has_entries();
             erases |= changes.have_erased();
@@ -356,7 +366,7 @@ impl Worker {
         }
         let before = self.marker()?;
         self.conn.prepare_cached(MARK)?.execute(self.mark_after(before))?;
-        Ok(Prepared::Written { outcomes, before, tells, erases })
+        Ok(Prepared::Written(Written { outcomes, before, touched, tells, erases }))
     }
 
     /// Loads, decides and writes a stage inside the transaction; what was written.
@@ -365,6 +375,7 @@ impl Worker {
         requests: &[Request],
         parts: &[Part],
         outcomes: &mut Vec<Outcome>,
+        touched: &mut Touched,
     ) -> Result<Changes, Trouble> {
         let (mut facts, mut before) = load::expected(&self.conn, requests, &mut self.cache)?;
         let mut decided = decide(requests, parts, &mut facts);
@@ -379,6 +390,7 @@ impl Worker {
         }
         let now = requests.iter().map(|request| request.origin.at).max().unwrap_or_default();
         write::changes(&self.conn, &facts, &changes, &before, now)?;
+        self.teller.touch(touched, &facts, &changes, &before);
         Ok(changes)
     }
 
@@ -392,20 +404,26 @@ impl Worker {
 enum Prepared {
     /// Nothing to write: the transaction is over.
     Unchanged(Vec<Outcome>),
-    /// Written, to be committed.
-    Written {
-        outcomes: Vec<Outcome>,
-        /// The mark that was found.
-        before: Mark,
-        /// Whether there are entries, which others wait for.
-        tells: bool,
-        /// Whether somebody was erased.
-        erases: bool,
-    },
+    /// To be committed.
+    Written(Written),
+}
+
+/// What a group has written.
+struct Written {
+    outcomes: Vec<Outcome>,
+    /// The mark that was found.
+    before: Mark,
+    /// What is answered otherwise from now on.
+    touched: Touched,
+    /// Whether there are entries, which others wait for.
+    tells: bool,
+    /// Whether somebody was erased.
+    erases: bool,
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::recent::Recent;
     use super::super::{connection, schema};
     use super::*;
     use crate::Kept;
@@ -424,7 +442,8 @@ mod tests {
             Arc::new(Shared { queue: Queue::new(&options), committed: watch::Sender::default() });
         let log = Arc::new(Log::default());
         let syncer = Syncer::start(Arc::clone(&log.durable), || Ok(())).unwrap();
-        Worker { conn, shared, number: 7, cache: TypesCache::default(), log, syncer }
+        let teller = Teller::new(Arc::new(Recent::new(path).unwrap()), &conn).unwrap();
+        Worker { conn, shared, number: 7, cache: TypesCache::default(), log, teller, syncer }
     }
 
     #[test]
