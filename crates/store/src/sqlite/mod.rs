@@ -345,7 +345,8 @@ impl Store for SqliteStore {
         let (kind, value) = (kind.map(str::to_owned), value.to_owned());
         let read = move |conn: &Connection| {
             let turn = recent.turn();
-            let found = query::identities_named(conn, tenant, kind.as_deref(), &value)?;
+            let types = recent.types(turn, tenant, || query::types_of(conn, tenant))?;
+            let found = query::identities_named(conn, tenant, &types, kind.as_deref(), &value)?;
             if let (Some(kind), [found]) = (&kind, &*found) {
                 recent.keep_identity(turn, tenant, (kind, &value), found);
             }

@@ -346,14 +346,14 @@ pub(super) fn held_by(
     Ok(held)
 }
 
-/// The owned identities of a value, of one type or of any.
+/// The owned identities of a value, of one of these types or of any.
 pub(super) fn identities_named(
     conn: &Connection,
     tenant: TenantId,
+    types: &Types,
     kind: Option<&str>,
     value: &str,
 ) -> Result<Vec<OwnedIdentity>, Trouble> {
-    let types = types_of(conn, tenant)?;
     let wanted = kind.map(canonical::type_key);
     let mut found = Vec::new();
     for kind in types.values() {
@@ -364,7 +364,7 @@ pub(super) fn identities_named(
         let Some(identity) = load::identity_of_value(conn, tenant, &key)? else { continue };
         let Some(home) = identity.home else { continue };
         if let Some(owner) = answering(conn, tenant, home)? {
-            found.push(owned(owner, identity, &types)?);
+            found.push(owned(owner, identity, types)?);
         }
     }
     found.sort_by_key(|found| (found.owner, found.identity.number));
@@ -386,10 +386,10 @@ pub(super) fn identity(
     Ok(found.map(|identity| TypedIdentity { kind: kind.name, identity }))
 }
 
-pub(super) fn types_of(
-    conn: &Connection,
-    tenant: TenantId,
-) -> Result<BTreeMap<TypeNumber, IdentityType>, Trouble> {
+/// The identity types of a tenant, by number.
+pub(super) type Types = BTreeMap<TypeNumber, IdentityType>;
+
+pub(super) fn types_of(conn: &Connection, tenant: TenantId) -> Result<Types, Trouble> {
     let types = load::types(conn, tenant)?;
     Ok(types.into_iter().map(|kind| (kind.number, kind)).collect())
 }

@@ -15,6 +15,7 @@ mod tests;
 
 use super::connection;
 use super::load::{Before, TenantBefore};
+use super::query::Types;
 use super::rows;
 use super::trouble::Trouble;
 use crate::OwnedIdentity;
@@ -33,14 +34,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// What the answers take at most, in bytes: some 40,000 customers, and 160,000 identities.
-const CUSTOMERS_BYTES: u64 = 96 << 20;
+/// What the answers take at most, in bytes: some 60,000 customers, and 200,000 identities.
+const CUSTOMERS_BYTES: u64 = 128 << 20;
 const IDENTITIES_BYTES: u64 = 64 << 20;
 /// What is around a value in memory that has a place of its own.
-const OVERHEAD: usize = 32;
+const OVERHEAD: usize = 16;
 /// What one takes, as a guess of how many there may be.
 const CUSTOMER_BYTES: usize = 2 << 10;
-const IDENTITY_BYTES: usize = 400;
+const IDENTITY_BYTES: usize = 300;
+/// Tenants whose types are kept.
+const TENANTS: usize = 1_000;
 /// How many versions there are. With few of them, a busy hub would drop answers about others.
 const VERSIONS: usize = 1 << 20;
 
@@ -99,6 +102,8 @@ impl<K, T> Weighter<K, Arc<Answer<T>>> for Bytes {
     }
 }
 
+/// The identity types of tenants. They have no row of their own: when they change, everything is dropped.
+type TenantTypes = Cache<TenantId, Arc<Answer<Arc<Types>>>>;
 type Answers<K, T> = Cache<K, Arc<Answer<T>>, Bytes>;
 
 /// What was answered lately from one file.
@@ -106,6 +111,7 @@ pub(super) struct Recent {
     customers: Answers<(TenantId, CustomerId), Customer>,
     /// By type and value as they were asked for, with a zero in between.
     identities: Answers<(TenantId, Box<str>), OwnedIdentity>,
+    types: TenantTypes,
     versions: Box<[AtomicU32]>,
     places: RandomState,
     /// How often everything was dropped.
@@ -129,6 +135,7 @@ impl Recent {
         Ok(Recent {
             customers: Cache::with_weighter(customers, CUSTOMERS_BYTES, Bytes),
             identities: Cache::with_weighter(identities, IDENTITIES_BYTES, Bytes),
+            types: Cache::new(TENANTS),
             versions: std::iter::repeat_with(AtomicU32::default).take(VERSIONS).collect(),
             places: RandomState::new(),
             drops: AtomicU64::new(0),
@@ -153,6 +160,24 @@ impl Recent {
     ) -> Option<OwnedIdentity> {
         let answer = self.identities.get(&(tenant, asked(kind, value)))?;
         self.again(&answer)
+    }
+
+    /// The identity types of a tenant as they are or, if that is not known, as `read` finds them.
+    pub(super) fn types(
+        &self,
+        since: Turn,
+        tenant: TenantId,
+        read: impl FnOnce() -> Result<Types, Trouble>,
+    ) -> Result<Arc<Types>, Trouble> {
+        if let Some(types) = self.types.get(&tenant).and_then(|known| self.again(&known)) {
+            return Ok(types);
+        }
+        let types = Arc::new(read()?);
+        // No row stands there, so that it does not change.
+        if let Some(kept) = self.kept(since, &types, 0, [VERSIONS; 2]) {
+            self.types.insert(tenant, kept);
+        }
+        Ok(types)
     }
 
     /// Answers nothing any more. The writer has ended.
@@ -246,6 +271,7 @@ impl Recent {
         // What is erased is not to stay in memory either.
         self.customers.clear();
         self.identities.clear();
+        self.types.clear();
     }
 
     fn set_end(&self, end: Option<End>) {

@@ -38,7 +38,9 @@ impl Place {
     /// What the file says, past everything that is kept.
     fn says(&self, id: CustomerId, account: &str) -> (Option<Customer>, Vec<OwnedIdentity>) {
         let conn = connection::looking(&self.path).unwrap();
-        let owners = query::identities_named(&conn, TENANT, Some("account"), account).unwrap();
+        let types = query::types_of(&conn, TENANT).unwrap();
+        let kind = Some("account");
+        let owners = query::identities_named(&conn, TENANT, &types, kind, account).unwrap();
         (query::survivor(&conn, TENANT, id).unwrap(), owners)
     }
 }
@@ -219,4 +221,23 @@ async fn two_processes_answer_what_the_file_says() {
         }
     }
     assert!(kept > 100, "{kept}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_type_is_known_as_soon_as_it_is_there() {
+    let place = Place::new().await;
+    let (hub, other) = (place.process(), place.process());
+    let wang = hub.upsert(&["wang"], "Wang").await;
+    for (process, kind) in [(&hub, "card"), (&other, "badge")] {
+        hub.answers(wang, "wang").await;
+        let sent = IdentitySent {
+            kind: kind.to_owned(),
+            value: "7".to_owned(),
+            ..IdentitySent::default()
+        };
+        let upsert = Upsert { identities: vec![sent], ..Upsert::default() };
+        process.run(Command::Upsert(upsert)).await;
+        let found = hub.0.identities_named(TENANT, Some(kind), "7").await.unwrap();
+        assert_eq!(found.len(), 1, "{kind}");
+    }
 }
