@@ -103,6 +103,28 @@ told! {
     OneOrZero "1 or 0";
     /// What names a customer in an address.
     CustomerNumber "the number of a customer";
+    /// What names an entry of the journal in an address.
+    EntryNumber "the number of an entry";
+    /// A number of things, of which there is one at least.
+    CountFromOne "a whole number from 1";
+    /// A moment, as a field of a page writes it.
+    LocalTime "a time like 2026-05-04T09:02";
+    /// What there is to do on a conflict.
+    OnConflict "merge, keep or reject";
+    /// By what rows of a file find their customers.
+    FoundBy "some of id, identity, mobile and email, parted by commas";
+    /// The same, of which one is always there.
+    FoundByIdentity "`identity` among them: an identity has one owner, and always finds it";
+    /// The zone of times.
+    UtcOffset "an offset such as `+08:00`, or `Z`";
+    /// What a file is encoded in.
+    EncodingName "a name such as gb18030";
+    /// What parts the values of a file.
+    Delimiter "one ASCII character that is no letter, digit or quote, or `tab`";
+    /// What a filter is about.
+    FilteredField "an attribute, or `attr.` and a key";
+    /// How a filter compares.
+    FilterOperator "not, in, gt, gte, lt, lte, prefix, empty behind the colon";
     }
     {
     /// Text of no more characters.
@@ -111,6 +133,10 @@ told! {
     Values "at most " " values";
     /// As many values as there are columns.
     Cells "" " values";
+    /// A name of no more characters.
+    NameOfChars "a name of at most " " characters";
+    /// No more custom attributes.
+    OnCustomer "at most " " on a customer";
     /// The same as a line before.
     SameAsLine "what line " " says of the same customer, or nothing";
     }

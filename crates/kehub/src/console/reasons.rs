@@ -1,11 +1,14 @@
 //! Why a value does not fit, in the language of whoever looks. In English it is the sentence that answers
 //! and reports have.
 
+mod file;
+
 use super::words::Language;
 use crate::api::problem::Problem;
 use crate::files::clean::Misfit;
 use kehub_core::attribute::FieldProblem;
 use kehub_core::misfit::{Expected, Found};
+use maud::{Markup, html};
 
 /// What was expected, and what was found.
 pub(super) fn told(problem: &FieldProblem, language: Language) -> String {
@@ -18,17 +21,41 @@ pub(super) fn told(problem: &FieldProblem, language: Language) -> String {
 }
 
 /// The language of what [`told`] says, for programs that read it aloud: what no page tells is English.
-pub(super) fn tag(problem: &FieldProblem, language: Language) -> Option<&'static str> {
+pub(super) fn tag_of(problem: &FieldProblem, language: Language) -> Option<&'static str> {
     let is_other =
         matches!(problem.expected, Expected::Other(_)) || matches!(problem.found, Found::Other(_));
     (language != Language::En && is_other).then_some("en")
 }
 
-/// What is wrong with a row.
+/// What is wrong with a cell or a row.
 pub(super) fn misfit(misfit: &Misfit, language: Language) -> String {
+    match (misfit, language) {
+        (Misfit::Unfit(problem), _) => told(problem, language),
+        (_, Language::En) => misfit.to_string(),
+        (Misfit::NoRow(why), Language::Zh) => file::no_row(why),
+        (Misfit::Refused(why), Language::Zh) => file::ruled(why),
+    }
+}
+
+/// The language of what [`misfit`] says.
+pub(super) fn tag(misfit: &Misfit, language: Language) -> Option<&'static str> {
     match misfit {
-        Misfit::Unfit(problem) => told(problem, language),
-        Misfit::Refused(reason) => reason.clone(),
+        Misfit::Unfit(problem) => tag_of(problem, language),
+        Misfit::NoRow(_) | Misfit::Refused(_) => None,
+    }
+}
+
+/// Why a file cannot be read or brought in, of which there is the sentence that answers have. What no page tells
+/// stays as it is.
+pub(super) fn of_file(text: &str, language: Language) -> Markup {
+    let told = (language == Language::Zh).then(|| file::told(text)).flatten();
+    match told {
+        None => {
+            let tag = (language != Language::En).then_some("en");
+            html! { code lang=[tag] { (text) } }
+        }
+        Some((told, None)) => html! { (told) },
+        Some((told, Some(found))) => html! { (told) "：" code lang="en" { (found) } },
     }
 }
 
@@ -73,9 +100,24 @@ fn expected(expected: &Expected) -> String {
         Expected::Beginning => "文本的开头".to_owned(),
         Expected::OneOrZero => "1 或 0".to_owned(),
         Expected::CustomerNumber => "客户 ID".to_owned(),
+        Expected::EntryNumber => "记录编号".to_owned(),
+        Expected::CountFromOne => "大于 0 的整数".to_owned(),
+        Expected::LocalTime => "时间，例如 2026-05-04T09:02".to_owned(),
+        Expected::OnConflict => " merge、keep 或 reject".to_owned(),
+        Expected::FoundBy => " id、identity、mobile、email 中的若干项，用逗号分隔".to_owned(),
+        Expected::FoundByIdentity => "含有 identity 的列表".to_owned(),
+        Expected::UtcOffset => "时差，例如 +08:00 或 Z".to_owned(),
+        Expected::EncodingName => "编码名称，例如 gb18030".to_owned(),
+        Expected::Delimiter => "一个 ASCII 字符（不能是字母、数字或引号），或 tab".to_owned(),
+        Expected::FilteredField => "属性名称，或 attr. 加自定义属性名称".to_owned(),
+        Expected::FilterOperator => {
+            "冒号后为 not、in、gt、gte、lt、lte、prefix、empty 之一".to_owned()
+        }
         Expected::Chars(most) => format!("最多 {most} 个字符"),
         Expected::Values(most) => format!("最多 {most} 个值"),
         Expected::Cells(columns) => format!(" {columns} 个值"),
+        Expected::NameOfChars(most) => format!("最多 {most} 个字符的名称"),
+        Expected::OnCustomer(most) => format!("每个客户最多 {most} 个"),
         Expected::SameAsLine(line) => format!("与第 {line} 行相同或留空（同一客户）"),
         Expected::Other(text) => format!(" {text}"),
     }
@@ -143,10 +185,13 @@ mod tests {
             ),
         ] {
             assert_eq!(told(&problem, Language::En), en);
-            assert_eq!((&*told(&problem, Language::Zh), tag(&problem, Language::Zh)), (zh, None));
+            assert_eq!(
+                (&*told(&problem, Language::Zh), tag_of(&problem, Language::Zh)),
+                (zh, None)
+            );
         }
         let other = FieldProblem::new("a name", "none");
         assert_eq!(told(&other, Language::Zh), "应为 a name，实际为 none");
-        assert_eq!([Language::Zh, Language::En].map(|it| tag(&other, it)), [Some("en"), None]);
+        assert_eq!([Language::Zh, Language::En].map(|it| tag_of(&other, it)), [Some("en"), None]);
     }
 }

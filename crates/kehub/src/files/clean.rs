@@ -1,10 +1,12 @@
 //! Rows become upserts: values are cleaned as people write them, and then read as the wire reads
 //! them. What does not fit refuses its row, with all that is wrong in it.
 
+use super::error::NoRow;
 use super::identities;
 use super::mapping::{Column, Ignored, Mapping, Target};
 use super::reading::{Cells, Reading, customer_id};
 use super::rows::{Row, text_of};
+use super::ruled::Ruled;
 use crate::wire::json::Json;
 use crate::wire::values;
 use kehub_core::attribute::{Attribute, FieldKey, FieldProblem, Value};
@@ -14,7 +16,6 @@ use kehub_core::limits::IDENTITY_VALUE_CHARS_MAX;
 use kehub_core::misfit::{Expected, Found, counted};
 use kehub_core::policy::{OnConflict, Policy};
 use sha2::{Digest as _, Sha256};
-use std::fmt;
 
 /// The type of the identity that is made for a row by which nobody would be known again.
 pub(crate) const ROW_TYPE: &str = "file-row";
@@ -37,27 +38,17 @@ pub(crate) struct CleanOptions {
 }
 
 /// What is wrong with a cell, or a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Misfit {
     /// It cannot be read.
-    Unfit(FieldProblem),
-    /// The rules refuse it, for this reason.
-    Refused(String),
-}
-
-impl From<FieldProblem> for Misfit {
-    fn from(problem: FieldProblem) -> Misfit {
-        Misfit::Unfit(problem)
-    }
-}
-
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Misfit::Unfit(problem) => problem.fmt(f),
-            Misfit::Refused(reason) => f.write_str(reason),
-        }
-    }
+    #[error(transparent)]
+    Unfit(#[from] FieldProblem),
+    /// It is none.
+    #[error(transparent)]
+    NoRow(NoRow),
+    /// The rules refuse it.
+    #[error(transparent)]
+    Refused(Ruled),
 }
 
 /// What does not fit in a row.

@@ -1,5 +1,8 @@
-//! Why a file cannot be read.
+//! Why a file cannot be read or brought in, told by names, so that pages say it in any language.
 
+use super::sentence::sentences;
+use kehub_core::misfit::Found;
+use serde_json::error::Category;
 use std::io;
 
 /// Why a file cannot be read, or not any further.
@@ -9,35 +12,183 @@ pub(crate) enum FileError {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// The file is not what it should be.
-    #[error("expected {expected}, found {found}")]
-    Unfit {
-        /// Such as `a row of headings`.
-        expected: String,
-        /// What is there instead.
-        found: String,
-    },
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// From this line on it cannot be told what belongs together.
-    #[error("line {line}: expected {expected}, found {found}")]
+    #[error("line {line}: {unfit}")]
     Line {
         /// Counted from 1, as editors do.
         line: u64,
-        /// Such as `a row of at most 1048576 bytes`.
-        expected: String,
-        /// What is there instead.
-        found: String,
+        /// What it is not.
+        unfit: Unfit,
     },
 }
 
-impl FileError {
-    pub(crate) fn unfit(expected: impl Into<String>, found: impl Into<String>) -> FileError {
-        FileError::Unfit { expected: expected.into(), found: found.into() }
+sentences! {
+    /// What a file should be, and is not.
+    Unfit;
+    /// It is packed in a packed file.
+    PackedTwice "expected a file that is packed once, found one that is packed twice";
+    /// It is of before 2007.
+    OldWorkbook "expected CSV, XLSX or one JSON object a line, found a workbook of an old Excel (.xls): save it as .xlsx";
+    /// A workbook has to be held, and is too large for that.
+    HeldTooLarge { most: u64 } "expected a workbook of at most {most} bytes where it is packed once more or comes through a pipe, found a larger one: send it as it is, or as CSV";
+    /// No sheet is called like this, or there is none.
+    NoSheet { names: String, found: String } "expected one of the sheets {names}, found {found}";
+    /// There is nothing in a sheet.
+    EmptySheet "expected a row of headings, found an empty sheet";
+    /// There is nothing in a file.
+    EmptyFile "expected a row of headings, found an empty file";
+    /// A row has no end for very long.
+    OpenQuote { most: usize } "expected a row of at most {most} bytes, found a longer one: a quote is opened and not closed";
+    /// A row is too long.
+    LongRow { most: usize } "expected a row of at most {most} bytes, found a longer one";
+    /// A line is too long.
+    LongLine { most: usize } "expected a line of at most {most} bytes, found a longer one";
+    /// There are too many headings.
+    TooManyColumns { most: usize, found: usize } "expected at most {most} columns, found {found}";
+    /// A cell stands where there may be no column.
+    FurtherColumn { most: usize } "expected at most {most} columns, found a value in one further right";
+    /// Objects have too many members.
+    TooManyMembers { most: usize } "expected at most {most} different members, found one more";
+    /// The reader of tables cannot read on.
+    NoRow { found: String } "expected a row, found {found}";
+    /// There are more parts than may be.
+    TooManyParts { most: usize, found: u64 } "expected a workbook of at most {most} parts, found {found}";
+    /// Parts are unpacked several times.
+    OverlappingParts "expected an XLSX workbook, found parts that overlap in its list of parts";
+    /// Where texts begin stands what readers may take differently.
+    OddTexts { part: String } "expected an XLSX workbook, found a control character in {part}";
+    /// The part of texts holds none.
+    NoTexts { part: String } "expected an XLSX workbook, found no shared texts in {part}";
+    /// Room would be made for too many texts.
+    TooManyTexts { most: u64, part: String } "expected a workbook of at most {most} shared texts, found more in {part}";
+    /// Between two cells too much is unpacked.
+    LargeCells { most: u64, part: String } "expected a workbook whose single cells unpack to at most {most} bytes, found more in {part}: save it as CSV";
+    /// Too much is unpacked of texts.
+    LargeTexts { most: u64, part: String } "expected a workbook whose shared texts unpack to at most {most} bytes, found more in {part}: save it as CSV";
+    /// Too much is unpacked of all else.
+    LargeFormats { most: u64, part: String } "expected a workbook whose formats and names unpack to at most {most} bytes, found more in {part}: save it as CSV";
+    /// Too much is kept of formats.
+    HeldFormats { most: u64, part: String } "expected a workbook whose formats keep names and codes of at most {most} bytes, found more in {part}: save it as CSV";
+    /// The reader of workbooks cannot read on.
+    NoWorkbook { found: String } "expected an XLSX workbook, found {found}";
+}
+
+impl Unfit {
+    /// The list of parts, where a part is told.
+    pub(crate) const LIST: &str = "its list of parts";
+
+    /// From this line on.
+    pub(super) fn at(self, line: u64) -> FileError {
+        FileError::Line { line, unfit: self }
+    }
+}
+
+sentences! {
+    /// Why an import cannot go on, whatever its file is.
+    Halt;
+    /// It cannot be told which rows were refused.
+    Report { trouble: String } "the report of refused rows cannot be written: {trouble}";
+    /// A fault of the hub.
+    Outcome "the store gave an outcome of another kind";
+    /// What is kept of it cannot be read.
+    OtherVersion "it was begun by another version of Kehub: send it again";
+}
+
+impl Halt {
+    /// For this trouble with the report.
+    pub(super) fn report(trouble: &io::Error) -> Halt {
+        Halt::Report { trouble: trouble.to_string() }
+    }
+}
+
+/// Why a line of NDJSON is no row.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoRow {
+    /// It is JSON.
+    #[error("expected a JSON object, found {0}")]
+    Other(Found),
+    /// It is no JSON.
+    #[error("expected a JSON object: {error}")]
+    Broken {
+        /// What the reader of JSON says.
+        error: String,
+        /// The kind of that.
+        broken: Broken,
+        /// The byte of the line, counted from 1.
+        column: usize,
+    },
+}
+
+/// How JSON is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// It ends too early.
+    Ended,
+    /// A key is given twice.
+    Repeated,
+    /// Anything else.
+    Malformed,
+}
+
+impl From<serde_json::Error> for NoRow {
+    fn from(error: serde_json::Error) -> NoRow {
+        let broken = match error.classify() {
+            Category::Eof => Broken::Ended,
+            // The reader takes any JSON, but no key twice.
+            Category::Data => Broken::Repeated,
+            Category::Syntax | Category::Io => Broken::Malformed,
+        };
+        NoRow::Broken { column: error.column(), broken, error: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::json::Json;
+
+    #[test]
+    fn what_is_kept_as_text_is_known_again() {
+        let (part, most) = ("`xl/styles.xml`".to_owned(), 9);
+        for unfit in [
+            Unfit::PackedTwice,
+            Unfit::HeldTooLarge { most },
+            Unfit::NoSheet { names: "`a`, `b`".to_owned(), found: "`c`".to_owned() },
+            Unfit::OpenQuote { most: 9 },
+            Unfit::LongRow { most: 9 },
+            Unfit::TooManyColumns { most: 9, found: 10 },
+            Unfit::FurtherColumn { most: 9 },
+            Unfit::TooManyParts { most: 9, found: 10 },
+            Unfit::OverlappingParts,
+            Unfit::OddTexts { part: part.clone() },
+            Unfit::TooManyTexts { most, part: part.clone() },
+            Unfit::LargeFormats { most, part: part.clone() },
+            Unfit::HeldFormats { most, part: Unfit::LIST.to_owned() },
+            Unfit::NoWorkbook { found: "a fault".to_owned() },
+        ] {
+            assert_eq!(Unfit::read(&unfit.to_string()), Some(unfit));
+        }
+        let report = Halt::Report { trouble: "no space left".to_owned() };
+        assert_eq!(Halt::read(&report.to_string()), Some(report));
+        assert_eq!(Unfit::read("No such file or directory (os error 2)"), None);
     }
 
-    pub(crate) fn at(
-        line: u64,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) -> FileError {
-        FileError::Line { line, expected: expected.into(), found: found.into() }
+    #[test]
+    fn it_is_told_how_json_is_broken() {
+        for (text, expected, at) in [
+            ("{\"a\":1", Broken::Ended, 6),
+            ("{\"a\":1,\"a\":2}", Broken::Repeated, 13),
+            ("{a:1}", Broken::Malformed, 2),
+            ("", Broken::Ended, 0),
+        ] {
+            let NoRow::Broken { broken, column, .. } =
+                Json::parse(text.as_bytes()).unwrap_err().into()
+            else {
+                panic!("{text}")
+            };
+            assert_eq!((broken, column), (expected, at), "{text}");
+        }
     }
 }

@@ -3,16 +3,17 @@
 use super::apart::set_apart;
 use super::clean::{CellProblem, Cleaner, Misfit, ROW_TYPE};
 use super::dry_run::DryRun;
-use super::error::FileError;
+use super::error::{FileError, Halt};
 use super::job::Job;
 use super::mapping::Mapping;
 use super::refused::{Report, reason};
 use super::rows::{Chunk, Item, Row, Rows, Unreadable};
+use super::ruled::Ruled;
 use crate::clock::Clock;
 use kehub_core::command::{Command, IdentitySent, Matching, Origin, Request, SetPolicy, Upsert};
-use kehub_core::outcome::{Outcome, Refusal, ResultKind};
+use kehub_core::outcome::{Outcome, ResultKind};
 use kehub_core::policy::{OnConflict, Role, Setting, TypeChange};
-use kehub_core::{AppNumber, CustomerId, Micros, TenantId};
+use kehub_core::{AppNumber, Micros, TenantId};
 use kehub_store::{Batch, Lane, OpenError, Store, StoreError};
 use std::io;
 use std::time::{Duration, Instant};
@@ -68,7 +69,7 @@ pub(crate) struct RefusedRow {
     pub(crate) line: u64,
     /// All that is wrong with it, in one sentence.
     pub(crate) reason: String,
-    /// The same by columns; nothing of a line that is no row.
+    /// The same by columns.
     pub(crate) problems: Vec<CellProblem>,
 }
 
@@ -87,13 +88,13 @@ pub(crate) trait Watch: Sync {
 pub(crate) enum ImportError {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("the report of refused rows cannot be written: {0}")]
+    #[error("{}", Halt::report(.0))]
     Report(#[source] io::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Trial(#[from] OpenError),
-    #[error("the store gave an outcome of another kind")]
+    #[error("{}", Halt::Outcome)]
     Outcome,
     /// Somebody else goes on with it.
     #[error("another process has taken this import over, or somebody has forgotten it")]
@@ -248,7 +249,7 @@ impl Import<'_> {
                 }
                 Outcome::Refused(refusal) => {
                     counts.refused += 1;
-                    let problem = Misfit::Refused(told(&refusal));
+                    let problem = Misfit::Refused(Ruled::from(&refusal));
                     let problem = CellProblem { column: None, value: String::new(), problem };
                     self.refuse(row, &[problem])?;
                 }
@@ -320,8 +321,13 @@ impl Import<'_> {
             report.unreadable(&self.mapping, line).map_err(ImportError::Report)?;
         }
         if self.refused.len() < SAMPLES_MAX {
-            let (line, reason) = (line.line, line.reason.clone());
-            self.refused.push(RefusedRow { line, reason, problems: Vec::new() });
+            let (line, problem) = (line.line, Misfit::NoRow(line.reason.clone()));
+            let problems = vec![CellProblem { column: None, value: String::new(), problem }];
+            self.refused.push(RefusedRow {
+                line,
+                reason: reason(&self.mapping, &problems),
+                problems,
+            });
         }
         Ok(())
     }
@@ -401,33 +407,6 @@ fn join(outcome: &mut Outcome, added: Outcome) {
         (Outcome::Resolved(_), added) => *outcome = added,
         _ => (),
     }
-}
-
-/// Why the rules say no to an upsert.
-#[expect(clippy::wildcard_enum_match_arm, reason = "no other refusal is one of an upsert")]
-fn told(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::NothingUsable { .. } => {
-            "expected an identity that matches, or another way to find or make a customer, found \
-             none"
-                .to_owned()
-        }
-        Refusal::Conflicts { conflicts, .. } => {
-            let rules: Vec<&str> = conflicts.iter().map(|it| it.rule.name()).collect();
-            format!("expected no conflict, found {}", rules.join(", "))
-        }
-        Refusal::CustomAttributesTooMany { found, limit } => {
-            format!("expected at most {limit} custom attributes on a customer, found {found}")
-        }
-        Refusal::CustomerMissing(id) => unknown_id(*id, "one that it never gave"),
-        Refusal::CustomerDeleted(id) => unknown_id(*id, "one that was deleted"),
-        Refusal::CustomerErased(id) => unknown_id(*id, "one that was erased"),
-        _ => "expected an upsert that the rules allow, found another".to_owned(),
-    }
-}
-
-fn unknown_id(id: CustomerId, found: &str) -> String {
-    format!("expected the id of a customer of this hub, found {found}: {id}")
 }
 
 #[cfg(test)]

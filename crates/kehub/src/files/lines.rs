@@ -1,6 +1,6 @@
 //! NDJSON: one JSON object a line. Members are columns; those of `attr` are called `attr.KEY`.
 
-use super::error::FileError;
+use super::error::{FileError, NoRow, Unfit};
 use super::rows::{COLUMNS_MAX, Met, ROW_BYTES_MAX, Row, Take, Unreadable};
 use crate::wire::json::{Json, Object};
 use std::collections::HashMap;
@@ -21,8 +21,7 @@ pub(super) fn read(mut text: impl BufRead, take: &mut Take<'_>) -> Result<(), Fi
             break;
         }
         if read == ROW_BYTES_MAX && !buffer.ends_with(b"\n") {
-            let expected = format!("a line of at most {ROW_BYTES_MAX} bytes");
-            return Err(FileError::at(line, expected, "a longer one"));
+            return Err(Unfit::LongLine { most: ROW_BYTES_MAX }.at(line));
         }
         let bytes = buffer.trim_ascii();
         if bytes.is_empty() {
@@ -39,8 +38,8 @@ pub(super) fn read(mut text: impl BufRead, take: &mut Take<'_>) -> Result<(), Fi
             }
             other => {
                 let reason = match other {
-                    Ok(json) => format!("expected a JSON object, found {}", json.found()),
-                    Err(error) => format!("expected a JSON object: {error}"),
+                    Ok(json) => NoRow::Other(json.kind()),
+                    Err(error) => error.into(),
                 };
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 take(Met::Unreadable(Unreadable { line, text, reason }))
@@ -88,8 +87,7 @@ impl Columns {
         let place = match self.places.get(name) {
             Some(place) => *place,
             None if self.places.len() == COLUMNS_MAX => {
-                let expected = format!("at most {COLUMNS_MAX} different members");
-                return Err(FileError::at(row.line, expected, "one more"));
+                return Err(Unfit::TooManyMembers { most: COLUMNS_MAX }.at(row.line));
             }
             None => {
                 let place = self.places.len();

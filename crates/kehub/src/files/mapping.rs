@@ -1,5 +1,9 @@
 //! What the columns of a file are.
 
+mod error;
+
+pub(crate) use error::MappingError;
+
 use super::labels::{self, Part, REV, REV_ZH, folded, zh};
 use kehub_core::attribute::{Access, Attribute, FieldKey};
 use kehub_core::canonical::{cleaned, type_key};
@@ -88,7 +92,8 @@ impl Target {
         if text == "-" {
             return Ok(Target::Ignored(Ignored::Chosen));
         }
-        let unknown = || MappingError::TargetUnknown(text.to_owned());
+        let unknown =
+            || MappingError::TargetUnknown { found: text.to_owned(), names: target_names() };
         if let Some(kind) = text.strip_prefix(IDENTITY) {
             return identity(kind).ok_or_else(unknown);
         }
@@ -180,33 +185,6 @@ fn identity(kind: &str) -> Option<Target> {
     fits.then(|| Target::Identity(kind.into()))
 }
 
-/// Why columns cannot be mapped like this.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum MappingError {
-    #[error("expected COLUMN=TARGET, found `{0}`")]
-    NotAPair(String),
-    #[error(
-        "expected a target, found `{0}`\nthere are: - to leave a column out, identity:TYPE, \
-         attr.KEY, {names}", names = target_names()
-    )]
-    TargetUnknown(String),
-    #[error("expected a column of the file, found `{wanted}`\nthere are: {known}")]
-    ColumnUnknown { wanted: String, known: String },
-    #[error(
-        "`{wanted}` is the heading of several columns: name one by its number, such as #{first}"
-    )]
-    ColumnAmbiguous { wanted: String, first: usize },
-    #[error(
-        "columns #{one} and #{other} both are `{target}`: leave one out, such as with \
-         --map '#{other}=-'"
-    )]
-    TargetTwice { one: usize, other: usize, target: String },
-    #[error("a mapping is a JSON object of columns and targets: {0}")]
-    NotAMapping(String),
-    #[error("to match by id, expected a column `id` or `客户ID`, found none")]
-    NoIds,
-}
-
 fn target_names() -> String {
     let given = Attribute::ALL.iter().filter(|it| it.access() != Access::Derived);
     let names = given.map(|it| it.name()).chain(Part::ALL.map(Part::name));
@@ -235,8 +213,9 @@ impl Choices {
     /// Adds `COLUMN=TARGET`. Later ones win.
     pub(crate) fn add(&mut self, pair: &str) -> Result<(), MappingError> {
         // A heading may hold `=`, a target cannot.
-        let (column, target) =
-            pair.rsplit_once('=').ok_or_else(|| MappingError::NotAPair(pair.to_owned()))?;
+        let (column, target) = pair
+            .rsplit_once('=')
+            .ok_or_else(|| MappingError::NotAPair { found: pair.to_owned() })?;
         self.columns.push((column.trim().to_owned(), Target::chosen(target)?));
         Ok(())
     }
@@ -245,7 +224,7 @@ impl Choices {
     pub(crate) fn add_file(&mut self, text: &[u8]) -> Result<(), MappingError> {
         let text = text.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(text);
         let file: MappingFile = serde_json::from_slice(text)
-            .map_err(|error| MappingError::NotAMapping(error.to_string()))?;
+            .map_err(|error| MappingError::NotAMapping { found: error.to_string() })?;
         for (column, target) in file.0 {
             self.columns.push((column.trim().to_owned(), Target::chosen(&target)?));
         }

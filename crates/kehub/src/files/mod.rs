@@ -25,6 +25,8 @@ pub(crate) mod mapping;
 pub(crate) mod reading;
 pub(crate) mod refused;
 pub(crate) mod rows;
+pub(crate) mod ruled;
+mod sentence;
 mod sheet;
 pub(crate) mod source;
 mod table;

@@ -136,11 +136,11 @@ impl Report {
         match self.opened(mapping)? {
             Writer::Table(_, table) => {
                 let mut record = vec![String::new(); own_columns(mapping).count()];
-                record.extend([line.line.to_string(), line.reason.clone(), line.text.clone()]);
+                record.extend([line.line.to_string(), line.reason.to_string(), line.text.clone()]);
                 Ok(table.write_record(record)?)
             }
             Writer::Lines(_, lines) => {
-                let (number, reason, text) = (line.line, &line.reason, &line.text);
+                let (number, reason, text) = (line.line, line.reason.to_string(), &line.text);
                 let members =
                     json!({ LINE_COLUMN: number, REASON_COLUMN: reason, TEXT_COLUMN: text });
                 writeln!(lines, "{members}")

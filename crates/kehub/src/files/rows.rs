@@ -1,6 +1,6 @@
 //! Rows on their way from a file, and the thread that reads them.
 
-use super::error::FileError;
+use super::error::{FileError, NoRow};
 use super::gather::Gather;
 use super::mapping::Choices;
 use super::source::Source;
@@ -44,8 +44,8 @@ impl Row {
 pub(crate) struct Unreadable {
     pub(crate) line: u64,
     pub(crate) text: String,
-    /// What was expected, what was found.
-    pub(crate) reason: String,
+    /// Why it is none.
+    pub(crate) reason: NoRow,
 }
 
 /// What a reader meets.

@@ -1,7 +1,7 @@
 //! XLSX: the cells of one sheet, one after the other. Texts that cells share are held in memory,
 //! because the format keeps them apart from the cells.
 
-use super::error::FileError;
+use super::error::{FileError, Unfit};
 use super::reading::ROUNDED_FROM;
 use super::rows::{COLUMNS_MAX, Met, ROW_BYTES_MAX, Row, Take};
 use super::unpacking::{Bounded, Limits, Unpacked};
@@ -46,7 +46,7 @@ fn read_within(
     let Some(chosen) = chosen else {
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let found = name.map_or_else(|| "none".to_owned(), |name| format!("`{name}`"));
-        return Err(FileError::unfit(format!("one of the sheets {}", names.join(", ")), found));
+        return Err(Unfit::NoSheet { names: names.join(", "), found }.into());
     };
     let mut table =
         Table { headings: None, has_begun: false, is_other: false, row: Row::default(), unpacked };
@@ -66,7 +66,7 @@ fn read_within(
 
 fn unreadable(error: &XlsxError, unpacked: &Unpacked) -> FileError {
     let breach = unpacked.breach();
-    breach.unwrap_or_else(|| FileError::unfit("an XLSX workbook", error.to_string()))
+    breach.unwrap_or_else(|| Unfit::NoWorkbook { found: error.to_string() }.into())
 }
 
 /// A sheet that is being read.
@@ -114,23 +114,21 @@ impl Table {
     fn headed(&self) -> Result<(), FileError> {
         match self.headings {
             Some(_) => Ok(()),
-            None => Err(FileError::unfit("a row of headings", "an empty sheet")),
+            None => Err(Unfit::EmptySheet.into()),
         }
     }
 
     fn put(&mut self, column: usize, value: &DataRef<'_>) -> Result<(), FileError> {
         // Many cells may share one long text.
         if self.row.bytes.saturating_add(length(value)) > ROW_BYTES_MAX {
-            let expected = format!("a row of at most {ROW_BYTES_MAX} bytes");
-            return Err(FileError::at(self.row.line, expected, "a longer one"));
+            return Err(Unfit::LongRow { most: ROW_BYTES_MAX }.at(self.row.line));
         }
         let cell = json(value);
         if matches!(&cell, Json::Null) || matches!(&cell, Json::Text(text) if is_blank(text)) {
             return Ok(());
         }
         if column >= COLUMNS_MAX {
-            let expected = format!("at most {COLUMNS_MAX} columns");
-            return Err(FileError::at(self.row.line, expected, "a value in one further right"));
+            return Err(Unfit::FurtherColumn { most: COLUMNS_MAX }.at(self.row.line));
         }
         if self.row.cells.len() <= column {
             self.row.cells.resize(column + 1, Json::Null);

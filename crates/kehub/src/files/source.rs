@@ -1,7 +1,7 @@
 //! Where a file comes from, how it is packed, and what it is: told by its bytes, not by its name.
 
 use super::encoding::{self, Utf8};
-use super::error::FileError;
+use super::error::{FileError, Unfit};
 use super::rows::Take;
 use super::unpacking::HELD_BYTES_MAX;
 use super::{lines, sheet, table};
@@ -115,13 +115,8 @@ impl Source {
                 let held = held(bytes, HELD_BYTES_MAX)?;
                 Ok(Source::workbook(Box::new(Cursor::new(held)), options, extent))
             }
-            Packing::OldWorkbook => Err(FileError::unfit(
-                "CSV, XLSX or one JSON object a line",
-                "a workbook of an old Excel (.xls): save it as .xlsx",
-            )),
-            Packing::Gzip | Packing::Zstd => {
-                Err(FileError::unfit("a file that is packed once", "one that is packed twice"))
-            }
+            Packing::OldWorkbook => Err(Unfit::OldWorkbook.into()),
+            Packing::Gzip | Packing::Zstd => Err(Unfit::PackedTwice.into()),
             Packing::None => {
                 let mut text = Utf8::new(bytes, options.encoding);
                 let form = form_of(text.fill_buf()?, options.delimiter);
@@ -194,10 +189,7 @@ fn held(bytes: impl Read, most: u64) -> Result<Vec<u8>, FileError> {
     if u64::try_from(held.len()).is_ok_and(|length| length <= most) {
         return Ok(held);
     }
-    let expected = format!(
-        "a workbook of at most {most} bytes where it is packed once more or comes through a pipe"
-    );
-    Err(FileError::unfit(expected, "a larger one: send it as it is, or as CSV"))
+    Err(Unfit::HeldTooLarge { most }.into())
 }
 
 /// How bytes are packed, and all of them again.

@@ -1,6 +1,6 @@
 //! CSV, as spreadsheets and databases write it: with anything between the values.
 
-use super::error::FileError;
+use super::error::{FileError, Unfit};
 use super::rows::{COLUMNS_MAX, Met, ROW_BYTES_MAX, Row, Take};
 use crate::wire::json::Json;
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
@@ -59,8 +59,8 @@ pub(super) fn read(text: impl Read, delimiter: u8, take: &mut Take<'_>) -> Resul
         let met = if columns.is_none() {
             columns = Some(record.len());
             if record.len() > COLUMNS_MAX {
-                let found = record.len().to_string();
-                return Err(FileError::at(line, format!("at most {COLUMNS_MAX} columns"), found));
+                let (most, found) = (COLUMNS_MAX, record.len());
+                return Err(Unfit::TooManyColumns { most, found }.at(line));
             }
             Met::Columns(record.iter().map(|heading| heading.trim().to_owned()).collect())
         } else {
@@ -72,7 +72,7 @@ pub(super) fn read(text: impl Read, delimiter: u8, take: &mut Take<'_>) -> Resul
     }
     match columns {
         Some(_) => Ok(()),
-        None => Err(FileError::unfit("a row of headings", "an empty file")),
+        None => Err(Unfit::EmptyFile.into()),
     }
 }
 
@@ -91,15 +91,14 @@ fn row(record: &StringRecord, next_line: u64) -> Row {
 }
 
 fn unreadable(error: csv::Error, line: u64) -> FileError {
-    let said = error.to_string();
+    let found = error.to_string();
     let ErrorKind::Io(error) = error.into_kind() else {
-        return FileError::at(line, "a row", said);
+        return Unfit::NoRow { found }.at(line);
     };
     if error.kind() != io::ErrorKind::FileTooLarge {
         return error.into();
     }
-    let expected = format!("a row of at most {ROW_BYTES_MAX} bytes");
-    FileError::at(line, expected, "a longer one: a quote is opened and not closed")
+    Unfit::OpenQuote { most: ROW_BYTES_MAX }.at(line)
 }
 
 /// Text whose lines all end with one `\n`, so that they can be counted, up to where a row has no end.

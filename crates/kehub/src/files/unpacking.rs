@@ -1,7 +1,7 @@
 //! How much a workbook may make its reader hold. A workbook is a ZIP file of parts, and a few megabytes of it
 //! can unpack to a terabyte: whoever reads it sees every packed byte before, and stops there.
 
-use super::error::FileError;
+use super::error::{FileError, Unfit};
 use flate2::{Decompress, FlushDecompress, Status};
 use quick_xml::events::Event;
 use std::cell::{Cell, RefCell};
@@ -103,32 +103,31 @@ impl Unpacked {
     /// Counts bytes of a part, or of what tells where parts are.
     fn count(&self, bytes: usize, part: Option<&str>) -> io::Result<()> {
         let Limits { held: most, formats } = self.limits;
-        let (held, limit, what) = match part {
+        let told = || part.map_or_else(|| Unfit::LIST.to_owned(), |name| format!("`{name}`"));
+        let (held, limit, unfit): (_, _, fn(u64, String) -> Unfit) = match part {
             Some(_) if self.has_cells.get() => {
-                (&self.cell, most, "a workbook whose single cells unpack")
+                (&self.cell, most, |most, part| Unfit::LargeCells { most, part })
             }
             Some(name) if is_texts(name) => {
-                (&self.texts, most, "a workbook whose shared texts unpack")
+                (&self.texts, most, |most, part| Unfit::LargeTexts { most, part })
             }
-            Some(_) | None => (&self.formats, formats, "a workbook whose formats and names unpack"),
+            Some(_) | None => (&self.formats, formats, large_formats),
         };
         held.set(held.get().saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX)));
         if held.get() <= limit {
             return Ok(());
         }
-        let part = part.map_or_else(|| "its list of parts".to_owned(), |name| format!("`{name}`"));
-        self.breach.replace(Some(too_much(&format!("{what} to"), limit, &part)));
+        self.breach.replace(Some(unfit(limit, told()).into()));
         Err(io::Error::other("a workbook unpacks to too much"))
     }
 }
 
-fn too_much(what: &str, limit: u64, part: &str) -> FileError {
-    let expected = format!("{what} at most {limit} bytes");
-    FileError::unfit(expected, format!("more in {part}: save it as CSV"))
+fn large_formats(most: u64, part: String) -> Unfit {
+    Unfit::LargeFormats { most, part }
 }
 
-fn too_many(parts: &impl ToString) -> FileError {
-    FileError::unfit(format!("a workbook of at most {PARTS_MAX} parts"), parts.to_string())
+fn too_many(found: u64) -> FileError {
+    Unfit::TooManyParts { most: PARTS_MAX, found }.into()
 }
 
 fn is_texts(name: &str) -> bool {
@@ -165,12 +164,11 @@ impl<R: Read + Seek> Bounded<R> {
         let texts_max = limits.held / TEXT_BYTES;
         let mut archive = ZipArchive::new(self).map_err(|error| broken(&error))?;
         if archive.len() > PARTS_MAX {
-            return Err(too_many(&archive.len()));
+            return Err(too_many(u64::try_from(archive.len()).unwrap_or(u64::MAX)));
         }
         // What is read of one is nothing of another, and unpacked as the list says.
         if archive.has_overlapping_entries().map_err(|error| broken(&error))? {
-            let found = "parts that overlap in its list of parts";
-            return Err(FileError::unfit("an XLSX workbook", found));
+            return Err(Unfit::OverlappingParts.into());
         }
         let (mut parts, mut unread) = (BTreeMap::new(), limits.formats.saturating_add(1));
         for number in 0..archive.len() {
@@ -213,7 +211,7 @@ impl<R: Read + Seek> Bounded<R> {
             self.inner.seek(SeekFrom::Start(self.at))?;
             let count = u64::from_le_bytes(count);
             if read.is_ok() && usize::try_from(count).is_ok_and(|it| it > PARTS_MAX) {
-                self.unpacked.breach.replace(Some(too_many(&count)));
+                self.unpacked.breach.replace(Some(too_many(count)));
                 return Err(io::Error::other("a workbook has too many parts"));
             }
         }
@@ -284,7 +282,7 @@ fn unpack(
 fn texts_are_few(part: impl Read, name: &str, most: u64) -> Result<(), FileError> {
     let mut xml = quick_xml::Reader::from_reader(BufReader::new(part.take(HEAD_BYTES)));
     let mut buffer = Vec::new();
-    let unfit = |found: &str| FileError::unfit("an XLSX workbook", format!("{found} in `{name}`"));
+    let told = || format!("`{name}`");
     loop {
         buffer.clear();
         match xml.read_event_into(&mut buffer) {
@@ -293,17 +291,18 @@ fn texts_are_few(part: impl Read, name: &str, most: u64) -> Result<(), FileError
             {
                 let is_odd = |it: char| it.is_ascii_control() && !"\t\r\n".contains(it);
                 if begun.contains(is_odd) {
-                    return Err(unfit("a control character"));
+                    return Err(Unfit::OddTexts { part: told() }.into());
                 }
                 if announced(&begun).any(|count| count > most) {
-                    let expected = format!("a workbook of at most {most} shared texts");
-                    return Err(FileError::unfit(expected, format!("more in `{name}`")));
+                    return Err(Unfit::TooManyTexts { most, part: told() }.into());
                 }
                 return Ok(());
             }
-            Ok(Event::Eof) => return Err(unfit("no shared texts")),
+            Ok(Event::Eof) => return Err(Unfit::NoTexts { part: told() }.into()),
             Ok(_) => (),
-            Err(error) => return Err(unfit(&error.to_string())),
+            Err(error) => {
+                return Err(Unfit::NoWorkbook { found: format!("{error} in {}", told()) }.into());
+            }
         }
     }
 }
@@ -325,8 +324,7 @@ fn formats_are_small(
                 longest = longest.max(u64::try_from(begun.len()).unwrap_or(u64::MAX));
                 formats += u64::from(begun.local_name().as_ref() == "xf");
                 if longest.saturating_mul(2).saturating_mul(formats) > most {
-                    let what = "a workbook whose formats keep names and codes of";
-                    return Err(too_much(what, most, &format!("`{name}`")));
+                    return Err(Unfit::HeldFormats { most, part: format!("`{name}`") }.into());
                 }
             }
             // Whoever reads it comes no further than to what is no XML.
@@ -337,8 +335,7 @@ fn formats_are_small(
     if part.limit() > 0 {
         return Ok(());
     }
-    let what = "a workbook whose formats and names unpack to";
-    Err(too_much(what, limit, &format!("`{name}`")))
+    Err(large_formats(limit, format!("`{name}`")).into())
 }
 
 /// How many texts a tag announces, wherever a number stands behind the name of their count: whoever reads
@@ -357,7 +354,7 @@ fn announced(tag: &str) -> impl Iterator<Item = u64> {
 }
 
 fn broken(error: &zip::result::ZipError) -> FileError {
-    FileError::unfit("an XLSX workbook", error.to_string())
+    Unfit::NoWorkbook { found: error.to_string() }.into()
 }
 
 impl<R: Read + Seek> Read for Bounded<R> {

@@ -2,7 +2,7 @@
 
 use super::spool::{self, Look};
 use crate::files::clean::{CleanOptions, Cleaner, ROW_TYPE};
-use crate::files::error::FileError;
+use crate::files::error::{FileError, Halt};
 use crate::files::import::{Counts, Destination, Import, ImportError, Watch};
 use crate::files::job::{self, Begun, Job, Settings};
 use crate::files::mapping::{Choices, Mapping};
@@ -245,7 +245,7 @@ impl Worker {
         file: &Path,
     ) -> Result<(Opened, Mapping, (Report, PathBuf), CleanOptions, u64), String> {
         let wishes = Settings::read(&kept.plan.settings).and_then(|settings| settings.wishes());
-        let wishes = wishes.ok_or("it was begun by another version of Kehub: send it again")?;
+        let wishes = wishes.ok_or_else(|| Halt::OtherVersion.to_string())?;
         let choices = wishes.choices.clone();
         // One import after the other: it needs no place among those who look.
         let opened = open(file, &wishes.read, None, move |_| choices).await;

@@ -253,6 +253,42 @@ async fn what_is_no_file_of_customers_is_told_and_leaves_nothing() {
     }
 }
 
+/// Why a file, a line or a row is refused stands there in the language of the page.
+#[tokio::test]
+async fn what_is_refused_is_told_in_chinese() {
+    let hub = TestHub::on_memory().await;
+    let _folder = spool(&hub);
+    let lines = "{\"姓名\":\"王芳\",\"会员卡\":\"VIP-1\"}\n[1]\n{\"a\":1,\"a\":2}\n{\"姓名\":\n";
+    let address = hub.writer.brought("a.ndjson", lines.as_bytes()).await;
+    let page = hub.writer.look(&address).await;
+    page.says(&["Line 2: expected a JSON object, found an array", "the key `a` is given twice"]);
+    let why = [
+        "应为 JSON 对象，实际为列表",
+        "不是有效的 JSON 对象：同一个键出现两次（至第 13 字节）",
+        "不是完整的 JSON 对象：内容中断",
+    ];
+    let page = hub.writer.look_in_chinese(&address).await;
+    page.says(&why).hides(&["expected ", "<span lang"]);
+    let tried = Seen::of(&hub.writer.press_in_chinese(&address, "try").await);
+    tried.says(&why).hides(&["expected ", "<span lang"]);
+
+    let gone = "id,姓名\n77,王芳\n".as_bytes();
+    let address = format!("{}&match=id,identity", hub.writer.brought("b.csv", gone).await);
+    let tried = Seen::of(&hub.writer.press(&address, "try").await);
+    tried.says(&["the id of a customer of this hub, found one that it never gave: 77"]);
+    let tried = Seen::of(&hub.writer.press_in_chinese(&address, "try").await);
+    tried.says(&["第 2 行 系统中没有客户 77"]).hides(&["expected "]);
+
+    let mut workbook = Workbook::new();
+    workbook.add_worksheet().set_name("客户").unwrap().write_string(0, 0, "姓名").unwrap();
+    let bytes = workbook.save_to_buffer().unwrap();
+    let address = format!("{}&sheet=x", hub.writer.brought("c.xlsx", &bytes).await);
+    let page = hub.writer.look(&address).await;
+    page.says(&["cannot be read like this: expected one of the sheets `客户`, found `x`"]);
+    let page = hub.writer.look_in_chinese(&address).await;
+    page.says(&["无法读取文件： 没有工作表 `x`，现有工作表：`客户`"]).hides(&["expected "]);
+}
+
 #[tokio::test]
 async fn of_a_wide_file_fewer_rows_are_looked_at() {
     let hub = TestHub::on_memory().await;

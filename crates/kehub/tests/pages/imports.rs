@@ -123,6 +123,25 @@ async fn an_import_that_waits_is_ended_and_forgotten(hub: TestHub) {
 }
 
 #[tokio::test]
+async fn why_an_import_failed_is_told_in_the_language_of_the_page() {
+    let hub = TestHub::on_memory().await;
+    let _folder = spool(&hub);
+    // What is wrong comes behind the rows that are looked at before an import begins.
+    let members: Vec<String> = (0..2_001).map(|place| format!("\"a{place}\":1")).collect();
+    let rows = "{\"name\":\"王芳\",\"mobile\":\"13800000001\"}\n".repeat(1_001);
+    hub.writer.send_file("a.ndjson", &format!("{rows}{{{}}}\n", members.join(","))).await;
+    let importer = Importer::start(hub.hub.clone());
+    let one = ended(&hub, "/console/imports/1").await;
+    importer.stop().await;
+    let why = "line 1002: expected at most 2000 different members, found one more";
+    one.says(&["failed", "1,001 rows done", why]);
+    let told = hub.writer.ask("GET", "/api/imports/1", "", "").await.json();
+    assert_eq!(told["error"], why);
+    let zh = hub.writer.look_in_chinese("/console/imports/1").await;
+    zh.says(&["第 1002 行：最多 2000 个不同的键，实际更多"]).hides(&["expected ", "<code lang"]);
+}
+
+#[tokio::test]
 async fn who_may_not_import_sees_what_came_in_and_changes_nothing() {
     let hub = TestHub::on_memory().await;
     let _folder = spool(&hub);

@@ -10,6 +10,7 @@ use crate::api::imports::report::remove_refused;
 use crate::api::problem::{Code, Problem};
 use crate::console::done::{alert, form, parameter, refused, why_not};
 use crate::console::page::{Page, Place, elsewhere};
+use crate::console::reasons;
 use crate::console::show::{Contacts, Shower, count};
 use crate::console::visitor::Visitor;
 use crate::console::words::fill;
@@ -108,7 +109,9 @@ fn progress(visitor: &Visitor, import: &Import, became: &Became) -> Markup {
                 p .note.no-script { a href=(visitor.look.here) { (words.reload) } }
             }
             @if let Some(error) = &import.error {
-                p .alert { (words.failed_why) " " code { (error) } }
+                p .alert {
+                    (words.failed_why) " " (reasons::of_file(error, visitor.look.language))
+                }
             }
             @if became.word == words.s_interrupted { p .note { (words.interrupted_why) } }
         }

@@ -146,5 +146,5 @@ fn value_of(value: &ValueSeen, language: Language) -> Markup {
 
 /// Why a cell does not fit.
 fn why(problem: &FieldProblem, language: Language) -> Markup {
-    html! { span .error lang=[reasons::tag(problem, language)] { (reasons::told(problem, language)) } }
+    html! { span .error lang=[reasons::tag_of(problem, language)] { (reasons::told(problem, language)) } }
 }

@@ -21,6 +21,7 @@ use crate::api::problem::{Code, Problem};
 use crate::console::done::{alert, form, refused, why_not};
 use crate::console::entry::form::{Form, Rest};
 use crate::console::page::{Page, Place, elsewhere};
+use crate::console::reasons;
 use crate::console::show::Contacts;
 use crate::console::visitor::Visitor;
 use crate::files::mapping::Choices;
@@ -78,7 +79,8 @@ pub(super) async fn upload(
     } else if problem.detail == NO_FILE {
         html! { (words.no_file) }
     } else if problem.code == Code::FileUnfit {
-        html! { (words.unreadable) " " code { (problem.detail) } }
+        let why = reasons::of_file(&problem.detail, visitor.look.language);
+        html! { (words.unreadable) " " (why) }
     } else {
         html! { (why_not(&visitor, &problem)) }
     };
@@ -320,7 +322,8 @@ fn with_problem(
     let alert = match &problem {
         Some(problem) if problem.code != Code::FileUnfit => alert(Some(&why_not(visitor, problem))),
         Some(problem) if !is_marked => {
-            html! { p .alert role="alert" { (words.broken) " " code { (problem.detail) } } }
+            let why = reasons::of_file(&problem.detail, visitor.look.language);
+            html! { p .alert role="alert" { (words.broken) " " (why) } }
         }
         Some(_) | None => html! {},
     };

@@ -5,6 +5,7 @@ use super::columns;
 use super::file::{File, Looked};
 use super::options::Options;
 use super::seen::{self, Seen};
+use super::veil::Veil;
 use super::words::{Words, words};
 use super::{ADDRESS, IMPORTS};
 use crate::api::problem::Problem;
@@ -57,7 +58,7 @@ pub(super) fn page(visitor: &Visitor, asked: &Asked, looked: &Looked, shown: &Sh
                 @if is_full { input type="hidden" name=(FULL) value="1"; }
                 @match &looked.file {
                     Ok(file) => (whole(visitor, asked, looked, file, shower)),
-                    Err(problem) => (unread(asked, problem, words)),
+                    Err(problem) => (unread(asked, problem, visitor.look.language)),
                 }
             }
         }
@@ -80,7 +81,7 @@ fn whole(
     let options = Options::of(&looked.policy, visitor.look.language);
     html! {
         (state(asked, file, words))
-        (about(file, &seen, visitor.look.language))
+        (about(file, &seen, shower))
         (columns::section(shower, &asked.picks, file, &seen, &options))
         (how(visitor, asked, looked, file))
         div .decide.inline {
@@ -128,18 +129,16 @@ fn state(asked: &Asked, file: &File, words: &Words) -> Markup {
     }
 }
 
-/// Why a row does not fit. What the rules or a reader of lines say is English.
-pub(super) fn why(misfit: &Misfit, language: Language) -> Markup {
-    let tag = match misfit {
-        Misfit::Unfit(problem) => reasons::tag(problem, language),
-        Misfit::Refused(_) => Some("en"),
-    };
-    html! { span lang=[tag] { (reasons::misfit(misfit, language)) } }
+/// Why a row does not fit. What a reader of lines says may quote contacts.
+pub(super) fn why(misfit: &Misfit, shower: Shower<'_>) -> Markup {
+    let language = shower.look.language;
+    let told = Veil(shower).sentence(&reasons::misfit(misfit, language));
+    html! { span lang=[reasons::tag(misfit, language)] { (told) } }
 }
 
 /// What the file is.
-fn about(file: &File, seen: &Seen, language: Language) -> Markup {
-    let words = words(language);
+fn about(file: &File, seen: &Seen, shower: Shower<'_>) -> Markup {
+    let words = words(shower.look.language);
     let form = match file.form {
         Form::Table(delimiter) => fill(words.csv, &[&parted_by(delimiter, words)]),
         Form::Lines => words.ndjson.to_owned(),
@@ -164,7 +163,7 @@ fn about(file: &File, seen: &Seen, language: Language) -> Markup {
             @if !seen.wrong.is_empty() {
                 ul .plain.note { @for (line, problem) in &seen.wrong {
                     li { (fill(words.line, &[&line.to_string()])) ": "
-                        (why(problem, language))
+                        (why(problem, shower))
                     }
                 } }
             }
@@ -286,9 +285,12 @@ fn reading(asked: &Asked, form: Option<Form>, words: &Words) -> Markup {
 }
 
 /// What is shown of a file that cannot be read as it was asked.
-fn unread(asked: &Asked, problem: &Problem, words: &Words) -> Markup {
+fn unread(asked: &Asked, problem: &Problem, language: Language) -> Markup {
+    let words = words(language);
     html! {
-        p .alert role="alert" { (words.not_as_asked) " " code { (problem.detail) } }
+        p .alert role="alert" {
+            (words.not_as_asked) " " (reasons::of_file(&problem.detail, language))
+        }
         section .card {
             input type="hidden" name="source" value=(asked.source());
             (reading(asked, None, words))

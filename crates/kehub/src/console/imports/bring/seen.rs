@@ -64,7 +64,7 @@ pub(super) fn look(
             Item::Row(row) => seen.see(row, mapping, cleaner, shower),
             Item::Unreadable(line) => {
                 seen.unfit += 1;
-                seen.blame(line.line, Misfit::Refused(line.reason.clone()));
+                seen.blame(line.line, Misfit::NoRow(line.reason.clone()));
             }
         }
     }

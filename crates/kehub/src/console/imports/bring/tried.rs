@@ -89,11 +89,10 @@ fn refused(row: &RefusedRow, decided: &Decided, shower: Shower<'_>) -> Markup {
         Language::Zh => "：",
     };
     html! {
-        @if row.problems.is_empty() { span lang="en" { (veil.sentence(&row.reason)) } }
         @for (place, CellProblem { column, value, problem }) in row.problems.iter().enumerate() {
             @if place > 0 { "; " }
             @if let Some(column) = column { (veil.text(&decided.mapping.heading(*column))) (colon) }
-            (why(problem, language))
+            (why(problem, shower))
             @if column.is_some() && !value.is_empty() {
                 " " (veil.sentence(&format!("`{}`", shown_of(value))))
             }
