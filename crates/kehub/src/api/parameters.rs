@@ -6,7 +6,7 @@ use crate::wire::query::Query;
 use crate::wire::time;
 use kehub_core::Micros;
 use kehub_core::attribute::FieldProblem;
-use std::fmt::Display;
+use kehub_core::misfit::{Expected, Found};
 
 /// The parameters of a call. Each is taken out by who knows it; [`Parameters::end`] tells of the
 /// rest.
@@ -27,7 +27,7 @@ impl Parameters {
                 (Some(name), Some(value)) => parameters.given.push((name, value)),
                 (name, _) => {
                     let name = name.unwrap_or_default();
-                    parameters.unfit(&name, "text", "bytes that are no text");
+                    parameters.unfit(&name, Expected::Text, "bytes that are no text");
                 }
             }
         }
@@ -55,20 +55,21 @@ impl Parameters {
     pub(crate) fn parsed<T>(
         &mut self,
         name: &'static str,
-        expected: impl Display,
+        expected: impl Into<Expected>,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
         let value = self.text(name)?;
         let parsed = parse(&value);
         if parsed.is_none() {
-            self.unfit(name, expected, if value.is_empty() { "nothing" } else { "other text" });
+            let found = if value.is_empty() { Found::Nothing } else { Found::OtherText };
+            self.unfit(name, expected, found);
         }
         parsed
     }
 
     /// Whether a parameter is on: `1`, `true`, or there without a value.
     pub(crate) fn flag(&mut self, name: &'static str) -> bool {
-        let flag = self.parsed(name, "1 or 0", |value| match value {
+        let flag = self.parsed(name, Expected::OneOrZero, |value| match value {
             "" | "1" | "true" => Some(true),
             "0" | "false" => Some(false),
             _ => None,
@@ -123,10 +124,8 @@ impl Parameters {
     }
 
     /// Remembers a parameter whose name says nothing here.
-    pub(crate) fn unknown(&mut self, name: &str, expected: &str) {
-        let known: Vec<&str> = self.known.iter().copied().chain([expected]).collect();
-        let known = known.join(", ");
-        self.errors.push(ItemError::unknown(Place::Parameter(shortened(name)), &known));
+    pub(crate) fn unknown(&mut self, name: &str, expected: Expected) {
+        self.errors.push(ItemError::unknown_parameter(name, &self.known, Some(expected)));
     }
 
     /// Remembers a parameter that must be there.
@@ -135,8 +134,13 @@ impl Parameters {
     }
 
     /// Remembers a parameter that does not fit.
-    pub(crate) fn unfit(&mut self, name: &str, expected: impl Display, found: &str) {
-        self.misfit(name, &FieldProblem::new(expected.to_string(), found));
+    pub(crate) fn unfit(
+        &mut self,
+        name: &str,
+        expected: impl Into<Expected>,
+        found: impl Into<Found>,
+    ) {
+        self.misfit(name, &FieldProblem::new(expected, found));
     }
 
     /// The same for a value that was read.
@@ -151,13 +155,8 @@ impl Parameters {
 
     /// Tells what did not fit, and which parameters nobody took out.
     pub(crate) fn end(mut self) -> Result<(), Problem> {
-        let known = match self.known.as_slice() {
-            [] => "no parameters at all".to_owned(),
-            names => names.join(", "),
-        };
         for (name, _) in &self.given {
-            let place = Place::Parameter(shortened(name));
-            self.errors.push(ItemError::unknown(place, &known));
+            self.errors.push(ItemError::unknown_parameter(name, &self.known, None));
         }
         if self.errors.is_empty() {
             return Ok(());

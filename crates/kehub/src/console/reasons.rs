@@ -4,7 +4,7 @@
 mod file;
 
 use super::words::Language;
-use crate::api::problem::Problem;
+use crate::api::problem::{Problem, Wrong};
 use crate::files::clean::Misfit;
 use kehub_core::attribute::FieldProblem;
 use kehub_core::misfit::{Expected, Found};
@@ -61,13 +61,28 @@ pub(super) fn of_file(text: &str, language: Language) -> Markup {
 
 /// All parts of a request that do not fit, a line each.
 pub(super) fn lines(problem: &Problem, language: Language) -> Vec<String> {
-    let line = |(place, misfit, detail): (&str, Option<&FieldProblem>, &str)| match misfit {
-        Some(misfit) if language == Language::Zh => {
-            format!("`{place}`：{}", told(misfit, language))
-        }
-        Some(_) | None => format!("`{place}`: {detail}"),
+    let line = |(place, wrong, detail): (&str, &Wrong, &str)| {
+        let told = (language == Language::Zh).then(|| in_chinese(wrong)).flatten();
+        told.map_or_else(|| format!("`{place}`: {detail}"), |told| format!("`{place}`：{told}"))
     };
-    problem.misfits().map(line).collect()
+    problem.wrongs().map(line).collect()
+}
+
+/// What is wrong with a part of a request, in Chinese; `None` if no page tells it.
+fn in_chinese(wrong: &Wrong) -> Option<String> {
+    Some(match wrong {
+        Wrong::Unfit(problem) => told(problem, Language::Zh),
+        Wrong::Unknown(names, None) if names.is_empty() => "此处没有任何参数".to_owned(),
+        Wrong::Unknown(names, also) => {
+            let names = names.iter().map(|name| (*name).to_owned());
+            let told: Vec<String> = names.chain(also.as_ref().map(expected)).collect();
+            format!("无法识别，应为：{}", told.join("、"))
+        }
+        Wrong::Missing(missing) => format!("缺少{}", expected(missing)),
+        Wrong::Repeated => "重复给出".to_owned(),
+        Wrong::NotFound => "找不到".to_owned(),
+        Wrong::Other => return None,
+    })
 }
 
 /// What a field takes, in Chinese.
@@ -159,6 +174,7 @@ fn found(found: &Found) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::parameters::Parameters;
 
     #[test]
     fn a_reason_is_told_in_the_language_of_the_page() {
@@ -193,5 +209,36 @@ mod tests {
         let other = FieldProblem::new("a name", "none");
         assert_eq!(told(&other, Language::Zh), "应为 a name，实际为 none");
         assert_eq!([Language::Zh, Language::En].map(|it| tag_of(&other, it)), [Some("en"), None]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_address_is_told_in_the_language_of_the_page() {
+        let mut parameters = Parameters::given(Vec::new());
+        parameters.unknown("nonsense", Expected::FilteredField);
+        parameters.missing("toValue", "the value of the identity");
+        parameters.repeated("stage", "the parameter is given twice");
+        parameters.unfit("seq", Expected::EntryNumber, Found::OtherText);
+        let problem = parameters.end().unwrap_err();
+        assert_eq!(
+            lines(&problem, Language::Zh),
+            [
+                "`nonsense`：无法识别，应为：属性名称，或 attr. 加自定义属性名称",
+                "`toValue`：缺少 the value of the identity",
+                "`stage`：重复给出",
+                "`seq`：应为记录编号，实际为其他文本",
+            ]
+        );
+        assert_eq!(
+            lines(&problem, Language::En),
+            [
+                "`nonsense`: expected one of an attribute, or `attr.` and a key",
+                "`toValue`: expected the value of the identity, found nothing",
+                "`stage`: the parameter is given twice",
+                "`seq`: expected the number of an entry, found other text",
+            ]
+        );
+        let given = vec![("step".to_owned(), "1".to_owned())];
+        let unknown = Parameters::given(given).end().unwrap_err();
+        assert_eq!(lines(&unknown, Language::Zh), ["`step`：此处没有任何参数"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use kehub_core::attribute::FieldProblem;
 use kehub_core::command::Matching;
-use kehub_core::misfit::Found;
+use kehub_core::misfit::{Expected, Found};
 use std::fmt;
 
 /// By what rows find their customers, beside identities.
@@ -34,17 +34,14 @@ impl FoundBy {
                 "mobile" => found_by.mobile = true,
                 "email" => found_by.email = true,
                 _ => {
-                    return Err(unfit(
-                        "some of id, identity, mobile and email, parted by commas",
-                        word,
-                    ));
+                    return Err(unfit(Expected::FoundBy, word));
                 }
             }
         }
         if by_identity {
             return Ok(found_by);
         }
-        Err(unfit("`identity` among them: an identity has one owner, and always finds it", text))
+        Err(unfit(Expected::FoundByIdentity, text))
     }
 
     /// What an upsert is told of it.
@@ -53,7 +50,7 @@ impl FoundBy {
     }
 }
 
-fn unfit(expected: &str, found: &str) -> FieldProblem {
+fn unfit(expected: Expected, found: &str) -> FieldProblem {
     let is_nothing = found.trim().is_empty();
     FieldProblem::new(expected, if is_nothing { Found::Nothing } else { Found::OtherText })
 }

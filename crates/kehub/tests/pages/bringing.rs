@@ -471,6 +471,12 @@ async fn what_does_not_fit_together_is_marked_and_not_begun() {
     let odd = hub.writer.look(&format!("{address}&onConflict=burn&x=1")).await;
     assert_eq!(odd.status, 400);
     odd.says(&["onConflict", "x"]);
+    let odd = hub.writer.look_in_chinese(&format!("{address}&onConflict=burn&x=1")).await;
+    odd.says(&[
+        "`onConflict`：应为 merge、keep 或 reject，实际为其他文本",
+        "`x`：无法识别，应为：source、onConflict、match、",
+    ]);
+    odd.hides(&["expected "]);
     hub.writer.look(IMPORTS).await.says(&["No file was brought in yet"]);
     assert_eq!(files(&folder), 2);
 

@@ -47,6 +47,15 @@ async fn values_are_told_with_where_they_are_from_and_what_lost(hub: TestHub) {
     other.says(&["王方 #1", "Customer #2 was merged into this one."]);
     let zh = hub.reader.look_in_chinese("/console/customers/1").await;
     zh.says(&["姓名", "其他值：1", "身份图谱", "时间线"]);
+    let unfit = "/console/customers/1?step=x&asOf=soon&seq=last";
+    hub.reader.look(unfit).await.says(&["`step`: expected a whole number from 1"]);
+    let zh = hub.reader.look_in_chinese(unfit).await;
+    zh.says(&[
+        "`step`：应为大于 0 的整数，实际为其他文本",
+        "`asOf`：应为时间，例如 2026-05-04T09:02，实际为其他文本",
+        "`seq`：应为记录编号，实际为其他文本",
+    ]);
+    zh.hides(&["expected "]);
 }
 
 async fn a_customer_is_seen_as_it_stood(hub: TestHub) {

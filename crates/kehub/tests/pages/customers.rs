@@ -99,6 +99,17 @@ async fn what_is_wrong_with_a_filter_is_told_in_the_language_of_the_page() {
             "`city`: expected a value, or `:empty=1` for unset fields, found nothing",
             "`city`：应为值（筛选未填写的客户请用“为空”），实际为空",
         ),
+        (
+            "nonsense=1",
+            "`nonsense`: expected one of an attribute, or `attr.` and a key",
+            "`nonsense`：无法识别，应为：属性名称，或 attr. 加自定义属性名称",
+        ),
+        (
+            "city:like=x",
+            "`city:like`: expected one of not, in, gt, gte, lt, lte, prefix, empty behind the colon",
+            "`city:like`：无法识别，应为：冒号后为 not、in、gt、gte、lt、lte、prefix、empty 之一",
+        ),
+        ("city=a&city=b", "`city`: the parameter is given twice", "`city`：重复给出"),
     ] {
         let path = format!("/console/customers?{query}");
         hub.reader.look(&path).await.says(&[en]);

@@ -48,11 +48,8 @@ pub(crate) fn read(parameters: &mut Parameters) -> Filter {
             None => (&*name, Some(Operator::Is)),
         };
         match (SortKey::named(field), operator) {
-            (None, _) => parameters.unknown(&name, "an attribute, or `attr.` and a key"),
-            (Some(_), None) => {
-                let operators = "not, in, gt, gte, lt, lte, prefix, empty behind the colon";
-                parameters.unknown(&name, operators);
-            }
+            (None, _) => parameters.unknown(&name, Expected::FilteredField),
+            (Some(_), None) => parameters.unknown(&name, Expected::FilterOperator),
             (Some(key), Some(operator)) => match condition(key, operator, &text) {
                 Ok(condition) => filter.conditions.push(condition),
                 Err(problem) => parameters.misfit(&name, &problem),

@@ -39,7 +39,7 @@ pub(crate) async fn api_export_get(call: Call) -> Result<Response, Problem> {
 }
 
 fn word<T: Word>(parameters: &mut Parameters, name: &'static str) -> Option<T> {
-    parameters.parsed(name, format_args!("one of {}", T::names()), T::named)
+    parameters.parsed(name, format!("one of {}", T::names()), T::named)
 }
 
 fn export(parameters: &mut Parameters) -> Option<Options> {

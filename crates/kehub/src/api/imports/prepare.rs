@@ -5,7 +5,7 @@ use super::list;
 use crate::api::Call;
 use crate::api::parameters::Parameters;
 use crate::api::problem::{Code, Problem};
-use crate::export::options::{self, UTC_OFFSET};
+use crate::export::options;
 use crate::files::found_by::FoundBy;
 use crate::files::job::{Settings, Wishes, draw_holder};
 use crate::files::mapping::{Choices, Mapping, MappingError};
@@ -16,13 +16,12 @@ use crate::wire::json as keys;
 use kehub_core::command::Command;
 use kehub_core::import::{Content, Hold, Import, ImportChange, ImportOutcome, Plan};
 use kehub_core::limits::TEXT_CHARS_MAX;
+use kehub_core::misfit::{Expected, counted};
 use kehub_core::outcome::Outcome;
 use kehub_core::policy::OnConflict;
 
 /// Among how many earlier imports is looked for one of the same source or headings.
 pub(crate) const REMEMBERED_MAX: usize = 200;
-/// What parts the values of CSV.
-const DELIMITER: &str = "one ASCII character that is no letter, digit or quote, or `tab`";
 /// Headings that are told where none is known.
 const HEADINGS_SHOWN_MAX: usize = 10;
 /// What a file is called that nobody has named.
@@ -73,22 +72,22 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn read(parameters: &mut Parameters) -> Asked {
-        let source = parameters.parsed("source", "a name of at most 255 characters", |text| {
+        let name = Expected::NameOfChars(counted(TEXT_CHARS_MAX));
+        let source = parameters.parsed("source", name, |text| {
             let fits = !text.trim().is_empty() && text.chars().count() <= TEXT_CHARS_MAX;
             fits.then(|| text.trim().to_owned())
         });
-        let on_conflict =
-            parameters.parsed("onConflict", "merge, keep or reject", OnConflict::named);
+        let on_conflict = parameters.parsed("onConflict", Expected::OnConflict, OnConflict::named);
         let found_by = found_by(parameters).unwrap_or_default();
         let mut choices = Choices::default();
         if found_by.id {
             choices.match_by_id();
         }
         let zone = |text: &str| options::utc_offset(text).map(|_| text.replacen(' ', "+", 1));
-        let utc_offset = parameters.parsed("utcOffset", UTC_OFFSET, zone);
-        let encoding = parameters
-            .parsed("encoding", "a name such as gb18030", |text| encoding_named(text).ok());
-        let delimiter = parameters.parsed("delimiter", DELIMITER, |text| {
+        let utc_offset = parameters.parsed("utcOffset", Expected::UtcOffset, zone);
+        let encoding =
+            parameters.parsed("encoding", Expected::EncodingName, |text| encoding_named(text).ok());
+        let delimiter = parameters.parsed("delimiter", Expected::Delimiter, |text| {
             options::delimiter(text).filter(|it| !it.is_ascii_alphanumeric())
         });
         Asked {

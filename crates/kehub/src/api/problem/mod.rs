@@ -3,11 +3,13 @@
 mod told;
 
 use crate::server::problem::{self as around, RETRY_AFTER_SECONDS};
+use crate::wire::json::shortened;
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use kehub_core::attribute::FieldProblem;
+use kehub_core::misfit::Expected;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -225,7 +227,24 @@ pub(crate) struct ItemError {
     detail: Cow<'static, str>,
     /// What does not fit, for pages.
     #[serde(skip)]
-    misfit: Option<FieldProblem>,
+    wrong: Wrong,
+}
+
+/// What is wrong with a part of a request, told by names, so that pages say it in any language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// It cannot be read, or the rules do not take it.
+    Unfit(FieldProblem),
+    /// It has no meaning here. What has: these names, and perhaps something else.
+    Unknown(Vec<&'static str>, Option<Expected>),
+    /// It must be there.
+    Missing(Expected),
+    /// It is there twice, or contradicts itself.
+    Repeated,
+    /// What it names is not there.
+    NotFound,
+    /// Something that no page tells.
+    Other,
 }
 
 /// Where in a request.
@@ -241,8 +260,8 @@ pub(crate) enum Place {
 impl ItemError {
     /// Something is there that cannot be read.
     pub(crate) fn invalid(place: Place, problem: &FieldProblem) -> ItemError {
-        let misfit = Some(problem.clone());
-        ItemError { place, code: "invalid", detail: problem.to_string().into(), misfit }
+        let wrong = Wrong::Unfit(problem.clone());
+        ItemError { place, code: "invalid", detail: problem.to_string().into(), wrong }
     }
 
     /// Something is there that has no meaning here.
@@ -251,14 +270,29 @@ impl ItemError {
             place,
             code: "unknown",
             detail: format!("expected one of {known}").into(),
-            misfit: None,
+            wrong: Wrong::Other,
         }
     }
 
+    /// A parameter is there that has no meaning here. What has: these, and perhaps something else.
+    pub(crate) fn unknown_parameter(
+        name: &str,
+        known: &[&'static str],
+        also: Option<Expected>,
+    ) -> ItemError {
+        let named = known.iter().map(|name| (*name).to_owned());
+        let told = named.chain(also.as_ref().map(Expected::to_string));
+        let told = told.collect::<Vec<_>>().join(", ");
+        let told = if told.is_empty() { "no parameters at all" } else { &told };
+        let wrong = Wrong::Unknown(known.to_vec(), also);
+        ItemError { wrong, ..ItemError::unknown(Place::Parameter(shortened(name)), told) }
+    }
+
     /// Something is missing.
-    pub(crate) fn missing(place: Place, expected: &str) -> ItemError {
+    pub(crate) fn missing(place: Place, expected: impl Into<Expected>) -> ItemError {
+        let expected = expected.into();
         let detail = format!("expected {expected}, found nothing").into();
-        ItemError { place, code: "missing", detail, misfit: None }
+        ItemError { place, code: "missing", detail, wrong: Wrong::Missing(expected) }
     }
 
     /// Something is there that only the hub sets.
@@ -267,23 +301,28 @@ impl ItemError {
             place,
             code: "readOnly",
             detail: "the hub sets this field itself".into(),
-            misfit: None,
+            wrong: Wrong::Other,
         }
     }
 
     /// Something is there twice, or contradicts itself.
     pub(crate) fn repeated(place: Place, detail: &'static str) -> ItemError {
-        ItemError { place, code: "repeated", detail: detail.into(), misfit: None }
+        ItemError { place, code: "repeated", detail: detail.into(), wrong: Wrong::Repeated }
     }
 
     /// What it names is not there.
     pub(crate) fn not_found(place: Place, detail: impl Into<Cow<'static, str>>) -> ItemError {
-        ItemError { place, code: "notFound", detail: detail.into(), misfit: None }
+        ItemError { place, code: "notFound", detail: detail.into(), wrong: Wrong::NotFound }
     }
 
     /// The rules do not take it.
     fn refused(place: Place, detail: impl Into<Cow<'static, str>>) -> ItemError {
-        ItemError { place, code: "refused", detail: detail.into(), misfit: None }
+        ItemError { place, code: "refused", detail: detail.into(), wrong: Wrong::Other }
+    }
+
+    /// The rules do not take it, for what it is.
+    fn refused_for(place: Place, problem: &FieldProblem) -> ItemError {
+        ItemError { code: "refused", ..ItemError::invalid(place, problem) }
     }
 }
 
@@ -333,12 +372,11 @@ impl Problem {
         places.filter_map(|place| place.split('/').nth(1)).collect()
     }
 
-    /// What does not fit: where, what is wrong with it if that is known by name, and the sentence that
-    /// answers have.
-    pub(crate) fn misfits(&self) -> impl Iterator<Item = (&str, Option<&FieldProblem>, &str)> {
+    /// What does not fit: where, what is wrong with it, and the sentence that answers have.
+    pub(crate) fn wrongs(&self) -> impl Iterator<Item = (&str, &Wrong, &str)> {
         self.errors.iter().map(|error| match &error.place {
             Place::Pointer(place) | Place::Parameter(place) => {
-                (&**place, error.misfit.as_ref(), &*error.detail)
+                (&**place, &error.wrong, &*error.detail)
             }
         })
     }

@@ -7,7 +7,9 @@ use crate::server::problem as around;
 use crate::wechat::accounts::APP_SECRET;
 use crate::wire::verdict::why_not_usable;
 use kehub_core::CustomerId;
+use kehub_core::attribute::FieldProblem;
 use kehub_core::import::ImportRefusal;
+use kehub_core::misfit::{Expected, Found, counted};
 use kehub_core::outcome::{IdentityOutcome, Refusal, Unfit};
 use kehub_core::people::PeopleRefusal;
 use kehub_core::policy::TypeProblem;
@@ -99,11 +101,7 @@ impl From<Refusal> for Problem {
                     .with("conflicts", json!(conflicts))
                     .with("outcomes", json!(outcomes))
             }
-            Refusal::CustomAttributesTooMany { found, limit } => {
-                let detail = format!("expected at most {limit} on a customer, found {found}");
-                let place = Place::Pointer("/customer/attr".to_owned());
-                Problem::errors(Code::FieldsInvalid, vec![ItemError::refused(place, detail)])
-            }
+            Refusal::CustomAttributesTooMany { found, limit } => too_many_custom(found, limit),
             Refusal::NotAttached(outcome) => {
                 let why = why_not_usable(&outcome).unwrap_or("it cannot be attached");
                 Problem::new(Code::IdentityNotAttached, why)
@@ -149,6 +147,14 @@ impl From<Refusal> for Problem {
             | Refusal::CannotLinkMissing(_) => decision_refused(&refusal),
         }
     }
+}
+
+/// A customer would have too many custom attributes.
+fn too_many_custom(found: usize, limit: usize) -> Problem {
+    let (most, found) = (counted(limit), counted(found));
+    let problem = FieldProblem::new(Expected::OnCustomer(most), Found::Count(found));
+    let place = Place::Pointer("/customer/attr".to_owned());
+    Problem::errors(Code::FieldsInvalid, vec![ItemError::refused_for(place, &problem)])
 }
 
 /// What has become of a customer does not let it be.

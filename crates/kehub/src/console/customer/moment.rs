@@ -9,6 +9,7 @@ use crate::console::words::fill;
 use crate::wire::query::Query;
 use crate::wire::time;
 use kehub_core::history::{Moment, Version};
+use kehub_core::misfit::{Expected, Found};
 use kehub_core::{Micros, Seq};
 use maud::{Markup, html};
 
@@ -35,11 +36,11 @@ impl Asked {
                 "asOf" if value.is_empty() => (),
                 "asOf" => match local(&value, offset) {
                     Some(at) => moment = Moment::Time(at),
-                    None => parameters.unfit("asOf", "a time like 2026-05-04T09:02", "other text"),
+                    None => parameters.unfit("asOf", Expected::LocalTime, Found::OtherText),
                 },
                 "seq" => match value.parse() {
                     Ok(seq) => moment = Moment::Seq(Seq(seq)),
-                    Err(_) => parameters.unfit("seq", "the number of an entry", "other text"),
+                    Err(_) => parameters.unfit("seq", Expected::EntryNumber, Found::OtherText),
                 },
                 "step" => match value.parse::<usize>().ok().filter(|step| *step > 0) {
                     Some(step) if step < versions.len() => {
@@ -47,7 +48,7 @@ impl Asked {
                         moment = version.map_or(Moment::Now, |it| Moment::Seq(it.entry.seq));
                     }
                     Some(_) => moment = Moment::Now,
-                    None => parameters.unfit("step", "a whole number from 1", "other text"),
+                    None => parameters.unfit("step", Expected::CountFromOne, Found::OtherText),
                 },
                 "steps" => is_all = value == "all",
                 // Whatever else an address carries is no reason to show nothing.
