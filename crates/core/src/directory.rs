@@ -178,6 +178,8 @@ pub enum AppChange {
         id: Box<str>,
         /// SHA-256 of its new secret.
         secret_hash: [u8; 32],
+        /// What it may do as somebody saw it, in order.
+        instead_of: InsteadOf<Vec<Permission>>,
     },
     /// End an app of the request's tenant.
     Revoke {

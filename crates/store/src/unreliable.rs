@@ -54,18 +54,26 @@ pub enum Fault {
 pub struct UnreliableStore {
     inner: Arc<dyn Store>,
     plan: Mutex<VecDeque<Fault>>,
+    meanwhile: Mutex<Vec<Batch>>,
     pretended: OnceLock<Outcome>,
 }
 
 impl UnreliableStore {
     /// Wraps a store that works.
     pub fn new(inner: Arc<dyn Store>) -> UnreliableStore {
-        UnreliableStore { inner, plan: Mutex::default(), pretended: OnceLock::new() }
+        let (plan, meanwhile) = (Mutex::default(), Mutex::default());
+        UnreliableStore { inner, plan, meanwhile, pretended: OnceLock::new() }
     }
 
     /// Plans faults for the next calls, one each.
     pub fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner).extend(faults);
+    }
+
+    /// Applies this before the next batch, as what somebody else does at the same moment: whoever sends that
+    /// batch has read what it is about already.
+    pub fn meanwhile(&self, batch: Batch) {
+        self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
     }
 
     /// From now on answers every upsert with this outcome, and keeps none: what is left to do is the work
@@ -98,6 +106,11 @@ fn then<T>(fails: bool, found: Result<T, StoreError>) -> Result<T, StoreError> {
 #[async_trait]
 impl Store for UnreliableStore {
     async fn apply(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError> {
+        let meanwhile =
+            std::mem::take(&mut *self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner));
+        for earlier in meanwhile {
+            self.inner.apply(earlier).await?;
+        }
         let fails = self.next().await?;
         if let Some(outcome) = self.pretended.get() {
             let requests = batch.requests();

@@ -60,7 +60,10 @@ pub(super) fn change_app(request: &Request, wanted: &AppChange, facts: &mut Fact
             app.secret_hash = *secret_hash;
             app.permissions.clone_from(permissions);
         }
-        AppChange::Rotate { secret_hash, .. } => {
+        AppChange::Rotate { secret_hash, instead_of, .. } => {
+            if !instead_of.allows(&app.permissions) {
+                return Outcome::Refused(Refusal::AppChanged);
+            }
             app.secret_hash = *secret_hash;
             app.key_version += 1;
         }

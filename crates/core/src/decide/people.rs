@@ -4,7 +4,7 @@
 use super::directory::{blank_app, next_app};
 use super::{saved, sessions};
 use crate::AppNumber;
-use crate::command::Request;
+use crate::command::{InsteadOf, Request};
 use crate::directory::App;
 use crate::facts::Facts;
 use crate::outcome::{Outcome, Refusal};
@@ -21,7 +21,9 @@ pub(super) fn change(request: &Request, change: &PeopleChange, facts: &mut Facts
     let decided = match change {
         PeopleChange::User(UserChange::Create(new)) => create(request, new, facts),
         PeopleChange::User(UserChange::Set { app, set }) => set_user(request, *app, set, facts),
-        PeopleChange::User(UserChange::SignOut(app)) => sign_out(request, *app, facts),
+        PeopleChange::User(UserChange::SignOut { app, instead_of }) => {
+            sign_out(request, *app, instead_of, facts)
+        }
         PeopleChange::Session(change) => sessions::change(request, change, facts),
         PeopleChange::Saved(change) => saved::change(request, change, facts),
         PeopleChange::Note(note) => Ok(keep_note(request, note, facts)),
@@ -134,9 +136,13 @@ fn set_user(
 fn sign_out(
     request: &Request,
     number: AppNumber,
+    instead_of: &InsteadOf<Role>,
     facts: &mut Facts,
 ) -> Result<PeopleOutcome, PeopleRefusal> {
     let (user, app) = known(request, number, facts)?;
+    if !instead_of.allows(&user.role) {
+        return Err(PeopleRefusal::UserChanged);
+    }
     if !request.dry_run {
         let ended = end_sessions(number, None, &mut facts.people);
         let details = Details::from([("sessions".into(), ended.to_string().into())]);

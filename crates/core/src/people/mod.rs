@@ -58,7 +58,7 @@ impl PeopleChange {
     /// What it looks at of sessions.
     pub fn sessions(&self) -> Option<NeededSessions> {
         match self {
-            PeopleChange::User(UserChange::Set { app, .. } | UserChange::SignOut(app))
+            PeopleChange::User(UserChange::Set { app, .. } | UserChange::SignOut { app, .. })
             | PeopleChange::Session(SessionChange::Begin { app, .. }) => {
                 Some(NeededSessions::Of(*app))
             }
@@ -84,7 +84,7 @@ impl PeopleChange {
             | PeopleChange::Session(SessionChange::Begin { .. } | SessionChange::Fail { .. }) => {
                 true
             }
-            PeopleChange::User(UserChange::Create(_) | UserChange::SignOut(_))
+            PeopleChange::User(UserChange::Create(_) | UserChange::SignOut { .. })
             | PeopleChange::Session(SessionChange::Touch(_) | SessionChange::End(_))
             | PeopleChange::Saved(_)
             | PeopleChange::Note(_) => false,

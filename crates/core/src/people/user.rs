@@ -157,7 +157,12 @@ pub enum UserChange {
         set: UserSet,
     },
     /// End all sessions of one.
-    SignOut(AppNumber),
+    SignOut {
+        /// The user.
+        app: AppNumber,
+        /// What the user is there for as somebody saw it.
+        instead_of: InsteadOf<Role>,
+    },
 }
 
 impl std::fmt::Debug for UserChange {
@@ -165,7 +170,7 @@ impl std::fmt::Debug for UserChange {
         f.write_str(match self {
             UserChange::Create(_) => "Create",
             UserChange::Set { .. } => "Set",
-            UserChange::SignOut(_) => "SignOut",
+            UserChange::SignOut { .. } => "SignOut",
         })
     }
 }

@@ -71,11 +71,15 @@ pub(crate) fn instead_of<T>(
     may_all: bool,
 ) -> InsteadOf<T> {
     match seen {
-        None if may_all => InsteadOf::Whatever,
-        None => InsteadOf::This(stands),
+        None => instead_of_checked(stands, may_all),
         Some(seen) if seen == version => InsteadOf::This(stands),
         Some(_) => InsteadOf::Earlier,
     }
+}
+
+/// What a caller was let through for, where nobody says which version was seen: the rest of [`instead_of`].
+pub(crate) fn instead_of_checked<T>(stands: T, may_all: bool) -> InsteadOf<T> {
+    if may_all { InsteadOf::Whatever } else { InsteadOf::This(stands) }
 }
 
 /// Whether the caller has every permission.

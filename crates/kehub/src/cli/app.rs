@@ -100,8 +100,9 @@ async fn create(
 async fn rotate(store: &dyn Store, app: String) -> Result<()> {
     let tenant = known(store, &app).await?.tenant;
     let secret = draw_secret().context("cannot draw a secret")?;
-    let secret_hash = secret_hash(&secret);
-    change_app(store, tenant, AppChange::Rotate { id: app.into(), secret_hash }).await?;
+    let (secret_hash, instead_of) = (secret_hash(&secret), InsteadOf::Whatever);
+    change_app(store, tenant, AppChange::Rotate { id: app.into(), secret_hash, instead_of })
+        .await?;
     say!("secret  {secret}")?;
     say!("The old secret and its tokens end within seconds. The new one is kept nowhere.")
 }

@@ -5,7 +5,7 @@ use super::{DEFAULT_TENANT, say};
 use crate::config::StoreLocation;
 use crate::people::password;
 use anyhow::{Context as _, Result, bail, ensure};
-use kehub_core::command;
+use kehub_core::command::{self, InsteadOf};
 use kehub_core::directory::App;
 use kehub_core::outcome::{Outcome, Refusal};
 use kehub_core::people::user::{
@@ -156,7 +156,8 @@ pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()
         }
         Command::SignOut { login } => {
             let (tenant, app) = known(&*store, &login).await?;
-            change_user(&*store, tenant, UserChange::SignOut(app)).await?;
+            let sign_out = UserChange::SignOut { app, instead_of: InsteadOf::Whatever };
+            change_user(&*store, tenant, sign_out).await?;
             say!("{login} is signed out everywhere")
         }
     })

@@ -6,6 +6,7 @@ use super::session::{Secret, SignedIn};
 use super::sign_in::{Asking, NotLetIn, check_lock, locked, sign_in};
 use crate::server::Hub;
 use crate::server::problem::Problem;
+use kehub_core::command::InsteadOf;
 use kehub_core::people::session::{Session, SessionChange, SessionHash};
 use kehub_core::people::user::{NAME_CHARS_MAX, NewUser, Role, UserChange, UserSet, fold_login};
 use kehub_core::people::{PeopleChange, PeopleRefusal};
@@ -148,7 +149,8 @@ impl Own<'_> {
 
     /// Ends all sessions.
     pub(crate) async fn end_all(&self) -> Result<(), NotChanged> {
-        let change = UserChange::SignOut(self.signed_in.session.app);
+        let app = self.signed_in.session.app;
+        let change = UserChange::SignOut { app, instead_of: InsteadOf::Whatever };
         let ended = self.by().apply(self.hub, PeopleChange::User(change)).await?;
         ended.map(drop).map_err(|_| Problem::Internal.into())
     }

@@ -1,8 +1,10 @@
 //! Apps: created, permitted, rotated and revoked.
 
-use crate::hub::{Actor, TestHub, on_every_engine, request};
+use crate::hub::{Actor, TestHub, alone, on_every_engine, request};
 use axum::http::header::AUTHORIZATION;
-use kehub_core::directory::Permission;
+use kehub_core::TenantId;
+use kehub_core::command::{Command, InsteadOf};
+use kehub_core::directory::{AppChange, Permission};
 use serde_json::{Value, json};
 
 on_every_engine! {
@@ -78,6 +80,21 @@ async fn nobody_gives_back_what_was_taken_meanwhile(hub: TestHub) {
     let late = keeper.patch_after(&app, &stays, hub.writer.patch(&app, &taken)).await;
     late.refused(409, "changedMeanwhile");
     keeper.patch(&app, &stays).await.refused(403, "permissionNotHeld");
+    // Nor does it get the secret of one that was given more at the same moment.
+    let path = format!("{app}/rotate");
+    let secret = || keeper.post(&path, &Value::Null);
+    let permit = |permissions: &[Permission]| {
+        let (id, permissions) = (made["appId"].as_str().unwrap().into(), permissions.to_vec());
+        let instead_of = InsteadOf::Whatever;
+        Command::ChangeApp(AppChange::Permit { id, permissions, instead_of })
+    };
+    hub.store.meanwhile(alone(TenantId(1), permit(Permission::ALL)));
+    secret().await.refused(409, "changedMeanwhile");
+    secret().await.refused(403, "permissionNotHeld");
+    let own = status_with(&hub, &made["appId"], &made["secret"], "/api/customers").await;
+    assert_eq!(own, 200, "its secret is the one that it had");
+    hub.store.meanwhile(alone(TenantId(1), permit(&[Permission::CustomersRead])));
+    hub.writer.post(&path, &Value::Null).await.was(200);
     // Whoever may give all of it decides, whatever stood there.
     let whole = hub.writer.patch_after(&app, &stays, hub.writer.patch(&app, &taken)).await.was(200);
     assert_eq!(whole["permissions"], stays["permissions"]);

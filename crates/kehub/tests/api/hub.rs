@@ -3,7 +3,7 @@
 #[path = "../support/hub.rs"]
 mod shared;
 
-pub(crate) use shared::{Actor, Answer, Endless, SECRET, TestHub, on_every_engine, request};
+pub(crate) use shared::{Actor, Answer, Endless, SECRET, TestHub, alone, on_every_engine, request};
 
 use axum::body::Body;
 use axum::http::header::AUTHORIZATION;

@@ -1,10 +1,13 @@
 //! Users as the API knows them, and the audit log.
 
 use crate::browser::PASSWORD;
-use crate::hub::{Actor, TestHub, on_every_engine, request};
+use crate::hub::{Actor, TestHub, alone, on_every_engine, request};
 use kehub::clock::Clock as _;
+use kehub_core::command::Command;
 use kehub_core::directory::Permission;
-use kehub_core::people::user::Role;
+use kehub_core::people::PeopleChange;
+use kehub_core::people::user::{Role, UserChange, UserSet};
+use kehub_core::{AppNumber, TenantId};
 use serde_json::{Value, json};
 
 on_every_engine! {
@@ -88,6 +91,23 @@ async fn nobody_touches_who_may_do_more_by_now(hub: TestHub) {
     late.refused(409, "changedMeanwhile");
     assert_eq!(set().await, before);
     keeper.patch(&anna, &password).await.refused(403, "permissionNotHeld");
+    // Nor is one signed out who became an admin at the same moment.
+    let berta = hub.user("berta", Role::Viewer).await;
+    let browser = hub.browser();
+    browser.sign_in("berta").await;
+    let becomes = |role| {
+        let set = UserSet { role: Some(role), ..UserSet::default() };
+        let app = AppNumber(u32::try_from(berta).unwrap());
+        alone(TenantId(1), Command::People(PeopleChange::User(UserChange::Set { app, set })))
+    };
+    let out = format!("/api/users/{berta}/sign-out");
+    hub.store.meanwhile(becomes(Role::Admin));
+    keeper.post(&out, &Value::Null).await.refused(409, "changedMeanwhile");
+    keeper.post(&out, &Value::Null).await.refused(403, "permissionNotHeld");
+    assert!(browser.is_signed_in().await);
+    hub.store.meanwhile(becomes(Role::Viewer));
+    hub.writer.post(&out, &Value::Null).await.was(200);
+    assert!(!browser.is_signed_in().await);
     // Whoever may do everything decides, whatever stood there.
     let other = json!({ "name": "Na" });
     let whole = hub.writer.patch_after(&anna, &password, hub.writer.patch(&anna, &other)).await;

@@ -256,10 +256,15 @@ pub(crate) async fn apply(store: &dyn Store, tenant: TenantId, command: Command)
 }
 
 async fn outcome(store: &dyn Store, tenant: TenantId, command: Command) -> Outcome {
+    store.apply(alone(tenant, command)).await.unwrap().pop().unwrap()
+}
+
+/// A command that goes to the store past the wire.
+pub(crate) fn alone(tenant: TenantId, command: Command) -> Batch {
     let at = ManualClock::at(START).now();
     let origin = Origin { app: AppNumber(0), actor: None, request: "test".into(), at };
     let request = command::Request { tenant, origin, dry_run: false, idempotency: None, command };
-    store.apply(Batch::one(request)).await.unwrap().pop().unwrap()
+    Batch::one(request)
 }
 
 /// Holds a body against a schema of the description of the API.

@@ -3,6 +3,7 @@
 use crate::hub::{Actor, SECRET, TestHub, on_every_engine, request};
 use axum::http::header::AUTHORIZATION;
 use kehub::credentials::secret_hash;
+use kehub_core::command::InsteadOf;
 use kehub_core::directory::AppChange;
 
 on_every_engine! {
@@ -103,7 +104,8 @@ async fn a_revoked_app_is_out(hub: TestHub) {
 async fn a_rotated_app_needs_its_new_secret(hub: TestHub) {
     let Actor { id, token, .. } = hub.writer.clone();
     let new = "ffffffffffffffffffffffffffffffffffffffff";
-    hub.change_app(AppChange::Rotate { id: id.into(), secret_hash: secret_hash(new) }).await;
+    let (secret_hash, instead_of) = (secret_hash(new), InsteadOf::Whatever);
+    hub.change_app(AppChange::Rotate { id: id.into(), secret_hash, instead_of }).await;
     assert_eq!(count_with(&hub, &token).await, BAD_TOKEN);
     hub.get(&path("client_credentials", id, SECRET)).await.is(200, BAD_CREDENTIALS);
     let answer = hub.get(&path("client_credentials", id, new)).await.ok();

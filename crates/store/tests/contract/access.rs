@@ -46,8 +46,11 @@ pub(crate) async fn tenants_and_apps_are_in_the_directory(rig: &Rig) {
 
 pub(crate) async fn an_app_can_be_rotated_revoked_and_permitted(rig: &Rig) {
     rig.run(TENANT, create(ID)).await;
-    let rotate = AppChange::Rotate { id: ID.into(), secret_hash: [2; 32] };
-    let (rotated, _) = app(rig.run(TENANT, Command::ChangeApp(rotate)).await);
+    let rotate = |secret, instead_of| {
+        let (id, secret_hash) = (ID.into(), [secret; 32]);
+        Command::ChangeApp(AppChange::Rotate { id, secret_hash, instead_of })
+    };
+    let (rotated, _) = app(rig.run(TENANT, rotate(2, InsteadOf::Whatever)).await);
     assert_eq!((rotated.secret_hash, rotated.key_version), ([2; 32], 2));
     let permit = |permissions: &[Permission], instead_of| {
         let (id, permissions) = (ID.into(), permissions.to_vec());
@@ -58,13 +61,18 @@ pub(crate) async fn an_app_can_be_rotated_revoked_and_permitted(rig: &Rig) {
     assert_eq!(permitted.permissions, less);
     // What somebody else changed meanwhile stays.
     for seen in [InsteadOf::This(rotated.permissions), InsteadOf::Earlier] {
-        let late = rig.run(TENANT, permit(&[], seen)).await;
-        assert_eq!(late, Outcome::Refused(Refusal::AppChanged));
+        for late in [permit(&[], seen.clone()), rotate(3, seen)] {
+            let late = rig.run(TENANT, late).await;
+            assert_eq!(late, Outcome::Refused(Refusal::AppChanged));
+        }
     }
-    assert_eq!(rig.store.directory().await.unwrap().apps[0].permissions, less);
+    let stands = &rig.store.directory().await.unwrap().apps[0];
+    assert_eq!((&stands.permissions[..], stands.key_version), (&less[..], 2));
     let more = [Permission::CustomersRead, Permission::CustomersDelete];
     let seen = InsteadOf::This(less.to_vec());
     assert_eq!(app(rig.run(TENANT, permit(&more, seen)).await).0.permissions, more);
+    let seen = InsteadOf::This(more.to_vec());
+    assert_eq!(app(rig.run(TENANT, rotate(3, seen)).await).0.key_version, 3);
     let revoke = AppChange::Revoke { id: ID.into() };
     let (revoked, _) = app(rig.run(TENANT, Command::ChangeApp(revoke)).await);
     assert!(revoked.revoked_at.is_some());

@@ -171,7 +171,11 @@ pub(crate) async fn a_user_is_an_app_that_is_no_program(rig: &Rig) {
     // It is not changed as programs are, and its number is not given out again.
     for change in [
         AppChange::Revoke { id: app.id.clone() },
-        AppChange::Rotate { id: app.id.clone(), secret_hash: [1; 32] },
+        AppChange::Rotate {
+            id: app.id.clone(),
+            secret_hash: [1; 32],
+            instead_of: InsteadOf::Whatever,
+        },
         AppChange::Permit {
             id: app.id.clone(),
             permissions: Vec::new(),
@@ -299,7 +303,13 @@ pub(crate) async fn a_session_is_kept_until_it_ends(rig: &Rig) {
     let touch = session(rig, SessionChange::Touch(hash(1))).await;
     assert_eq!(touch, Err(PeopleRefusal::SessionMissing));
     assert_eq!(live(rig, anna).await, [hash(2)]);
-    change(rig, UserChange::SignOut(anna)).await.unwrap();
+    let sign_out = |instead_of| UserChange::SignOut { app: anna, instead_of };
+    // Who was let through for another role ends nothing.
+    for seen in [InsteadOf::This(Role::Viewer), InsteadOf::Earlier] {
+        assert_eq!(change(rig, sign_out(seen)).await, Err(PeopleRefusal::UserChanged));
+    }
+    assert_eq!(live(rig, anna).await, [hash(2)]);
+    change(rig, sign_out(InsteadOf::This(Role::Admin))).await.unwrap();
     assert_eq!(live(rig, anna).await, []);
     let expected = [
         Deed::UserCreated,
@@ -476,7 +486,7 @@ async fn administer(rig: &Rig) {
         create(),
         create(), // it is there already
         AppChange::Permit { id: id.into(), permissions, instead_of: InsteadOf::Whatever },
-        AppChange::Rotate { id: id.into(), secret_hash: [8; 32] },
+        AppChange::Rotate { id: id.into(), secret_hash: [8; 32], instead_of: InsteadOf::Whatever },
         AppChange::Revoke { id: id.into() },
         AppChange::Permit {
             id: "nobody".into(),

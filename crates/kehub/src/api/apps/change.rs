@@ -102,7 +102,8 @@ pub(crate) async fn permit(
 /// Give an app a new secret
 ///
 /// The old secret and its tokens end within seconds. The answer holds the new one, which is kept
-/// nowhere: note it. An app that may do more than the calling one is refused.
+/// nowhere: note it. An app that may do more than the calling one is refused; so is one that changes at the
+/// same moment, if the calling app lacks a permission.
 #[utoipa::path(post, path = "/api/apps/{id}/rotate", tag = "API apps")]
 pub(crate) async fn api_app_rotate(call: Call) -> Result<Response, Problem> {
     let dry_run = begin(&call)?;
@@ -119,7 +120,9 @@ pub(crate) async fn rotate(
 ) -> Result<(App, Option<Box<str>>), Problem> {
     gives(call, &app.permissions)?;
     let secret = draw_secret().map_err(no_chance)?;
-    let change = AppChange::Rotate { id: app.id, secret_hash: secret_hash(&secret) };
+    let instead_of = version::instead_of_checked(app.permissions, version::may_all(call));
+    let (id, secret_hash) = (app.id, secret_hash(&secret));
+    let change = AppChange::Rotate { id, secret_hash, instead_of };
     let app = apply(call, change, dry_run).await?;
     let secret = told(secret, &app, dry_run);
     Ok((app, secret))

@@ -24,7 +24,7 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
             .meets(&[Code::AppRevoked, Code::PermissionNotHeld, Code::ChangedMeanwhile]),
         "api_app_rotate" => one()
             .answer(200, "The app, with its new secret", &["ApiApp"], &app(Some(SECRET)))
-            .meets(&[Code::AppRevoked, Code::PermissionNotHeld]),
+            .meets(&[Code::AppRevoked, Code::PermissionNotHeld, Code::ChangedMeanwhile]),
         "api_app_revoke" => one().answer(200, "The app afterwards", &["ApiApp"], &app(None)),
         _ => return None,
     })

@@ -91,7 +91,8 @@ pub(crate) async fn api_user_patch(call: Call, body: Body) -> Result<Response, P
 
 /// Sign a user out everywhere
 ///
-/// All sessions of the user end at once.
+/// All sessions of the user end at once. One that gets another role at the same moment is refused, if the
+/// caller lacks a permission.
 #[utoipa::path(post, path = "/api/users/{id}/sign-out", tag = "API users")]
 pub(crate) async fn api_user_sign_out(call: Call) -> Result<Response, Problem> {
     call.require(Permission::UsersAdmin)?;
@@ -144,7 +145,8 @@ pub(crate) async fn sign_out(
     dry_run: bool,
 ) -> Result<(User, App), Problem> {
     gives(call, user.role)?;
-    apply(call, UserChange::SignOut(user.app), dry_run).await
+    let instead_of = version::instead_of_checked(user.role, version::may_all(call));
+    apply(call, UserChange::SignOut { app: user.app, instead_of }, dry_run).await
 }
 
 /// The user that the path names.

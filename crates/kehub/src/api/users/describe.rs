@@ -39,7 +39,9 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
             .body("ApiUserPatch", &json!({ "role": "editor" }))
             .answer(200, "The user afterwards", &["ApiUser"], &user())
             .meets(&[Code::LastAdmin, Code::ChangedMeanwhile]),
-        "api_user_sign_out" => one().answer(200, "The user", &["ApiUser"], &user()),
+        "api_user_sign_out" => {
+            one().answer(200, "The user", &["ApiUser"], &user()).meets(&[Code::ChangedMeanwhile])
+        }
         _ => return None,
     })
 }
