@@ -15,6 +15,7 @@ mod browser;
 mod care;
 mod console_imports;
 mod console_pages;
+mod console_people;
 mod console_review;
 mod console_settings;
 mod copy;
