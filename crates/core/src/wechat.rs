@@ -209,6 +209,8 @@ pub enum WechatChange {
     Bind {
         /// The app id.
         app_id: Box<str>,
+        /// Whether to do so only if no account has this app id.
+        is_new: bool,
         /// What is set about it.
         settings: WechatSettingsChange,
         /// Its secrets. An account that is not bound yet needs an app secret.
@@ -294,6 +296,8 @@ pub enum WechatRefusal {
     },
     /// An account without an app secret cannot be bound.
     SecretMissing,
+    /// This account has the app id by now.
+    Bound(WechatId),
     /// Somebody else works on the import, or it is another one by now.
     NotHolder,
 }

@@ -18,8 +18,8 @@ pub(super) fn change(request: &Request, change: &WechatChange, facts: &mut Facts
     }
     let now = request.origin.at;
     let id = match change {
-        WechatChange::Bind { app_id, settings, secrets } => {
-            return bind(request, app_id, settings, secrets, facts);
+        WechatChange::Bind { app_id, is_new, settings, secrets } => {
+            return bind(request, (app_id, *is_new), settings, secrets, facts);
         }
         WechatChange::Unbind(id) => return unbind(request, *id, facts),
         WechatChange::Ask { id, .. }
@@ -56,7 +56,7 @@ pub(super) fn change(request: &Request, change: &WechatChange, facts: &mut Facts
 
 fn bind(
     request: &Request,
-    app_id: &str,
+    (app_id, is_new): (&str, bool),
     settings: &WechatSettingsChange,
     secrets: &WechatSecretsChange,
     facts: &mut Facts,
@@ -65,6 +65,9 @@ fn bind(
     let mut theirs = facts.wechat.all.iter().filter(|((tenant, _), _)| *tenant == request.tenant);
     let known = theirs.clone().find(|(_, account)| &*account.app_id == app_id);
     if let Some((_, known)) = known {
+        if is_new {
+            return refused(WechatRefusal::Bound(known.id));
+        }
         let mut account = known.clone();
         set(&mut account.settings, settings);
         let kept = account.secrets;

@@ -200,6 +200,7 @@ async fn bind(store: &dyn Store, options: BindOptions) -> Result<()> {
             nightly: options.nightly,
         },
         app_id,
+        is_new,
     };
     let wechat = Wechat::new(options.wechat.options());
     let bind = given.sealed(wechat.key(), tenant).map_err(|bad| match bad {
@@ -353,6 +354,9 @@ async fn change(
             WechatRefusal::TooMany { limit } => bail!("expected at most {limit} accounts"),
             WechatRefusal::SecretMissing => {
                 bail!("--app-secret: expected {}", accounts::APP_SECRET)
+            }
+            WechatRefusal::Bound(_) => {
+                bail!("somebody has bound the account meanwhile: bind it again to change it")
             }
             WechatRefusal::NotHolder => bail!("another process works on the import"),
         },

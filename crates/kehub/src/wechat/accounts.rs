@@ -45,6 +45,8 @@ fn is_word(text: &str, chars: RangeInclusive<usize>) -> bool {
 /// What was given about an account, each part fit.
 pub(crate) struct Given {
     pub(crate) app_id: String,
+    /// Whether nothing is to be done if an account of this app id is bound.
+    pub(crate) is_new: bool,
     pub(crate) app_secret: Option<String>,
     pub(crate) token: Option<String>,
     pub(crate) aes_key: Option<String>,
@@ -78,7 +80,7 @@ impl Given {
             token: seal(What::CallbackToken, self.token.as_ref())?,
             aes_key: seal(What::AesKey, self.aes_key.as_ref())?,
         };
-        let (app_id, settings) = (self.app_id.into(), self.settings);
-        Ok(WechatChange::Bind { app_id, settings, secrets })
+        let (app_id, is_new, settings) = (self.app_id.into(), self.is_new, self.settings);
+        Ok(WechatChange::Bind { app_id, is_new, settings, secrets })
     }
 }

@@ -33,7 +33,7 @@ async fn no_call_reaches_another_tenant(hub: TestHub) {
         ..WechatSecretsChange::default()
     };
     let settings = WechatSettingsChange::default();
-    let bind = WechatChange::Bind { app_id: "wxours".into(), settings, secrets };
+    let bind = WechatChange::Bind { app_id: "wxours".into(), is_new: true, settings, secrets };
     hub.run(Command::Wechat(bind)).await;
     let spool = tempfile::tempdir().unwrap();
     hub.hub.keep_files_in(Spool::new(spool.path(), 1_000));

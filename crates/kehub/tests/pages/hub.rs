@@ -4,7 +4,7 @@
 #[path = "../support/hub.rs"]
 mod shared;
 
-pub(crate) use shared::{Actor, Answer, TestHub, on_every_engine, request};
+pub(crate) use shared::{Actor, Answer, TestHub, alone, on_every_engine, request};
 
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use serde_json::{Value, json};

@@ -1,11 +1,14 @@
 //! WeChat accounts: bound with secrets that nobody sees again, imported, and unbound.
 
-use crate::hub::{Actor, Seen, TestHub};
+use crate::hub::{Actor, Seen, TestHub, alone};
 use kehub::server::Settings;
 use kehub::wechat::Options;
-use kehub_core::WechatId;
 use kehub_core::command::Command;
-use kehub_core::wechat::{FanCounts, FanFailure, FanImport, WechatChange};
+use kehub_core::wechat::{
+    FanCounts, FanFailure, FanImport, Sealed, WechatChange, WechatSecretsChange,
+    WechatSettingsChange,
+};
+use kehub_core::{TenantId, WechatId};
 use serde_json::{Value, json};
 
 const WECHAT: &str = "/console/wechat";
@@ -152,6 +155,28 @@ async fn an_account_that_is_bound_is_changed_once_somebody_says_so() {
     let body: Vec<String> = zh.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let zh = hub.writer.ask("POST", WECHAT, &body.join("&"), "kehub_language=zh-CN").await;
     Seen::of(&zh).says(&["尚未作任何改动", "确认修改已绑定的公众号"]);
+}
+
+#[tokio::test]
+async fn of_two_who_bind_one_account_at_once_the_second_is_asked() {
+    let hub = hub().await;
+    let settings = WechatSettingsChange { name: Some("先来".into()), ..<_>::default() };
+    let app_secret = Some(Sealed([1].into()));
+    let secrets = WechatSecretsChange { app_secret, ..WechatSecretsChange::default() };
+    let first = WechatChange::Bind { app_id: APP_ID.into(), is_new: true, settings, secrets };
+    hub.store.meanwhile(alone(TenantId(1), Command::Wechat(first)));
+    let fields = [("appId", APP_ID), ("appSecret", SECRET), ("name", "后到")];
+    let asked = hub.writer.send_form(WECHAT, &fields).await;
+    assert_eq!(asked.status, 422);
+    Seen::of(&asked).says(&[
+        "先来 (wx0123456789abcdef) is bound already. Nothing was changed yet.",
+        "Name 先来 后到",
+        "Yes, change the account that is bound",
+    ]);
+    assert_eq!(account(&hub).await["name"], "先来");
+    let sure = [&fields[..], &[("sure", APP_ID)]].concat();
+    let there = Actor::done(&hub.writer.send_form(WECHAT, &sure).await);
+    hub.writer.look(&there).await.says(&["It is saved.", "后到"]);
 }
 
 /// Writes down how far an import has come, as the hub that works on it would.

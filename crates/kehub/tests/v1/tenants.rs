@@ -36,7 +36,7 @@ fn account() -> Command {
         ..WechatSecretsChange::default()
     };
     let settings = WechatSettingsChange::default();
-    Command::Wechat(WechatChange::Bind { app_id: "wxours".into(), settings, secrets })
+    Command::Wechat(WechatChange::Bind { app_id: "wxours".into(), is_new: true, settings, secrets })
 }
 
 /// Makes the call as a stranger with ids and values of the first tenant.

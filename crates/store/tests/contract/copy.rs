@@ -243,7 +243,7 @@ fn account(app_id: &str) -> Command {
     let sealed = |byte| Some(Sealed([byte; 3].into()));
     let secrets = WechatSecretsChange { app_secret: sealed(1), token: None, aes_key: sealed(3) };
     let settings = WechatSettingsChange { service_type: Some(2), ..Default::default() };
-    Command::Wechat(WechatChange::Bind { app_id: app_id.into(), settings, secrets })
+    Command::Wechat(WechatChange::Bind { app_id: app_id.into(), is_new: false, settings, secrets })
 }
 
 /// What comes of further writes, which use counters, keys, types and webhooks.

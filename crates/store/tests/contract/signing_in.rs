@@ -514,6 +514,7 @@ async fn administer(rig: &Rig) {
     let account = WechatId(1);
     let bind = || WechatChange::Bind {
         app_id: "wx0123456789abcdef".into(),
+        is_new: false,
         settings: WechatSettingsChange::default(),
         secrets: WechatSecretsChange {
             app_secret: Some(Sealed([1; 3].into())),

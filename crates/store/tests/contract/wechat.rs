@@ -31,7 +31,7 @@ fn bind(app_id: &str) -> WechatChange {
         token: Some(sealed(2)),
         ..WechatSecretsChange::default()
     };
-    WechatChange::Bind { app_id: app_id.into(), settings, secrets }
+    WechatChange::Bind { app_id: app_id.into(), is_new: false, settings, secrets }
 }
 
 async fn change(rig: &Rig, change: WechatChange) -> Result<WechatAccount, Refusal> {
@@ -70,11 +70,17 @@ pub(crate) async fn an_account_is_bound_changed_and_unbound(rig: &Rig) {
     assert_eq!(kept(rig).await, std::slice::from_ref(&bound));
     assert!(!format!("{bound:?}").contains("1, 1"), "a secret is not to be read in logs");
 
+    // Who wants a new one changes none that is there.
+    let WechatChange::Bind { app_id, settings, secrets, .. } = bind("wx1") else { panic!() };
+    let anew = WechatChange::Bind { app_id, is_new: true, settings, secrets };
+    assert_eq!(change(rig, anew).await, refused(WechatRefusal::Bound(FIRST)));
+    assert_eq!(kept(rig).await, std::slice::from_ref(&bound));
+
     // What is not given stays, of settings and of secrets.
     let settings = WechatSettingsChange { nightly: Some(true), ..WechatSettingsChange::default() };
     let secrets =
         WechatSecretsChange { aes_key: Some(sealed(3)), ..WechatSecretsChange::default() };
-    let again = WechatChange::Bind { app_id: "wx1".into(), settings, secrets };
+    let again = WechatChange::Bind { app_id: "wx1".into(), is_new: false, settings, secrets };
     let changed = change(rig, again).await.unwrap();
     let settings = WechatSettings { nightly: true, ..bound.settings.clone() };
     assert_eq!((changed.id, &changed.settings), (FIRST, &settings));
@@ -111,7 +117,12 @@ pub(crate) async fn a_tenant_has_so_many_accounts_and_sees_no_others(rig: &Rig) 
     let secrets = WechatSecretsChange::default();
     let settings = WechatSettingsChange::default();
     let second = rig.tenant("second", Preset::Compat).await;
-    let bare = Command::Wechat(WechatChange::Bind { app_id: "wx0".into(), settings, secrets });
+    let bare = Command::Wechat(WechatChange::Bind {
+        app_id: "wx0".into(),
+        is_new: false,
+        settings,
+        secrets,
+    });
     let missing = Outcome::Refused(Refusal::Wechat(WechatRefusal::SecretMissing));
     assert_eq!(rig.run(second, bare).await, missing);
     rig.run(second, Command::Wechat(bind("wx0"))).await;

@@ -282,6 +282,7 @@ impl From<WechatRefusal> for Problem {
                 let place = Place::Pointer("/appSecret".to_owned());
                 Problem::errors(Code::FieldsInvalid, vec![ItemError::missing(place, APP_SECRET)])
             }
+            WechatRefusal::Bound(_) => changed_meanwhile(),
             // What the hub tells itself while it imports.
             WechatRefusal::NotHolder => Problem::unexpected(),
         }

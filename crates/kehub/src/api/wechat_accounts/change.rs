@@ -6,6 +6,7 @@ use super::sent;
 use crate::api::Call;
 use crate::api::problem::Problem;
 use crate::server::problem::json;
+use crate::wechat::accounts::Given;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -25,18 +26,20 @@ pub(crate) async fn api_wechat_account_bind(call: Call, body: Body) -> Result<Re
     call.require(Permission::WechatAdmin)?;
     let dry_run = call.dry_run()?;
     let body = call.read(body).await?;
-    let (account, created) = bind(&call, &body, dry_run).await?;
+    let (account, created) = bind(&call, &body, false, dry_run).await?;
     let status = if created && !dry_run { StatusCode::CREATED } else { StatusCode::OK };
     Ok(json(status, &AccountBody::of(&account, call.now()).bound(created)))
 }
 
-/// Binds or changes the account that a body names; the account afterwards, and whether it is new.
+/// Binds or changes the account that a body names; the account afterwards, and whether it is new. Where only a
+/// new one `is_new`, one that is bound by now stays as it is.
 pub(crate) async fn bind(
     call: &Call,
     body: &[u8],
+    is_new: bool,
     dry_run: bool,
 ) -> Result<(WechatAccount, bool), Problem> {
-    let given = sent::read(body)?;
+    let given = Given { is_new, ..sent::read(body)? };
     let key = call.hub().wechat().key();
     let bind = given.sealed(key, call.tenant()).map_err(|bad| sent::unsealed(&bad))?;
     changed(call, bind, dry_run).await

@@ -61,7 +61,7 @@ pub(super) fn read(body: &[u8]) -> Result<Given, Problem> {
     });
     reader.end()?;
     let settings = WechatSettingsChange { name, service_type, verify_type, nightly };
-    Ok(Given { app_id, app_secret, token, aes_key, settings })
+    Ok(Given { app_id, is_new: false, app_secret, token, aes_key, settings })
 }
 
 /// What cannot be sealed.

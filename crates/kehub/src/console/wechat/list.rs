@@ -3,7 +3,7 @@
 use super::fields::{fields, json_in, service_word, verified_word};
 use super::words::{Words, words};
 use super::{ADDRESS, callback, no_key, state, why_not};
-use crate::api::problem::Problem;
+use crate::api::problem::{Code, Problem};
 use crate::api::wechat_accounts::change::bind as bind_account;
 use crate::console::done::{alert, parameter, refused};
 use crate::console::entry::form::Form;
@@ -66,16 +66,36 @@ async fn bound(visitor: &Visitor, sent: &Form) -> Result<Bound, Problem> {
     let app_id = sent.field("appId").trim();
     let body = json_in(app_id, sent);
     // Said of this account, and not of the one that the form named before.
-    if app_id.is_empty() || sent.field("sure") != app_id {
-        let all = call.store().wechat_accounts(Some(call.tenant())).await?;
-        if let Some(stands) = all.into_values().find(|account| *account.app_id == *app_id) {
-            let (after, _) = bind_account(call, body.as_bytes(), true).await?;
-            return Ok(Bound::Already(Box::new((stands, after))));
-        }
+    let is_sure = !app_id.is_empty() && sent.field("sure") == app_id;
+    if !is_sure && let Some(both) = already(visitor, app_id, &body).await? {
+        return Ok(Bound::Already(both));
     }
-    let (account, is_new) = bind_account(call, body.as_bytes(), false).await?;
-    let became = if is_new { "bound" } else { "saved" };
-    Ok(Bound::Done(format!("{ADDRESS}/{}?done={became}", account.id)))
+    match bind_account(call, body.as_bytes(), !is_sure, false).await {
+        Ok((account, is_new)) => {
+            let became = if is_new { "bound" } else { "saved" };
+            Ok(Bound::Done(format!("{ADDRESS}/{}?done={became}", account.id)))
+        }
+        // Somebody else was faster by a moment.
+        Err(problem) if problem.code == Code::ChangedMeanwhile => {
+            already(visitor, app_id, &body).await?.map(Bound::Already).ok_or(problem)
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The account that is bound already under this id, if there is one: as it is, and as it would be.
+async fn already(
+    visitor: &Visitor,
+    app_id: &str,
+    body: &str,
+) -> Result<Option<Box<(WechatAccount, WechatAccount)>>, Problem> {
+    let call = &visitor.call;
+    let all = call.store().wechat_accounts(Some(call.tenant())).await?;
+    let Some(stands) = all.into_values().find(|account| *account.app_id == *app_id) else {
+        return Ok(None);
+    };
+    let (after, _) = bind_account(call, body.as_bytes(), false, true).await?;
+    Ok(Some(Box::new((stands, after))))
 }
 
 async fn shown(visitor: &Visitor, sent: Option<&Form>, why: Why<'_>) -> Result<Page, Problem> {

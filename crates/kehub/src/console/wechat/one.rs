@@ -50,7 +50,7 @@ async fn acted(visitor: &Visitor, sent: &Form) -> Result<Option<String>, Problem
     let there = |done: &str| Ok(Some(format!("{ADDRESS}/{}?done={done}", account.id)));
     match sent.field("act") {
         "set" => {
-            bind(call, json_in(&account.app_id, sent).as_bytes(), false).await?;
+            bind(call, json_in(&account.app_id, sent).as_bytes(), false, false).await?;
             there("saved")
         }
         "import" => {
