@@ -339,6 +339,16 @@ async fn who_looked_at_a_customer_is_found_after_its_end(hub: TestHub) {
     for id in [1, 2] {
         assert_eq!(about(id).await, looked([2, 1]), "{id}");
     }
+    // Who may not read customers does not learn which ids were one.
+    let blind = hub.app_with("cl0000000000000aa", &[Permission::UsersAdmin]).await;
+    let seen = async |id: u32| {
+        let log = blind.get(&format!("/api/audit?about=customer:{id}")).await.was(200);
+        let ids = log["items"].as_array().unwrap().iter().map(|it| it["about"]["id"].clone());
+        ids.collect::<Vec<_>>()
+    };
+    for id in 1..=4 {
+        assert_eq!(seen(id).await, [json!(id)]);
+    }
     hub.writer.ask("DELETE", "/api/customers/5", &Value::Null).await;
     assert_eq!(about(5).await, ["anna customersRead customer:5"]);
     assert_eq!(about(99).await, [""; 0]);

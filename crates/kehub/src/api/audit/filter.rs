@@ -4,6 +4,7 @@ use crate::api::Call;
 use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
 use crate::wire::time;
+use kehub_core::directory::Permission;
 use kehub_core::filter::Period;
 use kehub_core::people::audit::{About, AuditFilter, Deed};
 use kehub_core::{AppNumber, CustomerId, Micros};
@@ -61,10 +62,13 @@ fn object(text: &str) -> Option<About> {
 }
 
 /// What an entry can be about to be about this: a customer has been called by every id that was merged
-/// into it, also if it was deleted or erased since.
+/// into it, also if it was deleted or erased since. Who may not read customers learns nothing of that: the
+/// id is taken as it stands.
 pub(crate) async fn same(call: &Call, about: Option<About>) -> Result<BTreeSet<About>, Problem> {
     let mut all: BTreeSet<About> = about.into_iter().collect();
-    if let Some(About::Customer(id)) = about {
+    if let Some(About::Customer(id)) = about
+        && call.require(Permission::CustomersRead).is_ok()
+    {
         all.extend(called(call, id).await?.into_iter().map(About::Customer));
     }
     Ok(all)

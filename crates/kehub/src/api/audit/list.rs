@@ -50,7 +50,8 @@ impl EntryBody {
 ///
 /// Newest first: who signed in, who was let in in vain, which users were changed, who saw whose mobile
 /// or e-mail in full. It names customers by their ids and holds nothing of them. Filters are all to be
-/// met. A customer is found by any id that was merged into it, also once it is deleted or erased.
+/// met. A customer is found by any id that was merged into it, also once it is deleted or erased, by who may
+/// read customers; by others under the id that entries hold.
 #[utoipa::path(get, path = "/api/audit", tag = "API users")]
 pub(crate) async fn api_audit_list(call: Call) -> Result<Response, Problem> {
     call.require(Permission::UsersAdmin)?;
