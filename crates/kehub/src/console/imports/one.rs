@@ -1,7 +1,7 @@
 //! One import: how far it is, what came of its rows, and what can be done about it.
 
 use super::list::link;
-use super::words::words;
+use super::words::{Words, words};
 use super::{ADDRESS, Became, counts, masked, who};
 use crate::api::imports::body::report;
 use crate::api::imports::list::known;
@@ -15,8 +15,10 @@ use crate::console::show::{Contacts, Shower, count};
 use crate::console::visitor::Visitor;
 use crate::console::words::fill;
 use crate::files::job::Settings;
+use crate::files::mapping::{Ignored, Target};
 use axum::body::Body;
 use axum::response::Response;
+use kehub_core::attribute::Attribute;
 use kehub_core::directory::Permission;
 use kehub_core::import::{Import, State};
 use maud::{Markup, html};
@@ -205,11 +207,30 @@ fn about(visitor: &Visitor, import: &Import) -> Markup {
                         th scope="col" { (words.taken_for) }
                     } }
                     tbody { @for (heading, target) in &settings.columns {
-                        tr { th scope="row" { (heading) } td { code { (target) } } }
+                        tr { th scope="row" { (heading) } td { (taken_for(target, words)) } }
                     } }
                 }
             }
         }
+    }
+}
+
+/// What a column was taken for, as that is kept: by name, or in words why it is left out.
+fn taken_for(target: &str, words: &Words) -> Markup {
+    let is = |why: Ignored| Target::Ignored(why).to_string() == target;
+    let told = [
+        (Ignored::Chosen, words.out),
+        (Ignored::Unknown, words.out_unknown),
+        (Ignored::System, words.out_system),
+        (Ignored::Unnamed, words.out_unnamed),
+        (Ignored::Report, words.out_report),
+    ];
+    if let Some((_, told)) = told.into_iter().find(|(why, _)| is(*why)) {
+        return html! { (told) };
+    }
+    match Attribute::ALL.iter().find(|attribute| is(Ignored::Derived(**attribute))) {
+        Some(_) => html! { (words.out_system) },
+        None => html! { code { (target) } },
     }
 }
 

@@ -67,4 +67,9 @@ vocabulary! {
     columns "Columns" "列";
     column "Column" "列";
     taken_for "Taken for" "识别为";
+    out "left out" "不导入";
+    out_unknown "left out: the heading says nothing here" "不导入：无法识别列标题";
+    out_system "left out: the hub sets it itself" "不导入：由系统设置";
+    out_unnamed "left out: it has no heading" "不导入：没有列标题";
+    out_report "left out: it is from a report of refused rows" "不导入：来自被拒绝行的报告";
 }
