@@ -22,6 +22,8 @@ mod copy;
 mod crash;
 mod dry_run;
 mod export;
+#[cfg(target_os = "linux")]
+mod failing_disk;
 mod first_run;
 mod hub;
 mod hubs;
