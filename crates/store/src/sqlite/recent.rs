@@ -7,8 +7,8 @@
 //! still ends there. The writer's next commit notices the other process and drops everything.
 //!
 //! Both are looked at in this order: where the log ended, the versions, the log. So the answer is what SQLite
-//! would have read at the moment of the last look. The format of the log is documented and stable
-//! (<https://sqlite.org/walformat.html>).
+//! would have read at the moment of the last look. The format of the log is part of the file format that SQLite
+//! documents and keeps ("Database File Format", section 4).
 
 #[cfg(test)]
 mod tests;
