@@ -6,8 +6,8 @@
 //! writer notes where the log ends behind its own commit, and nothing is answered from here unless it
 //! still ends there. The writer's next commit notices the other process and drops everything.
 //!
-//! Both are looked at in this order: where the log ended, the versions, the log. So the answer is what SQLite
-//! would have read at the moment of the last look. The format of the log is part of the file format that SQLite
+//! They are looked at in this order: where the log ended, the versions, what stands there now, and whether the
+//! log has started over since. So the answer is what SQLite would have read when it was looked what stands there. The format of the log is part of the file format that SQLite
 //! documents and keeps ("Database File Format", section 4).
 
 #[cfg(test)]
@@ -29,9 +29,10 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use rusqlite::Connection;
 use std::fs::File;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What the answers take at most, in bytes: some 60,000 customers, and 200,000 identities.
@@ -63,8 +64,8 @@ type Salts = [u8; 8];
 /// Where the log ends.
 #[derive(Clone, Copy, Debug)]
 struct End {
-    /// `None` if it is empty.
-    salts: Option<Salts>,
+    /// Of this log: an empty one has none, and cannot be told from the next empty one.
+    salts: Salts,
     /// Where the next frame will be.
     next: u64,
 }
@@ -72,16 +73,17 @@ struct End {
 impl End {
     /// Whether nothing has come behind it. What is being written is something, too.
     fn holds(self, log: &File) -> bool {
-        let frame = || salts(log, self.next + FRAME_SALTS);
-        salts(log, LOG_SALTS) == self.salts && (self.salts.is_none() || frame() != self.salts)
+        let is = |at| Some(salts(log, at).ok()? == Some(self.salts));
+        // In this order: if it has not started over by now, it had not when its end was looked at.
+        is(self.next + FRAME_SALTS) == Some(false) && is(LOG_SALTS) == Some(true)
     }
 }
 
 /// The salts at a place of the log; `None` behind its end.
-fn salts(log: &File, at: u64) -> Option<Salts> {
+fn salts(log: &File, at: u64) -> io::Result<Option<Salts>> {
     let mut salts = Salts::default();
-    let length = connection::read_at(log, &mut salts, at).ok()?;
-    (length == salts.len()).then_some(salts)
+    let length = connection::read_at(log, &mut salts, at)?;
+    Ok((length == salts.len()).then_some(salts))
 }
 
 /// An answer, and what it was made from.
@@ -109,13 +111,15 @@ type Answers<K, T> = Cache<K, Arc<Answer<T>>, Bytes>;
 /// What was answered lately from one file.
 pub(super) struct Recent {
     customers: Answers<(TenantId, CustomerId), Customer>,
-    /// By type and value as they were asked for, with a zero in between.
+    /// By type and value as they were asked for.
     identities: Answers<(TenantId, Box<str>), OwnedIdentity>,
     types: TenantTypes,
     versions: Box<[AtomicU32]>,
     places: RandomState,
     /// How often everything was dropped.
     drops: AtomicU64,
+    /// Whether what was dropped still takes memory.
+    is_full: AtomicBool,
     /// Rises before and behind each commit of the writer: odd in between.
     turn: AtomicU64,
     log: File,
@@ -139,6 +143,7 @@ impl Recent {
             versions: std::iter::repeat_with(AtomicU32::default).take(VERSIONS).collect(),
             places: RandomState::new(),
             drops: AtomicU64::new(0),
+            is_full: AtomicBool::new(false),
             turn: AtomicU64::new(0),
             log,
             end: RwLock::new(None),
@@ -203,7 +208,7 @@ impl Recent {
     pub(super) fn keep_customer(&self, since: Turn, tenant: TenantId, customer: &Customer) {
         let row = self.customer_place(tenant, customer.id);
         if let Some(kept) = self.kept(since, customer, customer_bytes(customer), [row; 2]) {
-            self.customers.insert((tenant, customer.id), kept);
+            self.insert(&self.customers, &(tenant, customer.id), kept);
         }
     }
 
@@ -225,7 +230,21 @@ impl Recent {
         ];
         let bytes = identity_bytes(found, asked.len());
         if let Some(kept) = self.kept(since, found, bytes, rows) {
-            self.identities.insert((tenant, asked), kept);
+            self.insert(&self.identities, &(tenant, asked), kept);
+        }
+    }
+
+    fn insert<K: Clone + Eq + Hash, T>(
+        &self,
+        answers: &Answers<K, T>,
+        key: &K,
+        answer: Arc<Answer<T>>,
+    ) {
+        let drops = answer.drops;
+        answers.insert(key.clone(), answer);
+        // Dropped meanwhile: it would be answered no more, and not stay in memory either.
+        if drops != self.drops.load(Ordering::SeqCst) {
+            answers.remove(key);
         }
     }
 
@@ -241,7 +260,15 @@ impl Recent {
         // Nothing was committed since before it was read: these are the versions of what was read.
         let is_still = since.0.is_multiple_of(2) && self.turn() == since;
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        is_still.then(|| Arc::new(Answer { found: found.clone(), bytes, drops, rows }))
+        // Nothing is answered from here until the writer's next commit, if somebody else has committed.
+        (is_still && self.is_alone())
+            .then(|| Arc::new(Answer { found: found.clone(), bytes, drops, rows }))
+    }
+
+    /// Whether the log ends where the writer left it.
+    fn is_alone(&self) -> bool {
+        let end = *self.end.read().unwrap_or_else(PoisonError::into_inner);
+        end.is_some_and(|end| end.holds(&self.log))
     }
 
     fn version(&self, place: usize) -> u32 {
@@ -266,12 +293,10 @@ impl Recent {
         usize::try_from(hash % count).unwrap_or_default()
     }
 
+    /// Answers nothing of what is there any more.
     fn drop_all(&self) {
         self.drops.fetch_add(1, Ordering::SeqCst);
-        // What is erased is not to stay in memory either.
-        self.customers.clear();
-        self.identities.clear();
-        self.types.clear();
+        self.is_full.store(true, Ordering::SeqCst);
     }
 
     fn set_end(&self, end: Option<End>) {
@@ -375,6 +400,24 @@ impl Teller {
         self.next_turn();
     }
 
+    /// To be called between two groups: frees what was dropped, which takes a while. What is erased is not to
+    /// stay in memory either.
+    pub(super) fn free(&self) {
+        if self.recent.is_full.swap(false, Ordering::SeqCst) {
+            self.recent.customers.clear();
+            self.recent.identities.clear();
+            self.recent.types.clear();
+        }
+    }
+
+    /// To be called when a group is rolled back, which may have ended between [`Teller::begin`] and
+    /// [`Teller::end`].
+    pub(super) fn roll_back(&self) {
+        if !self.recent.turn().0.is_multiple_of(2) {
+            self.give_up();
+        }
+    }
+
     /// To be called if it is not certain what was committed.
     pub(super) fn give_up(&self) {
         self.recent.turn.fetch_or(1, Ordering::SeqCst);
@@ -392,10 +435,10 @@ impl Teller {
     /// are those of its own pages.
     fn note_end(&self, writer: &Connection, pages: u64) {
         let next = LOG_HEAD + pages.saturating_mul(FRAME_HEAD + self.page);
-        let end = End { salts: salts(&self.recent.log, LOG_SALTS), next };
-        let is_alone =
-            self.data_version.is_some() && data_version(writer).ok() == self.data_version;
-        self.recent.set_end(is_alone.then_some(end));
+        let salts = salts(&self.recent.log, LOG_SALTS).ok().flatten();
+        let version = data_version(writer).ok();
+        let is_alone = version.is_some() && version == self.data_version;
+        self.recent.set_end(salts.filter(|_| is_alone).map(|salts| End { salts, next }));
     }
 }
 
@@ -404,9 +447,9 @@ fn data_version(conn: &Connection) -> Result<i64, Trouble> {
     version.ok_or_else(|| Trouble::broken("no version of the data"))
 }
 
-/// What was asked for, as a key.
+/// What was asked for, as a key: no two questions have the same one.
 fn asked(kind: &str, value: &str) -> Box<str> {
-    [kind, "\0", value].concat().into()
+    format!("{} {kind}{value}", kind.len()).into()
 }
 
 /// What a customer takes in memory, or a little more.

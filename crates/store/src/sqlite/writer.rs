@@ -197,6 +197,7 @@ impl Worker {
         while let Some(group) = self.shared.queue.next() {
             self.serve(group);
             self.log.move_rest(&self.conn);
+            self.teller.free();
             if self.log.durable.is_lost() {
                 break;
             }
@@ -269,7 +270,7 @@ impl Worker {
 
     fn roll_back(&mut self) {
         self.cache = TypesCache::default();
-        self.teller.give_up();
+        self.teller.roll_back();
         if !self.conn.is_autocommit()
             && let Err(error) = self.conn.execute_batch("ROLLBACK")
         {

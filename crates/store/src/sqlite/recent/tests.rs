@@ -24,10 +24,10 @@ struct Place {
 impl Place {
     async fn new() -> Place {
         let folder = TempDir::new().unwrap();
-        let file = Place { path: folder.path().join("hub.db"), _folder: folder };
+        let place = Place { path: folder.path().join("hub.db"), _folder: folder };
         let tenant = NewTenant { name: "first".into(), preset: Preset::Compat };
-        file.process().run(Command::CreateTenant(tenant)).await;
-        file
+        place.process().run(Command::CreateTenant(tenant)).await;
+        place
     }
 
     /// Shares nothing with another one but the file.
@@ -90,18 +90,18 @@ impl Process {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_kept_until_it_changes() {
-    let file = Place::new().await;
-    let hub = file.process();
+    let place = Place::new().await;
+    let hub = place.process();
     let (wang, li) = (hub.upsert(&["wang"], "Wang").await, hub.upsert(&["li"], "Li").await);
     for (id, account) in [(wang, "wang"), (li, "li")] {
         assert_eq!(hub.keeps(id, account), [false; 2]);
-        assert_eq!(hub.answers(id, account).await, file.says(id, account));
+        assert_eq!(hub.answers(id, account).await, place.says(id, account));
         assert_eq!(hub.keeps(id, account), [true; 2]);
     }
     // Who owns an identity does not change with the owner's name.
     hub.upsert(&["wang"], "Wang Wei").await;
     assert_eq!((hub.keeps(wang, "wang"), hub.keeps(li, "li")), ([false, true], [true; 2]));
-    assert_eq!(hub.answers(wang, "wang").await, file.says(wang, "wang"));
+    assert_eq!(hub.answers(wang, "wang").await, place.says(wang, "wang"));
 
     let named = IdentitySent {
         kind: "account".to_owned(),
@@ -118,52 +118,71 @@ async fn an_answer_is_kept_until_it_changes() {
     hub.run(Command::Merge(MergeByHand { one: wang, other: li })).await;
     assert_eq!(hub.keeps(li, "li"), [false; 2]);
     let merged = hub.answers(li, "li").await;
-    assert_eq!(merged, file.says(li, "li"));
+    assert_eq!(merged, place.says(li, "li"));
     assert_eq!(merged.1.first().unwrap().owner, wang);
     hub.run(Command::Unmerge(MergeId(1))).await;
-    assert_eq!(hub.answers(li, "li").await, file.says(li, "li"));
+    assert_eq!(hub.answers(li, "li").await, place.says(li, "li"));
 
     hub.run(Command::Delete(li)).await;
-    assert_eq!(hub.answers(li, "li").await, file.says(li, "li"));
+    assert_eq!(hub.answers(li, "li").await, place.says(li, "li"));
     assert_eq!(hub.keeps(wang, "wang"), [false, true]);
     hub.run(Command::Erase(wang)).await;
     assert_eq!(hub.keeps(wang, "wang"), [false; 2]);
+    // It goes on with the next group once that is done.
+    hub.upsert(&["zhao"], "Zhao").await;
     assert!(hub.0.inner.recent.customers.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_process_commits_is_seen_at_once() {
-    let file = Place::new().await;
-    let (hub, other) = (file.process(), file.process());
+    let place = Place::new().await;
+    let (hub, other) = (place.process(), place.process());
     let wang = hub.upsert(&["wang"], "Wang").await;
     hub.answers(wang, "wang").await;
     assert_eq!(hub.keeps(wang, "wang"), [true; 2]);
     other.upsert(&["wang"], "Wang Wei").await;
     assert_eq!(hub.keeps(wang, "wang"), [false; 2]);
-    assert_eq!(hub.answers(wang, "wang").await, file.says(wang, "wang"));
+    assert_eq!(hub.answers(wang, "wang").await, place.says(wang, "wang"));
 
     // Not even when the log has started over behind it, and is as long as it was.
     hub.upsert(&["li"], "Li").await;
     hub.answers(wang, "wang").await;
     assert_eq!(hub.keeps(wang, "wang"), [true; 2]);
-    let conn = connection::writing(&file.path).unwrap();
+    let conn = connection::writing(&place.path).unwrap();
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())).unwrap();
     assert_eq!(hub.keeps(wang, "wang"), [false; 2]);
     other.upsert(&["wang"], "Wang Fang").await;
-    assert_eq!(hub.answers(wang, "wang").await, file.says(wang, "wang"));
+    assert_eq!(hub.answers(wang, "wang").await, place.says(wang, "wang"));
 
     // The next commit of the hub drops what it had before.
     hub.upsert(&["zhao"], "Zhao").await;
     assert_eq!(hub.keeps(wang, "wang"), [false; 2]);
-    assert_eq!(hub.answers(wang, "wang").await, file.says(wang, "wang"));
+    assert_eq!(hub.answers(wang, "wang").await, place.says(wang, "wang"));
     assert_eq!(hub.keeps(wang, "wang"), [true; 2]);
 }
 
+/// A log that was emptied looks as it did before.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hub_that_has_written_nothing_keeps_answers_too() {
-    let file = Place::new().await;
-    let wang = file.process().upsert(&["wang"], "Wang").await;
-    let hub = file.process();
+async fn a_hub_that_has_written_nothing_sees_what_others_commit() {
+    let place = Place::new().await;
+    let wang = place.process().upsert(&["wang"], "Wang").await;
+    let hub = place.process();
+    hub.answers(wang, "wang").await;
+    let other = place.process();
+    other.upsert(&["wang"], "Wang Wei").await;
+    other.0.close().await.unwrap();
+    drop(other);
+    assert_eq!(std::fs::metadata(place.path.with_extension("db-wal")).unwrap().len(), 0);
+    assert_eq!(hub.keeps(wang, "wang"), [false; 2]);
+    assert_eq!(hub.answers(wang, "wang").await, place.says(wang, "wang"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_has_written_nothing_keeps_what_it_finds_behind_a_log() {
+    let place = Place::new().await;
+    let other = place.process();
+    let wang = other.upsert(&["wang"], "Wang").await;
+    let hub = place.process();
     hub.answers(wang, "wang").await;
     assert_eq!(hub.keeps(wang, "wang"), [true; 2]);
     hub.0.close().await.unwrap();
@@ -171,13 +190,26 @@ async fn a_hub_that_has_written_nothing_keeps_answers_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_not_taken_for_another_one() {
+    let place = Place::new().await;
+    let hub = place.process();
+    hub.upsert(&["xy"], "Wang").await;
+    let asks = async |kind: &str, value: &str| {
+        hub.0.identities_named(TENANT, Some(kind), value).await.unwrap().len()
+    };
+    assert_eq!(asks("account", "x\0y").await, 1);
+    assert_eq!(asks("account\0x", "y").await, 0);
+    assert_eq!(asks("accountx", "y").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_before_a_commit_is_not_kept_behind_it() {
-    let file = Place::new().await;
-    let hub = file.process();
+    let place = Place::new().await;
+    let hub = place.process();
     let wang = hub.upsert(&["wang"], "Wang").await;
     let recent = Arc::clone(&hub.0.inner.recent);
     let turn = recent.turn();
-    let (found, _) = file.says(wang, "wang");
+    let (found, _) = place.says(wang, "wang");
     hub.upsert(&["li"], "Li").await;
     recent.keep_customer(turn, TENANT, &found.unwrap());
     assert_eq!(hub.keeps(wang, "wang"), [false; 2]);
@@ -186,8 +218,8 @@ async fn what_was_read_before_a_commit_is_not_kept_behind_it() {
 /// Two processes that change and ask by chance: each answers what the file says.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_answer_what_the_file_says() {
-    let file = Place::new().await;
-    let processes = [file.process(), file.process()];
+    let place = Place::new().await;
+    let processes = [place.process(), place.process()];
     let accounts = ["a", "b", "c", "d", "e", "f"];
     let mut state = 7_u64;
     let mut chance = |below: usize| {
@@ -217,7 +249,7 @@ async fn two_processes_answer_what_the_file_says() {
             let (id, account) = (chance(12) + 1, accounts[chance(6)]);
             let id = CustomerId(i64::try_from(id).unwrap());
             kept += process.keeps(id, account).iter().filter(|kept| **kept).count();
-            assert_eq!(process.answers(id, account).await, file.says(id, account));
+            assert_eq!(process.answers(id, account).await, place.says(id, account));
         }
     }
     assert!(kept > 100, "{kept}");
