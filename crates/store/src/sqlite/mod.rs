@@ -11,7 +11,8 @@
 //! [`sweep`] removes what is left of it. [`backup`] copies the file, and puts a copy in its place;
 //! [`copy`] is an end of a copy from one store to another. [`check`], [`retold`], [`compare`] and
 //! [`rebuild`] hold rows against the journal. [`trial`] is what a trial reads, and [`scratch`] where it
-//! writes. [`recent`] keeps what was answered lately. [`webhooks`], [`imports`], [`people`] and [`audit`] read and write those.
+//! writes. [`recent`] keeps what was answered lately. [`webhooks`], [`imports`], [`people`] and
+//! [`audit`] read and write those.
 //! [`codec`] and [`rows`] say how what is kept looks in columns, [`schema`] makes the tables,
 //! [`connection`] opens the file. [`upkeep`] is what is done to a file that nobody opened.
 
