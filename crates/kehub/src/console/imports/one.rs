@@ -228,10 +228,10 @@ fn taken_for(target: &str, words: &Words) -> Markup {
     if let Some((_, told)) = told.into_iter().find(|(why, _)| is(*why)) {
         return html! { (told) };
     }
-    match Attribute::ALL.iter().find(|attribute| is(Ignored::Derived(**attribute))) {
-        Some(_) => html! { (words.out_system) },
-        None => html! { code { (target) } },
+    if Attribute::ALL.iter().any(|attribute| is(Ignored::Derived(*attribute))) {
+        return html! { (words.out_system) };
     }
+    html! { code { (target) } }
 }
 
 fn fact(name: &str, value: &Markup) -> Markup {
