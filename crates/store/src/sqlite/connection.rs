@@ -138,6 +138,11 @@ pub(super) fn leave_log(conn: &Connection) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// A number that is another one once another connection has committed.
+pub(super) fn data_version(conn: &Connection) -> Result<i64, Trouble> {
+    Ok(conn.prepare_cached(DATA_VERSION)?.query_row((), |row| row.get(0))?)
+}
+
 /// Gives a connection that writes as much memory as the length of its file calls for.
 pub(super) fn fit_cache(conn: &Connection) -> Result<(), Trouble> {
     let number = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
@@ -225,6 +230,7 @@ fn use_log(conn: &Connection) -> Result<(), Trouble> {
     }
 }
 
+const DATA_VERSION: &str = "PRAGMA data_version";
 const BEGIN: &str = "BEGIN";
 const END: &str = "COMMIT";
 

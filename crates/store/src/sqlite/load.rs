@@ -6,7 +6,7 @@ use super::rows::{
     on_conflict, preset,
 };
 use super::trouble::Trouble;
-use super::{imports, people, webhooks, wechat};
+use super::{connection, imports, people, webhooks, wechat};
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
 use kehub_core::customer::{Customer, State};
@@ -38,7 +38,6 @@ const APPS: &str = "
 const TOKEN_KEY: &str = "SELECT token_key FROM hub WHERE id = 1";
 const TYPES: &str = "
     SELECT key, name, settings FROM identity_type WHERE key BETWEEN ?1 AND ?2 ORDER BY key";
-const DATA_VERSION: &str = "PRAGMA data_version";
 const CUSTOMER: &str = concat!("SELECT ", customer_columns!(), " FROM customer WHERE key = ?1");
 const CUSTOMERS_MERGED_INTO: &str =
     concat!("SELECT ", customer_columns!(), " FROM customer WHERE survivor = ?1 ORDER BY key");
@@ -129,7 +128,7 @@ impl TypesCache {
     /// Forgets everything if another connection has written since the last call. To be called
     /// inside the transaction that will use the cache.
     fn refresh(&mut self, conn: &Connection) -> Result<(), Trouble> {
-        let version = rows::first(conn, DATA_VERSION, (), rows::integer)?.unwrap_or_default();
+        let version = connection::data_version(conn)?;
         if version != self.data_version {
             self.types.clear();
             self.data_version = version;

@@ -13,10 +13,9 @@
 #[cfg(test)]
 mod tests;
 
-use super::connection;
+use super::connection::{self, data_version};
 use super::load::{Before, TenantBefore};
 use super::query::Types;
-use super::rows;
 use super::trouble::Trouble;
 use crate::OwnedIdentity;
 use crate::tables::changes::Changes;
@@ -48,7 +47,6 @@ const TENANTS: usize = 1_000;
 /// How many versions there are. With few of them, a busy hub would drop answers about others.
 const VERSIONS: usize = 1 << 20;
 
-const DATA_VERSION: &str = "PRAGMA data_version";
 /// How long the log is, as the connection has seen it last. The columns: busy, pages, pages moved.
 const LENGTH: &str = "PRAGMA wal_checkpoint(NOOP)";
 
@@ -191,7 +189,7 @@ impl Recent {
     }
 
     fn again<T: Clone>(&self, answer: &Answer<T>) -> Option<T> {
-        let end = (*self.end.read().unwrap_or_else(PoisonError::into_inner))?;
+        let end = self.end()?;
         let is_current = |(place, version)| self.version(place) == version;
         let holds = answer.drops == self.drops.load(Ordering::SeqCst)
             && answer.rows.into_iter().all(is_current)
@@ -267,8 +265,11 @@ impl Recent {
 
     /// Whether the log ends where the writer left it.
     fn is_alone(&self) -> bool {
-        let end = *self.end.read().unwrap_or_else(PoisonError::into_inner);
-        end.is_some_and(|end| end.holds(&self.log))
+        self.end().is_some_and(|end| end.holds(&self.log))
+    }
+
+    fn end(&self) -> Option<End> {
+        *self.end.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn version(&self, place: usize) -> u32 {
@@ -440,11 +441,6 @@ impl Teller {
         let is_alone = version.is_some() && version == self.data_version;
         self.recent.set_end(salts.filter(|_| is_alone).map(|salts| End { salts, next }));
     }
-}
-
-fn data_version(conn: &Connection) -> Result<i64, Trouble> {
-    let version = rows::first(conn, DATA_VERSION, (), rows::integer)?;
-    version.ok_or_else(|| Trouble::broken("no version of the data"))
 }
 
 /// What was asked for, as a key: no two questions have the same one.
