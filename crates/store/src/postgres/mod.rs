@@ -25,6 +25,7 @@ mod connection;
 mod copy;
 mod decided;
 mod duplicates;
+mod identified;
 mod imports;
 #[cfg(test)]
 mod lints;
@@ -71,6 +72,7 @@ use async_trait::async_trait;
 use bell::Bell;
 use connection::{Connection, Readers, Server, Snapshot as Reading};
 use futures_util::FutureExt as _;
+use identified::KnownTypes;
 use kehub_core::command::Request;
 use kehub_core::customer::{Customer, State};
 use kehub_core::decide::decide_on_trial;
@@ -139,6 +141,8 @@ pub struct PostgresStore {
     readers: Arc<Readers>,
     /// One that reads who may ask, whatever the others are busy with: a revocation must not wait.
     access: Arc<Readers>,
+    /// The types of tenants, for those who ask who owns an identity.
+    types: KnownTypes,
     walks: Walks,
     workers: Mutex<Vec<JoinHandle<()>>>,
     listener: AbortHandle,
@@ -184,7 +188,8 @@ impl PostgresStore {
         let readers = Readers::new(Arc::clone(&server), options.readers);
         let access = Readers::new(Arc::clone(&server), 1);
         let (workers, walks) = (Mutex::new(workers), Walks::default());
-        Ok(PostgresStore { server, queue, bell, readers, access, walks, workers, listener })
+        let types = KnownTypes::default();
+        Ok(PostgresStore { server, queue, bell, readers, access, types, walks, workers, listener })
     }
 
     fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
@@ -333,7 +338,17 @@ impl Store for PostgresStore {
         kind: Option<&str>,
         value: &str,
     ) -> Result<Vec<OwnedIdentity>, StoreError> {
-        read!(self, conn => query::identities_named(conn, tenant, kind, value))
+        if let Some(asked) = self.types.asked(tenant, kind, value) {
+            let read = self.readers.once(move |conn| {
+                let asked = Arc::clone(&asked);
+                async move { asked.owners(conn).await }.boxed()
+            });
+            let read = read.await?;
+            if let Some(found) = read.ok_or_else(StoreError::closed)? {
+                return Ok(found);
+            }
+        }
+        read!(self, conn => identified::owners(conn, &self.types, tenant, kind, value))
     }
 
     async fn identities_seen(&self, tenant: TenantId) -> Result<u64, StoreError> {

@@ -5,7 +5,7 @@ use super::connection::{Connection, Server};
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
 use super::statements::ASKED_ALIKE;
-use super::{audit, copy, lookup, owners, schema, write, writer};
+use super::{audit, copy, identified, lookup, owners, schema, write, writer};
 use crate::TestDatabase;
 use kehub_core::attribute::{Attribute, Value};
 use kehub_core::filter::{Condition, Filter, Order, Position, SortKey};
@@ -39,7 +39,8 @@ async fn plan(conn: &Connection, sql: &str) -> String {
 async fn every_look_up_goes_by_a_key_or_an_index() {
     let database = TestDatabase::new().await;
     let conn = empty_hub(&database).await;
-    let others = [lookup::STATEMENTS, lookup::OF_CLUSTERS, owners::STATEMENTS];
+    let others =
+        [lookup::STATEMENTS, lookup::OF_CLUSTERS, owners::STATEMENTS, identified::STATEMENTS];
     for (name, sql) in ASKED_ALIKE.iter().chain(&others).copied().flatten() {
         let plan = plan(&conn, sql).await;
         let is_whole = WHOLE.contains(name);

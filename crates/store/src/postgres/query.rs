@@ -388,7 +388,7 @@ pub(super) async fn made_whole(
 }
 
 /// The identities of values in the canonical form of their types.
-async fn identities_of_values(
+pub(super) async fn identities_of_values(
     conn: &Connection,
     tenant: TenantId,
     types: impl Iterator<Item = &IdentityType>,
@@ -397,29 +397,6 @@ async fn identities_of_values(
     let wanted = types.map(|kind| (codec::type_key(tenant, kind.number), kind.canonical(value)));
     let (types, values): (Vec<i64>, Vec<String>) = wanted.unzip();
     rows::read(&lookup::identities(conn, &types, &values).await?, rows::identity)
-}
-
-/// The owned identities of a value, of one type or of any.
-pub(super) async fn identities_named(
-    conn: &Connection,
-    tenant: TenantId,
-    kind: Option<&str>,
-    value: &str,
-) -> Result<Vec<OwnedIdentity>, Trouble> {
-    let types = types_of(conn, tenant).await?;
-    let wanted = kind.map(canonical::type_key);
-    let of = types.values().filter(|kind| wanted.as_ref().is_none_or(|key| *key == kind.key()));
-    let identities = identities_of_values(conn, tenant, of, value).await?;
-    let homes: Vec<CustomerId> = identities.iter().filter_map(|identity| identity.home).collect();
-    let owners = survivors(conn, tenant, &homes).await?;
-    let mut found = Vec::new();
-    for identity in identities {
-        if let Some(owner) = identity.home.and_then(|home| owners.get(&home)) {
-            found.push(owned(owner.id, identity, &types)?);
-        }
-    }
-    found.sort_by_key(|found| (found.owner, found.identity.number));
-    Ok(found)
 }
 
 /// The identity of a type and value, whoever owns it.
@@ -445,7 +422,7 @@ pub(super) async fn types_of(
     Ok(types.into_iter().map(|kind| (kind.number, kind)).collect())
 }
 
-fn owned(
+pub(super) fn owned(
     owner: CustomerId,
     identity: Identity,
     types: &BTreeMap<TypeNumber, IdentityType>,
