@@ -308,7 +308,7 @@ pub(super) struct Loader<'c> {
 impl Loader<'_> {
     async fn load(&mut self, named: &Named, found: &Found, all: bool) -> Result<(), Trouble> {
         let mut customers = named.customers.clone();
-        customers.extend(self.found(named, found).await?);
+        customers.extend(self.found(found).await?);
         let (mut mobiles, mut emails) = (MatchKeys::default(), MatchKeys::default());
         for (tenant, needs, most) in &named.needed {
             let facts = &mut self.of(*tenant)?.facts;
@@ -342,17 +342,20 @@ impl Loader<'_> {
     }
 
     /// Loads what was found of what is named; the keys of the customers that it leads to.
-    async fn found(&mut self, named: &Named, found: &Found) -> Result<Vec<i64>, Trouble> {
+    async fn found(&mut self, found: &Found) -> Result<Vec<i64>, Trouble> {
         let mut customers = Vec::new();
+        // Identities about which there are conflicts, or of which that is not known.
+        let mut disputed = Vec::new();
         for row in &found.identities {
             customers.extend(row.try_get::<_, Option<i64>>(6)?);
             self.identity(row, 0)?;
+            disputed.push(rows::key(row)?);
         }
         let owners = found.owners.as_deref().unwrap_or_default();
         for row in owners {
-            if row.try_get::<_, Option<i64>>(owners::IDENTITY)?.is_some() {
-                self.identity(row, owners::IDENTITY)?;
-            }
+            let Some(key) = row.try_get::<_, Option<i64>>(owners::IDENTITY)? else { continue };
+            self.identity(row, owners::IDENTITY)?;
+            disputed.extend(row.try_get::<_, Option<bool>>(owners::DISPUTED)?.map(|_| key));
         }
         customers.extend(self.owners(owners).await?);
         for row in &found.used_types {
@@ -366,26 +369,12 @@ impl Loader<'_> {
         }
         let has_conflicts = |part: &Part| part.facts.counters().conflict != ConflictId(0);
         if self.parts.values().any(has_conflicts) {
-            let about = self.named_identities(named)?;
-            for row in self.conn.some(CONFLICTS_OF_IDENTITIES, about.len(), &[&about]).await? {
+            let (about, disputed): (usize, Args<'_>) = (disputed.len(), &[&disputed]);
+            for row in self.conn.some(CONFLICTS_OF_IDENTITIES, about, disputed).await? {
                 self.part(rows::key(&row)?)?.facts.load_conflict(rows::conflict(&row)?);
             }
         }
         Ok(customers)
-    }
-
-    /// The keys of the identities that are there and that requests name.
-    fn named_identities(&mut self, named: &Named) -> Result<Vec<i64>, Trouble> {
-        let mut keys = Vec::new();
-        for (tenant, needs, _) in &named.needed {
-            let facts = &self.of(*tenant)?.facts;
-            let by_value = needs.identities.iter().filter_map(|key| facts.identity_of(key));
-            let by_number = needs.numbers.iter().filter_map(|number| facts.identity(*number));
-            for identity in by_value.chain(by_number) {
-                keys.push(codec::own_key(*tenant, identity.number.0)?);
-            }
-        }
-        Ok(keys)
     }
 
     fn of(&mut self, tenant: TenantId) -> Result<&mut Part, Trouble> {

@@ -13,6 +13,8 @@ use tokio_postgres::types::ToSql;
 /// and whether that one is kept apart from others.
 pub(super) const IDENTITY: usize = KEPT_APART + 1;
 pub(super) const KEPT_APART: usize = 18;
+/// Whether there are conflicts about that identity, settled ones included; `NULL` says no. Hardly any has.
+pub(super) const DISPUTED: usize = IDENTITY + 11;
 
 macro_rules! carriers {
     ($column:literal, $lists:literal) => {
@@ -61,11 +63,12 @@ const OWNERS: &str = concat!(
     LEFT JOIN LATERAL (
         SELECT ",
     identity_columns!(),
-    " FROM identity WHERE home = o.key OFFSET 0
+    ", (SELECT true FROM conflict WHERE identity = identity.key LIMIT 1)
+        FROM identity WHERE home = o.key OFFSET 0
     ) AS i ON true
     UNION ALL
     SELECT c.*, n.key, n.type, n.value, n.raw, n.name, n.scope, n.home, n.quarantine, n.companions,
-        n.apps, n.pardoned
+        n.apps, n.pardoned, (SELECT true FROM conflict WHERE identity = n.key LIMIT 1)
     FROM named AS n
     LEFT JOIN LATERAL (
         SELECT ",

@@ -70,6 +70,8 @@ async fn look_ups_of_a_group_go_by_their_keys_also_where_tables_were_counted_emp
         "(live = w.live) AND (email_key = w.value)",
         "home = named.home",
         "key = named.home",
+        "identity = identity.key",
+        "identity = n.key",
     ];
     let frequent: [(&str, &[&str]); 3] = [
         ("identities of values", &[by_value]),

@@ -60,6 +60,7 @@ contract! {
         a_new_identity_creates_a_customer,
         a_known_identity_updates_its_customer,
         a_merged_away_id_answers_with_its_survivor,
+        a_conflict_is_opened_once_however_often_it_is_met,
         a_refused_command_leaves_its_neighbours_alone,
         a_dry_run_stores_nothing,
         a_later_row_of_a_batch_sees_the_earlier_ones,

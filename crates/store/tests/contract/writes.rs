@@ -7,8 +7,8 @@ use kehub_core::filter::{Filter, Order};
 use kehub_core::journal::{Record, Role};
 use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::outcome::{IdentityVerdict, Outcome, Refusal, ResultKind};
-use kehub_core::{CustomerId, Seq, TenantId};
-use kehub_store::StoreError;
+use kehub_core::{ConflictId, CustomerId, Seq, TenantId};
+use kehub_store::{ConflictFilter, StoreError};
 
 pub(crate) async fn a_new_identity_creates_a_customer(rig: &Rig) {
     let created = rig.upsert(&["o1", "m1"], &[("name", "王小明"), ("attr.vip", "是")]).await;
@@ -45,6 +45,19 @@ pub(crate) async fn a_merged_away_id_answers_with_its_survivor(rig: &Rig) {
     assert_eq!(read, merged.customer);
     assert_eq!(read.fold.text(Attribute::City), Some("Beijing"));
     assert_eq!(rig.store.snapshot(TENANT).await.unwrap().audit(), Vec::<String>::new());
+}
+
+pub(crate) async fn a_conflict_is_opened_once_however_often_it_is_met(rig: &Rig) {
+    rig.upsert(&["a1", "u1"], &[]).await;
+    rig.upsert(&["a2"], &[]).await;
+    for is_new in [true, false, false] {
+        let met = rig.upsert(&["a2", "u1"], &[]).await;
+        let met: Vec<_> = met.conflicts.iter().map(|it| (it.id, it.new)).collect();
+        assert_eq!(met, [(Some(ConflictId(1)), is_new)]);
+    }
+    let every = ConflictFilter::default();
+    let open = rig.store.conflicts(TENANT, &every, ConflictId(0), 10).await.unwrap();
+    assert_eq!(open.len(), 1, "{open:?}");
 }
 
 pub(crate) async fn a_refused_command_leaves_its_neighbours_alone(rig: &Rig) {
