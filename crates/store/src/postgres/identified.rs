@@ -19,20 +19,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Tenants whose types are kept; one more, and they are read again.
 const TENANTS_MAX: usize = 1_000;
 
-/// The first column of what [`OWNED`] tells of an identity. Before it stand the version of the types and
+/// The first column of what [`owned!`] tells of an identity. Before it stand the version of the types and
 /// the key of the owner.
 const IDENTITY: usize = 2;
 
 const VERSION: &str = "SELECT types_version FROM tenant WHERE id = $1";
 /// A row for each identity of these types and values that a live customer owns; if there is none, a row
 /// that tells the version alone.
-const OWNED: &str = concat!(
-    "
+macro_rules! owned {
+    ($wanted:literal) => {
+        concat!(
+            "
     SELECT t.types_version, o.* FROM tenant AS t LEFT JOIN LATERAL (
-        SELECT c.key AS owner, i.*
-        FROM unnest($2::bigint[], $3::text[]) AS w (type, value)",
-    identity_of_value!(),
-    "
+        SELECT c.key AS owner, i.* FROM ",
+            $wanted,
+            identity_of_value!(),
+            "
         CROSS JOIN LATERAL (
             SELECT coalesce(survivor, key) AS key FROM customer WHERE key = i.home LIMIT 1
         ) AS h
@@ -41,11 +43,18 @@ const OWNED: &str = concat!(
         ) AS c
     ) AS o ON true
     WHERE t.id = $1"
-);
+        )
+    };
+}
+/// Of one type. What the server expects of a list depends on what is in it, so that it would plan anew each
+/// time.
+const OWNED: &str = owned!("(SELECT $2::bigint AS type, $3::text AS value) AS w");
+const OWNED_OF_TYPES: &str = owned!("unnest($2::bigint[], $3::text[]) AS w (type, value)");
 
 /// The statements of this file that one server is asked, for tests that look at all of them.
 #[cfg(test)]
-pub(super) const STATEMENTS: &[(&str, &str)] = &[("owners of a value", OWNED)];
+pub(super) const STATEMENTS: &[(&str, &str)] =
+    &[("owners of a value", OWNED), ("owners of a value of any type", OWNED_OF_TYPES)];
 /// Those that a cluster is asked as well.
 #[cfg(test)]
 pub(super) const ASKED_ALIKE: &[(&str, &str)] = &[("version of types", VERSION)];
@@ -111,7 +120,10 @@ impl Asked {
         conn: &Connection,
     ) -> Result<Option<Vec<OwnedIdentity>>, Trouble> {
         let tenant = i64::from(self.tenant.0);
-        let told = conn.all(OWNED, &[&tenant, &self.keys, &self.values]).await?;
+        let told = match (&*self.keys, &*self.values) {
+            ([key], [value]) => conn.all(OWNED, &[&tenant, key, value]).await?,
+            (keys, values) => conn.all(OWNED_OF_TYPES, &[&tenant, &keys, &values]).await?,
+        };
         let mut found = Vec::new();
         for row in &told {
             if row.try_get::<_, i64>(0)? != self.version {

@@ -27,6 +27,8 @@ const LIVE: &str =
     "SELECT customers_live, customers_male, customers_female FROM tenant WHERE id = $1";
 const CUSTOMERS: &str =
     concat!("SELECT ", customer_columns!(), " FROM customer WHERE key = ANY($1)");
+/// A list would be planned anew each time: what the server expects of it depends on what is in it.
+const CUSTOMER: &str = concat!("SELECT ", customer_columns!(), " FROM customer WHERE key = $1");
 const MERGED_INTO: &str = "SELECT key, survivor FROM customer WHERE survivor = ANY($1)";
 const JOURNAL: &str =
     "SELECT key, entry FROM journal WHERE key > $1 AND key <= $2 ORDER BY key LIMIT $3";
@@ -62,6 +64,7 @@ pub(super) const ALL_CONFLICTS: &str = concat!(
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("live counts", LIVE),
     ("customers", CUSTOMERS),
+    ("customer", CUSTOMER),
     ("ids merged into", MERGED_INTO),
     ("journal", JOURNAL),
     ("newest", NEWEST),
@@ -98,7 +101,9 @@ pub(super) async fn customer_row(
     tenant: TenantId,
     id: CustomerId,
 ) -> Result<Option<Customer>, Trouble> {
-    Ok(customer_rows(conn, tenant, &[id]).await?.remove(&id))
+    let Some(key) = codec::key(tenant, id.0) else { return Ok(None) };
+    let found = conn.first(CUSTOMER, &[&key]).await?;
+    found.map(|row| Ok(rows::customer(&row)?.0)).transpose()
 }
 
 /// The live customers that answer for ids, by these ids.
