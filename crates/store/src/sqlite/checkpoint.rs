@@ -176,8 +176,10 @@ impl Drop for End {
 /// What is owed after an erasure.
 enum Debt {
     None,
-    /// To sweep the pages.
-    Sweep,
+    /// To sweep the pages; and to empty the log before, unless that has been done since the last erasure.
+    Sweep {
+        is_emptied: bool,
+    },
     /// To empty the log of what was swept, up to this erasure.
     Empty(i64),
 }
@@ -235,11 +237,12 @@ impl Keeper {
         let log = Arc::clone(&self.log);
         let is_over = || log.durable.is_lost() || is_over();
         if self.log.erased.swap(false, Ordering::AcqRel) {
-            self.debt = Debt::Sweep;
+            self.debt = Debt::Sweep { is_emptied: false };
         }
-        if matches!(self.debt, Debt::Sweep) {
-            // Most of it is in the log, and that goes quickly.
-            self.empty();
+        if let Debt::Sweep { is_emptied } = self.debt {
+            // Most of it is in the log, and that goes quickly. Once will do: writers wait meanwhile, and
+            // what was answered from memory is read anew.
+            self.debt = Debt::Sweep { is_emptied: is_emptied || self.empty() };
             if self.sweep_from <= Instant::now() {
                 self.sweep(is_over);
             }
@@ -387,6 +390,48 @@ mod tests {
         keeper.log.pages.fetch_add(READ_MAX * 10, Ordering::Relaxed);
         keeper.move_much(1);
         assert!(keeper.log.rest.load(Ordering::Acquire));
+    }
+
+    #[test]
+    fn the_log_is_emptied_once_while_an_erasure_waits_to_be_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, mut keeper) = keeper(folder.path());
+        let log = folder.path().join("hub.db-wal");
+        let length = || std::fs::metadata(&log).unwrap().len();
+        // After a sweep that took long, the thread rests.
+        keeper.sweep_from = Instant::now() + Duration::from_hours(1);
+        keeper.log.forget();
+        keeper.forget(|| false);
+        assert_eq!(length(), 0);
+
+        fill(&writer);
+        let filled = length();
+        keeper.forget(|| false);
+        assert_eq!(length(), filled);
+        assert_ne!(filled, 0);
+
+        // The next one leaves traces of its own.
+        keeper.log.forget();
+        keeper.forget(|| false);
+        assert_eq!(length(), 0);
+    }
+
+    #[test]
+    fn the_log_is_emptied_later_if_somebody_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, mut keeper) = keeper(folder.path());
+        let log = folder.path().join("hub.db-wal");
+        let reader = Connection::open(folder.path().join("hub.db")).unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM filled").unwrap();
+        fill(&writer);
+        keeper.sweep_from = Instant::now() + Duration::from_hours(1);
+        keeper.log.forget();
+        keeper.forget(|| false);
+        assert_ne!(std::fs::metadata(&log).unwrap().len(), 0);
+
+        reader.execute_batch("COMMIT").unwrap();
+        keeper.forget(|| false);
+        assert_eq!(std::fs::metadata(&log).unwrap().len(), 0);
     }
 
     #[test]
