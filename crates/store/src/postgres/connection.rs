@@ -1,5 +1,6 @@
 //! Connections to the server: how they are set up, and the pool for reading.
 
+use super::identified::KnownTypes;
 use super::trouble::Trouble;
 use super::{cluster, tls};
 use crate::tables::copy;
@@ -150,7 +151,8 @@ impl Server {
             }
         });
         let is_distributed = self.distributed.get().copied().unwrap_or_default();
-        Ok(Connection { client, statements: Mutex::default(), is_distributed })
+        let (statements, types) = (Mutex::default(), KnownTypes::default());
+        Ok(Connection { client, statements, is_distributed, types })
     }
 }
 
@@ -213,6 +215,7 @@ pub(super) struct Connection {
     client: Client,
     statements: Mutex<HashMap<Box<str>, Statement>>,
     is_distributed: bool,
+    types: KnownTypes,
 }
 
 impl Connection {
@@ -322,6 +325,11 @@ impl Connection {
     /// Whether it leads to a cluster over which the tables are spread.
     pub(super) fn is_distributed(&self) -> bool {
         self.is_distributed
+    }
+
+    /// The types of identities that were read with it.
+    pub(super) fn types(&self) -> &KnownTypes {
+        &self.types
     }
 
     pub(super) fn is_closed(&self) -> bool {

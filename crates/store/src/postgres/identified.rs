@@ -1,8 +1,8 @@
 //! Who owns an identity, asked in one statement.
 //!
 //! How a value is written in canonical form depends on its type, so that the types of the tenant have to
-//! be known first. They are kept as they were read last; the statement tells of which version they are by
-//! now, and if that is another one, all of it is asked anew, step by step. A cluster is always asked so.
+//! be known first. A session keeps them as it has read them last; the statement tells of which version they
+//! are by now, and if that is another one, all of it is asked anew, step by step. A cluster is always asked so.
 
 use super::connection::Connection;
 use super::lookup::identity_of_value;
@@ -16,17 +16,17 @@ use kehub_core::{CustomerId, TenantId, TypeNumber, canonical};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Tenants whose types are kept; one more, and they are read again.
+/// Tenants whose types are kept; with one more, all of them are read again.
 const TENANTS_MAX: usize = 1_000;
 
-/// The first column of what [`owned!`] tells of an identity. Before it stand the version of the types and
-/// the key of the owner.
+/// The first column of what [`found_of!`] tells of an identity. Before it stand the version of the types
+/// and the key of the owner.
 const IDENTITY: usize = 2;
 
 const VERSION: &str = "SELECT types_version FROM tenant WHERE id = $1";
 /// A row for each identity of these types and values that a live customer owns; if there is none, a row
-/// that tells the version alone.
-macro_rules! owned {
+/// that tells the version alone. No row of a tenant that is not there.
+macro_rules! found_of {
     ($wanted:literal) => {
         concat!(
             "
@@ -46,51 +46,37 @@ macro_rules! owned {
         )
     };
 }
-/// Of one type. What the server expects of a list depends on what is in it, so that it would plan anew each
-/// time.
-const OWNED: &str = owned!("(SELECT $2::bigint AS type, $3::text AS value) AS w");
-const OWNED_OF_TYPES: &str = owned!("unnest($2::bigint[], $3::text[]) AS w (type, value)");
+/// What the server expects of a list depends on what is in it, so that it would plan a list of one anew
+/// each time (decision 38).
+const OF_ONE_TYPE: &str = found_of!("(SELECT $2::bigint AS type, $3::text AS value) AS w");
+const OF_TYPES: &str = found_of!("unnest($2::bigint[], $3::text[]) AS w (type, value)");
 
 /// The statements of this file that one server is asked, for tests that look at all of them.
 #[cfg(test)]
 pub(super) const STATEMENTS: &[(&str, &str)] =
-    &[("owners of a value", OWNED), ("owners of a value of any type", OWNED_OF_TYPES)];
+    &[("owners of a value", OF_ONE_TYPE), ("owners of a value of any type", OF_TYPES)];
 /// Those that a cluster is asked as well.
 #[cfg(test)]
 pub(super) const ASKED_ALIKE: &[(&str, &str)] = &[("version of types", VERSION)];
 
-/// The types of a tenant, and the version that they are of.
-type Known = (i64, Arc<BTreeMap<TypeNumber, IdentityType>>);
+type Types = Arc<BTreeMap<TypeNumber, IdentityType>>;
 
-/// The types of tenants as they were read last.
+/// The types of tenants as a session has read them last, with their versions. Not longer than the session: a
+/// server that took the place of another one may have given the same version to other types.
 #[derive(Default)]
-pub(super) struct KnownTypes(Mutex<HashMap<TenantId, Known>>);
+pub(super) struct KnownTypes(Mutex<HashMap<TenantId, (i64, Types)>>);
 
 impl KnownTypes {
-    fn all(&self) -> MutexGuard<'_, HashMap<TenantId, Known>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<TenantId, (i64, Types)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, tenant: TenantId, known: Known) {
+    fn keep(&self, tenant: TenantId, version: i64, types: &Types) {
         let mut all = self.all();
-        if all.len() >= TENANTS_MAX {
+        if all.len() >= TENANTS_MAX && !all.contains_key(&tenant) {
             all.clear();
         }
-        all.insert(tenant, known);
-    }
-
-    /// The question who owns a value, of one type or of any; `None` if the types are not known.
-    pub(super) fn asked(
-        &self,
-        tenant: TenantId,
-        kind: Option<&str>,
-        value: &str,
-    ) -> Option<Arc<Asked>> {
-        let (version, types) = self.all().get(&tenant).cloned()?;
-        let wanted = of_kind(&types, kind);
-        let wanted = wanted.map(|it| (codec::type_key(tenant, it.number), it.canonical(value)));
-        let (keys, values) = wanted.unzip();
-        Some(Arc::new(Asked { tenant, version, types, keys, values }))
+        all.insert(tenant, (version, Arc::clone(types)));
     }
 }
 
@@ -103,46 +89,41 @@ fn of_kind<'t>(
     types.values().filter(move |it| wanted.as_ref().is_none_or(|wanted| *wanted == it.key()))
 }
 
-/// The question who owns a value.
-pub(super) struct Asked {
-    tenant: TenantId,
-    version: i64,
-    types: Arc<BTreeMap<TypeNumber, IdentityType>>,
-    /// The types that may have it, and how it is written there.
-    keys: Vec<i64>,
-    values: Vec<String>,
-}
-
-impl Asked {
-    /// The owned identities; `None` if the types have changed.
-    pub(super) async fn owners(
-        &self,
-        conn: &Connection,
-    ) -> Result<Option<Vec<OwnedIdentity>>, Trouble> {
-        let tenant = i64::from(self.tenant.0);
-        let told = match (&*self.keys, &*self.values) {
-            ([key], [value]) => conn.all(OWNED, &[&tenant, key, value]).await?,
-            (keys, values) => conn.all(OWNED_OF_TYPES, &[&tenant, &keys, &values]).await?,
-        };
-        let mut found = Vec::new();
-        for row in &told {
-            if row.try_get::<_, i64>(0)? != self.version {
-                return Ok(None);
-            }
-            if let Some(owner) = row.try_get::<_, Option<i64>>(1)? {
-                let owner = CustomerId(codec::number_of(owner));
-                found.push(owned(owner, rows::identity_from(row, IDENTITY)?, &self.types)?);
-            }
-        }
-        // Without a row there is no such tenant.
-        Ok((!told.is_empty()).then(|| in_order(found)))
-    }
-}
-
-/// The owned identities of a value, of one type or of any, as of one snapshot. The types are kept.
-pub(super) async fn owners(
+/// The owned identities of a value, of one type or of any, by one statement; `None` if the session does not
+/// know the types, or they have changed.
+pub(super) async fn at_once(
     conn: &Connection,
-    known: &KnownTypes,
+    tenant: TenantId,
+    kind: Option<&str>,
+    value: &str,
+) -> Result<Option<Vec<OwnedIdentity>>, Trouble> {
+    let known = conn.types().all().get(&tenant).cloned();
+    let Some((version, types)) = known else { return Ok(None) };
+    let wanted = of_kind(&types, kind);
+    let wanted = wanted.map(|it| (codec::type_key(tenant, it.number), it.canonical(value)));
+    let (keys, values): (Vec<i64>, Vec<String>) = wanted.unzip();
+    let own = i64::from(tenant.0);
+    let told = match (&*keys, &*values) {
+        ([key], [value]) => conn.all(OF_ONE_TYPE, &[&own, key, value]).await?,
+        (keys, values) => conn.all(OF_TYPES, &[&own, &keys, &values]).await?,
+    };
+    let mut found = Vec::new();
+    for row in &told {
+        if row.try_get::<_, i64>(0)? != version {
+            return Ok(None);
+        }
+        if let Some(owner) = row.try_get::<_, Option<i64>>(1)? {
+            let owner = CustomerId(codec::number_of(owner));
+            found.push(owned(owner, rows::identity_from(row, IDENTITY)?, &types)?);
+        }
+    }
+    Ok((!told.is_empty()).then(|| in_order(found)))
+}
+
+/// The owned identities of a value, of one type or of any, as of the snapshot of a session, which keeps the
+/// types.
+pub(super) async fn step_by_step(
+    conn: &Connection,
     tenant: TenantId,
     kind: Option<&str>,
     value: &str,
@@ -150,7 +131,7 @@ pub(super) async fn owners(
     let version = conn.first(VERSION, &[&i64::from(tenant.0)]).await?;
     let types = Arc::new(query::types_of(conn, tenant).await?);
     if let Some(version) = version.filter(|_| !conn.is_distributed()) {
-        known.keep(tenant, (version.try_get(0)?, Arc::clone(&types)));
+        conn.types().keep(tenant, version.try_get(0)?, &types);
     }
     let identities =
         query::identities_of_values(conn, tenant, of_kind(&types, kind), value).await?;
@@ -172,6 +153,7 @@ fn in_order(mut found: Vec<OwnedIdentity>) -> Vec<OwnedIdentity> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::connection::Server;
     use super::super::{PostgresOptions, PostgresStore};
     use super::*;
     use crate::{Batch, Store as _, TestDatabase};
@@ -204,46 +186,54 @@ mod tests {
         resolution.customer.id
     }
 
-    /// Who owns a value, and whether the types were known.
-    async fn owners(
-        hub: &PostgresStore,
-        kind: Option<&str>,
-        value: &str,
-    ) -> (Vec<CustomerId>, bool) {
-        let version = || hub.types.all().get(&TENANT).map(|known| known.0);
-        let before = version();
-        let found = hub.identities_named(TENANT, kind, value).await.unwrap();
-        let is_known = before.is_some() && before == version();
-        (found.into_iter().map(|it| it.owner).collect(), is_known)
+    /// Who owns a value, and whether the session knew the types. However it is asked, the answer is the same.
+    async fn owners(conn: &Connection, kind: Option<&str>, value: &str) -> (Vec<CustomerId>, bool) {
+        let at_once = at_once(conn, TENANT, kind, value).await.unwrap();
+        let found = step_by_step(conn, TENANT, kind, value).await.unwrap();
+        if let Some(at_once) = &at_once {
+            assert_eq!(at_once, &found);
+        }
+        (found.into_iter().map(|it| it.owner).collect(), at_once.is_some())
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_others_change_is_seen_at_once_also_of_types() {
         let database = TestDatabase::new().await;
-        let (hub, other) = (hub(&database).await, hub(&database).await);
+        let hub = hub(&database).await;
+        let conn = Server::of(&database.url()).unwrap().connect().await.unwrap();
         let tenant = NewTenant { name: "first".into(), preset: Preset::Compat };
         apply(&hub, Command::CreateTenant(tenant)).await;
         let one = upsert(&hub, "account", "a1").await;
-        assert_eq!(owners(&hub, Some("account"), "a1").await, (vec![one], false));
-        assert_eq!(owners(&hub, Some("Account"), " a1 ").await, (vec![one], true));
-        assert_eq!(owners(&hub, Some("account"), "a2").await, (vec![], true));
-        assert_eq!(owners(&hub, Some("later"), "a2").await, (vec![], true));
+        assert_eq!(owners(&conn, Some("account"), "a1").await, (vec![one], false));
+        assert_eq!(owners(&conn, Some("Account"), " a1 ").await, (vec![one], true));
+        assert_eq!(owners(&conn, Some("account"), "a2").await, (vec![], true));
+        assert_eq!(owners(&conn, Some("later"), "a2").await, (vec![], true));
 
         // A customer of no new type.
-        let two = upsert(&other, "account", "a2").await;
-        assert_eq!(owners(&hub, Some("account"), "a2").await, (vec![two], true));
+        let two = upsert(&hub, "account", "a2").await;
+        assert_eq!(owners(&conn, Some("account"), "a2").await, (vec![two], true));
         // One of a type that was not there, with a value that is.
-        let three = upsert(&other, "later", "a2").await;
-        assert_eq!(owners(&hub, Some("later"), "a2").await, (vec![three], false));
-        assert_eq!(owners(&hub, None, "a2").await, (vec![two, three], true));
+        let three = upsert(&hub, "later", "a2").await;
+        assert_eq!(owners(&conn, Some("later"), "a2").await, (vec![three], false));
+        assert_eq!(owners(&conn, None, "a2").await, (vec![two, three], true));
 
         // Those who were merged away answer no more, and those who were deleted own nothing.
         let merge = MergeByHand { one, other: two };
-        let merged = apply(&other, Command::Merge(merge)).await;
+        let merged = apply(&hub, Command::Merge(merge)).await;
         assert!(!matches!(merged, Outcome::Refused(_)), "{merged:?}");
-        let (owner, is_known) = owners(&hub, Some("account"), "a2").await;
-        assert!(is_known && owner == owners(&hub, Some("account"), "a1").await.0);
-        apply(&other, Command::Delete(owner[0])).await;
-        assert_eq!(owners(&hub, None, "a2").await, (vec![three], true));
+        let (owner, is_known) = owners(&conn, Some("account"), "a2").await;
+        assert!(is_known && owner == owners(&conn, Some("account"), "a1").await.0);
+        apply(&hub, Command::Delete(owner[0])).await;
+        assert_eq!(owners(&conn, None, "a2").await, (vec![three], true));
+
+        // Another session may be one to another server.
+        let fresh = Server::of(&database.url()).unwrap().connect().await.unwrap();
+        assert_eq!(owners(&fresh, None, "a2").await, (vec![three], false));
+        // Of a tenant that is not there nothing is known, however often it is asked.
+        for _ in 0..2 {
+            let nobody = TenantId(9);
+            assert_eq!(at_once(&conn, nobody, None, "a2").await.unwrap(), None);
+            assert_eq!(step_by_step(&conn, nobody, None, "a2").await.unwrap(), []);
+        }
     }
 }

@@ -72,7 +72,6 @@ use async_trait::async_trait;
 use bell::Bell;
 use connection::{Connection, Readers, Server, Snapshot as Reading};
 use futures_util::FutureExt as _;
-use identified::KnownTypes;
 use kehub_core::command::Request;
 use kehub_core::customer::{Customer, State};
 use kehub_core::decide::decide_on_trial;
@@ -141,8 +140,6 @@ pub struct PostgresStore {
     readers: Arc<Readers>,
     /// One that reads who may ask, whatever the others are busy with: a revocation must not wait.
     access: Arc<Readers>,
-    /// The types of tenants, for those who ask who owns an identity.
-    types: KnownTypes,
     walks: Walks,
     workers: Mutex<Vec<JoinHandle<()>>>,
     listener: AbortHandle,
@@ -188,8 +185,7 @@ impl PostgresStore {
         let readers = Readers::new(Arc::clone(&server), options.readers);
         let access = Readers::new(Arc::clone(&server), 1);
         let (workers, walks) = (Mutex::new(workers), Walks::default());
-        let types = KnownTypes::default();
-        Ok(PostgresStore { server, queue, bell, readers, access, types, walks, workers, listener })
+        Ok(PostgresStore { server, queue, bell, readers, access, walks, workers, listener })
     }
 
     fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
@@ -338,17 +334,18 @@ impl Store for PostgresStore {
         kind: Option<&str>,
         value: &str,
     ) -> Result<Vec<OwnedIdentity>, StoreError> {
-        if let Some(asked) = self.types.asked(tenant, kind, value) {
-            let read = self.readers.once(move |conn| {
-                let asked = Arc::clone(&asked);
-                async move { asked.owners(conn).await }.boxed()
-            });
-            let read = read.await?;
-            if let Some(found) = read.ok_or_else(StoreError::closed)? {
-                return Ok(found);
-            }
+        let asked = Arc::new((kind.map(str::to_owned), value.to_owned()));
+        let read = self.readers.once(move |conn| {
+            let asked = Arc::clone(&asked);
+            let ask = async move {
+                identified::at_once(conn, tenant, asked.0.as_deref(), &asked.1).await
+            };
+            ask.boxed()
+        });
+        if let Some(found) = read.await?.ok_or_else(StoreError::closed)? {
+            return Ok(found);
         }
-        read!(self, conn => identified::owners(conn, &self.types, tenant, kind, value))
+        read!(self, conn => identified::step_by_step(conn, tenant, kind, value))
     }
 
     async fn identities_seen(&self, tenant: TenantId) -> Result<u64, StoreError> {
