@@ -99,9 +99,7 @@ pub(super) async fn at_once(
 ) -> Result<Option<Vec<OwnedIdentity>>, Trouble> {
     let known = conn.types().all().get(&tenant).cloned();
     let Some((version, types)) = known else { return Ok(None) };
-    let wanted = of_kind(&types, kind);
-    let wanted = wanted.map(|it| (codec::type_key(tenant, it.number), it.canonical(value)));
-    let (keys, values): (Vec<i64>, Vec<String>) = wanted.unzip();
+    let (keys, values) = query::written(tenant, of_kind(&types, kind), value);
     let own = i64::from(tenant.0);
     let told = match (&*keys, &*values) {
         ([key], [value]) => conn.all(OF_ONE_TYPE, &[&own, key, value]).await?,

@@ -399,9 +399,17 @@ pub(super) async fn identities_of_values(
     types: impl Iterator<Item = &IdentityType>,
     value: &str,
 ) -> Result<Vec<Identity>, Trouble> {
-    let wanted = types.map(|kind| (codec::type_key(tenant, kind.number), kind.canonical(value)));
-    let (types, values): (Vec<i64>, Vec<String>) = wanted.unzip();
+    let (types, values) = written(tenant, types, value);
     rows::read(&lookup::identities(conn, &types, &values).await?, rows::identity)
+}
+
+/// A value as each of these types writes it, behind the keys of the types.
+pub(super) fn written<'t>(
+    tenant: TenantId,
+    types: impl Iterator<Item = &'t IdentityType>,
+    value: &str,
+) -> (Vec<i64>, Vec<String>) {
+    types.map(|kind| (codec::type_key(tenant, kind.number), kind.canonical(value))).unzip()
 }
 
 /// The identity of a type and value, whoever owns it.
