@@ -45,8 +45,8 @@ pub(crate) struct Options {
 /// What was measured of an import.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Import {
-    what: &'static str,
+pub(super) struct Import {
+    what: String,
     rows: u64,
     seconds: f64,
     /// Processor time that a row took, in seconds.
@@ -58,7 +58,7 @@ struct Import {
 }
 
 impl Import {
-    const HEAD: &str = "| import | rows | seconds | rows a second | processor µs a row | memory MiB | \
+    pub(super) const HEAD: &str = "| import | rows | seconds | rows a second | processor µs a row | memory MiB | \
         refused |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |";
 }
 
@@ -124,11 +124,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     println!("{beside}");
     let Filled { place, store, database: _database, _server, folder: _folder } = filled;
     place.server.stop()?;
-    let mut running = Running::start(&alone_file, &store)?;
-    while running.look()? {
-        std::thread::sleep(LOOK_EVERY);
-    }
-    let alone_told = running.told("alone", options.rows, &alone_file)?;
+    let alone_told = bring_in("alone", &alone_file, options.rows, &store)?;
     println!("{alone_told}");
     if let Some(folder) = &options.out {
         let name = format!("import-{}", options.asked.engine.told());
@@ -138,8 +134,17 @@ pub(super) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Brings in a file of so many rows.
+pub(super) fn bring_in(what: &str, file: &Path, rows: u64, store: &str) -> Result<Import> {
+    let mut running = Running::start(file, store)?;
+    while running.look()? {
+        std::thread::sleep(LOOK_EVERY);
+    }
+    running.told(what, rows, file)
+}
+
 /// Makes a file of the next people.
-fn write_rows(file: &Path, rows: u64, people: &mut People) -> Result<()> {
+pub(super) fn write_rows(file: &Path, rows: u64, people: &mut People) -> Result<()> {
     let mut out = BufWriter::new(File::create(file)?);
     writeln!(out, "{HEADINGS}")?;
     for row in 0..rows {
@@ -198,13 +203,13 @@ impl Running {
     }
 
     /// What it came to, once it has ended.
-    fn told(&self, what: &'static str, rows: u64, file: &Path) -> Result<Import> {
+    fn told(&self, what: &str, rows: u64, file: &Path) -> Result<Import> {
         let seconds = self.took.context("the import has not ended")?.as_secs_f64();
         let refused = std::fs::read_to_string(file.with_extension("refused.csv"))?;
         let refused = u64::try_from(refused.lines().count().saturating_sub(1))?;
         #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "far below 2^53")]
         let each = self.processor_seconds / rows as f64;
-        Ok(Import { what, rows, seconds, each, memory: self.memory, refused })
+        Ok(Import { what: what.to_owned(), rows, seconds, each, memory: self.memory, refused })
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) enum Bench {
     Hub(hub::Options),
     /// Files that `kehub import` brings in: beside requests, which are timed, and alone
     Import(import::Options),
-    /// Mixed load on one hub for long, with imports, merges, backups and checks beside it: whether memory,
+    /// Mixed load on one hub for long, with batches, files, merges, backups and checks beside it: whether memory,
     /// files and times level off
     Soak(soak::Options),
     /// A hub whose storage costs nothing

@@ -1,9 +1,10 @@
-//! `cargo xtask bench soak`: a hub under mixed load at half of what it can do, for long, with imports,
+//! `cargo xtask bench soak`: a hub under mixed load at half of what it can do, for long, with batches, files,
 //! merges, backups and checks beside it. Memory, files and times are to level off.
 
 use super::FILE;
 use super::decisions::{self, Decisions};
 use super::filled::{Asked, Filled};
+use super::import::{self, Import};
 use super::peer::sizes;
 use super::place::{Place, Work};
 use super::report::{Origin, Panel, keep, mebi, millis, panels_drawn, quantile};
@@ -33,6 +34,9 @@ pub(crate) struct Options {
     /// Connections that find out how much the hub can do; twice as many carry the load
     #[arg(long, default_value_t = 64)]
     connections: usize,
+    /// Rows of each file that is brought in beside the load
+    #[arg(long, default_value_t = 200_000)]
+    rows: u64,
     /// A folder for the figures as JSON and for the picture
     #[arg(long)]
     out: Option<PathBuf>,
@@ -42,8 +46,8 @@ pub(crate) struct Options {
 const PROBED: Duration = Duration::from_secs(10);
 /// How often memory and files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// A batch of an import comes so often; so does a pair to be merged, explained and parted.
-const IMPORT_EVERY: Duration = Duration::from_secs(10);
+/// A batch comes so often; so does a pair to be merged, explained and parted.
+const BATCH_EVERY: Duration = Duration::from_secs(10);
 const MERGE_EVERY: Duration = Duration::from_secs(1);
 /// Claims of each of the two.
 const CLAIMS: u64 = 3;
@@ -52,14 +56,22 @@ const PARTS: u32 = 12;
 
 /// What is done beside the load meanwhile, and when: after so many hundredths of the time. A check takes the
 /// longer the more customers there are, and is to end before the load does.
-const CHORES: &[(u32, Chore)] =
-    &[(15, Chore::Check), (30, Chore::Backup), (45, Chore::Check), (75, Chore::Backup)];
+const CHORES: &[(u32, Chore)] = &[
+    (5, Chore::Import),
+    (15, Chore::Check),
+    (30, Chore::Backup),
+    (38, Chore::Import),
+    (45, Chore::Check),
+    (65, Chore::Import),
+    (75, Chore::Backup),
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Chore {
     Backup,
     Check,
+    Import,
 }
 
 /// When something was done beside the load, in seconds from the beginning.
@@ -103,6 +115,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let origin = Origin::told();
     println!("\n{origin}");
     let place = &filled.place;
+    let files = files(&filled, options.rows)?;
     let (most, _) = place.run(Work::Mixed, options.connections, PROBED)?;
     let rate = most.per_second() / 2.0;
     println!("four gets by id to an upsert: {:.0}/s; half of that from now on", rate * 2.0);
@@ -113,9 +126,11 @@ pub(super) fn run(options: &Options) -> Result<()> {
         store: &filled.store,
         file: filled.database.is_none().then(|| filled.folder.path().join(FILE)),
         process: place.server.process(),
+        files,
+        rows: options.rows,
         is_over: &is_over,
     };
-    let (load, samples, done) = thread::scope(|scope| {
+    let (load, samples, (done, imports)) = thread::scope(|scope| {
         let samples = scope.spawn(|| watched.samples());
         let done = scope.spawn(|| watched.chores(time));
         let load = alone(load(place, options.connections * 2, rate, time));
@@ -129,7 +144,10 @@ pub(super) fn run(options: &Options) -> Result<()> {
     for part in &parts {
         println!("{part}");
     }
-    println!("\n{load}");
+    println!("\n{load}\n{}", Import::HEAD);
+    for import in &imports {
+        println!("{import}");
+    }
     if let Some(folder) = &options.out {
         let name = format!("soak-{}", options.asked.engine.told());
         let told = serde_json::json!({
@@ -137,6 +155,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
             "parts": parts,
             "samples": samples,
             "beside": done,
+            "imports": imports,
         });
         keep(folder, &name, &origin, &told)?;
         let title =
@@ -147,16 +166,27 @@ pub(super) fn run(options: &Options) -> Result<()> {
     check(&filled.store)
 }
 
+/// A file for each import.
+fn files(filled: &Filled, rows: u64) -> Result<Vec<PathBuf>> {
+    let imports = CHORES.iter().filter(|(_, chore)| *chore == Chore::Import);
+    let made = imports.zip(1..).map(|(_, number)| {
+        let file = filled.folder.path().join(format!("import-{number}.csv"));
+        import::write_rows(&file, rows, &mut filled.place.people.borrow_mut())?;
+        Ok(file)
+    });
+    made.collect()
+}
+
 /// What came of the load.
 struct Load {
     seen: Seen,
-    imports: Histogram<u64>,
+    batches: Histogram<u64>,
     decided: Decisions,
 }
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Load { seen, imports, decided } = self;
+        let Load { seen, batches, decided } = self;
         writeln!(
             f,
             "{} answered, {} turned away, {:.0}/s",
@@ -165,7 +195,7 @@ impl fmt::Display for Load {
             seen.per_second()
         )?;
         let kinds = [
-            ("batches of 1,000", imports),
+            ("batches of 1,000", batches),
             ("merges", &decided.merge),
             ("undoings", &decided.undo),
             ("explanations", &decided.explain),
@@ -183,10 +213,10 @@ impl fmt::Display for Load {
     }
 }
 
-/// Sends the mixed load, and imports and merges beside it.
+/// Sends the mixed load, and batches and merges beside it.
 async fn load(place: &Place, connections: usize, rate: f64, time: Duration) -> Result<Load> {
     let is_over = Rc::new(Cell::new(false));
-    let imports = {
+    let batches = {
         let (target, is_over) = (place.target.clone(), Rc::clone(&is_over));
         let source = place.source(Work::Batches, time);
         tokio::task::spawn_local(async move {
@@ -200,7 +230,7 @@ async fn load(place: &Place, connections: usize, rate: f64, time: Duration) -> R
                 let is_applied = answer.status == 200;
                 ensure!(is_applied, "answered {}", String::from_utf8_lossy(answer.body));
                 taken.record(u64::try_from(begun.elapsed().as_micros())?.max(1))?;
-                tokio::time::sleep(IMPORT_EVERY).await;
+                tokio::time::sleep(BATCH_EVERY).await;
             }
             anyhow::Ok(taken)
         })
@@ -224,7 +254,7 @@ async fn load(place: &Place, connections: usize, rate: f64, time: Duration) -> R
     let source = place.source(Work::Mixed, time);
     let seen = steady(&place.target, connections, rate, &source).await?;
     is_over.set(true);
-    Ok(Load { seen, imports: imports.await??, decided: decided.await?? })
+    Ok(Load { seen, batches: batches.await??, decided: decided.await?? })
 }
 
 /// What is looked at while the load goes on.
@@ -234,6 +264,9 @@ struct Watched<'a> {
     /// The file, if the store is one.
     file: Option<PathBuf>,
     process: u32,
+    /// What is brought in, one after the other, and the rows of each.
+    files: Vec<PathBuf>,
+    rows: u64,
     is_over: &'a AtomicBool,
 }
 
@@ -265,9 +298,10 @@ impl Watched<'_> {
         }
     }
 
-    /// Checks the store beside the load, and makes backups of it.
-    fn chores(&self, time: Duration) -> Result<Vec<Done>> {
-        let mut done = Vec::new();
+    /// Checks the store beside the load, makes backups of it, and brings files in.
+    fn chores(&self, time: Duration) -> Result<(Vec<Done>, Vec<Import>)> {
+        let (mut done, mut imports) = (Vec::new(), Vec::new());
+        let mut files = self.files.iter();
         for (hundredths, chore) in CHORES {
             if self.wait(self.start + time * *hundredths / 100) {
                 break;
@@ -277,10 +311,15 @@ impl Watched<'_> {
                 Chore::Backup if self.file.is_some() => back_up(self.store)?,
                 Chore::Backup => base_backup(self.store)?,
                 Chore::Check => check(self.store)?,
+                Chore::Import => {
+                    let file = files.next().context("fewer files than imports")?;
+                    let what = format!("from minute {:.0}", from / 60.0);
+                    imports.push(import::bring_in(&what, file, self.rows, self.store)?);
+                }
             }
             done.push(Done { chore: *chore, from, to: self.now() });
         }
-        Ok(done)
+        Ok((done, imports))
     }
 }
 
@@ -355,6 +394,7 @@ impl fmt::Display for Part {
         let beside = beside.iter().map(|chore| match chore {
             Chore::Backup => "backup",
             Chore::Check => "check",
+            Chore::Import => "import",
         });
         write!(
             f,
