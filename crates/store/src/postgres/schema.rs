@@ -21,13 +21,20 @@ const MIGRATIONS: &[Migration] = &[
 
 /// Hubs that start at once take turns: they hold this lock while they look. `Kehu`.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1264937077, hashtext(current_schema()))";
-const ENCODING: &str = "SELECT current_setting('server_encoding')";
+const SERVER: &str = "
+    SELECT current_setting('server_encoding'), current_setting('server_version_num')::bigint";
+/// The oldest server that the tables can be made on, as `server_version_num` counts.
+const OLDEST: i64 = 150_000;
 /// Whether our tables are here, and whether any are; as of one moment, for another hub may be making
-/// them.
+/// them. What an extension has brought along is no program: that of a cluster makes views beside our tables.
 const FOUND: &str = "
     SELECT coalesce(bool_or(relname = 'migration'), false), count(*) > 0
     FROM pg_catalog.pg_class
-    WHERE relnamespace = to_regnamespace(current_schema()) AND relkind IN ('r', 'p', 'v')";
+    WHERE relnamespace = to_regnamespace(current_schema()) AND relkind IN ('r', 'p', 'v')
+        AND NOT EXISTS (
+            SELECT 1 FROM pg_catalog.pg_depend AS d
+            WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = pg_class.oid
+                AND d.deptype = 'e')";
 const MIGRATIONS_TABLE: &str = "
     CREATE TABLE IF NOT EXISTS migration (
         number   bigint PRIMARY KEY,
@@ -54,10 +61,8 @@ pub(super) fn all() -> &'static [Migration] {
 
 /// The same as [`due`], also of an unfinished copy.
 pub(super) async fn lacking(conn: &Connection) -> Result<&'static [Migration], Trouble> {
-    let encoding: String = conn.one(ENCODING, &[]).await?.try_get(0)?;
-    if encoding != "UTF8" {
-        return Err(Trouble::broken(format!("its encoding is {encoding}, and must be UTF8")));
-    }
+    let server = conn.one(SERVER, &[]).await?;
+    fits(server.try_get(0)?, server.try_get(1)?).map_err(Trouble::broken)?;
     let found = conn.one(FOUND, &[]).await?;
     let (is_ours, is_used): (bool, bool) = (found.try_get(0)?, found.try_get(1)?);
     if !is_ours {
@@ -72,6 +77,18 @@ pub(super) async fn lacking(conn: &Connection) -> Result<&'static [Migration], T
         applied.push((row.try_get(0)?, row.try_get(1)?));
     }
     migration::due(MIGRATIONS, &applied).map_err(Trouble::broken)
+}
+
+/// Whether the tables can be made on a server of this encoding and version; why not.
+fn fits(encoding: &str, version: i64) -> Result<(), String> {
+    if version < OLDEST {
+        let (found, oldest) = (version / 10_000, OLDEST / 10_000);
+        return Err(format!("it is of PostgreSQL {found}, and must be of {oldest} or newer"));
+    }
+    if encoding != "UTF8" {
+        return Err(format!("its encoding is {encoding}, and must be UTF8"));
+    }
+    Ok(())
 }
 
 /// Refuses a database that is not exactly of this schema; changes nothing.
@@ -139,6 +156,17 @@ mod tests {
         assert_eq!((&customer.fold, indexed.own), (&fold, OwnColumns::of(&fold)));
         let home = concat!("SELECT ", rows::home_columns!(), " FROM home");
         assert_eq!(rows::home(&conn.one(home, &[]).await.unwrap()).unwrap().1, fold);
+    }
+
+    #[test]
+    fn an_older_server_is_refused() {
+        assert_eq!(fits("UTF8", 150_000), Ok(()));
+        let told = fits("UTF8", 140_011).unwrap_err();
+        assert_eq!(told, "it is of PostgreSQL 14, and must be of 15 or newer");
+        assert_eq!(
+            fits("LATIN1", 180_001).unwrap_err(),
+            "its encoding is LATIN1, and must be UTF8"
+        );
     }
 
     #[test]

@@ -53,6 +53,14 @@ async fn the_database_of_another_program_is_refused_and_left_alone() {
     open(&url).await.close().await.unwrap();
 }
 
+/// The extension of a cluster makes views of its own where tables are made.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_extension_brings_along_is_no_other_program() {
+    let database = TestDatabase::new().await;
+    database.run("CREATE EXTENSION pg_stat_statements").await;
+    open(&database.url()).await.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn what_cannot_be_reached_is_told_without_the_password() {
     for url in [
