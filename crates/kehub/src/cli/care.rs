@@ -54,8 +54,7 @@ pub(super) struct MigrateOptions {
     dry_run: bool,
 
     /// Spread the tables of a PostgreSQL store over the Citus cluster that it is the coordinator of
-    #[arg(long, env = "KEHUB_DISTRIBUTED", value_parser = BoolishValueParser::new(),
-        conflicts_with = "dry_run")]
+    #[arg(long, env = "KEHUB_DISTRIBUTED", value_parser = BoolishValueParser::new())]
     distributed: bool,
 }
 
@@ -103,10 +102,17 @@ pub(super) fn restore(location: &StoreLocation, options: &RestoreOptions) -> Res
 
 /// Brings the store up to date, or says how.
 pub(super) async fn migrate(location: &StoreLocation, options: &MigrateOptions) -> Result<()> {
+    let mut spreading = Vec::new();
     let (migrations, becomes) = if options.dry_run {
         let due = match location {
+            StoreLocation::Sqlite(_) if options.distributed => bail!(NOT_DISTRIBUTED),
             StoreLocation::Sqlite(path) => SqliteStore::migrations_due(path),
-            StoreLocation::Postgres(url) => PostgresStore::migrations_due(url).await,
+            StoreLocation::Postgres(url) => {
+                if options.distributed {
+                    spreading = PostgresStore::spreading_due(url).await?;
+                }
+                PostgresStore::migrations_due(url).await
+            }
         };
         (due?, "would be applied")
     } else {
@@ -123,7 +129,9 @@ pub(super) async fn migrate(location: &StoreLocation, options: &MigrateOptions) 
             say!("{}", migration.sql)?;
         }
     }
-    if migrations.is_empty() {
+    if !spreading.is_empty() {
+        say!("-- the tables would be spread\n{}", spreading.join("\n"))?;
+    } else if migrations.is_empty() {
         say!("-- {location} is up to date")?;
     }
     Ok(())

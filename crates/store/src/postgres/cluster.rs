@@ -42,6 +42,11 @@ const IS_SPREAD: &str = "
         SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass($1) AND partmethod = 'h')";
 const SPREAD_TABLE: &str = "
     SELECT create_distributed_table(to_regclass($1), $2::text, colocate_with => $3::text)";
+/// The rows that a table had before it was spread stay on the coordinator, where no statement sees them and
+/// nothing that is erased is erased. Our tables have no foreign keys along which others would be emptied.
+const FORGET_ROWS: &str = "
+    SELECT truncate_local_data_after_distributing_table(to_regclass($1))
+    WHERE pg_relation_size(to_regclass($1)) > 0";
 /// A unique index has to hold the column that rows are spread by. That numbers differ is held by the
 /// lock of their tenant, and looked at by `kehub check`.
 const IDENTITY_NUMBERS: &str = "
@@ -64,6 +69,11 @@ const RECOVER: &str = "SELECT recover_prepared_transactions()";
 const KEEP_CONNECTIONS: &str = "
     SELECT set_config('citus.max_cached_conns_per_worker', '16', false)
     WHERE coalesce(current_setting('citus.max_cached_conns_per_worker', true), '1') = '1'";
+/// How long a worker that does not answer is waited for: its own half a minute is all the time that a request
+/// has, and then nobody can say whether it was applied.
+const GIVE_UP_SOON: &str = "
+    SELECT set_config('citus.node_connection_timeout', '5s', false)
+    WHERE current_setting('citus.node_connection_timeout', true) = '30s'";
 /// All shards of a worker are asked in one transaction.
 const ONE_CONNECTION: &str =
     "SELECT set_config('citus.max_adaptive_executor_pool_size', '1', false)";
@@ -71,6 +81,9 @@ const ONE_CONNECTION: &str =
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '60s'";
 const LOCK_HUB: &str = "SELECT 1 FROM hub FOR UPDATE";
 const LOCK_TENANTS: &str = "SELECT 1 FROM tenant ORDER BY id FOR UPDATE";
+
+const NO_CLUSTER: &str = "it cannot be distributed: it has no extension `citus` (`CREATE EXTENSION citus` \
+    as a superuser, and add the nodes)";
 
 /// For how long a group waits for what others have prepared.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -100,30 +113,49 @@ pub(super) async fn distribute(conn: &Connection, is_asked: bool) -> Result<(), 
         return Ok(());
     }
     if !is_citus {
-        return Err(Trouble::broken(
-            "it cannot be distributed: it has no extension `citus` (`CREATE EXTENSION citus` as a \
-             superuser, and add the nodes)",
-        ));
+        return Err(Trouble::broken(NO_CLUSTER));
     }
     conn.batch("SET lock_timeout = 0; SET statement_timeout = 0").await?;
     conn.all(LOCK, &[]).await?;
+    for Spread { table, column, beside } in SPREAD {
+        if !is_spread(conn, table).await? {
+            if *table == "identity" {
+                conn.batch(IDENTITY_NUMBERS).await?;
+            }
+            conn.all(SPREAD_TABLE, &[table, column, beside]).await?;
+        }
+        conn.all(FORGET_ROWS, &[table]).await?;
+    }
+    conn.all(UNLOCK, &[]).await?;
+    conn.batch("RESET lock_timeout; RESET statement_timeout").await
+}
+
+/// The statements by which [`distribute`] would spread what is not spread yet. Changes nothing.
+pub(super) async fn spreading(conn: &Connection) -> Result<Vec<String>, Trouble> {
+    if !is_citus(conn).await? {
+        return Err(Trouble::broken(NO_CLUSTER));
+    }
+    let mut due = Vec::new();
     for Spread { table, column, beside } in SPREAD {
         if is_spread(conn, table).await? {
             continue;
         }
         if *table == "identity" {
-            conn.batch(IDENTITY_NUMBERS).await?;
+            due.push(format!("{IDENTITY_NUMBERS};"));
         }
-        conn.all(SPREAD_TABLE, &[table, column, beside]).await?;
+        due.push(format!(
+            "SELECT create_distributed_table('{table}', '{column}', colocate_with => '{beside}');\n\
+             SELECT truncate_local_data_after_distributing_table('{table}');"
+        ));
     }
-    conn.all(UNLOCK, &[]).await?;
-    conn.batch("RESET lock_timeout; RESET statement_timeout").await
+    Ok(due)
 }
 
 /// Makes ready a connection that is going to write.
 pub(super) async fn keep_connections(conn: &Connection) -> Result<(), Trouble> {
     if conn.is_distributed() {
         conn.all(KEEP_CONNECTIONS, &[]).await?;
+        conn.all(GIVE_UP_SOON, &[]).await?;
     }
     Ok(())
 }

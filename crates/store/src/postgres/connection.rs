@@ -94,6 +94,11 @@ impl Server {
         Ok(conn)
     }
 
+    /// Whether the tables are spread over a cluster, as far as that is known.
+    pub(super) fn is_distributed(&self) -> bool {
+        self.distributed.get().copied().unwrap_or_default()
+    }
+
     /// A new connection that hears notifications.
     pub(super) async fn listen(&self, hear: Hear) -> Result<Connection, Trouble> {
         let mut troubles = Vec::new();
@@ -150,7 +155,7 @@ impl Server {
                 }
             }
         });
-        let is_distributed = self.distributed.get().copied().unwrap_or_default();
+        let is_distributed = self.is_distributed();
         let (statements, types) = (Mutex::default(), KnownTypes::default());
         Ok(Connection { client, statements, is_distributed, types })
     }

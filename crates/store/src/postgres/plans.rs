@@ -61,7 +61,7 @@ async fn every_look_up_goes_by_a_key_or_an_index() {
 async fn look_ups_of_a_group_go_by_their_keys_also_where_tables_were_counted_empty() {
     let database = TestDatabase::new().await;
     let conn = empty_hub(&database).await;
-    conn.batch(writer::BY_INDEX).await.unwrap();
+    writer::go_by_index(&conn).await.unwrap();
     conn.batch("VACUUM ANALYZE").await.unwrap();
     let by_value = "(type = w.type) AND (value = w.value)";
     let of_owners = [
@@ -96,7 +96,7 @@ async fn look_ups_of_a_group_go_by_their_keys_also_where_tables_were_counted_emp
 async fn carriers_of_a_value_are_looked_up_once_for_all_requests() {
     let database = TestDatabase::new().await;
     let conn = empty_hub(&database).await;
-    conn.batch(writer::BY_INDEX).await.unwrap();
+    writer::go_by_index(&conn).await.unwrap();
     let (_, sql) = owners::STATEMENTS[0];
     conn.batch(&format!("PREPARE looked_at AS {sql}")).await.unwrap();
     let keys = "'{1,1,1}', '{138,138,138}', '{64,64,64}', '{1,2,3}'";

@@ -3,7 +3,7 @@
 use super::connection::{Connection, LONG, Server};
 use super::load::{self, Reading, TypesCache};
 use super::trouble::Trouble;
-use super::writer::BY_INDEX;
+use super::writer::go_by_index;
 use super::{cluster, imports, policy, rows, schema, server};
 use crate::tables::codec;
 use crate::trial::{Base, Begun, Trial, Whose};
@@ -69,7 +69,7 @@ impl TrialBase {
         drop(conn);
         let conn = cluster::begin_at_one_moment(server).await?;
         conn.batch(LONG).await?;
-        conn.batch(BY_INDEX).await?;
+        go_by_index(&conn).await?;
         let tenants = policy::directory(&conn).await?.tenants;
         let Some(tenant) = tenants.into_iter().find(|it| whose.is(it)) else { return Ok(None) };
         let policy = policy::policy(&conn, tenant.id).await?.unwrap_or_default();

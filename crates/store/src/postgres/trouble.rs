@@ -103,6 +103,12 @@ impl Trouble {
             || self.is_stale_plan()
     }
 
+    /// Whether it may be a node of a cluster that was lost in the middle: its coordinator has no other word
+    /// for that. Of one server it is a fault of the server itself.
+    pub(super) fn may_be_of_a_node(&self) -> bool {
+        !self.is_lost() && self.is_one_of(&["XX000"])
+    }
+
     /// Whether the server refuses who asks, or has no such database: somebody has to mend the address.
     pub(super) fn is_about_the_address(&self) -> bool {
         self.is_of(&["28", "3D"])

@@ -13,6 +13,14 @@ impl PostgresStore {
         look.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))
     }
 
+    /// The statements by which the tables of a database would be spread over the cluster that it is the
+    /// coordinator of; none if they are. Changes nothing.
+    pub async fn spreading_due(url: &str) -> Result<Vec<String>, OpenError> {
+        let server = server(url)?;
+        let look = async { cluster::spreading(&server.connect().await?).await };
+        look.await.map_err(|trouble: Trouble| OpenError::of(server.place(), trouble))
+    }
+
     /// Brings a database up to date, as opening it does; what was applied. Spreads its tables over a
     /// cluster if that is asked for.
     pub async fn migrate(url: &str, distributed: bool) -> Result<&'static [Migration], OpenError> {

@@ -36,13 +36,21 @@ const FORGET_PLANS: &str = "DISCARD PLANS";
 
 /// A group looks up what it names, row by row, whatever the server believes of the sizes of tables: it
 /// has counted those of a new database after minutes only.
-pub(super) const BY_INDEX: &str = "
-    SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan";
+const BY_INDEX: &str = "SET enable_hashjoin = off; SET enable_mergejoin = off";
+/// What it looks up is the same each time, and so is how.
+const ONE_PLAN: &str = "SET plan_cache_mode = force_generic_plan";
 const REGISTER: &str = "INSERT INTO writer (number, last_group) VALUES ($1, 0)";
 
 /// The statements of this file, for tests that look at all of them.
 #[cfg(test)]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("register", REGISTER)];
+
+/// Makes a session look up what is named, as groups do. A cluster has no plan of most statements that is
+/// good for all values: it makes one for those at hand, unless it must not, and then says so and does nothing.
+pub(super) async fn go_by_index(conn: &Connection) -> Result<(), Trouble> {
+    conn.batch(BY_INDEX).await?;
+    if conn.is_distributed() { Ok(()) } else { conn.batch(ONE_PLAN).await }
+}
 
 /// One writer.
 pub(super) struct Worker {
@@ -216,6 +224,11 @@ impl Worker {
         self.answer(Tried::NotApplied(Trouble::Unreachable(cause)), members);
     }
 
+    /// Whether the same group may succeed if it is tried again at once.
+    fn may_pass(&self, trouble: &Trouble) -> bool {
+        trouble.is_passing() || self.server.is_distributed() && trouble.may_be_of_a_node()
+    }
+
     /// Load, decide, write, commit. What was certainly not applied is tried again, if that may help and
     /// there is time.
     async fn try_group(
@@ -228,7 +241,7 @@ impl Worker {
         let mut pause = PAUSES.0;
         loop {
             match self.transact(group, requests, parts).await {
-                Tried::NotApplied(trouble) if trouble.is_passing() && Instant::now() < until => {
+                Tried::NotApplied(trouble) if self.may_pass(&trouble) && Instant::now() < until => {
                     tracing::warn!(%trouble, "a group of writes was not applied, trying it again");
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSES.1);
@@ -258,7 +271,7 @@ impl Worker {
         let mut number = [0_u8; 8];
         getrandom::fill(&mut number).map_err(|error| Trouble::broken(error.to_string()))?;
         let number = i64::from_le_bytes(number);
-        conn.batch(BY_INDEX).await?;
+        go_by_index(&conn).await?;
         conn.run(REGISTER, &[&number]).await?;
         cluster::keep_connections(&conn).await?;
         let (conn, planned) = (Arc::new(conn), Instant::now());

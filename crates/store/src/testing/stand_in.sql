@@ -33,7 +33,27 @@ BEGIN
         RAISE undefined_table USING MESSAGE = format('%s is not distributed', colocate_with);
     END IF;
     INSERT INTO stand_in.pg_dist_partition VALUES (table_name, 'h', distribution_column);
+    EXECUTE format(
+        'CREATE TRIGGER planned BEFORE INSERT OR UPDATE OR DELETE ON %s
+             FOR EACH STATEMENT EXECUTE FUNCTION stand_in.refuse_one_plan()', table_name);
 END $$;
+
+-- A coordinator makes no plan for all values of what is spread: a session that asks for one gets this.
+CREATE FUNCTION stand_in.refuse_one_plan() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('plan_cache_mode') = 'force_generic_plan' THEN
+        RAISE feature_not_supported USING MESSAGE = 'could not create distributed plan';
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- The tables whose rows were to be left on workers only: here they are the only ones.
+CREATE TABLE stand_in.emptied (relation regclass PRIMARY KEY);
+
+CREATE FUNCTION stand_in.truncate_local_data_after_distributing_table(function_name regclass)
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO stand_in.emptied VALUES (function_name) ON CONFLICT DO NOTHING
+$$;
 
 CREATE FUNCTION stand_in.run_command_on_workers(command text)
 RETURNS TABLE (nodename text, nodeport int, success boolean, result text) LANGUAGE plpgsql AS $$

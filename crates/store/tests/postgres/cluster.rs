@@ -1,6 +1,7 @@
 //! What a cluster does that one server does not: what was committed is seen on one node before it is
 //! on another, and nodes are away. A stand-in does it on demand.
 
+use super::failures::{go_wrong, raise};
 use super::{TENANT, first, open, request, resolution, run, upsert};
 use kehub_core::CustomerId;
 use kehub_store::{
@@ -133,11 +134,55 @@ async fn a_database_in_use_is_distributed_with_all_that_it_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_that_were_there_before_do_not_stay_beside_those_that_were_spread() {
+    let database = TestDatabase::on_stand_in().await;
+    let store = first(&database.url()).await;
+    run(&store, request(TENANT, upsert(&["o1"]))).await.unwrap();
+    store.close().await.unwrap();
+    distributed(&database).await.close().await.unwrap();
+    // No home has rows of its own yet.
+    let emptied = "DO $$ DECLARE emptied text; BEGIN
+            SELECT string_agg(relation::text, ' ' ORDER BY relation::text) INTO emptied
+            FROM stand_in.emptied;
+            ASSERT emptied = 'customer identity journal trail updated', emptied;
+        END $$";
+    database.run(emptied).await;
+}
+
+/// A coordinator tells of a worker that was lost in the middle as of a fault of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_a_lost_worker_broke_off_is_applied_again() {
+    for place in ["AFTER INSERT ON journal FOR EACH STATEMENT", "COMMIT"] {
+        let database = TestDatabase::on_stand_in().await;
+        let store = hub(&database).await;
+        go_wrong(&database, place, &raise("XX000"), 2).await;
+        let outcome = run(&store, request(TENANT, upsert(&["o1", "m1"]))).await.unwrap();
+        assert_eq!(resolution(outcome).customer.id, CustomerId(1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_spread_the_tables_is_told_before_it_is_done() {
+    let database = TestDatabase::on_stand_in().await;
+    let due = || async { PostgresStore::spreading_due(&database.url()).await.unwrap().join("\n") };
+    let told = due().await;
+    for call in ["('customer', 'key', colocate_with => 'none')", "('identity', 'value', "] {
+        assert!(told.contains(&format!("SELECT create_distributed_table{call}")), "{told}");
+    }
+    hub(&database).await.close().await.unwrap();
+    assert_eq!(due().await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_cluster_is_not_distributed() {
     let database = TestDatabase::new().await;
     first(&database.url()).await.close().await.unwrap();
-    let told = PostgresStore::migrate(&database.url(), true).await.unwrap_err().to_string();
-    assert!(told.contains("CREATE EXTENSION citus"), "{told}");
+    for told in [
+        PostgresStore::migrate(&database.url(), true).await.unwrap_err(),
+        PostgresStore::spreading_due(&database.url()).await.unwrap_err(),
+    ] {
+        assert!(told.to_string().contains("CREATE EXTENSION citus"), "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,7 +42,7 @@ const PLACES: &[&str] = &[
 ];
 
 /// Lets the next tries of a group go wrong in this place, so many times.
-async fn go_wrong(database: &TestDatabase, place: &str, what: &str, times: u32) {
+pub(crate) async fn go_wrong(database: &TestDatabase, place: &str, what: &str, times: u32) {
     let trigger = match place {
         "COMMIT" => "CREATE CONSTRAINT TRIGGER trouble AFTER INSERT ON journal
              DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
@@ -66,7 +66,7 @@ async fn go_wrong_whenever(database: &TestDatabase, trigger: &str, condition: &s
     database.run(&sql).await;
 }
 
-fn raise(code: &str) -> String {
+pub(crate) fn raise(code: &str) -> String {
     format!("RAISE EXCEPTION 'made up' USING ERRCODE = '{code}'")
 }
 
