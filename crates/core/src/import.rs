@@ -50,6 +50,11 @@ impl Import {
         matches!(self.state, State::Running | State::Interrupted)
     }
 
+    /// Whether a hub keeps its file and has to bring it in: it waits for its turn, or has it.
+    pub fn is_due(&self) -> bool {
+        self.plan.spool.is_some() && self.is_open()
+    }
+
     /// Whether it may go on from where it is.
     pub fn may_go_on(&self) -> bool {
         matches!(self.state, State::Running | State::Interrupted | State::Failed)
@@ -234,4 +239,6 @@ pub enum ImportRefusal {
     NotHolder(ImportId),
     /// It cannot go on: all of it is done, or nobody wants it.
     Ended(ImportId),
+    /// As many wait for a hub as are kept ([`crate::limits::IMPORTS_MAX`]).
+    TooMany,
 }

@@ -87,6 +87,11 @@ fn begin(request: &Request, plan: &Plan, hold: Hold, again: bool, facts: &mut Fa
             take(import, hold, request)
         });
     }
+    let due = facts.imports.all.iter();
+    let due = due.filter(|((owner, _), import)| *owner == tenant && import.is_due());
+    if plan.spool.is_some() && due.count() >= IMPORTS_MAX {
+        return refused(ImportRefusal::TooMany);
+    }
     let replaced: Vec<ImportId> = known.iter().map(|import| import.id).collect();
     let last = facts.imports.last.get(&tenant).map_or(0, |last| last.0);
     let import = Import {
@@ -116,11 +121,11 @@ fn begin(request: &Request, plan: &Plan, hold: Hold, again: bool, facts: &mut Fa
     Outcome::Import(ImportOutcome::Begun(Box::new(import)))
 }
 
-/// Forgets the oldest that nobody is at work on, where there are more than are kept.
+/// Forgets the oldest that nobody is at work on and that do not wait, where there are more than are kept.
 fn prune(request: &Request, facts: &mut Facts) {
     let theirs = facts.imports.all.iter().filter(|((tenant, _), _)| *tenant == request.tenant);
     let count = theirs.clone().count();
-    let old = theirs.filter(|(_, import)| !import.is_held(request.origin.at));
+    let old = theirs.filter(|(_, it)| !it.is_held(request.origin.at) && !it.is_due());
     let old: Vec<_> = old.map(|(key, _)| *key).take(count.saturating_sub(IMPORTS_MAX)).collect();
     for key in old {
         facts.imports.all.remove(&key);

@@ -259,6 +259,28 @@ pub(crate) async fn so_many_imports_are_remembered(rig: &Rig) {
     assert_eq!(ids, [1, 4]);
 }
 
+pub(crate) async fn an_import_that_waits_for_its_turn_is_not_forgotten(rig: &Rig) {
+    let begun = async |count: usize, name: &str, spool: Option<&str>| {
+        let begun = (0..count).map(|number| {
+            let plan = plan(&format!("{name} {number}"), "{}");
+            let plan = Plan { spool: spool.map(Into::into), ..plan };
+            let change = ImportChange::Begin { plan, hold: hold(1, 0), again: false };
+            rig.request(TENANT, Command::Import(change))
+        });
+        rig.batch(begun.collect()).await
+    };
+    begun(1, "first", Some("ab")).await;
+    begun(IMPORTS_MAX, "other", None).await;
+    let all = rig.store.imports(TENANT, None, 2 * IMPORTS_MAX).await.unwrap();
+    assert_eq!((all.len(), all.last().unwrap().id), (IMPORTS_MAX, FIRST));
+    // Each takes the place of one that does not wait, until all do.
+    let outcomes = begun(IMPORTS_MAX, "waiting", Some("ab")).await;
+    let refused = Outcome::Refused(Refusal::Import(ImportRefusal::TooMany));
+    assert_eq!(outcomes.iter().filter(|it| **it == refused).count(), 1);
+    let all = rig.store.imports(TENANT, None, 2 * IMPORTS_MAX).await.unwrap();
+    assert_eq!((all.len(), all.last().unwrap().id), (IMPORTS_MAX, FIRST));
+}
+
 pub(crate) async fn a_tenant_sees_no_imports_of_another(rig: &Rig) {
     let second = rig.tenant("second", Preset::Compat).await;
     begin(rig, plan("shop.csv", "{}"), hold(1, FAR), false).await.unwrap();

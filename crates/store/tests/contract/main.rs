@@ -182,6 +182,7 @@ contract! {
         an_unwanted_import_ends,
         a_forgotten_import_leaves_nothing_and_its_id_is_not_given_out_again,
         so_many_imports_are_remembered,
+        an_import_that_waits_for_its_turn_is_not_forgotten,
         a_tenant_sees_no_imports_of_another,
     },
     audit::{

@@ -303,6 +303,11 @@ impl From<ImportRefusal> for Problem {
             ImportRefusal::NotHolder(_) | ImportRefusal::Ended(_) => {
                 Problem::new(Code::ImportEnded, "`GET /api/imports/{id}` tells how")
             }
+            ImportRefusal::TooMany => Problem::new(
+                Code::Busy,
+                "as many imports wait for their turn as may: nothing was kept, send it again after the \
+                 seconds in the header `Retry-After`",
+            ),
         }
     }
 }
