@@ -219,6 +219,10 @@ pub struct Upsert {
     pub observed_at: Option<Micros>,
     /// What may find the customer beside the identities.
     pub matching: Matching,
+    /// An identity by which the sender alone knows the customer, such as a row of a file. Who owns it is
+    /// found by it, as by any identity. If nobody does it is left out where something else finds a
+    /// customer, and goes to the customer that is created otherwise. With the id of a customer it is left out.
+    pub record: Option<IdentitySent>,
 }
 
 /// What may find the customer of an upsert beside its identities, in this order: the id before

@@ -444,11 +444,11 @@ impl RememberedResolution {
     }
 }
 
-/// The identities that a command carries, in order.
-fn sent_by(command: &Command) -> &[IdentitySent] {
-    match command {
-        Command::Upsert(upsert) => &upsert.identities,
-        Command::Attach(attach) => std::slice::from_ref(&attach.identity),
+/// The identities that a command carries, in order. Of a record that was left out there is no outcome.
+fn sent_by(command: &Command) -> impl Iterator<Item = &IdentitySent> {
+    let (listed, record): (&[IdentitySent], _) = match command {
+        Command::Upsert(upsert) => (&upsert.identities, upsert.record.as_ref()),
+        Command::Attach(attach) => (std::slice::from_ref(&attach.identity), None),
         Command::Put(_)
         | Command::Delete(_)
         | Command::SetPolicy(_)
@@ -468,8 +468,9 @@ fn sent_by(command: &Command) -> &[IdentitySent] {
         | Command::Restore(_)
         | Command::Erase(_)
         | Command::SettleConflict(_)
-        | Command::SetCannotLink(_) => &[],
-    }
+        | Command::SetCannotLink(_) => (&[], None),
+    };
+    listed.iter().chain(record)
 }
 
 /// The display name that an identity takes over, as far as it fits.

@@ -3,11 +3,11 @@
 use super::fields;
 use super::join::Joining;
 use super::merge::live;
-use super::owners::{find, given_by_id, has_usable_attribute, quarantined_owner};
+use super::owners::{Found, find, given_by_id, has_usable_attribute, quarantined_owner};
 use super::settle::{Plan, change, outcomes, settle, views};
 use super::sort::{Sorted, sort_out};
 use crate::Seq;
-use crate::command::{Request, Upsert};
+use crate::command::{IdentitySent, Request, Upsert};
 use crate::conflict::ConflictKind;
 use crate::facts::TenantFacts;
 use crate::journal::{Counted, Record, Route};
@@ -22,7 +22,7 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
         Err(refusal) => return Outcome::Refused(refusal),
     };
     let mut sorted = sort_out(&upsert.identities, facts);
-    if given.is_none() && sorted.usable().next().is_none() {
+    if given.is_none() && upsert.record.is_none() && sorted.usable().next().is_none() {
         match without_identity(upsert, &sorted, facts) {
             Unmatched::Refused => return refuse(request, sorted, facts),
             Unmatched::Quarantined(mut plan) => {
@@ -37,9 +37,14 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
         }
     }
 
-    let found = match given {
-        Some(customer) => given_by_id(customer, &sorted, facts),
-        None => find(&sorted, upsert, facts),
+    let found = match (given, &upsert.record) {
+        (Some(customer), _) => given_by_id(customer, &sorted, facts),
+        (None, None) => find(&sorted, upsert, facts),
+        (None, Some(record)) => {
+            let found = found_with(record, &sorted, upsert, facts);
+            sorted = found.0.unwrap_or(sorted);
+            found.1
+        }
     };
     let on_conflict = upsert.on_conflict.unwrap_or(facts.policy().on_conflict);
     let mut joining = Joining::new(facts, &mut sorted, &found, on_conflict);
@@ -70,6 +75,27 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
     let stands = fields::Stands { home: &home_fold, shown: &shown, policy: facts.policy() };
     plan.fields = fields::plan(&upsert.fields, fields::Spelling::Free, stands, created_at);
     settle(request, plan, facts)
+}
+
+/// Which customer a request is about that brings a record of its sender; with it sorted out anew, if the
+/// record is one of its identities.
+fn found_with(
+    record: &IdentitySent,
+    sorted: &Sorted,
+    upsert: &Upsert,
+    facts: &TenantFacts,
+) -> (Option<Sorted>, Found) {
+    let identities: Vec<IdentitySent> = upsert.identities.iter().chain([record]).cloned().collect();
+    let whole = sort_out(&identities, facts);
+    let number = whole.items.last().and_then(|item| item.number);
+    if number.and_then(|number| facts.owner(number)).is_none() {
+        let without = find(sorted, upsert, facts);
+        if without.primary.is_some() {
+            return (None, without);
+        }
+    }
+    let found = find(&whole, upsert, facts);
+    (Some(whole), found)
 }
 
 /// What becomes of a request whose identities cannot find anybody.

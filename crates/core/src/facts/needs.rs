@@ -88,6 +88,8 @@ impl Needs {
                     needs.customers.extend(upsert.matching.customer);
                     needs.fields(upsert, &keys, policy);
                     needs.identities.extend(keys.iter().cloned());
+                    let record = upsert.record.as_ref();
+                    needs.identities.extend(record.and_then(|it| identity_key(it, policy)));
                 }
                 Command::Put(put) => {
                     needs.customers.insert(put.customer);

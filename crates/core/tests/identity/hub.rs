@@ -75,78 +75,102 @@ impl Hub {
         dry_run: bool,
         idempotency: Option<Idempotency>,
     ) -> Outcome {
+        let request = Request { dry_run, idempotency, ..self.request(command) };
+        self.decide(&request)
+    }
+
+    /// A request of the next second.
+    pub(crate) fn request(&mut self, command: Command) -> Request {
         self.seconds += 1;
         let at = self.seconds * 1_000_000;
         let origin = Origin { app: AppNumber(1), actor: None, request: "story".into(), at };
-        let request = Request { tenant: TENANT, origin, dry_run, idempotency, command };
-        decide_batch(&[request], &mut self.facts).remove(0)
+        Request { tenant: TENANT, origin, dry_run: false, idempotency: None, command }
+    }
+
+    /// What comes of a request.
+    pub(crate) fn decide(&mut self, request: &Request) -> Outcome {
+        decide_batch(std::slice::from_ref(request), &mut self.facts).remove(0)
     }
 
     /// Tells one line of a story and says what came of it.
     pub(crate) fn tell(&mut self, line: &str) -> String {
-        let words = words(line);
-        let (verb, rest) = words.split_first().expect("a line starts with a verb");
-        match verb.as_str() {
-            "upsert" => {
-                let (upsert, dry_run) = read_upsert(rest);
-                let sent = upsert.identities.clone();
-                let outcome = self.run(Command::Upsert(upsert), dry_run);
-                told(&outcome, &sent)
-            }
-            "put" => {
-                let customer = customer_id(&rest[0]);
-                let (upsert, dry_run) = read_fields(&rest[1..]);
-                let put = Put { customer, fields: upsert };
-                told(&self.run(Command::Put(put), dry_run), &[])
-            }
-            "attach" => {
-                let identity = identity(&rest[1]).expect("an identity");
-                let sent = vec![identity.clone()];
-                let attach = Attach { customer: customer_id(&rest[0]), identity };
-                told(&self.run(Command::Attach(attach), false), &sent)
-            }
-            "delete" => told(&self.run(Command::Delete(customer_id(&rest[0])), false), &[]),
-            "policy" => {
-                let (policy, dry_run) = read_policy(rest);
-                self.set_policy(policy, dry_run)
-            }
-            "type" => {
-                let (change, dry_run) = read_type(&rest[1..]);
-                let types = vec![(rest[0].clone(), change)];
-                self.set_policy(SetPolicy { types, ..SetPolicy::default() }, dry_run)
-            }
-            "release" => {
-                let number = self.known(&rest[0]).map_or(IdentityNumber(0), |it| it.number);
-                let dry_run = rest.get(1).is_some_and(|word| word == "dry");
-                told(&self.run(Command::Release(number), dry_run), &[])
-            }
-            "rules" => self.rules(&rest[0]),
-            "merge" | "undo" | "extract" | "decide" | "restore" | "erase" | "settle" | "link"
-            | "unlink" => {
-                let dry_run = rest.last().is_some_and(|word| word == "dry");
-                let command = decisions::read(verb, rest);
-                decisions::told(&self.run(command, dry_run), self)
-            }
-            "explain" => decisions::explain(&rest[0], &rest[1], self),
-            "why" => decisions::why_not(customer_id(&rest[0]), customer_id(&rest[1]), self),
-            "show" => self.show(customer_id(&rest[0])),
-            "owner" => self.owner(&rest[0]),
-            other => panic!("no such verb: {other}"),
+        let Some((command, dry_run)) = self.command(line) else { return self.look(line) };
+        let (mut sent, record) = match &command {
+            Command::Upsert(upsert) => (upsert.identities.clone(), upsert.record.clone()),
+            Command::Attach(attach) => (vec![attach.identity.clone()], None),
+            _ => (Vec::new(), None),
+        };
+        let decides = command.stands_alone();
+        let outcome = self.run(command, dry_run);
+        if decides {
+            return decisions::told(&outcome, self);
         }
-    }
-
-    /// Sets a policy, or says whom it would affect.
-    fn set_policy(&mut self, policy: SetPolicy, dry_run: bool) -> String {
-        let outcome = self.run(Command::SetPolicy(policy), dry_run);
-        let said = told(&outcome, &[]);
+        if let Outcome::Resolved(resolution) = &outcome
+            && resolution.identities.len() > sent.len()
+        {
+            sent.extend(record);
+        }
+        let said = told(&outcome, &sent);
         match outcome {
-            Outcome::Policy(set) if dry_run => {
-                let impact = self.impact(&set.before, &set.after);
+            Outcome::Policy(policy) if dry_run => {
+                let impact = self.impact(&policy.before, &policy.after);
                 let sample = impact.sample.iter();
                 let affected = sample.map(|it| format!(", {}", self.told_affected(it)));
                 format!("{said}, would affect {}{}", impact.customers, affected.collect::<String>())
             }
             _ => said,
+        }
+    }
+
+    /// The command that a line of a story is, and whether it is only tried; `None` of one that only looks.
+    pub(crate) fn command(&self, line: &str) -> Option<(Command, bool)> {
+        let words = words(line);
+        let (verb, rest) = words.split_first().expect("a line starts with a verb");
+        let is_dry = rest.last().is_some_and(|word| word == "dry");
+        Some(match verb.as_str() {
+            "upsert" => {
+                let (upsert, dry_run) = read_upsert(rest);
+                (Command::Upsert(upsert), dry_run)
+            }
+            "put" => {
+                let (fields, dry_run) = read_fields(&rest[1..]);
+                (Command::Put(Put { customer: customer_id(&rest[0]), fields }), dry_run)
+            }
+            "attach" => {
+                let identity = identity(&rest[1]).expect("an identity");
+                (Command::Attach(Attach { customer: customer_id(&rest[0]), identity }), false)
+            }
+            "delete" => (Command::Delete(customer_id(&rest[0])), false),
+            "policy" => {
+                let (policy, dry_run) = read_policy(rest);
+                (Command::SetPolicy(policy), dry_run)
+            }
+            "type" => {
+                let (change, dry_run) = read_type(&rest[1..]);
+                let types = vec![(rest[0].clone(), change)];
+                (Command::SetPolicy(SetPolicy { types, ..SetPolicy::default() }), dry_run)
+            }
+            "release" => {
+                let number = self.known(&rest[0]).map_or(IdentityNumber(0), |it| it.number);
+                (Command::Release(number), is_dry)
+            }
+            "merge" | "undo" | "extract" | "decide" | "restore" | "erase" | "settle" | "link"
+            | "unlink" => (decisions::read(verb, rest), is_dry),
+            _ => return None,
+        })
+    }
+
+    /// What is seen by a line that only looks.
+    fn look(&self, line: &str) -> String {
+        let words = words(line);
+        let (verb, rest) = words.split_first().expect("a line starts with a verb");
+        match verb.as_str() {
+            "rules" => self.rules(&rest[0]),
+            "explain" => decisions::explain(&rest[0], &rest[1], self),
+            "why" => decisions::why_not(customer_id(&rest[0]), customer_id(&rest[1]), self),
+            "show" => self.show(customer_id(&rest[0])),
+            "owner" => self.owner(&rest[0]),
+            other => panic!("no such verb: {other}"),
         }
     }
 
@@ -317,6 +341,8 @@ fn read_upsert(words: &[String]) -> (Upsert, bool) {
             upsert.identities.push(identity);
         } else if let Some(name) = word.strip_prefix("called=") {
             upsert.identities.last_mut().expect("an identity before").name = Some(name.to_owned());
+        } else if let Some(record) = word.strip_prefix("record=") {
+            upsert.record = identity(record);
         } else if let Some(choice) = word.strip_prefix("onConflict=") {
             upsert.on_conflict = OnConflict::named(choice);
         } else if let Some(names) = word.strip_prefix("match=") {

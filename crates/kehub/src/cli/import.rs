@@ -258,6 +258,7 @@ impl Run<'_> {
         let started = self.begin(store, path).await.context(NotBegun)?;
         let Started { mut import, mut rows, first, extent, content } = started;
         let watch = Waiting::new(path, extent, self.over, Some(self.location));
+        let watch = Waiting { before: applied(&import.counts), ..watch };
         let known = import.mapping.columns.len();
         listen(self.over);
         let ended = import.run(first, &mut rows, &watch).await;
@@ -434,6 +435,13 @@ struct Waiting<'a> {
     /// The file of a store that a hub may have open as well.
     shared: Option<&'a Path>,
     begun: Instant,
+    /// Rows that were brought in before it began.
+    before: u64,
+}
+
+/// Rows that were brought in or refused, without those that were passed over.
+fn applied(counts: &Counts) -> u64 {
+    counts.rows.saturating_sub(counts.skipped)
 }
 
 impl<'a> Waiting<'a> {
@@ -450,14 +458,14 @@ impl<'a> Waiting<'a> {
         let name =
             path.file_name().map_or_else(|| "-".into(), |it| it.to_string_lossy().into_owned());
         let (terminal, begun) = (Terminal::in_lines(), Instant::now());
-        Waiting { terminal, name, extent, over, shared, begun }
+        Waiting { terminal, name, extent, over, shared, begun, before: 0 }
     }
 }
 
 impl Watch for Waiting<'_> {
     fn at(&self, counts: &Counts) {
         let millis = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
-        let rate = (counts.rows - counts.skipped).saturating_mul(1_000) / millis;
+        let rate = applied(counts).saturating_sub(self.before).saturating_mul(1_000) / millis;
         let step = format!("{}: {rate} rows/s, {}", self.name, Brief(counts));
         let total = self.extent.total;
         self.terminal.at(&step, self.extent.read().min(total), total);

@@ -17,7 +17,7 @@ use kehub_core::misfit::{Expected, Found, counted};
 use kehub_core::policy::{OnConflict, Policy};
 use sha2::{Digest as _, Sha256};
 
-/// The type of the identity that is made for a row by which nobody would be known again.
+/// The type of the identity that is made for a row without one.
 pub(crate) const ROW_TYPE: &str = "file-row";
 /// Bytes of a hash that make its value.
 const ROW_HASH_BYTES: usize = 16;
@@ -100,7 +100,7 @@ impl Cleaner {
             return Err(problems);
         }
         if !self.is_known_again(&upsert) {
-            upsert.identities.push(self.row_identity(mapping, row));
+            upsert.record = Some(self.row_identity(mapping, row));
         }
         Ok(upsert)
     }
@@ -236,22 +236,15 @@ impl Cleaner {
         Ok(())
     }
 
-    /// Whether the same row, sent again, finds its customer.
+    /// Whether the same row, sent again, finds its customer whatever was sent meanwhile: a mobile or e-mail
+    /// address finds a customer only for as long as that shows it.
     fn is_known_again(&self, upsert: &Upsert) -> bool {
-        let matches = |key: &str, value: &str| {
-            let canonical = canonical::identity_value(key, value);
-            !canonical.is_empty() && !self.policy.is_blocked(key, &canonical)
+        let matches = |identity: &IdentitySent| {
+            let key = canonical::type_key(&identity.kind);
+            let canonical = canonical::identity_value(&key, &identity.value);
+            !canonical.is_empty() && !self.policy.is_blocked(&key, &canonical)
         };
-        let contacts = [Attribute::Mobile, Attribute::Email].into_iter();
-        let mut contacts = contacts.filter(|it| upsert.matching.allows(*it));
-        let by_attribute = contacts.any(|attribute| {
-            let value = upsert.fields.values.get(&FieldKey::Builtin(attribute));
-            let text = value.and_then(Option::as_ref).and_then(Value::text);
-            text.is_some_and(|text| matches(attribute.name(), text))
-        });
-        by_attribute
-            || upsert.matching.customer.is_some()
-            || upsert.identities.iter().any(|it| matches(&canonical::type_key(&it.kind), &it.value))
+        upsert.matching.customer.is_some() || upsert.identities.iter().any(matches)
     }
 
     /// An identity made of the file and of what the row says, the id that another hub gave it included.

@@ -6,7 +6,7 @@ use super::rows::Row;
 use crate::clock::Clock;
 use kehub_core::AppNumber;
 use kehub_core::command::{Origin, Upsert};
-use kehub_core::outcome::{Outcome, Resolution, ResultKind};
+use kehub_core::outcome::{Outcome, Resolution, ResultKind, Warning};
 use kehub_core::policy::Policy;
 use kehub_store::Trial;
 
@@ -101,7 +101,9 @@ impl<'a> DryRun<'a> {
         let arriving = upserts.iter().map(|upsert| (origin(), upsert.clone())).collect();
         let outcomes = self.trial.upserts(arriving).await?;
         for ((row, upsert), outcome) in rows.iter().zip(upserts).zip(&outcomes) {
-            if let Outcome::Resolved(resolution) = outcome {
+            if let Outcome::Resolved(resolution) = outcome
+                && !resolution.warnings.contains(&Warning::NothingWritten)
+            {
                 self.see(row.line, &upsert, resolution);
             }
         }

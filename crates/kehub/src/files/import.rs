@@ -11,7 +11,7 @@ use super::rows::{Chunk, Item, Row, Rows, Unreadable};
 use super::ruled::Ruled;
 use crate::clock::Clock;
 use kehub_core::command::{Command, IdentitySent, Matching, Origin, Request, SetPolicy, Upsert};
-use kehub_core::outcome::{Outcome, ResultKind};
+use kehub_core::outcome::{Outcome, ResultKind, Warning};
 use kehub_core::policy::{OnConflict, Role, Setting, TypeChange};
 use kehub_core::{AppNumber, Micros, TenantId};
 use kehub_store::{Batch, Lane, OpenError, Store, StoreError};
@@ -236,6 +236,13 @@ impl Import<'_> {
         for (row, outcome) in rows.iter().zip(outcomes) {
             #[expect(clippy::wildcard_enum_match_arm, reason = "no other is one of an upsert")]
             match outcome {
+                // Compat answers who owns what is quarantined, and leaves it as it is.
+                Outcome::Resolved(resolution)
+                    if resolution.warnings.contains(&Warning::NothingWritten) =>
+                {
+                    counts.refused += 1;
+                    self.refuse_by_rules(row, Ruled::NothingUsable)?;
+                }
                 Outcome::Resolved(resolution) => {
                     let count = match resolution.result {
                         ResultKind::Created => &mut counts.created,
@@ -249,9 +256,7 @@ impl Import<'_> {
                 }
                 Outcome::Refused(refusal) => {
                     counts.refused += 1;
-                    let problem = Misfit::Refused(Ruled::from(&refusal));
-                    let problem = CellProblem { column: None, value: String::new(), problem };
-                    self.refuse(row, &[problem])?;
+                    self.refuse_by_rules(row, Ruled::from(&refusal))?;
                 }
                 _ => return Err(ImportError::Outcome),
             }
@@ -303,6 +308,11 @@ impl Import<'_> {
             }
         }
         Ok(())
+    }
+
+    fn refuse_by_rules(&mut self, row: &Row, ruled: Ruled) -> Result<(), ImportError> {
+        let problem = Misfit::Refused(ruled);
+        self.refuse(row, &[CellProblem { column: None, value: String::new(), problem }])
     }
 
     fn refuse(&mut self, row: &Row, problems: &[CellProblem]) -> Result<(), ImportError> {
@@ -381,7 +391,7 @@ pub(super) fn moments(clock: &dyn Clock) -> impl FnMut() -> Micros {
 
 /// Whether there are identities among them that were made for rows.
 pub(super) fn are_made(upserts: &[Upsert]) -> bool {
-    upserts.iter().flat_map(|upsert| &upsert.identities).any(|it| it.kind == ROW_TYPE)
+    upserts.iter().any(|upsert| upsert.record.is_some())
 }
 
 /// Says what the identities of rows are: something that tells two people as little apart as a device
@@ -399,7 +409,8 @@ pub(super) fn row_type() -> SetPolicy {
 fn join(outcome: &mut Outcome, added: Outcome) {
     match (&mut *outcome, added) {
         (Outcome::Resolved(whole), Outcome::Resolved(added)) => {
-            if whole.result == ResultKind::Unchanged {
+            // Whom it joins it joins, whether it was made by the row or changed.
+            if whole.result == ResultKind::Unchanged || added.result == ResultKind::Merged {
                 whole.result = added.result;
             }
             whole.conflicts.extend(added.conflicts);

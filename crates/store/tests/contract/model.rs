@@ -72,8 +72,9 @@ pub(crate) fn any_upsert() -> impl Strategy<Value = Upsert> {
     );
     let matching =
         matching.prop_map(|(customer, mobile, email)| Matching { customer, mobile, email });
-    (words, any_fields(), prop::option::weighted(0.3, choice()), matching).prop_map(
-        |(words, mut fields, on_conflict, matching)| {
+    let record = prop::option::weighted(0.15, prop::sample::select(WORDS));
+    (words, any_fields(), prop::option::weighted(0.3, choice()), matching, record).prop_map(
+        |(words, mut fields, on_conflict, matching, record)| {
             fields.values.retain(|_, value| value.is_some());
             let identities = words.iter().enumerate().map(|(place, word)| {
                 let mut sent = identity(word);
@@ -81,7 +82,8 @@ pub(crate) fn any_upsert() -> impl Strategy<Value = Upsert> {
                 sent
             });
             let identities = identities.collect();
-            Upsert { identities, fields, on_conflict, observed_at: None, matching }
+            let record = record.map(identity);
+            Upsert { identities, fields, on_conflict, observed_at: None, matching, record }
         },
     )
 }

@@ -223,10 +223,10 @@ fn what_finds_a_customer_makes_it_known_again() {
     cleaner.options.matching.mobile = false;
     let row_type = |cells| {
         let upsert = cleaner.upsert(&mapping, &row(2, cells)).unwrap();
-        upsert.identities.into_iter().map(|it| it.kind).collect::<Vec<_>>()
+        upsert.record.map(|record| record.kind)
     };
-    assert_eq!(row_type(&["", "13800000001"]), [ROW_TYPE]);
-    assert!(row_type(&["12", "13800000001"]).is_empty());
+    assert_eq!(row_type(&["", "13800000001"]).as_deref(), Some(ROW_TYPE));
+    assert_eq!(row_type(&["12", "13800000001"]), None);
 }
 
 #[test]
@@ -257,22 +257,15 @@ fn all_that_does_not_fit_in_a_row_is_told_at_once() {
 }
 
 #[test]
-fn only_a_row_that_nobody_would_find_again_gets_an_identity() {
-    for (headings, cells) in [
-        ("name,openid", &["王", "o1"][..]),
-        ("name,手机", &["王", "13800000001"]),
-        ("name,邮箱", &["王", "w@example.com"]),
-        ("name,openid,手机", &["王", "unknown", "13800000001"]),
-    ] {
-        let upsert = read(headings, cells).unwrap();
-        assert!(upsert.identities.iter().all(|it| it.kind != ROW_TYPE), "{headings}");
-    }
+fn only_a_row_without_identities_has_a_record() {
+    assert_eq!(read("name,openid", &["王", "o1"]).unwrap().record, None);
     let row = |headings, cells| {
-        let mut upsert = read(headings, cells).unwrap();
-        let identity = upsert.identities.pop().unwrap();
-        assert_eq!(identity.kind, ROW_TYPE);
-        identity.value
+        let record = read(headings, cells).unwrap().record.unwrap();
+        assert_eq!(record.kind, ROW_TYPE);
+        record.value
     };
+    row("name,邮箱", &["王", "w@example.com"]);
+    row("name,openid,手机", &["王", "unknown", "13800000001"]);
     let one = row("name,city", &["王芳", "深圳"]);
     assert_eq!(one, row("city,姓名,喜好", &["深圳 ", "王芳", "x"]));
     assert_ne!(one, row("name,city", &["王芳", "广州"]));

@@ -198,6 +198,41 @@ async fn rows_without_anything_to_know_them_by_are_known_again() {
     assert_eq!(policy.rules_for(kind).role, Role::Weak);
 }
 
+/// Mobile and e-mail address find whoever shows them, and somebody may have changed them since: the file
+/// itself in a later row.
+#[tokio::test]
+async fn a_row_is_known_again_whose_contacts_were_changed() {
+    let store = store(&ManualClock::at(0)).await;
+    let text = "姓名,手机,邮箱\n王芳,,a@x.cn\n王芳,13800000001,a@x.cn\n王芳,13800000001,b@x.cn\n";
+    let (counts, _) = import(&store, text, None, (0, usize::MAX)).await;
+    assert_eq!((counts.created, counts.updated), (1, 2));
+    let (counts, _) = import(&store, text, None, (0, usize::MAX)).await;
+    assert_eq!((counts.created, customers(&store).await), (0, 1));
+}
+
+#[tokio::test]
+async fn a_row_with_a_mobile_that_stands_for_nobody_is_known_again() {
+    let store = store(&ManualClock::at(0)).await;
+    let many = "identity:member-id,identity:mobile\nA,13800000001\nB,13800000001\nC,13800000001\n";
+    import(&store, many, Some(OnConflict::Keep), (0, usize::MAX)).await.1.unwrap();
+    let before = customers(&store).await;
+    let text = "姓名,手机\n王芳,13800000001\n";
+    for created in [1, 0] {
+        let (counts, _) = import(&store, text, None, (0, usize::MAX)).await;
+        assert_eq!((counts.created, customers(&store).await), (created, before + 1));
+    }
+}
+
+#[tokio::test]
+async fn a_row_of_which_nothing_is_written_is_refused() {
+    let store = store(&ManualClock::at(0)).await;
+    let many = "identity:member-id,identity:mobile\nA,13800000001\nB,13800000001\nC,13800000001\n";
+    import(&store, many, Some(OnConflict::Keep), (0, usize::MAX)).await.1.unwrap();
+    let text = "姓名,identity:mobile\n王芳,13800000001\n李雷,13800000002\n";
+    let (counts, _) = import(&store, text, None, (0, usize::MAX)).await;
+    assert_eq!((counts.created, counts.unchanged, counts.refused), (1, 0, 1));
+}
+
 #[tokio::test]
 async fn all_identities_of_a_row_are_its_customers() {
     let store = store(&ManualClock::at(0)).await;

@@ -11,7 +11,7 @@ use crate::console::imports::words::words as of_imports;
 use crate::console::show::{Contacts, Shower, count};
 use crate::console::visitor::Visitor;
 use crate::console::words::{Language, fill};
-use crate::files::clean::{CellProblem, ROW_TYPE};
+use crate::files::clean::CellProblem;
 use crate::files::dry_run::{Kind, Sample};
 use crate::files::import::RefusedRow;
 use crate::files::job::progress_of;
@@ -119,13 +119,13 @@ fn row(sample: &Sample, decided: &Decided, shower: Shower<'_>) -> Markup {
     }
 }
 
-/// What a row says. What is made for it, so that it is known again, is none of it.
+/// What a row says.
 fn says(upsert: &Upsert, shower: Shower<'_>) -> Markup {
     let (veil, values) = (Veil(shower), upsert.fields.values.iter());
     let values = values.filter_map(|(key, value)| Some((key, value.as_ref()?)));
     let said = values.map(|(key, value)| (called(key, shower), shower.field(key, value)));
-    let identities = upsert.identities.iter().filter(|identity| identity.kind != ROW_TYPE);
-    let named = identities.map(|it| (it.kind.clone(), shower.identity(&it.kind, &it.value)));
+    let named =
+        upsert.identities.iter().map(|it| (it.kind.clone(), shower.identity(&it.kind, &it.value)));
     html! {
         @for (name, value) in said.chain(named) {
             span .said { span .soft { (name) } " " (veil.text(&value)) } " "
