@@ -10,10 +10,15 @@ mod access;
 mod audit;
 mod care;
 mod copy;
+#[path = "../../../core/tests/identity/decisions.rs"]
+mod decisions;
 mod duplicates;
 mod feed;
 mod filters;
 mod groups;
+#[path = "../../../core/tests/identity/hub.rs"]
+#[expect(dead_code, reason = "what is told to people is looked at where the stories are told")]
+mod hub;
 mod imports;
 mod interruptions;
 mod lists;
@@ -22,6 +27,7 @@ mod parting;
 mod policy;
 mod receipts;
 mod signing_in;
+mod stories;
 mod support;
 mod trials;
 mod walks;
@@ -69,6 +75,9 @@ contract! {
         a_probe_is_written,
         a_tenant_that_does_not_exist_is_refused,
         a_match_by_attribute_sees_past_what_its_group_took_away,
+    },
+    stories::{
+        every_story_is_answered_and_kept_as_it_is_told,
     },
     access::{
         tenants_and_apps_are_in_the_directory,
