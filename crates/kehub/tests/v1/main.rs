@@ -23,6 +23,7 @@ mod openapi;
 mod operation;
 mod paths;
 mod permissions;
+mod replay;
 mod tenants;
 mod token;
 mod upsert;
