@@ -1,0 +1,141 @@
+//! What WeChat tells as it happens, and the look-ups of those who began to follow.
+
+use super::{APP_ID, APP_SECRET, CALLBACK, Rig, settings, signature, xml};
+use crate::hub::request;
+use crate::receiver::eventually;
+use crate::weixin::{fans, openid};
+use axum::http::StatusCode;
+use kehub::server::{App, Hub};
+use kehub::wechat::FanWorker;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_callback_is_verified_by_its_signature() {
+    let rig = Rig::new(Vec::new()).await;
+    let good = signature("Token123", "1777856523", "7");
+    let page = async || rig.hub.writer.get("/console/wechat/1").await.text;
+    assert!(page().await.contains("nothing since this hub started"));
+    let path = format!("{CALLBACK}?{good}&echostr=5837");
+    let answer = rig.hub.call(request("GET", &path, "")).await;
+    assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "5837"));
+    let bad = signature("Token124", "1777856523", "7");
+    let other = "/wechat/wx0000000000000000/callback";
+    for path in [format!("{CALLBACK}?{bad}"), format!("{other}?{good}"), CALLBACK.to_owned()] {
+        for method in ["GET", "POST"] {
+            let body = xml("subscribe", "oFan-1", 1_777_856_523, "");
+            let answer = rig.hub.call(request(method, &path, body)).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        }
+    }
+    assert_eq!(rig.count().await, 0);
+    // Only what was signed counts as heard.
+    rig.hub.clock.advance_seconds(60);
+    rig.hub.call(request("GET", &format!("{CALLBACK}?{bad}"), "")).await;
+    let page = page().await;
+    assert!(page.contains("<dt>Last heard</dt>") && page.contains("2026-05-04 01:02:03"), "{page}");
+    assert!(!page.contains("2026-05-04 01:03:03"), "{page}");
+}
+
+#[tokio::test]
+async fn who_follows_and_unfollows_is_known_at_once() {
+    let rig = Rig::new(fans(2)).await;
+    let subscribed = format!("wechat.{APP_ID}.subscribed");
+    let answer = rig.tell("subscribe", &openid(1), 1_777_856_523, "qrscene_海报").await;
+    assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "success"));
+    let customer = rig.found("wechat", &openid(1)).await.unwrap();
+    assert_eq!(
+        (&customer["attr"][&subscribed], &customer["dateJoin"]),
+        (&json!(true), &json!("2026-05-04T01:02:03Z"))
+    );
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.qrScene")], "海报");
+    // The unionid is not in the event: it is asked for afterwards.
+    eventually("the unionid is known", async || {
+        rig.found("wechat-unionid", "oUnion-000001").await.is_some()
+    })
+    .await;
+
+    rig.tell("SCAN", &openid(1), 1_777_856_600, "shelf").await;
+    rig.tell("unsubscribe", &openid(1), 1_777_856_700, "").await;
+    let customer = rig.found("wechat", &openid(1)).await.unwrap();
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.qrScene")], "shelf");
+    assert_eq!(customer["attr"][&subscribed], false);
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.unsubscribedAt")], "2026-05-04T01:05:00Z");
+
+    // Told again, it is heard and changes nothing, whatever came in between.
+    let again = rig.tell("subscribe", &openid(1), 1_777_856_523, "qrscene_海报").await;
+    assert_eq!(again.text, "success");
+    assert_eq!(rig.found("wechat", &openid(1)).await.unwrap(), customer);
+    // Nobody is made known by leaving, or by a message.
+    rig.tell("unsubscribe", "oNobody", 1_777_856_700, "").await;
+    rig.tell("CLICK", "oNobody", 1_777_856_701, "menu").await;
+    assert_eq!(rig.found("wechat", "oNobody").await, None);
+    rig.tell("subscribe", &openid(1), 1_777_856_800, "").await;
+    let customer = rig.found("wechat", &openid(1)).await.unwrap();
+    let attr = customer["attr"].as_object().unwrap();
+    assert_eq!(attr[&subscribed], true);
+    assert!(!attr.contains_key(&format!("wechat.{APP_ID}.unsubscribedAt")));
+}
+
+#[tokio::test]
+async fn tenants_that_bound_the_same_account_all_hear_of_it() {
+    let rig = Rig::new(Vec::new()).await;
+    let sent = json!({ "appId": APP_ID, "appSecret": APP_SECRET, "callbackToken": "Token123" });
+    rig.hub.stranger.post("/api/wechat/accounts", &sent).await.was(201);
+    rig.tell("subscribe", "oFan-1", 1_777_856_523, "").await;
+    for actor in [&rig.hub.writer, &rig.hub.stranger] {
+        let found = actor.get("/api/identities?type=wechat&value=oFan-1").await.was(200);
+        assert_eq!(found["items"][0]["customerId"], 1);
+    }
+}
+
+#[tokio::test]
+async fn encrypted_events_are_heard_and_plain_ones_no_more() {
+    let vectors: Value = serde_json::from_str(include_str!("../../wechat/vectors.json")).unwrap();
+    let rig = Rig::new(Vec::new()).await;
+    let first = &vectors["messages"][0];
+    let key = json!({ "appId": APP_ID, "encodingAesKey": first["encoding_aes_key"] });
+    rig.writer().post("/api/wechat/accounts", &key).await.was(200);
+    let tell = async |message: &Value, msg_signature: &str| {
+        let text = |name: &str| message[name].as_str().unwrap();
+        let path = format!(
+            "{CALLBACK}?signature={}&timestamp={}&nonce={}&openid=oFan-1&encrypt_type=aes\
+             &msg_signature={msg_signature}",
+            text("signature"),
+            text("timestamp"),
+            text("nonce"),
+        );
+        rig.hub.call(request("POST", &path, text("body").to_owned())).await
+    };
+    let signature = |place: usize| vectors["messages"][place]["msg_signature"].as_str().unwrap();
+    let wrong = tell(first, signature(1)).await;
+    assert_eq!((wrong.status, rig.count().await), (StatusCode::FORBIDDEN, 0));
+    let plain = rig.tell("subscribe", "oFan-1", 1_777_856_523, "").await;
+    assert_eq!((plain.status, rig.count().await), (StatusCode::FORBIDDEN, 0));
+    for place in 0..3 {
+        let answer = tell(&vectors["messages"][place], signature(place)).await;
+        assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "success"));
+    }
+    let customer = rig.found("wechat", "oFan-1").await.unwrap();
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.subscribed")], false);
+    assert_eq!(customer["attr"][format!("wechat.{APP_ID}.qrScene")], "shelf");
+}
+
+#[tokio::test]
+async fn an_account_of_another_key_is_not_used() {
+    let rig = Rig::new(fans(1)).await;
+    let other = settings(&rig.weixin.base(), |options| {
+        options.secret_key = Some("ff".repeat(32).parse().unwrap());
+    });
+    let hub = Hub::new(rig.hub.store.clone(), rig.hub.clock.clone(), other, 8);
+    let hub = hub.await.unwrap();
+    let app = App::new(hub.clone());
+    let path = format!("{CALLBACK}?{}", signature("Token123", "1777856523", "7"));
+    let answer = app.answer(request("POST", &path, xml("subscribe", "o", 1, ""))).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    let mut rig = rig;
+    rig.worker.take().unwrap().stop().await;
+    rig.worker = Some(FanWorker::start(hub).unwrap());
+    rig.ask().await;
+    let error = rig.reaches("failed").await["error"].clone();
+    assert!(error["reason"].as_str().unwrap().contains("KEHUB_SECRET_KEY"), "{error}");
+}
