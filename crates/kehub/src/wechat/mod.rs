@@ -183,12 +183,19 @@ impl Wechat {
         self.news.notify_one();
     }
 
-    /// Takes out some of those who are to be looked up, all of one account.
-    fn take_fresh(&self) -> Option<(Key, Vec<Box<str>>)> {
+    /// Puts back those who could not be looked up yet, which is no news.
+    fn put_back(&self, key: Key, openids: Vec<Box<str>>) {
         let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut entry = fresh.first_entry()?;
-        let key = *entry.key();
-        let theirs = entry.get_mut();
+        let theirs = fresh.entry(key).or_default();
+        let room = FRESH_MAX.saturating_sub(theirs.len());
+        theirs.extend(openids.into_iter().take(room));
+    }
+
+    /// Takes out some of those who are to be looked up, all of one account, which is one of these.
+    fn take_fresh(&self, is_wanted: impl Fn(&Key) -> bool) -> Option<(Key, Vec<Box<str>>)> {
+        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = *fresh.keys().find(|key| is_wanted(key))?;
+        let theirs = fresh.get_mut(&key)?;
         let mut taken = Vec::new();
         while taken.len() < client::FANS_MAX
             && let Some(openid) = theirs.pop_first()
@@ -196,7 +203,7 @@ impl Wechat {
             taken.push(openid);
         }
         if theirs.is_empty() {
-            entry.remove();
+            fresh.remove(&key);
         }
         Some((key, taken))
     }

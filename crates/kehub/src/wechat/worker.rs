@@ -5,14 +5,14 @@
 //! `kehub wechat import`.
 
 use super::Key;
+use super::client::Trouble;
 use super::import::{Ended, Importer, draw_holder};
 use super::seal::Unsealed;
 use crate::server::Hub;
 use kehub_core::wechat::{FanImport, WechatAccount, WechatChange};
-use kehub_core::{Micros, TenantId};
+use kehub_core::{Micros, TenantId, WechatId};
 use kehub_store::StoreError;
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -36,8 +36,8 @@ impl FanWorker {
     pub fn start(hub: Hub) -> Result<FanWorker, getrandom::Error> {
         let (stop, stopped) = watch::channel(false);
         let holder = draw_holder()?;
-        let (running, tasks) = (BTreeSet::new(), JoinSet::new());
-        let worker = Worker { hub, holder, running, tasks, stopped, rest_until: None };
+        let (running, tasks, resting) = (BTreeSet::new(), JoinSet::new(), BTreeMap::new());
+        let worker = Worker { hub, holder, running, tasks, stopped, resting };
         Ok(FanWorker { task: tokio::spawn(worker.run()), stop })
     }
 
@@ -57,8 +57,16 @@ struct Worker {
     running: BTreeSet<Key>,
     tasks: JoinSet<Key>,
     stopped: watch::Receiver<bool>,
-    /// Until when nobody is looked up, because WeChat is away.
-    rest_until: Option<Instant>,
+    /// Accounts whose new followers wait, because they could not be looked up.
+    resting: BTreeMap<Key, Rest>,
+}
+
+/// The rest of an account.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    until: Instant,
+    /// How often its followers could not be looked up, one time after the other.
+    tries: usize,
 }
 
 impl Worker {
@@ -155,35 +163,61 @@ impl Worker {
         });
     }
 
-    /// Looks up those who began to follow, a hundred at a time.
+    /// Looks up those who began to follow, a hundred at a time. Where that comes to nothing the account
+    /// rests, and the others go on.
     async fn look_up(&mut self) -> Result<(), StoreError> {
-        if self.rest_until.is_some_and(|until| until > Instant::now()) {
-            return Ok(());
-        }
+        let began = Instant::now();
         while !*self.stopped.borrow()
-            && let Some(((tenant, id), openids)) = self.hub.wechat().take_fresh()
+            && let Some((key, openids)) = self.take_fresh(began)
         {
-            let accounts = self.hub.store().wechat_accounts(Some(tenant)).await?;
-            let Some(account) = accounts.get(&(tenant, id)) else { continue };
-            let looked_up = self.importer(tenant).look_up(account, &openids).await?;
-            let Err(trouble) = looked_up else { continue };
-            let (tenant_number, reason) = (tenant.0, trouble.reason().text());
-            warn!(
-                tenant = tenant_number,
-                account = id.0,
-                reason,
-                "new followers are not looked up"
-            );
-            if trouble.may_pass() {
-                for openid in openids {
-                    self.hub.wechat().note_fresh((tenant, id), &openid);
+            match self.looked_up(key, &openids).await {
+                Ok(None) => {
+                    self.resting.remove(&key);
                 }
-                let pause = self.hub.wechat().options().pauses.first().copied();
-                self.rest_until = Some(Instant::now() + pause.unwrap_or(Duration::ZERO));
-                return Ok(());
+                Ok(Some(trouble)) => {
+                    let (TenantId(tenant), WechatId(account)) = key;
+                    let reason = trouble.reason().text();
+                    warn!(tenant, account, reason, "new followers are not looked up");
+                    if trouble.may_pass() {
+                        self.rest(key, openids);
+                    }
+                }
+                Err(error) => {
+                    self.rest(key, openids);
+                    return Err(error);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Some of those who are to be looked up, of an account that does not rest.
+    fn take_fresh(&self, now: Instant) -> Option<(Key, Vec<Box<str>>)> {
+        let rests = |key: &Key| self.resting.get(key).is_some_and(|rest| rest.until >= now);
+        self.hub.wechat().take_fresh(|key| !rests(key))
+    }
+
+    /// Looks up followers of an account; why not, if WeChat did not tell. Of an account that is unbound by
+    /// now there is nobody to look up.
+    async fn looked_up(
+        &self,
+        (tenant, id): Key,
+        openids: &[Box<str>],
+    ) -> Result<Option<Trouble>, StoreError> {
+        let accounts = self.hub.store().wechat_accounts(Some(tenant)).await?;
+        let Some(account) = accounts.get(&(tenant, id)) else { return Ok(None) };
+        Ok(self.importer(tenant).look_up(account, openids).await?.err())
+    }
+
+    /// Keeps these followers for later, as long as an import would wait: longer from time to time.
+    fn rest(&mut self, key: Key, openids: Vec<Box<str>>) {
+        let wechat = self.hub.wechat();
+        wechat.put_back(key, openids);
+        let tries = self.resting.get(&key).map_or(0, |rest| rest.tries);
+        let pauses = &wechat.options().pauses;
+        let pause = pauses.get(tries).or(pauses.last()).copied().unwrap_or_default();
+        let rest = Rest { until: Instant::now() + pause, tries: tries + 1 };
+        self.resting.insert(key, rest);
     }
 }
 

@@ -1,12 +1,13 @@
 //! What WeChat tells as it happens, and the look-ups of those who began to follow.
 
-use super::{APP_ID, APP_SECRET, CALLBACK, Rig, settings, signature, xml};
+use super::{APP_ID, APP_SECRET, CALLBACK, LONG, Rig, settings, signature, xml};
 use crate::hub::request;
 use crate::receiver::eventually;
-use crate::weixin::{fans, openid};
+use crate::weixin::{BATCH_GET, Fault, fans, openid};
 use axum::http::StatusCode;
 use kehub::server::{App, Hub};
 use kehub::wechat::FanWorker;
+use kehub_store::Fault as StoreFault;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -86,6 +87,38 @@ async fn tenants_that_bound_the_same_account_all_hear_of_it() {
         let found = actor.get("/api/identities?type=wechat&value=oFan-1").await.was(200);
         assert_eq!(found["items"][0]["customerId"], 1);
     }
+}
+
+#[tokio::test]
+async fn an_account_whose_calls_are_used_up_rests_alone() {
+    let rig = Rig::with(fans(1), |options| options.pauses = vec![LONG]).await;
+    let sent = json!({ "appId": APP_ID, "appSecret": APP_SECRET, "callbackToken": "Token123" });
+    rig.hub.stranger.post("/api/wechat/accounts", &sent).await.was(201);
+    rig.weixin.plan(BATCH_GET, 1, Fault::Code(45009));
+    // Both tenants hear of it; the one whose followers are looked up first has no calls left.
+    rig.tell("subscribe", &openid(1), 1_777_856_523, "").await;
+    let unionid = "/api/identities?type=wechat-unionid&value=oUnion-000001";
+    eventually("the other tenant knows the unionid", async || {
+        rig.hub.stranger.get(unionid).await.was(200)["items"] != json!([])
+    })
+    .await;
+    assert_eq!(rig.writer().get(unionid).await.was(200)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn who_could_not_be_looked_up_because_of_the_store_is_looked_up_later() {
+    let mut rig = Rig::new(fans(1)).await;
+    rig.worker.take().unwrap().stop().await;
+    rig.tell("subscribe", &openid(1), 1_777_856_523, "").await;
+    // Looked at by the worker that begins: all accounts, that of the follower (twice), what to write.
+    let trouble = [StoreFault::Before, StoreFault::None, StoreFault::Corrupt];
+    rig.hub.store.plan([StoreFault::None].into_iter().chain(trouble));
+    rig.worker = Some(FanWorker::start(rig.hub.hub.clone()).unwrap());
+    eventually("WeChat is asked again", async || rig.weixin.calls(BATCH_GET) == 2).await;
+    eventually("the unionid is known", async || {
+        rig.found("wechat-unionid", "oUnion-000001").await.is_some()
+    })
+    .await;
 }
 
 #[tokio::test]
