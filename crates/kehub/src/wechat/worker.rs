@@ -126,9 +126,11 @@ impl Worker {
         is_free && import.due.is_some_and(|due| due <= now)
     }
 
+    /// Asks for the import of a night. It begins with the first page, where one that was given up before
+    /// would go on: what that one has read is of another day.
     async fn ask(&self, (tenant, id): Key, now: Micros) -> Result<(), StoreError> {
         let unless_since = Some(night_before(now));
-        let ask = WechatChange::Ask { id, from_start: false, unless_since };
+        let ask = WechatChange::Ask { id, from_start: true, unless_since };
         // An account that somebody has just unbound is none of ours any more.
         self.importer(tenant).change(ask).await.map(drop)
     }

@@ -26,6 +26,7 @@ const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccdde
 const CALLBACK: &str = "/wechat/wx0123456789abcdef/callback";
 /// An hour that a standing clock never reaches the end of.
 const LONG: Duration = Duration::from_hours(1);
+const DAY: i64 = 24 * 60 * 60;
 
 fn settings(base: &str, change: impl FnOnce(&mut Options)) -> Settings {
     let mut options = Options {
@@ -84,6 +85,18 @@ impl Rig {
         })
         .await;
         import
+    }
+
+    /// The import as the store has it: no token lives for a day.
+    async fn import(&self) -> FanImport {
+        let accounts = self.hub.store.wechat_accounts(None).await.unwrap();
+        accounts.into_values().next().unwrap().import
+    }
+
+    /// Lets fans be imported every night.
+    async fn night(&self) {
+        let nightly = json!({ "appId": APP_ID, "nightly": true });
+        self.writer().post("/api/wechat/accounts", &nightly).await.was(200);
     }
 
     async fn found(&self, kind: &str, value: &str) -> Option<Value> {
@@ -379,23 +392,36 @@ async fn wrong_credentials_and_private_addresses_are_told() {
 #[tokio::test]
 async fn fans_are_imported_again_every_night_if_asked() {
     let rig = Rig::new(fans(2)).await;
-    let nightly = json!({ "appId": APP_ID, "nightly": true });
-    rig.writer().post("/api/wechat/accounts", &nightly).await.was(200);
-    // No token lives for a day.
-    let import = async || {
-        let accounts = rig.hub.store.wechat_accounts(None).await.unwrap();
-        accounts.into_values().next().unwrap().import
-    };
+    rig.night().await;
     // 2026-05-04T19:00:00Z is three in the morning in China.
     let to_night = (1_777_921_200_000_000 - rig.hub.clock.now()) / 1_000_000;
     rig.hub.clock.advance_seconds(to_night);
-    assert_eq!(import().await.asked_at, None);
+    assert_eq!(rig.import().await.asked_at, None);
     rig.hub.clock.advance_seconds(1);
     let is_done = |it: &FanImport, created| it.ended_at.is_some() && it.counts.created == created;
-    eventually("the night has come", async || is_done(&import().await, 2)).await;
+    eventually("the night has come", async || is_done(&rig.import().await, 2)).await;
     rig.weixin.follow(vec![fan(3)]);
-    rig.hub.clock.advance_seconds(24 * 60 * 60);
-    eventually("the next night has come", async || is_done(&import().await, 1)).await;
+    rig.hub.clock.advance_seconds(DAY);
+    eventually("the next night has come", async || is_done(&rig.import().await, 1)).await;
+}
+
+#[tokio::test]
+async fn a_night_begins_with_the_first_page_whatever_came_of_the_night_before() {
+    let rig = Rig::new(fans(10_050)).await;
+    rig.weixin.plan(BATCH_GET, 101, Fault::Code(48001));
+    rig.night().await;
+    rig.hub.clock.advance_seconds(DAY);
+    eventually("a night's import fails on its second page", async || {
+        let import = rig.import().await;
+        import.ended_at.is_some() && import.failure.is_some() && import.pages == 1
+    })
+    .await;
+    rig.hub.clock.advance_seconds(DAY);
+    eventually("all pages are read in the next night", async || {
+        let FanImport { ended_at, counts, pages, .. } = rig.import().await;
+        ended_at.is_some() && (pages, counts.unchanged, counts.created) == (2, 10_000, 50)
+    })
+    .await;
 }
 
 #[tokio::test]
