@@ -97,6 +97,11 @@ impl Trouble {
         }
     }
 
+    /// Whether WeChat knows no fan of the openid that was sent along, or not any more.
+    pub(crate) fn is_of_openid(self) -> bool {
+        matches!(self, Trouble::Refused { code: 40003, for_token: false })
+    }
+
     /// What happened, for people.
     pub(crate) fn reason(self) -> Reason {
         match self {

@@ -158,12 +158,21 @@ impl Importer<'_> {
         let mut behind = next.and_then(Result::ok);
         if behind.is_none() {
             // At the beginning, or where it stopped is sealed under a key of before.
-            (import.pages, import.counts, import.next) = (0, FanCounts::default(), None);
+            begin(import);
         }
         let tags = client.tags(&access).await?;
         let work = Work { client, access, tags, id: account.id };
+        let mut is_anew = false;
         loop {
-            let page = work.client.page(&work.access, behind.as_deref()).await?;
+            let page = match work.client.page(&work.access, behind.as_deref()).await {
+                // The fan behind whom it goes on has left. Met again, it is told as any other trouble.
+                Err(trouble) if trouble.is_of_openid() && behind.is_some() && !is_anew => {
+                    (behind, is_anew) = (None, true);
+                    begin(import);
+                    continue;
+                }
+                page => page?,
+            };
             import.total = Some(page.total);
             self.page(&work, &page.openids, import, at).await?;
             import.counts = import.counts.with(import.under_way);
@@ -306,6 +315,11 @@ impl Importer<'_> {
         let tenant = self.tenant;
         Request { tenant, origin, dry_run: false, idempotency: None, command }
     }
+}
+
+/// Goes back to the first page.
+fn begin(import: &mut FanImport) {
+    (import.pages, import.counts, import.next) = (0, FanCounts::default(), None);
 }
 
 /// What the work on one account needs.

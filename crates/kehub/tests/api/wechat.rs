@@ -326,6 +326,31 @@ async fn what_does_not_pass_is_told_and_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn an_import_whose_place_is_gone_begins_anew_once() {
+    let rig = Rig::new(fans(10_050)).await;
+    rig.weixin.plan(BATCH_GET, 101, Fault::Code(48001));
+    rig.ask().await;
+    rig.reaches("failed").await;
+    // The fan behind whom the second page begins has left. Others leave while the first one is read again.
+    let pages = rig.weixin.calls(USER_GET);
+    rig.weixin.plan(USER_GET, pages + 1, Fault::Code(40003));
+    rig.weixin.plan(USER_GET, pages + 3, Fault::Code(40003));
+    rig.ask().await;
+    eventually("it was begun anew, and given up", async || {
+        rig.weixin.calls(USER_GET) == pages + 3
+            && rig.account().await["import"]["error"]["code"] == 40003
+    })
+    .await;
+    assert_eq!(rig.reaches("failed").await["unchanged"], 10_000);
+    rig.weixin.plan(USER_GET, pages + 4, Fault::Code(40003));
+    rig.ask().await;
+    let import = rig.reaches("done").await;
+    let counts = ["pages", "read", "created", "unchanged"].map(|it| import[it].clone());
+    assert_eq!(counts, [2, 10_050, 50, 10_000].map(|it| json!(it)));
+    assert_eq!(import["error"], Value::Null);
+}
+
+#[tokio::test]
 async fn trouble_that_may_pass_is_waited_for_and_then_given_up() {
     let rig = Rig::new(fans(3)).await;
     for call in 1..=4 {
