@@ -326,6 +326,24 @@ async fn what_does_not_pass_is_told_and_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn one_that_failed_begins_with_the_first_page_if_asked() {
+    let rig = Rig::new(fans(10_050)).await;
+    rig.weixin.plan(BATCH_GET, 101, Fault::Code(48001));
+    rig.ask().await;
+    rig.reaches("failed").await;
+    let imports = "/api/wechat/accounts/1/imports";
+    let unfit = rig.writer().post(&format!("{imports}?fromStart=x"), &Value::Null).await;
+    assert_eq!(unfit.unfit(400, "parametersInvalid"), ["fromStart invalid"]);
+    let dry = format!("{imports}?fromStart=1&dryRun=1");
+    let would = rig.writer().post(&dry, &Value::Null).await.was(200)["import"].clone();
+    assert_eq!((&would["pages"], &would["read"]), (&json!(0), &json!(0)));
+    assert_eq!(rig.account().await["import"]["state"], "failed");
+    rig.writer().post(&format!("{imports}?fromStart=1"), &Value::Null).await.was(202);
+    let import = rig.reaches("done").await;
+    assert_eq!((&import["created"], &import["unchanged"]), (&json!(50), &json!(10_000)));
+}
+
+#[tokio::test]
 async fn an_import_whose_place_is_gone_begins_anew_once() {
     let rig = Rig::new(fans(10_050)).await;
     rig.weixin.plan(BATCH_GET, 101, Fault::Code(48001));

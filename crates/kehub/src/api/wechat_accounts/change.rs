@@ -49,23 +49,27 @@ pub(crate) async fn bind(
 ///
 /// All of them, page by page, in the background: `import` of the account tells how it goes. One that is
 /// under way goes on at once instead of at the end of its pause, one that failed goes on at the page
-/// where it stopped.
+/// where it stopped. With `fromStart=1` either begins again with the first page.
 #[utoipa::path(post, path = "/api/wechat/accounts/{id}/imports", tag = "API WeChat")]
 pub(crate) async fn api_wechat_import_start(call: Call) -> Result<Response, Problem> {
     call.require(Permission::WechatAdmin)?;
-    let dry_run = call.dry_run()?;
-    let account = import_fans(&call, named(&call)?, dry_run).await?;
+    let mut parameters = call.parameters();
+    let (dry_run, from_start) = (parameters.dry_run(), parameters.flag("fromStart"));
+    parameters.end()?;
+    let account = import_fans(&call, named(&call)?, from_start, dry_run).await?;
     let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(json(status, &AccountBody::of(&account, call.now())))
 }
 
-/// Asks for an import of the fans of an account.
+/// Asks for an import of the fans of an account, which begins with the first page in any case, or goes on where
+/// one has stopped.
 pub(crate) async fn import_fans(
     call: &Call,
     id: WechatId,
+    from_start: bool,
     dry_run: bool,
 ) -> Result<WechatAccount, Problem> {
-    let ask = WechatChange::Ask { id, from_start: false, unless_since: None };
+    let ask = WechatChange::Ask { id, from_start, unless_since: None };
     changed(call, ask, dry_run).await.map(|(account, _)| account)
 }
 

@@ -1,6 +1,6 @@
 //! What the description of the API tells about WeChat accounts.
 
-use crate::api::describe::{Described, MOMENT, id, object, schema};
+use crate::api::describe::{Described, MOMENT, id, object, query, schema};
 use crate::api::problem::Code;
 use crate::wechat::accounts::{AES_KEY, APP_ID, APP_SECRET, TOKEN};
 use kehub_core::directory::Permission;
@@ -31,6 +31,7 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
             ]),
         "api_wechat_account_unbind" => one(write()).done("It is gone, or would be"),
         "api_wechat_import_start" => one(write())
+            .parameter(query("fromStart", "`1`: begin with the first page in any case", "1"))
             .answer(200, "The account as it would be", &["ApiWechatAccount"], &example())
             .answer(202, "The account, whose fans are imported", &["ApiWechatAccount"], &example()),
         _ => return None,

@@ -54,7 +54,7 @@ async fn acted(visitor: &Visitor, sent: &Form) -> Result<Option<String>, Problem
             there("saved")
         }
         "import" => {
-            import_fans(call, account.id, false).await?;
+            import_fans(call, account.id, false, false).await?;
             there("import")
         }
         "unbind" if sent.field("typed").trim() != &*account.app_id => Ok(None),
