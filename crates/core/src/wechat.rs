@@ -112,6 +112,8 @@ pub struct FanCounts {
     pub merged: u64,
     /// Fans that the rules refused, or that WeChat does not count as fans any more.
     pub refused: u64,
+    /// Names of tags that the attribute of a fan had no room for.
+    pub tags_left_out: u64,
 }
 
 impl FanCounts {
@@ -124,6 +126,7 @@ impl FanCounts {
             unchanged: self.unchanged + other.unchanged,
             merged: self.merged + other.merged,
             refused: self.refused + other.refused,
+            tags_left_out: self.tags_left_out + other.tags_left_out,
         }
     }
 }

@@ -256,6 +256,12 @@ fn told(import: &FanImport, now: Micros) -> String {
             counts.refused,
         ),
     };
+    let left_out = match counts.tags_left_out {
+        0 => String::new(),
+        1 => "; 1 name of a tag had no room".to_owned(),
+        many => format!("; {many} names of tags had no room"),
+    };
+    line.push_str(&left_out);
     if let Some(failure) = &import.failure {
         line.push_str("; ");
         line.push_str(&failure.reason);

@@ -75,13 +75,45 @@ pub(crate) fn own_key(app_id: &str, name: &str) -> String {
 }
 
 fn cut(text: Option<&str>, chars_max: usize) -> Option<Value> {
-    let clean = text?.replace('\0', "");
-    let text: String = clean.trim().chars().take(chars_max).collect();
+    value(clean(text?).chars().take(chars_max).collect())
+}
+
+fn value(text: String) -> Option<Value> {
     Some(text).filter(|text| !text.is_empty()).map(|text| Value::Text(text.into()))
 }
 
+fn clean(text: &str) -> String {
+    text.replace('\0', "").trim().to_owned()
+}
+
+/// Names of tags, separated by commas: whole ones, as many as an attribute has room for, and how many it has
+/// none for. WeChat allows 20 of 30 characters.
+fn listed(names: impl Iterator<Item = String>) -> (String, u64) {
+    let (mut list, mut chars, mut left_out) = (String::new(), 0, 0);
+    for name in names.filter(|name| !name.is_empty()) {
+        let separator = if list.is_empty() { "" } else { "," };
+        let longer = chars + separator.len() + name.chars().count();
+        if longer > TEXT_CHARS_MAX {
+            left_out += 1;
+            continue;
+        }
+        list.push_str(separator);
+        list.push_str(&name);
+        chars = longer;
+    }
+    (list, left_out)
+}
+
+/// What is to be written down of a fan.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) upsert: Upsert,
+    /// Names of tags that there is no room for.
+    pub(crate) tags_left_out: u64,
+}
+
 /// A fan as WeChat tells of it; `None` for somebody who does not follow the account.
-pub(crate) fn fan(app_id: &str, fan: &Fan, tags: &BTreeMap<i64, Box<str>>) -> Option<Upsert> {
+pub(crate) fn fan(app_id: &str, fan: &Fan, tags: &BTreeMap<i64, Box<str>>) -> Option<Told> {
     if fan.subscribe == 0 || fan.openid.is_empty() {
         return None;
     }
@@ -92,16 +124,14 @@ pub(crate) fn fan(app_id: &str, fan: &Fan, tags: &BTreeMap<i64, Box<str>>) -> Op
     fields.text(Attribute::SubscribeScene, fan.subscribe_scene.as_deref(), TEXT_CHARS_MAX);
     fields.text(Attribute::Remark, fan.remark.as_deref(), REMARK_CHARS_MAX);
     fields.follows();
-    let names: Vec<String> = fan
-        .tagid_list
-        .iter()
-        .map(|tag| tags.get(tag).map_or_else(|| tag.to_string(), ToString::to_string))
-        .collect();
-    fields.own("tags", cut(Some(&names.join(",")), TEXT_CHARS_MAX));
+    let named = |tag: &i64| tags.get(tag).map_or_else(|| tag.to_string(), |name| clean(name));
+    let (list, tags_left_out) = listed(fan.tagid_list.iter().map(named));
+    fields.own("tags", value(list));
     if let Some(scene) = cut(fan.qr_scene_str.as_deref(), TEXT_CHARS_MAX) {
         fields.own("qrScene", Some(scene));
     }
-    Some(fields.upsert(&fan.openid, fan.unionid.as_deref()))
+    let upsert = fields.upsert(&fan.openid, fan.unionid.as_deref());
+    Some(Told { upsert, tags_left_out })
 }
 
 /// Somebody began to follow an account, in this second, perhaps by scanning a code of this scene.
@@ -152,7 +182,8 @@ mod tests {
         )
         .unwrap();
         let tags = BTreeMap::from([(2, "星标组".into())]);
-        let upsert = fan(APP, &told, &tags).unwrap();
+        let Told { upsert, tags_left_out } = fan(APP, &told, &tags).unwrap();
+        assert_eq!(tags_left_out, 0);
         let identities: Vec<_> = upsert
             .identities
             .iter()
@@ -178,6 +209,20 @@ mod tests {
                 "attr.wechat.APP.unsubscribedAt None",
             ]
         );
+    }
+
+    #[test]
+    fn no_name_of_a_tag_is_cut() {
+        let names = |lengths: &[usize]| listed(lengths.iter().map(|length| "签".repeat(*length)));
+        // 8 names of 30 characters and 7 commas leave room for 7 characters and a comma.
+        let (list, left_out) = names(&[30; 20]);
+        assert_eq!((list.split(',').count(), list.chars().count(), left_out), (8, 247, 12));
+        assert!(list.split(',').all(|name| name.chars().count() == 30), "{list}");
+        let (list, left_out) = names(&[&[30; 9][..], &[7, 1]].concat());
+        assert_eq!((list.chars().count(), left_out), (255, 2));
+        assert!(list.ends_with(&format!(",{}", "签".repeat(7))), "{list}");
+        assert_eq!(names(&[0, 2, 0, 1]), ("签签,签".to_owned(), 0));
+        assert_eq!(names(&[]), (String::new(), 0));
     }
 
     #[test]

@@ -247,12 +247,16 @@ impl Importer<'_> {
         asked: usize,
         told: &[Fan],
     ) -> Result<FanCounts, StoreError> {
-        let upserts = told.iter().filter_map(|fan| fans::fan(&work.access.app_id, fan, &work.tags));
-        let commands: Vec<Command> = upserts.map(Command::Upsert).collect();
+        let told = told.iter().filter_map(|fan| fans::fan(&work.access.app_id, fan, &work.tags));
+        let (mut commands, mut tags_left_out) = (Vec::new(), 0);
+        for fan in told {
+            tags_left_out += fan.tags_left_out;
+            commands.push(Command::Upsert(fan.upsert));
+        }
         let read = u64::try_from(asked).unwrap_or(u64::MAX);
         let fit = u64::try_from(commands.len()).unwrap_or(u64::MAX);
-        let mut counts =
-            FanCounts { read, refused: read.saturating_sub(fit), ..FanCounts::default() };
+        let refused = read.saturating_sub(fit);
+        let mut counts = FanCounts { read, refused, tags_left_out, ..FanCounts::default() };
         if commands.is_empty() {
             return Ok(counts);
         }

@@ -308,6 +308,21 @@ async fn a_fan_is_who_others_already_know() {
 }
 
 #[tokio::test]
+async fn names_of_tags_that_do_not_fit_are_counted() {
+    let mut tagged = fan(2);
+    // The stand-in has no names for them, so that they are told by their numbers.
+    tagged["tagid_list"] = (1..=16).map(|number| 10_i64.pow(15) + number).collect();
+    let rig = Rig::new(vec![fan(1), tagged]).await;
+    rig.ask().await;
+    let import = rig.reaches("done").await;
+    assert_eq!((&import["created"], &import["tagsLeftOut"]), (&json!(2), &json!(1)));
+    let customer = rig.found("wechat", &openid(2)).await.unwrap();
+    let tags = customer["attr"][format!("wechat.{APP_ID}.tags")].as_str().unwrap().to_owned();
+    assert_eq!((tags.split(',').count(), tags.len()), (15, 254));
+    assert!(tags.split(',').all(|tag| tag.len() == 16), "{tags}");
+}
+
+#[tokio::test]
 async fn what_does_not_pass_is_told_and_goes_on_where_it_stopped() {
     let rig = Rig::new(fans(10_050)).await;
     rig.weixin.plan(BATCH_GET, 101, Fault::Code(48001));

@@ -203,6 +203,7 @@ async fn an_import_tells_how_far_it_is_and_why_it_failed() {
         created: 9_000,
         updated: 2_999,
         refused: 1,
+        tags_left_out: 3,
         ..FanCounts::default()
     };
     let running = FanImport {
@@ -217,6 +218,7 @@ async fn an_import_tells_how_far_it_is_and_why_it_failed() {
     came(&hub, running.clone()).await;
     let seen = hub.writer.look(ONE).await;
     seen.says(&["running", "12,000 of 25,000 fans read", "New 9,000", "Refused 1"]);
+    seen.says(&["3 names of tags had no room in the attribute of a fan"]);
     seen.hides(&["Go on at once"]);
     assert!(seen.html.contains("max=\"25000\" value=\"12000\""), "{}", seen.html);
 
@@ -231,6 +233,7 @@ async fn an_import_tells_how_far_it_is_and_why_it_failed() {
         "失败",
         "微信返回 45009：公众号今天的接口调用次数已用完",
         "已读取 12,000 / 25,000 位粉丝",
+        "3 个标签名未保存",
     ]);
     hub.writer.look(WECHAT).await.says(&["25,000 failed"]);
     // What was told before is not told of an import that is over.

@@ -46,6 +46,7 @@ struct ImportBody<'a> {
     unchanged: u64,
     merged: u64,
     refused: u64,
+    tags_left_out: u64,
     error: Option<ErrorBody<'a>>,
 }
 
@@ -107,6 +108,7 @@ impl<'a> ImportBody<'a> {
             unchanged: counts.unchanged,
             merged: counts.merged,
             refused: counts.refused,
+            tags_left_out: counts.tags_left_out,
             error: import.failure.as_ref().map(ErrorBody::of),
         }
     }

@@ -61,7 +61,7 @@ fn example() -> Value {
         "import": {
             "state": "waiting", "askedAt": moment, "endedAt": null, "dueAt": moment,
             "total": 25_000, "pages": 1, "read": 10_000, "created": 9_000, "updated": 900,
-            "unchanged": 90, "merged": 9, "refused": 1,
+            "unchanged": 90, "merged": 9, "refused": 1, "tagsLeftOut": 0,
             "error": {
                 "at": moment, "code": 45009, "reason": "the account has used up its calls of the day",
             },
@@ -187,6 +187,7 @@ fn import() -> Value {
         "unchanged": number("Customers that stayed as they were"),
         "merged": number("Customers that others were merged into"),
         "refused": number("Fans that the rules refused, or who ceased to be fans meanwhile"),
+        "tagsLeftOut": number("Names of tags that the attribute of a fan had no room for"),
         "error": { "anyOf": [schema("ApiWechatError"), { "type": "null" }] },
     });
     object("The last import of the fans of an account.", &properties, &[])

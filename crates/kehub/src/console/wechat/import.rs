@@ -64,6 +64,9 @@ fn came(visitor: &Visitor, account: &WechatAccount, is_live: bool) -> Markup {
         dl .tiles.many { @for (name, number) in outcomes {
             div .tile { dt { (name) } dd { (count(number)) } }
         } }
+        @if counts.tags_left_out > 0 {
+            p .note { (fill(words.tags_left_out, &[&count(counts.tags_left_out)])) }
+        }
         (moments(visitor, account))
     }
 }

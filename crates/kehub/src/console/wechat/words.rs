@@ -53,6 +53,7 @@ vocabulary! {
     unchanged "Unchanged" "无变化";
     merged "Merged" "合并";
     refused "Refused" "被拒绝";
+    tags_left_out "{} [name of a tag|names of tags] had no room in the attribute of a fan, which holds 255 characters." "{} 个标签名未保存：粉丝的标签属性最多 255 个字符。";
     asked "Asked for" "发起时间";
     ended "Ended" "结束时间";
     due "Goes on" "下次继续";
