@@ -4,9 +4,10 @@
 //! is written down before the answer, a repeat (same fan, same second) is known by a receipt in the
 //! store, and what needs a call to WeChat is done afterwards.
 
+use super::accounts::is_app_id;
 use super::fans::{self, OPENID};
 use super::message::{AesKey, Event, Message, is_signed};
-use super::seal::What;
+use super::seal::{Unsealed, What};
 use crate::server::Hub;
 use crate::server::context::read;
 use crate::server::problem::Problem;
@@ -21,10 +22,12 @@ use kehub_core::wechat::WechatAccount;
 use kehub_core::{AppNumber, TenantId, WechatId};
 use kehub_store::{Batch, StoreError};
 use std::time::Duration;
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// How long it may take until it is written down: what is answered later is told again.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// Characters of a signature.
+const SIGNATURE_CHARS: usize = 40;
 /// What tells WeChat that it was heard.
 const HEARD: &str = "success";
 
@@ -46,17 +49,30 @@ struct Signed {
 }
 
 impl Signed {
-    fn of(query: Option<&str>) -> Signed {
+    /// `None` if something is missing that every signed call has, or looks like nothing that WeChat sends:
+    /// anybody may call, so that such a call is to cost nothing.
+    fn of(query: Option<&str>) -> Option<Signed> {
         let query = Query::new(query);
         let text = |name| query.text(name).ok().flatten().unwrap_or_default().into_owned();
-        Signed {
+        let signed = Signed {
             signature: text("signature"),
             msg_signature: text("msg_signature"),
             timestamp: text("timestamp"),
             nonce: text("nonce"),
             is_encrypted: text("encrypt_type") == "aes",
-        }
+        };
+        let is_time = |text: &str| text.parse::<u64>().is_ok();
+        let is_whole = is_digest(&signed.signature)
+            && (!signed.is_encrypted || is_digest(&signed.msg_signature))
+            && is_time(&signed.timestamp)
+            && !signed.nonce.is_empty();
+        is_whole.then_some(signed)
     }
+}
+
+/// Whether this may be a SHA-1, as signatures are.
+fn is_digest(text: &str) -> bool {
+    text.len() == SIGNATURE_CHARS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Answers WeChat's question whether this is the address of the account: with what it sent along.
@@ -65,7 +81,7 @@ pub(crate) async fn verify(
     Path(app_id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let signed = Signed::of(query.as_deref());
+    let Some(signed) = Signed::of(query.as_deref()) else { return refused() };
     match addressees(&hub, &app_id, &signed).await {
         Ok(found) if !found.is_empty() => {
             for to in &found {
@@ -86,7 +102,7 @@ pub(crate) async fn receive(
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Response {
-    let signed = Signed::of(query.as_deref());
+    let Some(signed) = Signed::of(query.as_deref()) else { return refused() };
     let hearing = hear(&hub, &app_id, &signed, body);
     match tokio::time::timeout(PATIENCE, hearing).await {
         Ok(Ok(response)) => response,
@@ -168,29 +184,43 @@ async fn addressees(
     signed: &Signed,
 ) -> Result<Vec<Addressee>, StoreError> {
     let mut found = Vec::new();
-    for ((tenant, _), account) in hub.store().wechat_accounts(None).await? {
+    if !is_app_id(app_id) {
+        return Ok(found);
+    }
+    for ((tenant, id), account) in hub.store().wechat_accounts(None).await? {
         // Paths come in lower case.
         if !account.app_id.eq_ignore_ascii_case(app_id) {
             continue;
         }
-        let wechat = hub.wechat();
-        let Some(token) = &account.secrets.token else { continue };
-        let token = wechat.open(tenant, &account, What::CallbackToken, token);
-        let aes_key = account.secrets.aes_key.as_ref();
-        let aes_key = aes_key.map(|key| wechat.open(tenant, &account, What::AesKey, key));
-        let (token, aes_key) = match (token, aes_key.transpose()) {
-            (Ok(token), Ok(aes_key)) => (token, aes_key.as_deref().and_then(AesKey::read)),
-            (Err(error), _) | (_, Err(error)) => {
-                let WechatId(number) = account.id;
-                warn!(tenant = tenant.0, account = number, %error, "WeChat cannot be heard");
-                continue;
+        match addressee(hub, tenant, account, signed) {
+            Ok(to) => found.extend(to),
+            // As often as anybody likes to call. The worker tells of it when a hub starts.
+            Err(error) => {
+                debug!(tenant = tenant.0, account = id.0, %error, "WeChat cannot be heard");
             }
-        };
-        if is_signed(&signed.signature, &token, &[&signed.timestamp, &signed.nonce]) {
-            found.push(Addressee { tenant, account, token, aes_key });
         }
     }
     Ok(found)
+}
+
+/// The account, if the call is signed for it.
+fn addressee(
+    hub: &Hub,
+    tenant: TenantId,
+    account: WechatAccount,
+    signed: &Signed,
+) -> Result<Option<Addressee>, Unsealed> {
+    let (wechat, secrets) = (hub.wechat(), &account.secrets);
+    let Some(token) = &secrets.token else { return Ok(None) };
+    let token = wechat.open(tenant, &account, What::CallbackToken, token)?;
+    if !is_signed(&signed.signature, &token, &[&signed.timestamp, &signed.nonce]) {
+        return Ok(None);
+    }
+    let aes_key = secrets.aes_key.as_ref();
+    let aes_key =
+        aes_key.map(|key| wechat.open(tenant, &account, What::AesKey, key)).transpose()?;
+    let aes_key = aes_key.as_deref().and_then(AesKey::read);
+    Ok(Some(Addressee { tenant, account, token, aes_key }))
 }
 
 /// The message, decrypted if it is encrypted. An account with a key takes no plain ones: what they say

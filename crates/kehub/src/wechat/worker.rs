@@ -7,7 +7,6 @@
 use super::Key;
 use super::client::Trouble;
 use super::import::{Ended, Importer, draw_holder};
-use super::seal::Unsealed;
 use crate::server::Hub;
 use kehub_core::wechat::{FanImport, WechatAccount, WechatChange};
 use kehub_core::{Micros, TenantId, WechatId};
@@ -72,10 +71,7 @@ struct Rest {
 impl Worker {
     async fn run(mut self) {
         let mut stopped = self.stopped.clone();
-        let accounts = self.hub.store().wechat_accounts(None).await;
-        if self.hub.wechat().key().is_none() && accounts.is_ok_and(|all| !all.is_empty()) {
-            warn!("WeChat accounts are bound, but {}", Unsealed::NoKey);
-        }
+        self.tell_of_secrets().await;
         loop {
             if let Err(error) = self.round().await {
                 warn!(%error, "WeChat accounts have to wait for the store");
@@ -89,6 +85,17 @@ impl Worker {
             }
         }
         while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Says once that secrets do not open. Where they are needed nobody says it: strangers may call there.
+    async fn tell_of_secrets(&self) {
+        // A store that is away is told of in the first round.
+        let Ok(accounts) = self.hub.store().wechat_accounts(None).await else { return };
+        let wechat = self.hub.wechat();
+        let shut = accounts.iter().find_map(|((tenant, _), it)| wechat.access(*tenant, it).err());
+        if let Some(why) = shut {
+            warn!("WeChat accounts are bound, but {why}");
+        }
     }
 
     fn ended(&mut self, ended: Result<Key, tokio::task::JoinError>) {

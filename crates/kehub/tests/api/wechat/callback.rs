@@ -9,6 +9,29 @@ use kehub::server::{App, Hub};
 use kehub::wechat::FanWorker;
 use kehub_store::Fault as StoreFault;
 use serde_json::{Value, json};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use tracing::Level;
+
+/// Everything that was logged.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Captured {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 #[tokio::test]
 async fn a_callback_is_verified_by_its_signature() {
@@ -35,6 +58,36 @@ async fn a_callback_is_verified_by_its_signature() {
     let page = page().await;
     assert!(page.contains("<dt>Last heard</dt>") && page.contains("2026-05-04 01:02:03"), "{page}");
     assert!(!page.contains("2026-05-04 01:03:03"), "{page}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_signed_is_refused_before_anything_is_looked_up() {
+    let mut rig = Rig::new(Vec::new()).await;
+    rig.worker.take().unwrap().stop().await;
+    let digest = "0".repeat(40);
+    let good = signature("Token123", "1777856523", "7");
+    let paths = [
+        CALLBACK.to_owned(),
+        format!("{CALLBACK}?timestamp=1777856523&nonce=7"),
+        format!("{CALLBACK}?signature={}&timestamp=1777856523&nonce=7", "0".repeat(39)),
+        format!("{CALLBACK}?signature={}&timestamp=1777856523&nonce=7", "g".repeat(40)),
+        format!("{CALLBACK}?signature={digest}&timestamp=&nonce=7"),
+        format!("{CALLBACK}?signature={digest}&timestamp=now&nonce=7"),
+        format!("{CALLBACK}?signature={digest}&timestamp=1777856523"),
+        format!("{CALLBACK}?{good}&encrypt_type=aes"),
+        format!("{CALLBACK}?{good}&encrypt_type=aes&msg_signature=0"),
+        format!("/wechat/no-app-id/callback?{good}"),
+    ];
+    // Whoever looks at the store next finds it away.
+    rig.hub.store.plan([StoreFault::Before]);
+    for path in paths {
+        for method in ["GET", "POST"] {
+            let answer = rig.hub.call(request(method, &path, "")).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path}");
+        }
+    }
+    let answer = rig.hub.call(request("POST", &format!("{CALLBACK}?{good}"), "")).await;
+    assert!(answer.status.is_server_error(), "{}", answer.status);
 }
 
 #[tokio::test]
@@ -162,12 +215,24 @@ async fn an_account_of_another_key_is_not_used() {
     let hub = Hub::new(rig.hub.store.clone(), rig.hub.clock.clone(), other, 8);
     let hub = hub.await.unwrap();
     let app = App::new(hub.clone());
+    let captured = Captured::default();
+    let lines = captured.clone();
+    let lines =
+        tracing_subscriber::fmt().with_max_level(Level::INFO).with_writer(move || lines.clone());
+    let guard = tracing::subscriber::set_default(lines.finish());
     let path = format!("{CALLBACK}?{}", signature("Token123", "1777856523", "7"));
     let answer = app.answer(request("POST", &path, xml("subscribe", "o", 1, ""))).await;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    // Anybody may call, and fill the log with it.
+    assert!(!captured.text().contains("WARN"), "{}", captured.text());
     let mut rig = rig;
     rig.worker.take().unwrap().stop().await;
     rig.worker = Some(FanWorker::start(hub).unwrap());
+    eventually("a hub that starts tells of it", async || {
+        captured.text().contains("do not open with this KEHUB_SECRET_KEY")
+    })
+    .await;
+    drop(guard);
     rig.ask().await;
     let error = rig.reaches("failed").await["error"].clone();
     assert!(error["reason"].as_str().unwrap().contains("KEHUB_SECRET_KEY"), "{error}");
