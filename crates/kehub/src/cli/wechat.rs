@@ -301,14 +301,31 @@ async fn import(store: &dyn Store, options: ImportOptions) -> Result<()> {
     Ok(())
 }
 
+/// What goes on, or while it waits why it does, and what came of fans so far, without what there is none of.
+fn step(import: &FanImport) -> String {
+    let counts = import.counts.with(import.under_way);
+    let what = import.failure.as_ref().map_or("importing", |failure| &*failure.reason);
+    let outcomes = [
+        (counts.created, "created"),
+        (counts.updated, "updated"),
+        (counts.unchanged, "unchanged"),
+        (counts.merged, "merged"),
+        (counts.refused, "refused"),
+    ];
+    let outcomes = outcomes.iter().filter(|(count, _)| *count > 0);
+    let outcomes: Vec<String> = outcomes.map(|(count, of)| format!("{count} {of}")).collect();
+    if outcomes.is_empty() {
+        return what.to_owned();
+    }
+    format!("{what}, {}", outcomes.join(", "))
+}
+
 /// Works on an import until it ends, or watches the process that does.
 async fn follow(importer: &Importer<'_>, id: WechatId) -> Result<FanImport> {
     let terminal = Terminal::counting("fans");
     let show = |import: &FanImport| {
-        let counts = import.counts.with(import.under_way);
-        // While it waits, why it does.
-        let step = import.failure.as_ref().map_or("importing", |failure| &*failure.reason);
-        terminal.at(step, counts.read, import.total.unwrap_or_default().max(counts.read));
+        let read = import.counts.read + import.under_way.read;
+        terminal.at(&step(import), read, import.total.unwrap_or_default().max(read));
     };
     let mut stop = importer.stop.clone();
     loop {
@@ -372,4 +389,30 @@ async fn change(
 
 fn stands(account: Option<WechatAccount>) -> Result<WechatAccount> {
     account.context("the store gave an outcome of another kind")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kehub_core::wechat::{FanCounts, FanFailure};
+
+    #[test]
+    fn progress_tells_what_came_of_fans() {
+        assert_eq!(step(&FanImport::default()), "importing");
+        let counts = FanCounts { read: 10_000, created: 9_000, refused: 1, ..FanCounts::default() };
+        let under_way = FanCounts {
+            read: 200,
+            created: 150,
+            updated: 40,
+            unchanged: 9,
+            merged: 1,
+            ..FanCounts::default()
+        };
+        let mut import = FanImport { counts, under_way, ..FanImport::default() };
+        let outcomes = "9150 created, 40 updated, 9 unchanged, 1 merged, 1 refused";
+        assert_eq!(step(&import), format!("importing, {outcomes}"));
+        import.failure =
+            Some(FanFailure { at: 0, code: Some(-1), reason: "WeChat is busy".into() });
+        assert_eq!(step(&import), format!("WeChat is busy, {outcomes}"));
+    }
 }
