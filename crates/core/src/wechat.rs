@@ -112,8 +112,26 @@ pub struct FanCounts {
     pub merged: u64,
     /// Fans that the rules refused, or that WeChat does not count as fans any more.
     pub refused: u64,
+    /// Why, as far as it is known of each.
+    pub refused_because: FanRefusals,
     /// Names of tags that the attribute of a fan had no room for.
     pub tags_left_out: u64,
+}
+
+/// Why fans were refused. It says how many and not who: what names a person stands in its row alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FanRefusals {
+    /// WeChat does not count them as fans any more.
+    pub gone: u64,
+    /// Nothing about them finds or makes a customer.
+    pub unusable: u64,
+    /// They would open conflicts, and the policy refuses that.
+    pub in_conflict: u64,
+    /// Their customers would have more custom attributes than they may.
+    pub too_many_attributes: u64,
+    /// Anything else.
+    pub other: u64,
 }
 
 impl FanCounts {
@@ -126,7 +144,21 @@ impl FanCounts {
             unchanged: self.unchanged + other.unchanged,
             merged: self.merged + other.merged,
             refused: self.refused + other.refused,
+            refused_because: self.refused_because.with(other.refused_because),
             tags_left_out: self.tags_left_out + other.tags_left_out,
+        }
+    }
+}
+
+impl FanRefusals {
+    /// Both together.
+    pub fn with(self, other: FanRefusals) -> FanRefusals {
+        FanRefusals {
+            gone: self.gone + other.gone,
+            unusable: self.unusable + other.unusable,
+            in_conflict: self.in_conflict + other.in_conflict,
+            too_many_attributes: self.too_many_attributes + other.too_many_attributes,
+            other: self.other + other.other,
         }
     }
 }

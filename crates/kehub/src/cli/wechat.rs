@@ -15,7 +15,7 @@ use kehub_core::command::Command as StoreCommand;
 use kehub_core::limits::TEXT_CHARS_MAX;
 use kehub_core::outcome::{Outcome, Refusal};
 use kehub_core::wechat::{
-    FanImport, FanState, WechatAccount, WechatChange, WechatOutcome, WechatRefusal,
+    FanImport, FanRefusals, FanState, WechatAccount, WechatChange, WechatOutcome, WechatRefusal,
     WechatSettingsChange,
 };
 use kehub_core::{Micros, TenantId, WechatId};
@@ -256,6 +256,7 @@ fn told(import: &FanImport, now: Micros) -> String {
             counts.refused,
         ),
     };
+    line.push_str(&because(counts.refused_because));
     let left_out = match counts.tags_left_out {
         0 => String::new(),
         1 => "; 1 name of a tag had no room".to_owned(),
@@ -269,6 +270,20 @@ fn told(import: &FanImport, now: Micros) -> String {
         line.push_str(&code.unwrap_or_default());
     }
     line
+}
+
+/// Why fans were refused, in brackets; nothing if none was.
+fn because(refused: FanRefusals) -> String {
+    let reasons = [
+        (refused.gone, "no fan any more"),
+        (refused.unusable, "with nothing that finds or makes a customer"),
+        (refused.in_conflict, "in conflict"),
+        (refused.too_many_attributes, "with too many custom attributes"),
+        (refused.other, "for another reason"),
+    ];
+    let reasons = reasons.iter().filter(|(count, _)| *count > 0);
+    let reasons: Vec<String> = reasons.map(|(count, why)| format!("{count} {why}")).collect();
+    if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) }
 }
 
 async fn import(store: &dyn Store, options: ImportOptions) -> Result<()> {
@@ -395,6 +410,28 @@ fn stands(account: Option<WechatAccount>) -> Result<WechatAccount> {
 mod tests {
     use super::*;
     use kehub_core::wechat::{FanCounts, FanFailure};
+
+    #[test]
+    fn what_an_import_came_to_tells_why_fans_were_refused() {
+        let refused_because = FanRefusals { gone: 2, in_conflict: 1, ..FanRefusals::default() };
+        let counts = FanCounts {
+            read: 3,
+            refused: 3,
+            refused_because,
+            tags_left_out: 1,
+            ..FanCounts::default()
+        };
+        let import = FanImport {
+            asked_at: Some(1),
+            ended_at: Some(2),
+            total: Some(3),
+            counts,
+            ..FanImport::default()
+        };
+        let line = "done: 3 of 3 fans, 0 new, 0 changed, 0 the same, 0 merged, 3 refused \
+                    (2 no fan any more, 1 in conflict); 1 name of a tag had no room";
+        assert_eq!(told(&import, 3), line);
+    }
 
     #[test]
     fn progress_tells_what_came_of_fans() {

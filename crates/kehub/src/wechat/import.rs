@@ -5,11 +5,12 @@ use super::client::{Access, Client, FANS_MAX, Fan, Trouble};
 use super::seal::{Place, What};
 use super::{Reason, Wechat, fans};
 use crate::clock::Clock;
+use crate::files::ruled::Ruled;
 use kehub_core::command::{Command, Origin, Request};
 use kehub_core::outcome::{Outcome, Refusal, ResultKind};
 use kehub_core::wechat::{
-    FanCounts, FanFailure, FanImport, Sealed, WechatAccount, WechatChange, WechatOutcome,
-    WechatRefusal,
+    FanCounts, FanFailure, FanImport, FanRefusals, Sealed, WechatAccount, WechatChange,
+    WechatOutcome, WechatRefusal,
 };
 use kehub_core::{AppNumber, Micros, TenantId, WechatId};
 use kehub_store::{Batch, Lane, Store, StoreError};
@@ -256,12 +257,14 @@ impl Importer<'_> {
         let read = u64::try_from(asked).unwrap_or(u64::MAX);
         let fit = u64::try_from(commands.len()).unwrap_or(u64::MAX);
         let refused = read.saturating_sub(fit);
-        let mut counts = FanCounts { read, refused, tags_left_out, ..FanCounts::default() };
+        let refused_because = FanRefusals { gone: refused, ..FanRefusals::default() };
+        let mut counts =
+            FanCounts { read, refused, refused_because, tags_left_out, ..FanCounts::default() };
         if commands.is_empty() {
             return Ok(counts);
         }
         for outcome in self.applied(commands).await? {
-            let count = if let Outcome::Resolved(resolution) = outcome {
+            let count = if let Outcome::Resolved(resolution) = &outcome {
                 match resolution.result {
                     ResultKind::Created => &mut counts.created,
                     ResultKind::Updated => &mut counts.updated,
@@ -269,6 +272,7 @@ impl Importer<'_> {
                     ResultKind::Merged => &mut counts.merged,
                 }
             } else {
+                *because(&outcome, &mut counts.refused_because) += 1;
                 &mut counts.refused
             };
             *count += 1;
@@ -326,6 +330,19 @@ fn begin(import: &mut FanImport) {
     (import.pages, import.counts, import.next) = (0, FanCounts::default(), None);
 }
 
+/// What a refused fan counts for.
+fn because<'a>(refused: &Outcome, counts: &'a mut FanRefusals) -> &'a mut u64 {
+    let Outcome::Refused(refusal) = refused else { return &mut counts.other };
+    match Ruled::from(refusal) {
+        Ruled::NothingUsable => &mut counts.unusable,
+        Ruled::InConflict(_) => &mut counts.in_conflict,
+        Ruled::TooManyCustom { .. } => &mut counts.too_many_attributes,
+        Ruled::NoCustomer(_) | Ruled::Deleted(_) | Ruled::Erased(_) | Ruled::Other => {
+            &mut counts.other
+        }
+    }
+}
+
 /// What the work on one account needs.
 struct Work<'a> {
     client: &'a Client,
@@ -343,4 +360,30 @@ pub(crate) fn draw_holder() -> Result<i64, getrandom::Error> {
 
 pub(crate) fn micros(duration: Duration) -> Micros {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_fans_are_counted_by_what_refuses_them() {
+        let mut counts = FanRefusals::default();
+        let refusals = [
+            Refusal::NothingUsable { identities: Vec::new() },
+            Refusal::Conflicts { conflicts: Vec::new(), identities: Vec::new() },
+            Refusal::CustomAttributesTooMany { found: 121, limit: 120 },
+            Refusal::TenantMissing,
+        ];
+        for (refusal, times) in refusals.into_iter().zip(1..) {
+            for _ in 0..times {
+                *because(&Outcome::Refused(refusal.clone()), &mut counts) += 1;
+            }
+        }
+        let counted =
+            FanRefusals { gone: 0, unusable: 1, in_conflict: 2, too_many_attributes: 3, other: 4 };
+        assert_eq!(counts, counted);
+        let twice = counts.with(counts);
+        assert_eq!((twice.unusable, twice.in_conflict, twice.other), (2, 4, 8));
+    }
 }

@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use kehub::clock::Clock as _;
 use kehub::server::{App, Hub, Settings};
 use kehub::wechat::{FanWorker, Options, TokenKind};
+use kehub_core::policy::{OnConflict, Preset};
 use kehub_core::wechat::FanImport;
 use kehub_store::Store as _;
 use serde_json::{Value, json};
@@ -320,6 +321,27 @@ async fn names_of_tags_that_do_not_fit_are_counted() {
     let tags = customer["attr"][format!("wechat.{APP_ID}.tags")].as_str().unwrap().to_owned();
     assert_eq!((tags.split(',').count(), tags.len()), (15, 254));
     assert!(tags.split(',').all(|tag| tag.len() == 16), "{tags}");
+}
+
+#[tokio::test]
+async fn why_fans_are_refused_is_counted() {
+    let mut left = fan(1);
+    left["subscribe"] = json!(0);
+    let rig = Rig::new(vec![left, fan(2), fan(3)]).await;
+    rig.hub.set_policy(Preset::Guarded, OnConflict::Reject).await;
+    // Two people, who would be one by what WeChat tells of the second fan.
+    for identities in
+        [["member:1", "wechat-unionid:oUnion-000002"], ["member:2", "wechat:oFan-000002"]]
+    {
+        rig.writer().upsert(&identities, json!({})).await.was(201);
+    }
+    rig.ask().await;
+    let import = rig.reaches("done").await;
+    assert_eq!((&import["read"], &import["created"]), (&json!(3), &json!(1)));
+    let because = json!({
+        "gone": 1, "unusable": 0, "inConflict": 1, "tooManyAttributes": 0, "other": 0,
+    });
+    assert_eq!((&import["refused"], &import["refusedBecause"]), (&json!(2), &because));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use kehub::server::Settings;
 use kehub::wechat::Options;
 use kehub_core::command::Command;
 use kehub_core::wechat::{
-    FanCounts, FanFailure, FanImport, Sealed, WechatChange, WechatSecretsChange,
+    FanCounts, FanFailure, FanImport, FanRefusals, Sealed, WechatChange, WechatSecretsChange,
     WechatSettingsChange,
 };
 use kehub_core::{TenantId, WechatId};
@@ -202,7 +202,8 @@ async fn an_import_tells_how_far_it_is_and_why_it_failed() {
         read: 12_000,
         created: 9_000,
         updated: 2_999,
-        refused: 1,
+        refused: 3,
+        refused_because: FanRefusals { gone: 1, in_conflict: 2, ..FanRefusals::default() },
         tags_left_out: 3,
         ..FanCounts::default()
     };
@@ -217,7 +218,10 @@ async fn an_import_tells_how_far_it_is_and_why_it_failed() {
     };
     came(&hub, running.clone()).await;
     let seen = hub.writer.look(ONE).await;
-    seen.says(&["running", "12,000 of 25,000 fans read", "New 9,000", "Refused 1"]);
+    seen.says(&["running", "12,000 of 25,000 fans read", "New 9,000", "Refused 3"]);
+    seen.says(&[
+        "Refused: 1 is no fan any more; 2 would open conflicts, which the policy refuses.",
+    ]);
     seen.says(&["3 names of tags had no room in the attribute of a fan"]);
     seen.hides(&["Go on at once"]);
     assert!(seen.html.contains("max=\"25000\" value=\"12000\""), "{}", seen.html);
@@ -233,6 +237,7 @@ async fn an_import_tells_how_far_it_is_and_why_it_failed() {
         "失败",
         "微信返回 45009：公众号今天的接口调用次数已用完",
         "已读取 12,000 / 25,000 位粉丝",
+        "被拒绝：1 位已不是粉丝；2 位有冲突，而策略拒绝冲突。",
         "3 个标签名未保存",
     ]);
     hub.writer.look(WECHAT).await.says(&["25,000 failed"]);

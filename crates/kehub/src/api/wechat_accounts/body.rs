@@ -2,7 +2,7 @@
 
 use crate::wire::time;
 use kehub_core::Micros;
-use kehub_core::wechat::{FanFailure, FanImport, WechatAccount};
+use kehub_core::wechat::{FanFailure, FanImport, FanRefusals, WechatAccount};
 use serde::Serialize;
 
 #[derive(Clone, Debug, Serialize)]
@@ -46,8 +46,19 @@ struct ImportBody<'a> {
     unchanged: u64,
     merged: u64,
     refused: u64,
+    refused_because: RefusedBody,
     tags_left_out: u64,
     error: Option<ErrorBody<'a>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RefusedBody {
+    gone: u64,
+    unusable: u64,
+    in_conflict: u64,
+    too_many_attributes: u64,
+    other: u64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -108,9 +119,17 @@ impl<'a> ImportBody<'a> {
             unchanged: counts.unchanged,
             merged: counts.merged,
             refused: counts.refused,
+            refused_because: RefusedBody::of(counts.refused_because),
             tags_left_out: counts.tags_left_out,
             error: import.failure.as_ref().map(ErrorBody::of),
         }
+    }
+}
+
+impl RefusedBody {
+    fn of(because: FanRefusals) -> RefusedBody {
+        let FanRefusals { gone, unusable, in_conflict, too_many_attributes, other } = because;
+        RefusedBody { gone, unusable, in_conflict, too_many_attributes, other }
     }
 }
 

@@ -62,6 +62,9 @@ fn example() -> Value {
             "state": "waiting", "askedAt": moment, "endedAt": null, "dueAt": moment,
             "total": 25_000, "pages": 1, "read": 10_000, "created": 9_000, "updated": 900,
             "unchanged": 90, "merged": 9, "refused": 1, "tagsLeftOut": 0,
+            "refusedBecause": {
+                "gone": 1, "unusable": 0, "inConflict": 0, "tooManyAttributes": 0, "other": 0,
+            },
             "error": {
                 "at": moment, "code": 45009, "reason": "the account has used up its calls of the day",
             },
@@ -86,6 +89,7 @@ pub(crate) fn schemas() -> Value {
         "ApiWechatAccounts": object("WeChat accounts.", &page, &[]),
         "ApiWechatAccountInput": input(),
         "ApiWechatImport": import(),
+        "ApiWechatRefusals": refusals(),
         "ApiWechatError": error(),
     })
 }
@@ -171,9 +175,12 @@ fn input() -> Value {
     object("An account to be bound or changed; what is absent stays.", &properties, &optional)
 }
 
+fn number(about: &str) -> Value {
+    json!({ "type": "integer", "minimum": 0, "description": about })
+}
+
 fn import() -> Value {
     let states: Vec<&str> = FanState::ALL.iter().map(|state| state.name()).collect();
-    let number = |about: &str| json!({ "type": "integer", "minimum": 0, "description": about });
     let properties = json!({
         "state": { "enum": states },
         "askedAt": moment_or_null(),
@@ -187,10 +194,22 @@ fn import() -> Value {
         "unchanged": number("Customers that stayed as they were"),
         "merged": number("Customers that others were merged into"),
         "refused": number("Fans that the rules refused, or who ceased to be fans meanwhile"),
+        "refusedBecause": schema("ApiWechatRefusals"),
         "tagsLeftOut": number("Names of tags that the attribute of a fan had no room for"),
         "error": { "anyOf": [schema("ApiWechatError"), { "type": "null" }] },
     });
     object("The last import of the fans of an account.", &properties, &[])
+}
+
+fn refusals() -> Value {
+    let properties = json!({
+        "gone": number("WeChat does not count them as fans any more"),
+        "unusable": number("Nothing about them finds or makes a customer"),
+        "inConflict": number("They would open conflicts, and the policy refuses that"),
+        "tooManyAttributes": number("Their customers would have more custom attributes than they may"),
+        "other": number("Anything else"),
+    });
+    object("Why fans were refused: how many, and not who.", &properties, &[])
 }
 
 fn error() -> Value {

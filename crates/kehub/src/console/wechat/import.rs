@@ -7,7 +7,7 @@ use crate::console::visitor::Visitor;
 use crate::console::words::{Language, fill};
 use crate::wechat::Reason;
 use crate::wechat::seal::Unsealed;
-use kehub_core::wechat::{FanFailure, FanState, WechatAccount};
+use kehub_core::wechat::{FanFailure, FanRefusals, FanState, WechatAccount};
 use maud::{Markup, html};
 
 /// The last import, and the button for the next one. It tells by itself how it goes on.
@@ -64,11 +64,34 @@ fn came(visitor: &Visitor, account: &WechatAccount, is_live: bool) -> Markup {
         dl .tiles.many { @for (name, number) in outcomes {
             div .tile { dt { (name) } dd { (count(number)) } }
         } }
+        @if let Some(why) = because(counts.refused_because, visitor.look.language) {
+            p .note { (why) }
+        }
         @if counts.tags_left_out > 0 {
             p .note { (fill(words.tags_left_out, &[&count(counts.tags_left_out)])) }
         }
         (moments(visitor, account))
     }
+}
+
+/// Why fans were refused; nothing if none was.
+fn because(refused: FanRefusals, language: Language) -> Option<String> {
+    let words = words(language);
+    let reasons = [
+        (words.refused_gone, refused.gone),
+        (words.refused_unusable, refused.unusable),
+        (words.refused_in_conflict, refused.in_conflict),
+        (words.refused_attributes, refused.too_many_attributes),
+        (words.refused_other, refused.other),
+    ];
+    let reasons = reasons.iter().filter(|(_, number)| *number > 0);
+    let reasons: Vec<String> = reasons.map(|(why, number)| fill(why, &[&count(*number)])).collect();
+    let separator = match language {
+        Language::En => "; ",
+        Language::Zh => "；",
+    };
+    let told = reasons.join(separator);
+    (!told.is_empty()).then(|| fill(words.refused_because, &[&told]))
 }
 
 fn moments(visitor: &Visitor, account: &WechatAccount) -> Markup {

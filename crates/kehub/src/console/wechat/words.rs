@@ -53,6 +53,12 @@ vocabulary! {
     unchanged "Unchanged" "无变化";
     merged "Merged" "合并";
     refused "Refused" "被拒绝";
+    refused_because "Refused: {}." "被拒绝：{}。";
+    refused_gone "{} [is|are] no [fan|fans] any more" "{} 位已不是粉丝";
+    refused_unusable "{} [has|have] nothing that finds or makes a customer" "{} 位没有可用于匹配的身份";
+    refused_in_conflict "{} would open conflicts, which the policy refuses" "{} 位有冲突，而策略拒绝冲突";
+    refused_attributes "{} would have too many custom attributes" "{} 位的自定义属性过多";
+    refused_other "{} for another reason" "{} 位因其他原因";
     tags_left_out "{} [name of a tag|names of tags] had no room in the attribute of a fan, which holds 255 characters." "{} 个标签名未保存：粉丝的标签属性最多 255 个字符。";
     asked "Asked for" "发起时间";
     ended "Ended" "结束时间";
