@@ -7,7 +7,7 @@
 use super::clean::CleanOptions;
 use super::found_by::FoundBy;
 use super::import::{Counts, Destination, Import, ImportError};
-use super::mapping::{Choices, Mapping};
+use super::mapping::{Choices, Mapping, REPORT_COLUMNS};
 use super::reading::Cells;
 use super::refused::{Place, Report};
 use super::source::{Form, ReadOptions, encoding_named};
@@ -21,10 +21,10 @@ use kehub_core::{ImportId, Micros};
 use kehub_store::StoreError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// After this time others take an import over whose process tells nothing.
@@ -32,6 +32,8 @@ const HOLD: Micros = 10_000_000;
 /// How often it is written down how far an import has come, in rows and in time.
 const NOTE_ROWS: u64 = 2_000;
 const NOTE_PERIOD: Duration = Duration::from_secs(1);
+/// What a file is called that comes through a pipe.
+pub(super) const PIPED: &str = "-";
 /// Bytes of a file that are read at once for its hash.
 const PIECE: usize = 1 << 16;
 
@@ -110,7 +112,7 @@ pub(crate) fn draw_holder() -> io::Result<i64> {
 
 /// What tells a file from any other; `None` if it is none that could be read twice.
 pub(crate) fn content_of(path: &Path) -> io::Result<Option<Content>> {
-    if path == Path::new("-") || !path.metadata()?.is_file() {
+    if path == Path::new(PIPED) || !path.metadata()?.is_file() {
         return Ok(None);
     }
     let mut file = File::open(path)?;
@@ -424,71 +426,42 @@ impl Settings {
         })
     }
 
-    fn has_headings(&self, headings: &[String]) -> bool {
-        self.columns.iter().map(|(heading, _)| heading).eq(headings)
+    /// Whether its file had these headings. A report of refused rows has those of the file that they
+    /// came from.
+    pub(super) fn has_headings(&self, headings: &[String]) -> bool {
+        let own = own(self.columns.iter().map(|(heading, _)| heading.as_str()));
+        own.eq(self::own(headings.iter().map(String::as_str)))
+    }
+
+    /// Whether its file had these headings in any order, as far as a report of JSON objects tells.
+    pub(super) fn has_members(&self, headings: &[String]) -> bool {
+        let known = self.columns.iter().map(|(heading, _)| heading.as_str());
+        let known: BTreeSet<&str> = known.filter(|it| !is_of_report(it)).collect();
+        let (of_report, found): (BTreeSet<&str>, BTreeSet<&str>) =
+            headings.iter().map(String::as_str).partition(|it| is_of_report(it));
+        !of_report.is_empty() && known == found
     }
 }
 
-/// What was said about the columns of an earlier import.
-pub(crate) struct Remembered {
-    pub(crate) import: ImportId,
-    /// What its file was called.
-    pub(crate) source: Box<str>,
-    pub(crate) choices: Choices,
+/// Headings from the last one on, without those that a report of refused rows has behind all others.
+fn own<'h>(headings: impl DoubleEndedIterator<Item = &'h str>) -> impl Iterator<Item = &'h str> {
+    headings.rev().skip_while(|heading| is_of_report(heading))
 }
 
-/// What is said about the columns of a file, now and before.
-#[derive(Clone)]
-pub(crate) struct Said {
-    /// Earlier imports, newest first.
-    pub(crate) before: Arc<[import::Import]>,
-    /// What the file is called.
-    pub(crate) source: String,
-    pub(crate) now: Choices,
-    /// Whether nothing is taken over.
-    pub(crate) is_new: bool,
-}
-
-impl Said {
-    /// What is taken over for a file with these headings.
-    pub(crate) fn remembered(&self, headings: &[String]) -> Option<Remembered> {
-        remembered(&self.before, &self.source, headings).filter(|_| !self.is_new)
-    }
-
-    /// All of it. What is said now wins.
-    pub(crate) fn choices(&self, headings: &[String]) -> Choices {
-        let mut choices = self.remembered(headings).map(|it| it.choices).unwrap_or_default();
-        choices.extend(self.now.clone());
-        choices
-    }
-}
-
-/// What was said about the columns of the newest earlier import of this source, or else of one with the
-/// same headings; nothing if nothing was said then. `imports` come newest first.
-fn remembered(imports: &[import::Import], source: &str, headings: &[String]) -> Option<Remembered> {
-    let settings = |import: &import::Import| Settings::read(&import.plan.settings);
-    let mut of_source = imports.iter().filter(|import| &*import.plan.source == source);
-    let found = of_source.find_map(|import| Some((import, settings(import)?)));
-    let (import, settings) = found.or_else(|| {
-        let mut read = imports.iter().filter_map(|import| Some((import, settings(import)?)));
-        read.find(|(_, settings)| settings.has_headings(headings))
-    })?;
-    let choices = settings.choices()?;
-    let choices = if settings.has_headings(headings) { choices } else { choices.fitting(headings) };
-    let source = import.plan.source.clone();
-    (!choices.is_empty()).then_some(Remembered { import: import.id, source, choices })
+fn is_of_report(heading: &str) -> bool {
+    REPORT_COLUMNS.contains(&heading.trim())
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use kehub_core::AppNumber;
 
-    fn headings(text: &str) -> Vec<String> {
+    pub(crate) fn headings(text: &str) -> Vec<String> {
         text.split(',').map(str::to_owned).collect()
     }
 
-    fn wishes(choices: &[&str]) -> Wishes {
+    pub(crate) fn wishes(choices: &[&str]) -> Wishes {
         let mut wishes = Wishes { utc_offset: "+08:00".to_owned(), skip: 3, ..Wishes::default() };
         wishes.on_conflict = Some(OnConflict::Keep);
         wishes.read.delimiter = Some(b'\t');
@@ -499,7 +472,7 @@ mod tests {
         wishes
     }
 
-    fn kept(id: i64, source: &str, columns: &str, choices: &[&str]) -> import::Import {
+    pub(crate) fn kept(id: i64, source: &str, columns: &str, choices: &[&str]) -> import::Import {
         let wishes = wishes(choices);
         let mapping = Mapping::new(&headings(columns), wishes.choices.clone(), false).unwrap();
         let settings = Settings::of(&wishes, &mapping).text().unwrap();
@@ -526,42 +499,6 @@ mod tests {
         assert_eq!(format!("{found:?}"), format!("{expected:?}"));
         assert_eq!(settings.columns[1], ("卡号".to_owned(), "identity:card".to_owned()));
         assert_eq!(Settings::read("{}"), None);
-    }
-
-    #[test]
-    fn who_says_the_same_again_asks_for_the_same() {
-        let columns = headings("name,卡号");
-        let choices = |before: &[import::Import]| {
-            let now = wishes(&["卡号=identity:card"]).choices;
-            let said = Said { before: before.into(), source: "a".into(), now, is_new: false };
-            said.choices(&columns)
-        };
-        let before = kept(1, "a", "name,卡号", &["卡号=identity:card"]);
-        assert_eq!(choices(&[before]), choices(&[]));
-    }
-
-    #[test]
-    fn what_was_said_is_known_by_the_source_or_by_the_headings() {
-        let imports = [
-            kept(4, "plain.csv", "name,points", &[]),
-            kept(3, "members-05.csv", "name,卡号", &["卡号=identity:card"]),
-            kept(2, "crm", "name,卡号,喜好", &["卡号=identity:other", "#3=attr.x", "喜好=attr.y"]),
-        ];
-        let found = |source, columns| {
-            let found = remembered(&imports, source, &headings(columns))?;
-            let said = found.choices.pairs().map(|(column, target)| format!("{column}={target}"));
-            Some((found.import.0, said.collect::<Vec<_>>().join(" ")))
-        };
-        let card = |id, text: &str| Some((id, text.to_owned()));
-        assert_eq!(found("members-06.csv", "name,卡号"), card(3, "卡号=identity:card"));
-        assert_eq!(found("crm", "卡号,name,喜好"), card(2, "卡号=identity:other 喜好=attr.y"));
-        assert_eq!(
-            found("crm", "name,卡号,喜好"),
-            card(2, "卡号=identity:other #3=attr.x 喜好=attr.y")
-        );
-        assert_eq!(found("new.csv", "name,city"), None);
-        assert_eq!(found("plain.csv", "name,卡号"), None);
-        assert_eq!(found("crm", "name"), None);
     }
 
     #[test]

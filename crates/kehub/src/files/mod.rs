@@ -4,7 +4,7 @@
 //! A thread of its own reads ([`rows`]), a [`mapping::Mapping`] says what columns are, a
 //! [`clean::Cleaner`] makes an upsert of a row or says what does not fit, and [`import`] applies
 //! them and writes down what was refused. A [`job`] is what is kept of an import in the store, so that it
-//! goes on where it stopped. A [`dry_run`] only tells what would come of rows. Memory does not grow with
+//! goes on where it stopped; what was said about its columns is [`remembered`]. A [`dry_run`] only tells what would come of rows. Memory does not grow with
 //! the file.
 
 mod apart;
@@ -24,6 +24,7 @@ mod lines;
 pub(crate) mod mapping;
 pub(crate) mod reading;
 pub(crate) mod refused;
+pub(crate) mod remembered;
 pub(crate) mod rows;
 pub(crate) mod ruled;
 mod sentence;

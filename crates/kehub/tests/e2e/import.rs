@@ -381,6 +381,15 @@ async fn what_was_said_about_columns_is_used_again() {
     // Unless somebody says otherwise.
     let said = told(&folder, &["members-06.csv", "--new-mapping"], 0);
     assert!(!said.contains("identity:card"), "{said}");
+    // What was refused has the columns of its file.
+    fs::write(folder.path().join("07.csv"), "姓名,卡号,生日\n王芳,K1,5/3/1990\n").unwrap();
+    told(&folder, &["07.csv", "--map", "卡号=identity:card"], 1);
+    let report = folder.path().join("07.refused.csv");
+    let refused = fs::read_to_string(&report).unwrap();
+    fs::write(&report, refused.replace("5/3/1990", "1990/3/5")).unwrap();
+    let said = told(&folder, &["07.refused.csv"], 0);
+    assert!(said.contains("columns as in import 5 of 07.csv:\n  卡号"), "{said}");
+    assert!(said.contains("1 row: 0 created, 1 updated"), "{said}");
 }
 
 /// A file that is sent to a hub as an app of it does.

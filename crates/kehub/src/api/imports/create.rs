@@ -1,14 +1,12 @@
 //! `POST /api/imports`.
 
 use super::arrival::{Arrived, arrive};
-use super::prepare::{
-    Asked, REMEMBERED_MAX, Ready, UNNAMED, begin, shortened, unfit, unlabelled, unmapped,
-};
+use super::prepare::{Asked, REMEMBERED_MAX, Ready, begin, shortened, unfit, unlabelled, unmapped};
 use super::{dry, list};
 use crate::api::Call;
 use crate::api::problem::Problem;
-use crate::files::job::Said;
 use crate::files::mapping::Mapping;
+use crate::files::remembered::{Said, UNNAMED};
 use crate::files::source::Form;
 use crate::imports;
 use crate::server::problem::json;

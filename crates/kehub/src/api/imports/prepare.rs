@@ -24,8 +24,6 @@ use kehub_core::policy::OnConflict;
 pub(crate) const REMEMBERED_MAX: usize = 200;
 /// Headings that are told where none is known.
 const HEADINGS_SHOWN_MAX: usize = 10;
-/// What a file is called that nobody has named.
-pub(crate) const UNNAMED: &str = "upload";
 
 /// A file that lies in the spool, and how it is to be brought in.
 pub(crate) struct Ready<'a> {

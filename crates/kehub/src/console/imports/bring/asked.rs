@@ -5,6 +5,7 @@ use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
 use crate::console::entry::form::Form;
 use crate::console::look::Look;
+use crate::files::remembered::UNNAMED;
 use crate::people::origin::CSRF_FIELD;
 use std::collections::BTreeMap;
 use url::form_urlencoded::{self, Serializer};
@@ -94,7 +95,7 @@ impl Asked {
 
     /// What the file is called.
     pub(super) fn source(&self) -> String {
-        self.given("source").unwrap_or(prepare::UNNAMED).trim().to_owned()
+        self.given("source").unwrap_or(UNNAMED).trim().to_owned()
     }
 
     /// How it is to be read and applied; times without a zone are those of whoever looks.
