@@ -3,7 +3,8 @@
 //! Which one it is shows where it matters: at the byte order mark, or at the first bytes that are
 //! not ASCII, however far into the file those are. Up to there all of them are the same.
 
-use encoding_rs::{Decoder, Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
+use super::likely::likely;
+use encoding_rs::{Decoder, Encoding, UTF_16BE, UTF_16LE};
 use std::io::{self, BufRead, Read};
 
 /// Bytes that are looked at together: enough text that UTF-8 and GB18030 are not mistaken for one
@@ -84,12 +85,7 @@ fn seen(chunk: &[u8], is_first: bool) -> Option<&'static Encoding> {
         _ if chunk.is_ascii() => return None,
         _ => (),
     }
-    match std::str::from_utf8(chunk) {
-        Ok(_) => Some(UTF_8),
-        // Cut within the last character.
-        Err(error) if error.error_len().is_none() => Some(UTF_8),
-        Err(_) => Some(GB18030),
-    }
+    Some(likely(chunk))
 }
 
 impl<R: Read> Read for Utf8<R> {
@@ -115,6 +111,7 @@ impl<R: Read> BufRead for Utf8<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use encoding_rs::GB18030;
 
     fn read(bytes: &[u8], encoding: Option<&'static Encoding>) -> String {
         let mut text = String::new();
@@ -164,6 +161,16 @@ mod tests {
             assert_eq!(read(text.as_bytes(), None), text);
             assert_eq!(read(&GB18030.encode(&text).0, None), text);
         }
+    }
+
+    #[test]
+    fn a_damaged_character_spoils_no_other() {
+        assert_eq!(
+            read(b"name,mobile\n\xE7\x8E\x8B\xE8\x8A,1\n\xE6\x9D\x8E,2\n", None),
+            "name,mobile\n王\u{FFFD},1\n李,2\n"
+        );
+        // Also valid UTF-8, of a letter that nobody writes alone.
+        assert_eq!(read(b"name,gender\nWang,\xC5\xAE\n", None), "name,gender\nWang,女\n");
     }
 
     #[test]

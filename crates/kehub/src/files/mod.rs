@@ -20,6 +20,7 @@ mod identities;
 pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod labels;
+mod likely;
 mod lines;
 pub(crate) mod mapping;
 pub(crate) mod reading;
