@@ -14,7 +14,7 @@ pub(crate) enum FileError {
     /// The file is not what it should be.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// From this line on it cannot be told what belongs together.
+    /// In this line there should be headings, without which no row says anything.
     #[error("line {line}: {unfit}")]
     Line {
         /// Counted from 1, as editors do.
@@ -39,8 +39,8 @@ sentences! {
     EmptySheet "expected a row of headings, found an empty sheet";
     /// There is nothing in a file.
     EmptyFile "expected a row of headings, found an empty file";
-    /// A row has no end for very long.
-    OpenQuote { most: usize } "expected a row of at most {most} bytes, found a longer one: a quote is opened and not closed";
+    /// The quotes of the headings go on far behind them.
+    OpenQuote "expected a row of headings, found a quote that is opened and not closed";
     /// A row is too long.
     LongRow { most: usize } "expected a row of at most {most} bytes, found a longer one";
     /// A line is too long.
@@ -51,8 +51,6 @@ sentences! {
     FurtherColumn { most: usize } "expected at most {most} columns, found a value in one further right";
     /// Objects have too many members.
     TooManyMembers { most: usize } "expected at most {most} different members, found one more";
-    /// The reader of tables cannot read on.
-    NoRow { found: String } "expected a row, found {found}";
     /// There are more parts than may be.
     TooManyParts { most: usize, found: u64 } "expected a workbook of at most {most} parts, found {found}";
     /// Parts are unpacked several times.
@@ -79,7 +77,7 @@ impl Unfit {
     /// The list of parts, where a part is told.
     pub(crate) const LIST: &str = "its list of parts";
 
-    /// From this line on.
+    /// In this line.
     pub(super) fn at(self, line: u64) -> FileError {
         FileError::Line { line, unfit: self }
     }
@@ -103,7 +101,7 @@ impl Halt {
     }
 }
 
-/// Why a line of NDJSON is no row.
+/// Why a line is no row.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoRow {
     /// It is JSON.
@@ -118,6 +116,36 @@ pub(crate) enum NoRow {
         broken: Broken,
         /// The byte of the line, counted from 1.
         column: usize,
+    },
+    /// All that follows stands between quotes.
+    #[error(
+        "expected a row, found a quote that is opened in line {line} and not closed up to the end of the file"
+    )]
+    OpenQuote {
+        /// Where it is opened, counted from 1.
+        line: u64,
+    },
+    /// Lines stand between quotes that hardly belong together.
+    #[error(
+        "expected a delimiter behind a closing quote, found text: the quote that is opened in line {line} seems not to be closed"
+    )]
+    StrayQuote {
+        /// Where it is opened, counted from 1.
+        line: u64,
+    },
+    /// It is too long.
+    #[error("expected a row of at most {most} bytes, found a longer one")]
+    Long {
+        /// Bytes of a row.
+        most: usize,
+    },
+    /// It has more values than a file has columns.
+    #[error("expected at most {most} values, found {found}")]
+    Cells {
+        /// Values of a row.
+        most: usize,
+        /// Those of this one.
+        found: usize,
     },
 }
 
@@ -156,7 +184,7 @@ mod tests {
             Unfit::PackedTwice,
             Unfit::HeldTooLarge { most },
             Unfit::NoSheet { names: "`a`, `b`".to_owned(), found: "`c`".to_owned() },
-            Unfit::OpenQuote { most: 9 },
+            Unfit::OpenQuote,
             Unfit::LongRow { most: 9 },
             Unfit::TooManyColumns { most: 9, found: 10 },
             Unfit::FurtherColumn { most: 9 },

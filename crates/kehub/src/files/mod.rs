@@ -24,6 +24,7 @@ mod likely;
 mod lines;
 pub(crate) mod mapping;
 pub(crate) mod reading;
+mod records;
 pub(crate) mod refused;
 pub(crate) mod remembered;
 pub(crate) mod rows;

@@ -14,6 +14,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 pub(super) const ROW_BYTES_MAX: usize = 1024 * 1024;
 /// Columns of a file at most.
 pub(super) const COLUMNS_MAX: usize = 2_000;
+/// Bytes that are kept of a line that is no row and too long to be kept.
+pub(super) const BEGINNING_BYTES_MAX: usize = 16 * 1024;
 /// Rows that are handed over together.
 const CHUNK_ROWS: usize = 1_000;
 /// Bytes of them from which on they are handed over although they are few.
@@ -153,6 +155,15 @@ fn send_all(source: Source, mut gather: Gather, chunks: &Sender<Result<Chunk, Fi
     if let Err(error) = read {
         chunks.blocking_send(Err(error)).ok();
     }
+}
+
+/// The beginning of a text, as much as is kept of a line that is no row.
+pub(super) fn shortened(text: &str) -> String {
+    if text.len() <= BEGINNING_BYTES_MAX {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(BEGINNING_BYTES_MAX);
+    format!("{}…", text.get(..end).unwrap_or_default())
 }
 
 /// Text of a cell for people; empty if there is none.

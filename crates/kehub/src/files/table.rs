@@ -1,14 +1,11 @@
 //! CSV, as spreadsheets and databases write it: with anything between the values.
 
-use super::error::{FileError, Unfit};
-use super::rows::{COLUMNS_MAX, Met, ROW_BYTES_MAX, Row, Take};
+use super::error::{FileError, NoRow, Unfit};
+use super::records::{Fault, Records};
+use super::rows::{COLUMNS_MAX, Met, ROW_BYTES_MAX, Row, Take, Unreadable};
 use crate::wire::json::Json;
-use csv::{ErrorKind, ReaderBuilder, StringRecord};
-use kehub_core::canonical::is_blank;
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::io::{self, Read};
-use std::rc::Rc;
+use std::io::BufRead;
 
 /// What may stand between values, the likeliest first.
 const DELIMITERS: [u8; 4] = *b",;\t|";
@@ -35,165 +32,66 @@ pub(super) fn delimiter_of(beginning: &[u8]) -> u8 {
 }
 
 /// Reads the headings and all rows; blank ones are passed over.
-pub(super) fn read(text: impl Read, delimiter: u8, take: &mut Take<'_>) -> Result<(), FileError> {
-    let room = Rc::new(Cell::new(usize::MAX));
-    let lines = Lines::new(text, delimiter, Rc::clone(&room));
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        .from_reader(lines);
-    let mut record = StringRecord::new();
-    let mut columns = None;
-    loop {
-        room.set(ROW_BYTES_MAX);
-        let line = reader.position().line();
-        match reader.read_record(&mut record) {
-            Ok(true) => (),
-            Ok(false) => break,
-            Err(error) => return Err(unreadable(error, line)),
-        }
-        if record.iter().all(is_blank) {
+pub(super) fn read(
+    text: impl BufRead,
+    delimiter: u8,
+    take: &mut Take<'_>,
+) -> Result<(), FileError> {
+    let mut records = Records::new(text, delimiter);
+    let mut has_headings = false;
+    while records.advance()? {
+        if records.is_blank() {
             continue;
         }
-        let met = if columns.is_none() {
-            columns = Some(record.len());
-            if record.len() > COLUMNS_MAX {
-                let (most, found) = (COLUMNS_MAX, record.len());
-                return Err(Unfit::TooManyColumns { most, found }.at(line));
+        let line = records.line();
+        let met = match (records.fault(), has_headings) {
+            (None, false) => {
+                Met::Columns(records.values().map(|heading| heading.trim().to_owned()).collect())
             }
-            Met::Columns(record.iter().map(|heading| heading.trim().to_owned()).collect())
-        } else {
-            Met::Row(row(&record, reader.position().line()))
+            (Some(fault), false) => return Err(unfit(fault).at(line)),
+            (None, true) => {
+                let cells = records.values().map(cell).collect();
+                Met::Row(Row { line, cells, bytes: records.bytes(), further: Vec::new() })
+            }
+            (Some(fault), true) => {
+                let (text, reason) = (records.beginning(), no_row(fault));
+                Met::Unreadable(Unreadable { line, text, reason })
+            }
         };
+        has_headings = true;
         if take(met).is_break() {
             return Ok(());
         }
     }
-    match columns {
-        Some(_) => Ok(()),
-        None => Err(Unfit::EmptyFile.into()),
+    if has_headings { Ok(()) } else { Err(Unfit::EmptyFile.into()) }
+}
+
+fn cell(text: Cow<'_, str>) -> Json<'static> {
+    if text.is_empty() { Json::Null } else { Json::Text(Cow::Owned(text.into_owned())) }
+}
+
+/// Why a record holds no headings.
+fn unfit(fault: Fault) -> Unfit {
+    match fault {
+        Fault::Unclosed { .. } | Fault::Strayed { .. } => Unfit::OpenQuote,
+        Fault::Long => Unfit::LongRow { most: ROW_BYTES_MAX },
+        Fault::Wide { found } => Unfit::TooManyColumns { most: COLUMNS_MAX, found },
     }
 }
 
-/// A row, and where it begins, told from the line behind it: blank ones before it are not its own.
-fn row(record: &StringRecord, next_line: u64) -> Row {
-    let cell = |text: &str| {
-        if text.is_empty() { Json::Null } else { Json::Text(Cow::Owned(text.to_owned())) }
-    };
-    let lines = 1 + record.as_slice().bytes().filter(|byte| *byte == b'\n').count();
-    Row {
-        line: next_line.saturating_sub(u64::try_from(lines).unwrap_or(0)),
-        cells: record.iter().map(cell).collect(),
-        bytes: record.as_slice().len(),
-        further: Vec::new(),
-    }
-}
-
-fn unreadable(error: csv::Error, line: u64) -> FileError {
-    let found = error.to_string();
-    let ErrorKind::Io(error) = error.into_kind() else {
-        return Unfit::NoRow { found }.at(line);
-    };
-    if error.kind() != io::ErrorKind::FileTooLarge {
-        return error.into();
-    }
-    Unfit::OpenQuote { most: ROW_BYTES_MAX }.at(line)
-}
-
-/// Text whose lines all end with one `\n`, so that they can be counted, up to where a row has no end.
-/// What stands in quotes is left as it is.
-struct Lines<R> {
-    inner: R,
-    delimiter: u8,
-    place: Place,
-    /// Bytes that the row may still take.
-    room: Rc<Cell<usize>>,
-    /// Whether the last byte was a `\r`.
-    after_return: bool,
-    /// Whether the last line has not ended.
-    is_open: bool,
-}
-
-/// Where in a row a byte stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// Where a value begins.
-    Beginning,
-    /// In a value, or behind its quotes.
-    Plain,
-    /// Between quotes.
-    Quoted,
-    /// Behind a quote that may be the first of two, which stand for one.
-    Quote,
-}
-
-impl Place {
-    /// Where the byte behind this one stands.
-    fn behind(self, byte: u8, delimiter: u8) -> Place {
-        match (self, byte) {
-            (Place::Quoted, b'"') => Place::Quote,
-            (Place::Quoted, _) | (Place::Beginning | Place::Quote, b'"') => Place::Quoted,
-            (_, b'\n' | b'\r') => Place::Beginning,
-            (_, byte) if byte == delimiter => Place::Beginning,
-            (_, _) => Place::Plain,
-        }
-    }
-}
-
-impl<R: Read> Lines<R> {
-    fn new(inner: R, delimiter: u8, room: Rc<Cell<usize>>) -> Lines<R> {
-        let place = Place::Beginning;
-        Lines { inner, delimiter, place, room, after_return: false, is_open: false }
-    }
-
-    /// Makes one `\n` of `\r\n` and of `\r`, but not between quotes; how many bytes are left.
-    fn unify(&mut self, text: &mut [u8]) -> usize {
-        let mut kept = 0;
-        for at in 0..text.len() {
-            let byte = text.get(at).copied().unwrap_or_default();
-            let is_quoted = self.place == Place::Quoted;
-            self.place = self.place.behind(byte, self.delimiter);
-            let is_return = byte == b'\r' && !is_quoted;
-            let is_second = std::mem::replace(&mut self.after_return, is_return);
-            if byte == b'\n' && is_second {
-                continue;
-            }
-            let byte = if is_return { b'\n' } else { byte };
-            self.is_open = byte != b'\n';
-            if let Some(place) = text.get_mut(kept) {
-                *place = byte;
-            }
-            kept += 1;
-        }
-        kept
-    }
-}
-
-impl<R: Read> Read for Lines<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if self.room.get() == 0 {
-                return Err(io::ErrorKind::FileTooLarge.into());
-            }
-            let read = self.inner.read(into)?;
-            self.room.set(self.room.get().saturating_sub(read));
-            let Some(text) = into.get_mut(..read).filter(|text| !text.is_empty()) else {
-                let Some(end) = into.first_mut().filter(|_| self.is_open) else { return Ok(0) };
-                *end = b'\n';
-                self.is_open = false;
-                return Ok(1);
-            };
-            let kept = self.unify(text);
-            if kept > 0 {
-                return Ok(kept);
-            }
-        }
+/// Why a record is no row.
+fn no_row(fault: Fault) -> NoRow {
+    match fault {
+        Fault::Unclosed { line } => NoRow::OpenQuote { line },
+        Fault::Strayed { line } => NoRow::StrayQuote { line },
+        Fault::Long => NoRow::Long { most: ROW_BYTES_MAX },
+        Fault::Wide { found } => NoRow::Cells { most: COLUMNS_MAX, found },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::rows::BEGINNING_BYTES_MAX;
     use super::super::rows::tests::told;
     use super::*;
 
@@ -257,9 +155,91 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_does_not_fill_the_memory() {
-        let text = format!("a,b\n1,2\n3,\"{}", "x,y\n".repeat(1_000_000));
-        let said = read(&text).unwrap_err().to_string();
-        assert!(said.starts_with("line 3: expected a row of at most"), "{said}");
+    fn a_quote_that_is_not_closed_takes_no_row_with_it_in_silence() {
+        let told = read("name,remark\n王芳,x\n李雷,\"来自\n门店\n张伟,电话\n").unwrap();
+        let expected = "columns name|remark\n2: 王芳|x\n3! 李雷,\"来自\n门店\n张伟,电话 (expected a \
+                        row, found a quote that is opened in line 3 and not closed up to the end of \
+                        the file)\n";
+        assert_eq!(told, expected);
+        let told = read("a,b\n\n\"x\ny\",\"z").unwrap();
+        assert!(told.contains("3! ") && told.contains("opened in line 4 and not"), "{told}");
+        // Nothing was taken with it.
+        assert_eq!(read("a,b\n1,2\n,\"\n\n").unwrap(), "columns a|b\n2: 1|2\n");
+    }
+
+    #[test]
+    fn a_quote_that_ends_where_another_one_begins_takes_no_row_with_it_in_silence() {
+        for rows in [
+            "王芳,\"来自门店\n李雷,\"电话\"\n",
+            "王芳,\"来自门店\n李雷,\"电话,微信\"\n",
+            "\"王芳\",\"来自门店\r\n\"李雷\",\"电话\"\r\n",
+            "\"王芳\n\"李雷\",\"电话\"\n",
+        ] {
+            let told = read(&format!("name,remark\n{rows}赵六,x\n")).unwrap();
+            let lines: Vec<&str> = told.lines().collect();
+            assert!(lines[1].starts_with("2! "), "{told}");
+            assert!(
+                lines[2].ends_with(
+                    "(expected a delimiter behind a closing quote, found text: the quote that is \
+                     opened in line 2 seems not to be closed)"
+                ),
+                "{told}"
+            );
+            assert_eq!(lines[3..], ["4: 赵六|x"], "{rows}");
+        }
+        // What is odd within a line is what somebody meant.
+        let told = read("a,b\n\"x\"y,z\"\n\"5\"\" pipe\",\"q\n\"\n").unwrap();
+        assert_eq!(told, "columns a|b\n2: xy|z\"\n3: 5\" pipe|q\n\n");
+    }
+
+    #[test]
+    fn a_row_that_is_too_long_spoils_no_other_and_is_not_held() {
+        let long = format!("{},b", "王".repeat(ROW_BYTES_MAX));
+        let quoted = format!("\"{}\"", "x,y\n".repeat(ROW_BYTES_MAX));
+        let wide = ",".repeat(COLUMNS_MAX) + "x";
+        let blank = ",".repeat(10 * ROW_BYTES_MAX);
+        let text = format!("a,b\n1,2\n{long}\n3,4\n{quoted}\n{wide}\n{blank}\n5,6\n");
+        let told = read(&text).unwrap();
+        let (beginning, reason) = told.split_once("3! ").unwrap().1.split_once(" (").unwrap();
+        assert_eq!(beginning, "王".repeat(BEGINNING_BYTES_MAX / 3) + "…");
+        let expected =
+            "expected a row of at most 1048576 bytes, found a longer one)\n4: 3|4\n5! \"x,y\n";
+        assert!(reason.starts_with(expected), "{reason:.200}");
+        let behind = 6 + ROW_BYTES_MAX;
+        let expected = format!(
+            "{behind}! {wide} (expected at most 2000 values, found 2001)\n{}: 5|6\n",
+            behind + 2
+        );
+        assert!(told.ends_with(&expected), "{}", told.len());
+    }
+
+    #[test]
+    fn a_row_is_as_long_and_as_wide_as_it_may_be() {
+        let long = "x".repeat(ROW_BYTES_MAX);
+        let wide = ",".repeat(COLUMNS_MAX - 1) + "x";
+        let told = read(&format!("a\n{long}\n{wide}")).unwrap();
+        assert!(!told.contains('!'), "{}", told.len());
+        assert_eq!(told.matches('|').count(), COLUMNS_MAX - 1);
+    }
+
+    #[test]
+    fn headings_that_are_none_say_why() {
+        for (text, why) in [
+            (
+                format!("{}\n", ",x".repeat(COLUMNS_MAX)),
+                "expected at most 2000 columns, found 2001",
+            ),
+            (
+                "x".repeat(ROW_BYTES_MAX + 1),
+                "expected a row of at most 1048576 bytes, found a longer one",
+            ),
+            (
+                "name,\"city\n王,x\n".into(),
+                "expected a row of headings, found a quote that is opened and not closed",
+            ),
+        ] {
+            let said = read(&text).unwrap_err().to_string();
+            assert_eq!(said, format!("line 1: {why}"));
+        }
     }
 }

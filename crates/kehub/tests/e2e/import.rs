@@ -246,6 +246,22 @@ async fn lines_come_through_a_pipe() {
     assert_eq!(list(&hub, "mobile=13800000003").await[0]["attr"]["size"], 38);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quote_that_is_not_closed_takes_nobody_with_it_in_silence() {
+    let folder = Folder::new();
+    let text = "name,remark,identity:member-id\n张伟,x,M1\n王芳,\"来自门店,M2\n李雷,电话,M3\n";
+    fs::write(folder.path().join("shop.csv"), text).unwrap();
+    let said = told(&folder, &["shop.csv"], 1);
+    assert!(said.contains("2 rows: 1 created, 0 updated") && said.contains("1 refused"), "{said}");
+    let reason = "found a quote that is opened in line 3 and not closed up to the end of the file";
+    assert!(said.contains(&format!("line 3 refused: expected a row, {reason}")), "{said}");
+    let refused = fs::read_to_string(folder.path().join("shop.refused.csv")).unwrap();
+    let row = format!(",,,3,\"expected a row, {reason}\",\"王芳,\"\"来自门店,M2\n李雷,电话,M3\"\n");
+    assert!(refused.ends_with(&row), "{refused}");
+    let hub = folder.start().await;
+    assert_eq!(count(&hub).await, 1);
+}
+
 fn members(rows: u64) -> String {
     let mut text = "name,identity:member-id\n".to_owned();
     for row in 0..rows {

@@ -31,14 +31,11 @@ fn unfit(unfit: &Unfit) -> (String, Option<String>) {
         Unfit::NoSheet { names, found } => format!("没有工作表 {found}，现有工作表：{names}"),
         Unfit::EmptySheet => "工作表是空的，应有一行列标题".to_owned(),
         Unfit::EmptyFile => "文件是空的，应有一行列标题".to_owned(),
-        Unfit::OpenQuote { most } => {
-            format!("一行超过 {most} 字节：有引号没有结束")
-        }
-        Unfit::LongRow { most } | Unfit::LongLine { most } => format!("一行超过 {most} 字节"),
+        Unfit::OpenQuote => "列标题中有引号没有结束".to_owned(),
+        Unfit::LongRow { most } | Unfit::LongLine { most } => too_long(*most),
         Unfit::TooManyColumns { most, found } => format!("最多 {most} 列，实际为 {found} 列"),
         Unfit::FurtherColumn { most } => format!("最多 {most} 列，更靠右的列中还有值"),
         Unfit::TooManyMembers { most } => format!("最多 {most} 个不同的键，实际更多"),
-        Unfit::NoRow { found } => return ("无法读取该行".to_owned(), Some(found.clone())),
         Unfit::TooManyParts { most, found } => {
             format!("工作簿最多 {most} 个部件，实际为 {found} 个")
         }
@@ -57,6 +54,10 @@ fn unfit(unfit: &Unfit) -> (String, Option<String>) {
         }
     };
     (told, None)
+}
+
+fn too_long(most: usize) -> String {
+    format!("一行超过 {most} 字节")
 }
 
 /// A workbook of which something is too large.
@@ -107,6 +108,14 @@ pub(super) fn no_row(why: &NoRow) -> String {
         NoRow::Broken { broken: Broken::Malformed, column, .. } => {
             format!("不是有效的 JSON 对象：第 {column} 字节有误")
         }
+        NoRow::OpenQuote { line } => {
+            format!("不是一行：第 {line} 行的引号直到文件末尾都没有结束")
+        }
+        NoRow::StrayQuote { line } => {
+            format!("结束引号后应为分隔符，实际为文本：第 {line} 行的引号似乎没有结束")
+        }
+        NoRow::Long { most } => too_long(*most),
+        NoRow::Cells { most, found } => format!("最多 {most} 个值，实际为 {found} 个"),
     }
 }
 
@@ -147,9 +156,8 @@ mod tests {
                 "这是旧版 Excel 工作簿（.xls），请另存为 .xlsx；支持 CSV、XLSX、NDJSON",
             ),
             (
-                "line 7: expected a row of at most 1048576 bytes, found a longer one: a quote is \
-                 opened and not closed",
-                "第 7 行：一行超过 1048576 字节：有引号没有结束",
+                "line 7: expected a row of headings, found a quote that is opened and not closed",
+                "第 7 行：列标题中有引号没有结束",
             ),
             (
                 "expected one of the sheets `a`, `b`, found `c`",
@@ -194,6 +202,17 @@ mod tests {
                 Misfit::NoRow(broken("{\"a\":1,\"a\":2}")),
                 "expected a JSON object: the key `a` is given twice at line 1 column 13",
                 "不是有效的 JSON 对象：同一个键出现两次（至第 13 字节）",
+            ),
+            (
+                Misfit::NoRow(NoRow::OpenQuote { line: 7 }),
+                "expected a row, found a quote that is opened in line 7 and not closed up to the end \
+                 of the file",
+                "不是一行：第 7 行的引号直到文件末尾都没有结束",
+            ),
+            (
+                Misfit::NoRow(NoRow::Cells { most: 2000, found: 2001 }),
+                "expected at most 2000 values, found 2001",
+                "最多 2000 个值，实际为 2001 个",
             ),
             (
                 Misfit::Refused(Ruled::InConflict(vec![Rule::Distinguishing, Rule::Keep])),
