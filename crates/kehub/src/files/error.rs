@@ -43,14 +43,10 @@ sentences! {
     OpenQuote "expected a row of headings, found a quote that is opened and not closed";
     /// A row is too long.
     LongRow { most: usize } "expected a row of at most {most} bytes, found a longer one";
-    /// A line is too long.
-    LongLine { most: usize } "expected a line of at most {most} bytes, found a longer one";
     /// There are too many headings.
     TooManyColumns { most: usize, found: usize } "expected at most {most} columns, found {found}";
     /// A cell stands where there may be no column.
     FurtherColumn { most: usize } "expected at most {most} columns, found a value in one further right";
-    /// Objects have too many members.
-    TooManyMembers { most: usize } "expected at most {most} different members, found one more";
     /// There are more parts than may be.
     TooManyParts { most: usize, found: u64 } "expected a workbook of at most {most} parts, found {found}";
     /// Parts are unpacked several times.
@@ -146,6 +142,18 @@ pub(crate) enum NoRow {
         most: usize,
         /// Those of this one.
         found: usize,
+    },
+    /// Of a sheet, it has a value where there may be no column.
+    #[error("expected at most {most} columns, found a value in one further right")]
+    FurtherColumn {
+        /// Columns of a file.
+        most: usize,
+    },
+    /// With its members there are too many columns.
+    #[error("expected at most {most} different members, found more")]
+    Members {
+        /// Columns of a file.
+        most: usize,
     },
 }
 

@@ -133,10 +133,13 @@ impl Report {
 
     /// Writes a line that is no row.
     pub(crate) fn unreadable(&mut self, mapping: &Mapping, line: &Unreadable) -> io::Result<()> {
+        let is_guarded = self.form == Form::Workbook;
         match self.opened(mapping)? {
             Writer::Table(_, table) => {
+                let text =
+                    if is_guarded { guarded(&line.text) } else { Cow::Borrowed(&*line.text) };
                 let mut record = vec![String::new(); own_columns(mapping).count()];
-                record.extend([line.line.to_string(), line.reason.to_string(), line.text.clone()]);
+                record.extend([line.line.to_string(), line.reason.to_string(), text.into_owned()]);
                 Ok(table.write_record(record)?)
             }
             Writer::Lines(_, lines) => {
@@ -288,6 +291,7 @@ fn value(cell: &Json<'_>) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::NoRow;
     use super::super::mapping::Choices;
     use super::*;
     use kehub_core::attribute::FieldProblem;
@@ -350,10 +354,13 @@ mod tests {
         let mut held = row(&["=cmd"]);
         held.further = vec![Row { line: 8, ..row(&["'x"]) }];
         report.row(&mapping, &held, &[problem(None)]).unwrap();
+        let (text, reason) = ("=x\t1".to_owned(), NoRow::FurtherColumn { most: 9 });
+        report.unreadable(&mapping, &Unreadable { line: 9, text, reason }).unwrap();
         report.flush().unwrap();
         let expected = "\u{FEFF}name,kehub line,kehub reason\n\
                         '=cmd,7,\"expected a date, found text\"\n\
-                        ''x,8,\"expected a date, found text\"\n";
+                        ''x,8,\"expected a date, found text\"\n\
+                        ,9,\"expected at most 9 columns, found a value in one further right\",'=x\t1\n";
         assert_eq!(fs::read_to_string(path).unwrap(), expected);
     }
 

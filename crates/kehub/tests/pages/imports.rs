@@ -1,7 +1,9 @@
 //! Imports: the list, one of them, and what can be done about it.
 
 use crate::hub::{Actor, Answer, Seen, TestHub, on_every_engine, request};
+use axum::http::header::AUTHORIZATION;
 use kehub::imports::{Importer, Spool};
+use rust_xlsxwriter::Workbook;
 use std::fs;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -27,8 +29,11 @@ fn files(folder: &TempDir) -> usize {
 
 impl Actor {
     /// Sends a file to `/api`.
-    async fn send_file(&self, source: &str, text: &str) -> Answer {
-        self.ask("POST", &format!("/api/imports?source={source}"), text, "").await
+    async fn send_file(&self, source: &str, file: impl Into<Vec<u8>>) -> Answer {
+        let mut sent = request("POST", &format!("/api/imports?source={source}"), file.into());
+        let token = format!("Bearer {}", self.token).parse().unwrap();
+        sent.headers_mut().insert(AUTHORIZATION, token);
+        self.send(sent).await
     }
 }
 
@@ -131,18 +136,27 @@ async fn why_an_import_failed_is_told_in_the_language_of_the_page() {
     let hub = TestHub::on_memory().await;
     let _folder = spool(&hub);
     // What is wrong comes behind the rows that are looked at before an import begins.
-    let members: Vec<String> = (0..2_001).map(|place| format!("\"a{place}\":1")).collect();
-    let rows = "{\"name\":\"王芳\",\"mobile\":\"13800000001\"}\n".repeat(1_001);
-    hub.writer.send_file("a.ndjson", &format!("{rows}{{{}}}\n", members.join(","))).await;
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet().set_name("a").unwrap();
+    for (column, text) in [(0, "name"), (1, "mobile")] {
+        sheet.write_string(0, column, text).unwrap();
+    }
+    for row in 1..=1_001 {
+        sheet.write_string(row, 0, "王芳").unwrap();
+        sheet.write_string(row, 1, "13800000001").unwrap();
+    }
+    workbook.add_worksheet().set_name("a 2").unwrap().write_string(0, 2_000, "name").unwrap();
+    hub.writer.send_file("a.xlsx", workbook.save_to_buffer().unwrap()).await;
     let importer = Importer::start(hub.hub.clone());
     let one = ended(&hub, "/console/imports/1").await;
     importer.stop().await;
-    let why = "line 1002: expected at most 2000 different members, found one more";
+    let why = "line 1048577: expected at most 2000 columns, found a value in one further right";
     one.says(&["failed", "1,001 rows done", why]);
     let told = hub.writer.ask("GET", "/api/imports/1", "", "").await.json();
     assert_eq!(told["error"], why);
     let zh = hub.writer.look_in_chinese("/console/imports/1").await;
-    zh.says(&["第 1002 行：最多 2000 个不同的键，实际更多"]).hides(&["expected ", "<code lang"]);
+    zh.says(&["第 1048577 行：最多 2000 列，更靠右的列中还有值"])
+        .hides(&["expected ", "<code lang"]);
 }
 
 #[tokio::test]

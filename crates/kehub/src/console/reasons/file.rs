@@ -32,10 +32,9 @@ fn unfit(unfit: &Unfit) -> (String, Option<String>) {
         Unfit::EmptySheet => "工作表是空的，应有一行列标题".to_owned(),
         Unfit::EmptyFile => "文件是空的，应有一行列标题".to_owned(),
         Unfit::OpenQuote => "列标题中有引号没有结束".to_owned(),
-        Unfit::LongRow { most } | Unfit::LongLine { most } => too_long(*most),
+        Unfit::LongRow { most } => too_long(*most),
         Unfit::TooManyColumns { most, found } => format!("最多 {most} 列，实际为 {found} 列"),
-        Unfit::FurtherColumn { most } => format!("最多 {most} 列，更靠右的列中还有值"),
-        Unfit::TooManyMembers { most } => format!("最多 {most} 个不同的键，实际更多"),
+        Unfit::FurtherColumn { most } => further_right(*most),
         Unfit::TooManyParts { most, found } => {
             format!("工作簿最多 {most} 个部件，实际为 {found} 个")
         }
@@ -58,6 +57,10 @@ fn unfit(unfit: &Unfit) -> (String, Option<String>) {
 
 fn too_long(most: usize) -> String {
     format!("一行超过 {most} 字节")
+}
+
+fn further_right(most: usize) -> String {
+    format!("最多 {most} 列，更靠右的列中还有值")
 }
 
 /// A workbook of which something is too large.
@@ -116,6 +119,8 @@ pub(super) fn no_row(why: &NoRow) -> String {
         }
         NoRow::Long { most } => too_long(*most),
         NoRow::Cells { most, found } => format!("最多 {most} 个值，实际为 {found} 个"),
+        NoRow::FurtherColumn { most } => further_right(*most),
+        NoRow::Members { most } => format!("最多 {most} 个不同的键，实际更多"),
     }
 }
 
