@@ -18,7 +18,7 @@ pub(super) const COLUMNS_MAX: usize = 2_000;
 pub(super) const BEGINNING_BYTES_MAX: usize = 16 * 1024;
 /// Rows that are handed over together.
 const CHUNK_ROWS: usize = 1_000;
-/// Bytes of them from which on they are handed over although they are few.
+/// Bytes that they take up from which on they are handed over although they are few.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 /// Chunks that wait while others are applied.
 const CHUNKS_WAITING: usize = 2;
@@ -127,7 +127,7 @@ fn send_all(source: Source, mut gather: Gather, chunks: &Sender<Result<Chunk, Fi
         match met {
             Met::Columns(columns) => chunk.columns.extend(columns),
             Met::Row(row) => {
-                bytes += row.bytes;
+                bytes += held(&row);
                 chunk.items.push(Item::Row(row));
             }
             Met::Unreadable(line) => {
@@ -155,6 +155,12 @@ fn send_all(source: Source, mut gather: Gather, chunks: &Sender<Result<Chunk, Fi
     if let Err(error) = read {
         chunks.blocking_send(Err(error)).ok();
     }
+}
+
+/// What a row takes up: what it says, and its cells, however little they say.
+fn held(row: &Row) -> usize {
+    let further = row.further.iter().map(|row| row.cells.len());
+    row.bytes + (row.cells.len() + further.sum::<usize>()) * size_of::<Json<'_>>()
 }
 
 /// The beginning of a text, as much as is kept of a line that is no row.
@@ -226,6 +232,21 @@ pub(super) mod tests {
         assert_eq!((count, columns), (5_000, vec!["n".to_owned()]));
         let mut rows = Rows::start(source(), |_| Choices::default()).unwrap();
         assert_eq!(rows.next().await.unwrap().unwrap().items.len(), CHUNK_ROWS);
+    }
+
+    #[tokio::test]
+    async fn cells_take_up_room_although_nothing_stands_in_them() {
+        let wide = format!("x{}\n", ",".repeat(COLUMNS_MAX - 1));
+        let bytes = Box::new(io::Cursor::new(format!("n\n{}", wide.repeat(300)).into_bytes()));
+        let options = super::super::source::ReadOptions::default();
+        let source = Source::of_stream(bytes, &options).unwrap();
+        let mut rows = Rows::start(source, |_| Choices::default()).unwrap();
+        let (mut count, row) = (0, COLUMNS_MAX * size_of::<Json<'_>>());
+        while let Some(chunk) = rows.next().await.unwrap() {
+            assert!(chunk.items.len() <= CHUNK_BYTES / row + 1, "{}", chunk.items.len());
+            count += chunk.items.len();
+        }
+        assert_eq!(count, 300);
     }
 
     #[tokio::test]
