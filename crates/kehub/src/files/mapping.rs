@@ -8,6 +8,7 @@ use super::labels::{self, Part, REV, REV_ZH, folded, zh};
 use kehub_core::attribute::{Access, Attribute, FieldKey};
 use kehub_core::canonical::{cleaned, type_key};
 use kehub_core::limits::IDENTITY_TYPE_CHARS_MAX;
+use kehub_core::policy::Policy;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -261,6 +262,24 @@ impl Choices {
         self.columns.retain(|(column, _)| !is_said(column));
         self.columns.extend(others.columns);
         self.by_id |= others.by_id;
+    }
+
+    /// Adds that columns are identities whose headings are known as nothing else, and name a type of these rules.
+    pub(crate) fn know(&mut self, policy: &Policy, headings: &[String]) {
+        for (place, heading) in headings.iter().enumerate() {
+            let is_chosen = self.columns.iter().any(|(column, _)| is_meant(column, place, heading));
+            let is_twice = headings.iter().filter(|other| is_same(heading, other)).count() > 1;
+            if is_chosen
+                || is_twice
+                || Target::guessed(heading) != Target::Ignored(Ignored::Unknown)
+            {
+                continue;
+            }
+            if let Some(kind) = policy.types().find(|kind| is_same(&kind.name, heading)) {
+                let target = Target::Identity(kind.name.clone());
+                self.columns.push((heading.trim().to_owned(), target));
+            }
+        }
     }
 
     /// Without what is said of columns by their numbers, or of columns that are not among these once.

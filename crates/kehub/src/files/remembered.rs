@@ -4,6 +4,7 @@ use super::job::{PIPED, Settings};
 use super::mapping::Choices;
 use kehub_core::ImportId;
 use kehub_core::import;
+use kehub_core::policy::Policy;
 use std::sync::Arc;
 
 /// What a file is called that came over the API and that nobody has named.
@@ -27,6 +28,8 @@ pub(crate) struct Said {
     pub(crate) now: Choices,
     /// Whether nothing is taken over.
     pub(crate) is_new: bool,
+    /// The rules of the tenant, which know its types of identities.
+    pub(crate) policy: Policy,
 }
 
 impl Said {
@@ -35,10 +38,11 @@ impl Said {
         remembered(&self.before, &self.source, headings).filter(|_| !self.is_new)
     }
 
-    /// All of it. What is said now wins.
+    /// All of it, and which columns are named as types of identities are. What is said now wins.
     pub(crate) fn choices(&self, headings: &[String]) -> Choices {
         let mut choices = self.remembered(headings).map(|it| it.choices).unwrap_or_default();
         choices.extend(self.now.clone());
+        choices.know(&self.policy, headings);
         choices
     }
 }
@@ -86,11 +90,39 @@ mod tests {
         let columns = headings("name,卡号");
         let choices = |before: &[import::Import]| {
             let now = wishes(&["卡号=identity:card"]).choices;
-            let said = Said { before: before.into(), source: "a".into(), now, is_new: false };
+            let policy = Policy::default();
+            let said =
+                Said { before: before.into(), source: "a".into(), now, is_new: false, policy };
             said.choices(&columns)
         };
         let before = kept(1, "a", "name,卡号", &["卡号=identity:card"]);
         assert_eq!(choices(&[before]), choices(&[]));
+    }
+
+    #[test]
+    fn a_column_that_is_named_as_a_type_is_one_of_identities() {
+        let mut policy = Policy::default();
+        for name in ["Member-ID", "mobile"] {
+            let kind = policy.new_type(name, &[]).unwrap();
+            policy.add_type(kind);
+        }
+        let choices = |columns, now: &[&str]| {
+            let now = wishes(now).choices;
+            let said = Said {
+                before: [].into(),
+                source: "a".into(),
+                now,
+                is_new: false,
+                policy: policy.clone(),
+            };
+            let choices = said.choices(&headings(columns));
+            let pairs = choices.pairs().map(|(column, target)| format!("{column}={target}"));
+            pairs.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(choices("name,member-id,mobile,x", &[]), "member-id=identity:Member-ID");
+        assert_eq!(choices("member-id", &["member-id=-"]), "member-id=-");
+        assert_eq!(choices("member-id", &["#1=attr.x"]), "#1=attr.x");
+        assert_eq!(choices("member-id,Member-ID", &[]), "");
     }
 
     #[test]

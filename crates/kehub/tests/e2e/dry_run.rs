@@ -141,7 +141,7 @@ async fn a_dry_run_beside_a_hub_tells_why() {
 fn a_dry_run_takes_over_what_was_said_about_columns() {
     let folder = Folder::new();
     let write = |name: &str, card: &str| {
-        fs::write(folder.path().join(name), format!("name,card\nWang,{card}\n")).unwrap();
+        fs::write(folder.path().join(name), format!("name,卡号\nWang,{card}\n")).unwrap();
     };
     write("may.csv", "K1");
     write("june.csv", "K1");
@@ -149,9 +149,9 @@ fn a_dry_run_takes_over_what_was_said_about_columns() {
     let both =
         imported(&folder, &["--dry-run", "may.csv", "june.csv", "--map", "#2=identity:card"]);
     assert!(both.contains("columns as in import 1 of may.csv"), "{both}");
-    imported(&folder, &["may.csv", "--map", "card=identity:card"]);
+    imported(&folder, &["may.csv", "--map", "卡号=identity:card"]);
     let tried = imported(&folder, &["--dry-run", "june.csv"]);
-    assert!(tried.contains("columns as in import 1 of may.csv:\n  card "), "{tried}");
+    assert!(tried.contains("columns as in import 1 of may.csv:\n  卡号 "), "{tried}");
     let done = imported(&folder, &["june.csv"]);
     assert_eq!(counts(&tried), counts(&done), "{tried}\n{done}");
     assert!(done.contains(" 0 created, 0 updated, 1 unchanged"), "{done}");

@@ -9,7 +9,7 @@ use crate::files::mapping::Mapping;
 use crate::files::remembered::{Said, UNNAMED};
 use crate::files::source::Form;
 use crate::imports;
-use crate::server::problem::json;
+use crate::server::problem::{Problem as Around, json};
 use axum::body::{Body, Bytes};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
@@ -46,7 +46,8 @@ pub(crate) async fn api_import_create(call: Call, body: Body) -> Result<Response
     }
     let before = call.store().imports(call.tenant(), None, REMEMBERED_MAX).await?.into();
     let (now, is_new) = (wishes.choices, asked.new_mapping);
-    let said = Said { before, source: source.clone(), now, is_new };
+    let policy = call.store().policy(call.tenant()).await?.ok_or(Around::TokenInvalid)?;
+    let said = Said { before, source: source.clone(), now, is_new, policy };
     let file = spool.file(&received.name);
     let choices = said.clone();
     let choices = move |headings: &[String]| choices.choices(headings);

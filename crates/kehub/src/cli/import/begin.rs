@@ -16,6 +16,7 @@ use crate::files::source::{Extent, Form};
 use anyhow::{Context as _, Result, bail, ensure};
 use kehub_core::directory::Tenant;
 use kehub_core::import::{self, Plan};
+use kehub_core::policy::Policy;
 use kehub_store::Store;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -48,7 +49,7 @@ impl Run<'_> {
         let policy = store.policy(tenant.id).await?.context("there is no such tenant")?;
         let named = || path.display().to_string();
         let known = store.imports(tenant.id, None, REMEMBERED_MAX).await?;
-        let (opened, wishes) = look(options, self.choices, path, &known).await?;
+        let (opened, wishes) = look(options, self.choices, path, (&known, &policy)).await?;
         let clean = wishes.clean(source_of(options, path), opened.form);
         let content = job::content_of(path).with_context(named)?;
         let settings = Settings::of(&wishes, &opened.mapping).text()?;
@@ -128,18 +129,19 @@ impl Run<'_> {
     }
 }
 
-/// Opens a file, and shows what its columns are, where these imports came before.
+/// Opens a file, and shows what its columns are, where these imports came before and these rules hold.
 pub(super) async fn look(
     options: &Options,
     choices: &Choices,
     path: &Path,
-    before: &[import::Import],
+    (before, policy): (&[import::Import], &Policy),
 ) -> Result<(Opened, Wishes)> {
     let said = Said {
         before: before.into(),
         source: source_of(options, path),
         now: choices.clone(),
         is_new: options.new_mapping,
+        policy: policy.clone(),
     };
     let all = said.clone();
     let opened = Opened::new(options, path, move |headings| all.choices(headings)).await;

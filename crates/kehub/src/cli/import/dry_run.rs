@@ -42,7 +42,8 @@ pub(super) async fn run(
     let mut before = trial.imports(REMEMBERED_MAX).await.context(NotBegun)?;
     let mut dry_run = DryRun::new(trial, COMMAND_LINE, &SystemClock);
     for file in &options.files {
-        let (opened, wishes) = look(options, choices, file, &before).await.context(NotBegun)?;
+        let known = (&*before, dry_run.policy());
+        let (opened, wishes) = look(options, choices, file, known).await.context(NotBegun)?;
         // What is said about the columns of one file holds for the next one.
         before.insert(0, told_as_done(&before, options, file, &wishes, &opened)?);
         dry_run = look_at(dry_run, options, file, (opened, wishes), over).await?;

@@ -166,7 +166,7 @@ pub(super) async fn look(visitor: &Visitor, asked: &Asked) -> Result<Looked, Tro
     let policy = call.store().policy(call.tenant()).await?.ok_or(Around::TokenInvalid)?;
     let source = asked.source();
     let (before, now, is_new) = (imports.into(), Choices::default(), wanted.new_mapping);
-    let said = Said { before, source: source.clone(), now, is_new };
+    let said = Said { before, source: source.clone(), now, is_new, policy: policy.clone() };
     let spool = call.hub().spool();
     let (path, look) = (spool.file(&ticket.name), spool.look().await?);
     let file = read((&path, look), asked, &wanted.wishes, &said).await;
