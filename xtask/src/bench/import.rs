@@ -122,7 +122,8 @@ pub(super) fn run(options: &Options) -> Result<()> {
     println!("\n{}", Import::HEAD);
     let beside = running.borrow_mut().told("beside these upserts", options.rows, &beside)?;
     println!("{beside}");
-    let Filled { place, store, database: _database, _server, folder: _folder } = filled;
+    // The last of these is dropped first: a database before its server.
+    let Filled { place, store, folder: _folder, _server, database: _database } = filled;
     place.server.stop()?;
     let alone_told = bring_in("alone", &alone_file, options.rows, &store)?;
     println!("{alone_told}");
