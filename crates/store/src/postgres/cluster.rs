@@ -40,8 +40,6 @@ const IS_CITUS: &str = "SELECT to_regclass('pg_dist_partition') IS NOT NULL";
 const IS_SPREAD: &str = "
     SELECT EXISTS (
         SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass($1) AND partmethod = 'h')";
-const SPREAD_TABLE: &str = "
-    SELECT create_distributed_table(to_regclass($1), $2::text, colocate_with => $3::text)";
 /// The rows that a table had before it was spread stay on the coordinator, where no statement sees them and
 /// nothing that is erased is erased. Our tables have no foreign keys along which others would be emptied.
 const FORGET_ROWS: &str = "
@@ -117,13 +115,12 @@ pub(super) async fn distribute(conn: &Connection, is_asked: bool) -> Result<(), 
     }
     conn.batch("SET lock_timeout = 0; SET statement_timeout = 0").await?;
     conn.all(LOCK, &[]).await?;
-    for Spread { table, column, beside } in SPREAD {
-        if !is_spread(conn, table).await? {
-            if *table == "identity" {
-                conn.batch(IDENTITY_NUMBERS).await?;
-            }
-            conn.all(SPREAD_TABLE, &[table, column, beside]).await?;
+    for spread in unspread(conn).await? {
+        for statement in spread.statements() {
+            conn.batch(&statement).await?;
         }
+    }
+    for Spread { table, .. } in SPREAD {
         conn.all(FORGET_ROWS, &[table]).await?;
     }
     conn.all(UNLOCK, &[]).await?;
@@ -135,20 +132,34 @@ pub(super) async fn spreading(conn: &Connection) -> Result<Vec<String>, Trouble>
     if !is_citus(conn).await? {
         return Err(Trouble::broken(NO_CLUSTER));
     }
-    let mut due = Vec::new();
-    for Spread { table, column, beside } in SPREAD {
-        if is_spread(conn, table).await? {
-            continue;
+    let told = |spread: &Spread| {
+        let (statements, table) = (spread.statements().join(";\n"), spread.table);
+        format!("{statements};\nSELECT truncate_local_data_after_distributing_table('{table}');")
+    };
+    Ok(unspread(conn).await?.into_iter().map(told).collect())
+}
+
+/// What is not spread yet, in the order in which it has to be.
+async fn unspread(conn: &Connection) -> Result<Vec<&'static Spread>, Trouble> {
+    let mut found = Vec::new();
+    for spread in SPREAD {
+        if !is_spread(conn, spread.table).await? {
+            found.push(spread);
         }
-        if *table == "identity" {
-            due.push(format!("{IDENTITY_NUMBERS};"));
-        }
-        due.push(format!(
-            "SELECT create_distributed_table('{table}', '{column}', colocate_with => '{beside}');\n\
-             SELECT truncate_local_data_after_distributing_table('{table}');"
-        ));
     }
-    Ok(due)
+    Ok(found)
+}
+
+impl Spread {
+    /// Spread it, with the rows that are there.
+    fn statements(&self) -> Vec<String> {
+        let Spread { table, column, beside } = self;
+        let numbers = (*table == "identity").then(|| IDENTITY_NUMBERS.to_owned());
+        let spreads = format!(
+            "SELECT create_distributed_table('{table}', '{column}', colocate_with => '{beside}')"
+        );
+        numbers.into_iter().chain([spreads]).collect()
+    }
 }
 
 /// Makes ready a connection that is going to write.
