@@ -41,9 +41,9 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
         (Some(customer), _) => given_by_id(customer, &sorted, facts),
         (None, None) => find(&sorted, upsert, facts),
         (None, Some(record)) => {
-            let found = found_with(record, &sorted, upsert, facts);
-            sorted = found.0.unwrap_or(sorted);
-            found.1
+            let (whole, found) = found_with(record, sorted, upsert, facts);
+            sorted = whole;
+            found
         }
     };
     let on_conflict = upsert.on_conflict.unwrap_or(facts.policy().on_conflict);
@@ -77,25 +77,25 @@ pub(super) fn upsert(request: &Request, upsert: &Upsert, facts: &mut TenantFacts
     settle(request, plan, facts)
 }
 
-/// Which customer a request is about that brings a record of its sender; with it sorted out anew, if the
-/// record is one of its identities.
+/// Which customer a request is about that brings a record of its sender, and the request sorted out, with the
+/// record if that is one of its identities.
 fn found_with(
     record: &IdentitySent,
-    sorted: &Sorted,
+    sorted: Sorted,
     upsert: &Upsert,
     facts: &TenantFacts,
-) -> (Option<Sorted>, Found) {
+) -> (Sorted, Found) {
     let identities: Vec<IdentitySent> = upsert.identities.iter().chain([record]).cloned().collect();
     let whole = sort_out(&identities, facts);
     let number = whole.items.last().and_then(|item| item.number);
     if number.and_then(|number| facts.owner(number)).is_none() {
-        let without = find(sorted, upsert, facts);
+        let without = find(&sorted, upsert, facts);
         if without.primary.is_some() {
-            return (None, without);
+            return (sorted, without);
         }
     }
     let found = find(&whole, upsert, facts);
-    (Some(whole), found)
+    (whole, found)
 }
 
 /// What becomes of a request whose identities cannot find anybody.
