@@ -11,6 +11,8 @@ mod accounts;
 mod apps;
 mod batch;
 mod browser;
+#[path = "../support/captured.rs"]
+mod captured;
 mod changes;
 mod customers;
 mod decisions;

@@ -1,32 +1,8 @@
 //! Logs tell of every request, and of no token, secret or person.
 
+use crate::captured::Captured;
 use crate::hub::{SECRET, TestHub, request};
 use kehub_store::Fault;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-use tracing_subscriber::fmt::MakeWriter;
-
-/// Everything that was logged.
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Captured {
-    type Writer = Captured;
-
-    fn make_writer(&self) -> Captured {
-        self.clone()
-    }
-}
 
 #[tokio::test]
 async fn no_token_secret_or_person_reaches_a_log() {
@@ -59,7 +35,7 @@ async fn no_token_secret_or_person_reaches_a_log() {
     hub.call(bearer).await;
 
     drop(guard);
-    let logged = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let logged = captured.text();
     let requests: Vec<&str> =
         logged.lines().filter(|line| line.contains("\"message\":\"request\"")).collect();
     assert!(requests.len() >= 16, "{logged}");

@@ -7,6 +7,8 @@
 )]
 
 mod bad_input;
+#[path = "../support/captured.rs"]
+mod captured;
 mod clients;
 mod conformance;
 mod connections;

@@ -1,6 +1,7 @@
 //! What WeChat tells as it happens, and the look-ups of those who began to follow.
 
 use super::{APP_ID, APP_SECRET, CALLBACK, LONG, Rig, settings, signature, xml};
+use crate::captured::Captured;
 use crate::hub::request;
 use crate::receiver::eventually;
 use crate::weixin::{BATCH_GET, Fault, fans, openid};
@@ -9,29 +10,7 @@ use kehub::server::{App, Hub};
 use kehub::wechat::FanWorker;
 use kehub_store::Fault as StoreFault;
 use serde_json::{Value, json};
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use tracing::Level;
-
-/// Everything that was logged.
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Captured {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
 
 #[tokio::test]
 async fn a_callback_is_verified_by_its_signature() {
@@ -216,9 +195,8 @@ async fn an_account_of_another_key_is_not_used() {
     let hub = hub.await.unwrap();
     let app = App::new(hub.clone());
     let captured = Captured::default();
-    let lines = captured.clone();
-    let lines =
-        tracing_subscriber::fmt().with_max_level(Level::INFO).with_writer(move || lines.clone());
+    let lines = tracing_subscriber::fmt().with_max_level(Level::INFO);
+    let lines = lines.with_writer(captured.clone());
     let guard = tracing::subscriber::set_default(lines.finish());
     let path = format!("{CALLBACK}?{}", signature("Token123", "1777856523", "7"));
     let answer = app.answer(request("POST", &path, xml("subscribe", "o", 1, ""))).await;
