@@ -6,7 +6,7 @@ mod dry_run;
 use super::care::give_way;
 use super::progress::Terminal;
 use super::store::open;
-use super::{DEFAULT_TENANT, counted, say};
+use super::{DEFAULT_TENANT, counted, listed, say};
 use crate::config::{StoreLocation, StoreOptions};
 use crate::files::found_by::FoundBy;
 use crate::files::import::{Counts, Import, Watch};
@@ -378,7 +378,7 @@ impl fmt::Display for Brief<'_> {
             rows, created, updated, unchanged, merged, conflicts, refused, skipped, ..
         } = *self.0;
         f.write_str(&counted(rows, "row"))?;
-        for (count, what) in [
+        let outcomes = listed(&[
             (created, "created"),
             (updated, "updated"),
             (unchanged, "unchanged"),
@@ -386,12 +386,8 @@ impl fmt::Display for Brief<'_> {
             (refused, "refused"),
             (conflicts, "with conflicts"),
             (skipped, "skipped"),
-        ] {
-            if count > 0 {
-                write!(f, ", {count} {what}")?;
-            }
-        }
-        Ok(())
+        ]);
+        if outcomes.is_empty() { Ok(()) } else { write!(f, ", {outcomes}") }
     }
 }
 

@@ -31,6 +31,12 @@ fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// What there is any of, and how many, for people; empty if there is nothing.
+fn listed(counts: &[(u64, &str)]) -> String {
+    let some = counts.iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+}
+
 /// An open-source customer hub: decides who is who while it answers.
 #[derive(Debug, Parser)]
 #[command(name = "kehub", version, arg_required_else_help = true)]

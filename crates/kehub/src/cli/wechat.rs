@@ -2,7 +2,7 @@
 
 use super::progress::Terminal;
 use super::store::{apply, default_tenant, tenant, with_store};
-use super::{DEFAULT_TENANT, say};
+use super::{DEFAULT_TENANT, listed, say};
 use crate::api::wechat_accounts::body::callback_path;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{StoreLocation, WechatArgs};
@@ -274,16 +274,14 @@ fn told(import: &FanImport, now: Micros) -> String {
 
 /// Why fans were refused, in brackets; nothing if none was.
 fn because(refused: FanRefusals) -> String {
-    let reasons = [
+    let reasons = listed(&[
         (refused.gone, "no fan any more"),
         (refused.unusable, "with nothing that finds or makes a customer"),
         (refused.in_conflict, "in conflict"),
         (refused.too_many_attributes, "with too many custom attributes"),
         (refused.other, "for another reason"),
-    ];
-    let reasons = reasons.iter().filter(|(count, _)| *count > 0);
-    let reasons: Vec<String> = reasons.map(|(count, why)| format!("{count} {why}")).collect();
-    if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) }
+    ]);
+    if reasons.is_empty() { reasons } else { format!(" ({reasons})") }
 }
 
 async fn import(store: &dyn Store, options: ImportOptions) -> Result<()> {
@@ -320,19 +318,14 @@ async fn import(store: &dyn Store, options: ImportOptions) -> Result<()> {
 fn step(import: &FanImport) -> String {
     let counts = import.counts.with(import.under_way);
     let what = import.failure.as_ref().map_or("importing", |failure| &*failure.reason);
-    let outcomes = [
+    let outcomes = listed(&[
         (counts.created, "created"),
         (counts.updated, "updated"),
         (counts.unchanged, "unchanged"),
         (counts.merged, "merged"),
         (counts.refused, "refused"),
-    ];
-    let outcomes = outcomes.iter().filter(|(count, _)| *count > 0);
-    let outcomes: Vec<String> = outcomes.map(|(count, of)| format!("{count} {of}")).collect();
-    if outcomes.is_empty() {
-        return what.to_owned();
-    }
-    format!("{what}, {}", outcomes.join(", "))
+    ]);
+    if outcomes.is_empty() { what.to_owned() } else { format!("{what}, {outcomes}") }
 }
 
 /// Works on an import until it ends, or watches the process that does.

@@ -7,7 +7,7 @@
 use super::clean::CleanOptions;
 use super::found_by::FoundBy;
 use super::import::{Counts, Destination, Import, ImportError};
-use super::mapping::{Choices, Mapping, REPORT_COLUMNS};
+use super::mapping::{Choices, Mapping, is_of_report};
 use super::reading::Cells;
 use super::refused::{Place, Report};
 use super::source::{Form, ReadOptions, encoding_named};
@@ -446,10 +446,6 @@ impl Settings {
 /// Headings from the last one on, without those that a report of refused rows has behind all others.
 fn own<'h>(headings: impl DoubleEndedIterator<Item = &'h str>) -> impl Iterator<Item = &'h str> {
     headings.rev().skip_while(|heading| is_of_report(heading))
-}
-
-fn is_of_report(heading: &str) -> bool {
-    REPORT_COLUMNS.contains(&heading.trim())
 }
 
 #[cfg(test)]

@@ -15,6 +15,11 @@ use std::fmt;
 
 /// Columns that a report of refused rows has more than its file; read again they say nothing.
 pub(crate) const REPORT_COLUMNS: [&str; 3] = [LINE_COLUMN, REASON_COLUMN, TEXT_COLUMN];
+/// Whether only a report has a column of this heading.
+pub(super) fn is_of_report(heading: &str) -> bool {
+    REPORT_COLUMNS.contains(&heading.trim())
+}
+
 /// Where a refused row stood.
 pub(crate) const LINE_COLUMN: &str = "kehub line";
 /// Why it was refused.
@@ -116,7 +121,7 @@ impl Target {
         if heading.trim().is_empty() {
             return Target::Ignored(Ignored::Unnamed);
         }
-        if REPORT_COLUMNS.contains(&heading.trim()) {
+        if is_of_report(heading) {
             return Target::Ignored(Ignored::Report);
         }
         let prefixed = prefixed(heading).and_then(|(prefix, rest)| match prefix.as_str() {
