@@ -1,7 +1,8 @@
 //! Rows that are only tried: what would come of each, if it were applied after all those before it.
 
 use super::clean::ROW_TYPE;
-use super::import::{ImportError, SAMPLES_MAX, are_made, moments, row_type};
+use super::destination::{are_made, moments, row_type};
+use super::import::{ImportError, SAMPLES_MAX};
 use super::rows::Row;
 use crate::clock::Clock;
 use kehub_core::AppNumber;

@@ -1,7 +1,8 @@
 //! Rows applied to a store, in batches, and what came of them.
 
 use super::apart::set_apart;
-use super::clean::{CellProblem, Cleaner, Misfit, ROW_TYPE};
+use super::clean::{CellProblem, Cleaner, Misfit};
+use super::destination::{Destination, are_made};
 use super::dry_run::DryRun;
 use super::error::{FileError, Halt};
 use super::job::Job;
@@ -9,21 +10,15 @@ use super::mapping::Mapping;
 use super::refused::{Report, reason};
 use super::rows::{Chunk, Item, Row, Rows, Unreadable};
 use super::ruled::Ruled;
-use crate::clock::Clock;
-use kehub_core::command::{Command, IdentitySent, Matching, Origin, Request, SetPolicy, Upsert};
+use kehub_core::command::{Command, IdentitySent, Matching, Upsert};
 use kehub_core::outcome::{Outcome, ResultKind, Warning};
-use kehub_core::policy::{OnConflict, Role, Setting, TypeChange};
-use kehub_core::{AppNumber, Micros, TenantId};
-use kehub_store::{Batch, Lane, OpenError, Store, StoreError};
+use kehub_core::policy::OnConflict;
+use kehub_store::{OpenError, StoreError};
 use std::io;
 use std::time::{Duration, Instant};
 
 /// Rows that are applied in one go: few enough that single requests do not wait for long.
 const BATCH_ROWS: usize = 250;
-/// How often a batch is sent that was not applied, or perhaps was: upserts sent again change
-/// nothing. Between two tries there is a pause, of twice the length each time.
-const TRIES_MAX: u32 = 6;
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The shortest time that is left to others between two batches: who waits for a file looks for it
 /// every 25 ms or more often.
 const OTHERS_TURN: Duration = Duration::from_millis(30);
@@ -31,18 +26,6 @@ const OTHERS_TURN: Duration = Duration::from_millis(30);
 const LOOK_PERIOD: Duration = Duration::from_millis(200);
 /// How many rows of a kind are kept to be shown.
 pub(super) const SAMPLES_MAX: usize = 5;
-/// The rank of the identities that are made for rows.
-const ROW_PRIORITY: u16 = 90;
-
-/// Where rows go, and in whose name.
-pub(crate) struct Destination<'a> {
-    pub(crate) store: &'a dyn Store,
-    pub(crate) tenant: TenantId,
-    pub(crate) app: AppNumber,
-    /// The id of the request, for finding it in logs.
-    pub(crate) request: Box<str>,
-    pub(crate) clock: &'a dyn Clock,
-}
 
 /// How many rows came to what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -341,68 +324,6 @@ impl Import<'_> {
         }
         Ok(())
     }
-}
-
-impl Destination<'_> {
-    async fn name_row_type(&self) -> Result<(), ImportError> {
-        match self.apply(vec![Command::SetPolicy(row_type())]).await?.as_slice() {
-            [Outcome::Policy(_)] => Ok(()),
-            _ => Err(ImportError::Outcome),
-        }
-    }
-
-    pub(super) async fn apply(&self, commands: Vec<Command>) -> Result<Vec<Outcome>, ImportError> {
-        let mut moment = moments(self.clock);
-        let requests = commands.into_iter().map(|command| Request {
-            tenant: self.tenant,
-            origin: Origin {
-                app: self.app,
-                actor: None,
-                request: self.request.clone(),
-                at: moment(),
-            },
-            dry_run: false,
-            idempotency: None,
-            command,
-        });
-        let batch = Batch::new(requests.collect(), Lane::Bulk).ok_or(ImportError::Outcome)?;
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..TRIES_MAX {
-            let applied = self.store.apply(batch.clone()).await;
-            if let Ok(_) | Err(StoreError::Corrupt(_)) = applied {
-                return Ok(applied?);
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
-        Ok(self.store.apply(batch).await?)
-    }
-}
-
-/// When rows of a batch arrive: each after the one before, so that of two values the later row's is the
-/// newer one, however fast they come.
-pub(super) fn moments(clock: &dyn Clock) -> impl FnMut() -> Micros {
-    let mut last = Micros::MIN;
-    move || {
-        last = clock.now().max(last.saturating_add(1));
-        last
-    }
-}
-
-/// Whether there are identities among them that were made for rows.
-pub(super) fn are_made(upserts: &[Upsert]) -> bool {
-    upserts.iter().any(|upsert| upsert.record.is_some())
-}
-
-/// Says what the identities of rows are: something that tells two people as little apart as a device
-/// does.
-pub(super) fn row_type() -> SetPolicy {
-    let change = TypeChange {
-        priority: Setting::Value(ROW_PRIORITY),
-        role: Setting::Value(Role::Weak),
-        ..TypeChange::default()
-    };
-    SetPolicy { types: vec![(ROW_TYPE.to_owned(), change)], ..SetPolicy::default() }
 }
 
 /// Adds what came of a further identity of a row.

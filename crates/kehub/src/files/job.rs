@@ -5,8 +5,9 @@
 //! are applied again, which changes nothing, and what the report says of them is written again.
 
 use super::clean::CleanOptions;
+use super::destination::Destination;
 use super::found_by::FoundBy;
-use super::import::{Counts, Destination, Import, ImportError};
+use super::import::{Counts, Import, ImportError};
 use super::mapping::{Choices, Mapping, is_of_report};
 use super::reading::Cells;
 use super::refused::{Place, Report};

@@ -11,6 +11,7 @@ mod apart;
 pub(crate) mod cells;
 pub(crate) mod clean;
 mod dates;
+pub(crate) mod destination;
 pub(crate) mod dry_run;
 mod encoding;
 pub(crate) mod error;

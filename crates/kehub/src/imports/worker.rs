@@ -2,8 +2,9 @@
 
 use super::spool::{self, Look};
 use crate::files::clean::{CleanOptions, Cleaner, ROW_TYPE};
+use crate::files::destination::Destination;
 use crate::files::error::{FileError, Halt};
-use crate::files::import::{Counts, Destination, Import, ImportError, Watch};
+use crate::files::import::{Counts, Import, ImportError, Watch};
 use crate::files::job::{self, Begun, Job, Settings};
 use crate::files::mapping::{Choices, Mapping};
 use crate::files::refused::Report;
