@@ -428,8 +428,8 @@ struct Waiting<'a> {
     name: String,
     extent: Extent,
     over: &'a AtomicBool,
-    /// The file of a store that a hub may have open as well.
-    shared: Option<&'a Path>,
+    /// The store, which others may write to as well; `None` of one that is only read.
+    location: Option<&'a StoreLocation>,
     begun: Instant,
     /// Rows that were brought in before it began.
     before: u64,
@@ -447,14 +447,10 @@ impl<'a> Waiting<'a> {
         over: &'a AtomicBool,
         location: Option<&'a StoreLocation>,
     ) -> Waiting<'a> {
-        let shared = match location {
-            Some(StoreLocation::Sqlite(path)) => Some(path.as_path()),
-            Some(StoreLocation::Postgres(_)) | None => None,
-        };
         let name =
             path.file_name().map_or_else(|| "-".into(), |it| it.to_string_lossy().into_owned());
         let (terminal, begun) = (Terminal::in_lines(), Instant::now());
-        Waiting { terminal, name, extent, over, shared, begun, before: 0 }
+        Waiting { terminal, name, extent, over, location, begun, before: 0 }
     }
 }
 
@@ -471,8 +467,13 @@ impl Watch for Waiting<'_> {
         self.over.load(Ordering::Relaxed)
     }
 
-    fn is_shared(&self) -> bool {
-        self.shared.is_some_and(SqliteStore::is_served)
+    fn is_shared(&self, others: bool) -> bool {
+        match self.location {
+            // Who waits for the file does not write until it is free.
+            Some(StoreLocation::Sqlite(path)) => SqliteStore::is_served(path),
+            Some(StoreLocation::Postgres(_)) => others,
+            None => false,
+        }
     }
 }
 

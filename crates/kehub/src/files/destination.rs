@@ -18,6 +18,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const ROW_PRIORITY: u16 = 90;
 
 /// Where rows go, and in whose name.
+#[derive(Clone)]
 pub(crate) struct Destination<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) tenant: TenantId,
@@ -38,6 +39,11 @@ impl Destination<'_> {
 
     /// What comes of commands.
     pub(super) async fn apply(&self, commands: Vec<Command>) -> Result<Vec<Outcome>, ImportError> {
+        self.applied(&self.batch(commands)?).await
+    }
+
+    /// Commands as they are sent.
+    pub(super) fn batch(&self, commands: Vec<Command>) -> Result<Batch, ImportError> {
         let mut moment = moments(self.clock);
         let requests = commands.into_iter().map(|command| Request {
             tenant: self.tenant,
@@ -51,7 +57,11 @@ impl Destination<'_> {
             idempotency: None,
             command,
         });
-        let batch = Batch::new(requests.collect(), Lane::Bulk).ok_or(ImportError::Outcome)?;
+        Batch::new(requests.collect(), Lane::Bulk).ok_or(ImportError::Outcome)
+    }
+
+    /// What comes of a batch, which is sent again while the store is in trouble.
+    pub(super) async fn applied(&self, batch: &Batch) -> Result<Vec<Outcome>, ImportError> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..TRIES_MAX {
             let applied = self.store.apply(batch.clone()).await;
@@ -61,7 +71,7 @@ impl Destination<'_> {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
-        Ok(self.store.apply(batch).await?)
+        Ok(self.store.apply(batch.clone()).await?)
     }
 }
 

@@ -3,7 +3,6 @@
 use super::clean::ROW_TYPE;
 use super::destination::{are_made, moments, row_type};
 use super::import::{ImportError, SAMPLES_MAX};
-use super::rows::Row;
 use crate::clock::Clock;
 use kehub_core::AppNumber;
 use kehub_core::command::{Origin, Upsert};
@@ -82,10 +81,10 @@ impl<'a> DryRun<'a> {
         samples
     }
 
-    /// What would come of further rows, in order.
+    /// What would come of further rows, in order, which begin in these lines.
     pub(super) async fn outcomes(
         &mut self,
-        rows: &[Row],
+        lines: &[u64],
         upserts: Vec<Upsert>,
     ) -> Result<Vec<Outcome>, ImportError> {
         let (app, mut moment) = (self.app, moments(self.clock));
@@ -101,11 +100,11 @@ impl<'a> DryRun<'a> {
         }
         let arriving = upserts.iter().map(|upsert| (origin(), upsert.clone())).collect();
         let outcomes = self.trial.upserts(arriving).await?;
-        for ((row, upsert), outcome) in rows.iter().zip(upserts).zip(&outcomes) {
+        for ((line, upsert), outcome) in lines.iter().zip(upserts).zip(&outcomes) {
             if let Outcome::Resolved(resolution) = outcome
                 && !resolution.warnings.contains(&Warning::NothingWritten)
             {
-                self.see(row.line, &upsert, resolution);
+                self.see(*line, &upsert, resolution);
             }
         }
         Ok(outcomes)

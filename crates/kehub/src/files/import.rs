@@ -10,18 +10,28 @@ use super::mapping::Mapping;
 use super::refused::{Report, reason};
 use super::rows::{Chunk, Item, Row, Rows, Unreadable};
 use super::ruled::Ruled;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesOrdered, StreamExt as _};
+use kehub_core::Seq;
 use kehub_core::command::{Command, IdentitySent, Matching, Upsert};
 use kehub_core::outcome::{Outcome, ResultKind, Warning};
 use kehub_core::policy::OnConflict;
-use kehub_store::{OpenError, StoreError};
+use kehub_store::{Batch, OpenError, StoreError};
 use std::io;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// Rows that are applied in one go: few enough that single requests do not wait for long.
 const BATCH_ROWS: usize = 250;
+/// How many batches are under way at most: while one is written the next one waits for its turn, so that
+/// nobody who writes is idle while rows are read, cleaned and counted.
+const AT_ONCE: usize = 2;
 /// The shortest time that is left to others between two batches: who waits for a file looks for it
 /// every 25 ms or more often.
 const OTHERS_TURN: Duration = Duration::from_millis(30);
+/// For how long it is taken account of others who wrote between two batches.
+const OTHERS_KEPT: Duration = Duration::from_secs(1);
 /// How often it is looked whether it is over while no rows come.
 const LOOK_PERIOD: Duration = Duration::from_millis(200);
 /// How many rows of a kind are kept to be shown.
@@ -46,6 +56,35 @@ pub(crate) struct Counts {
     pub(crate) refused: u64,
 }
 
+impl Counts {
+    /// Counts what came of a row; why it was refused, if it was.
+    fn add(&mut self, outcome: &Outcome) -> Result<Option<Ruled>, ImportError> {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "no other is one of an upsert")]
+        let resolution = match outcome {
+            // Compat answers who owns what is quarantined, and leaves it as it is.
+            Outcome::Resolved(it) if it.warnings.contains(&Warning::NothingWritten) => {
+                self.refused += 1;
+                return Ok(Some(Ruled::NothingUsable));
+            }
+            Outcome::Resolved(resolution) => resolution,
+            Outcome::Refused(refusal) => {
+                self.refused += 1;
+                return Ok(Some(Ruled::from(refusal)));
+            }
+            _ => return Err(ImportError::Outcome),
+        };
+        let count = match resolution.result {
+            ResultKind::Created => &mut self.created,
+            ResultKind::Updated => &mut self.updated,
+            ResultKind::Unchanged => &mut self.unchanged,
+            ResultKind::Merged => &mut self.merged,
+        };
+        *count += 1;
+        self.conflicts += u64::from(resolution.conflicts.iter().any(|conflict| conflict.new));
+        Ok(None)
+    }
+}
+
 /// A refused row, to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RefusedRow {
@@ -62,8 +101,9 @@ pub(crate) trait Watch: Sync {
     fn at(&self, counts: &Counts);
     /// Whether no further batch is to begin.
     fn is_over(&self) -> bool;
-    /// Whether somebody else writes to the same place and cannot be queued with.
-    fn is_shared(&self) -> bool;
+    /// Whether somebody else writes to the same place and cannot be queued with; `others` are known to have
+    /// written between our batches a moment ago.
+    fn is_shared(&self, others: bool) -> bool;
 }
 
 /// Why an import cannot go on.
@@ -104,7 +144,83 @@ pub(crate) struct Import<'a> {
     pub(crate) job: Option<Job>,
 }
 
-impl Import<'_> {
+/// What is known of a row before it is applied.
+enum Fate {
+    Unreadable(Unreadable),
+    Unfit(Row, Vec<CellProblem>),
+    /// Its upsert is among those that are sent.
+    Sent(Row),
+}
+
+/// Rows of a file that are applied together, in their order.
+struct Rowset {
+    fates: Vec<Fate>,
+    /// Rows of the file that were read up to its end.
+    read: u64,
+    skipped: u64,
+    /// Identities to be sent behind upserts, by the places of those.
+    apart: Vec<(usize, Option<OnConflict>, Vec<IdentitySent>)>,
+}
+
+impl Rowset {
+    /// Where the rows begin that are sent.
+    fn lines(&self) -> Vec<u64> {
+        let line = |fate: &Fate| match fate {
+            Fate::Sent(row) => Some(row.line),
+            Fate::Unreadable(_) | Fate::Unfit(..) => None,
+        };
+        self.fates.iter().filter_map(line).collect()
+    }
+}
+
+/// What came of rows.
+struct Answered {
+    rows: Rowset,
+    /// To be sent again if it has to be; `None` if nothing was sent.
+    batch: Option<Batch>,
+    answer: Result<Vec<Outcome>, StoreError>,
+}
+
+/// Rows on their way.
+#[derive(Default)]
+struct Sending<'a> {
+    /// Rows of the file that were read so far.
+    read: u64,
+    /// Batches that are being applied, in the order of the file: a store takes those of one tenant in the
+    /// order in which they come.
+    under_way: FuturesOrdered<BoxFuture<'a, Answered>>,
+    others: Others,
+}
+
+/// Whether others write to the same journal.
+#[derive(Default)]
+struct Others {
+    /// The last entry of ours.
+    last: Option<Seq>,
+    seen: Option<Instant>,
+}
+
+impl Others {
+    /// Looks at the places of entries that were written in one go, one behind the other.
+    fn look(&mut self, outcomes: &[Outcome]) {
+        let seq = |outcome: &Outcome| {
+            let Outcome::Resolved(resolution) = outcome else { return None };
+            resolution.seq
+        };
+        let Some(first) = outcomes.iter().find_map(seq) else { return };
+        if self.last.is_some_and(|last| first.0 > last.0 + 1) {
+            self.seen = Some(Instant::now());
+        }
+        self.last = outcomes.iter().rev().find_map(seq);
+    }
+
+    /// Whether there were any a moment ago.
+    fn are_there(&self) -> bool {
+        self.seen.is_some_and(|seen| seen.elapsed() < OTHERS_KEPT)
+    }
+}
+
+impl<'a> Import<'a> {
     /// Applies the rows that were read, and all that follow, until somebody says that it is over:
     /// then `false`. What becomes of it is written down.
     pub(crate) async fn run(
@@ -113,7 +229,12 @@ impl Import<'_> {
         rows: &mut Rows,
         watch: &dyn Watch,
     ) -> Result<bool, ImportError> {
-        let result = self.chunks(first, rows, watch).await;
+        let mut sending = Sending::default();
+        let mut result = self.chunks(first, rows, &mut sending, watch).await;
+        if matches!(result, Ok(_) | Err(ImportError::File(_))) {
+            // However it ends, what was sent counts.
+            result = self.settle_all_but(0, &mut sending, watch).await.and(result);
+        }
         let flushed = self.report.as_mut().map_or(Ok(()), Report::flush);
         let result = result.and_then(|ended| flushed.map(|()| ended).map_err(ImportError::Report));
         self.conclude(result).await
@@ -123,6 +244,7 @@ impl Import<'_> {
         &mut self,
         first: Chunk,
         rows: &mut Rows,
+        sending: &mut Sending<'a>,
         watch: &dyn Watch,
     ) -> Result<bool, ImportError> {
         // Its columns are in the mapping already.
@@ -133,135 +255,250 @@ impl Import<'_> {
                 if watch.is_over() || self.is_unwanted() {
                     return Ok(false);
                 }
-                let begun = Instant::now();
                 let size = self.job.as_ref().map_or(BATCH_ROWS, |job| job.batch_rows);
-                let is_applied = self.batch(rest.by_ref().take(size)).await?;
-                self.note_if_due().await?;
-                watch.at(&self.counts);
-                if is_applied && watch.is_shared() {
-                    tokio::time::sleep(begun.elapsed().max(OTHERS_TURN)).await;
-                }
+                self.batch(rest.by_ref().take(size), sending, watch).await?;
             }
-            // Who types rows may take long, and want to end meanwhile.
-            let next = loop {
-                match tokio::time::timeout(LOOK_PERIOD, rows.next()).await {
-                    Ok(next) => break next?,
-                    Err(_) if watch.is_over() || self.is_unwanted() => return Ok(false),
-                    Err(_) => self.note_if_due().await?,
-                }
+            let chunk = match self.next(rows, sending, watch).await? {
+                ControlFlow::Continue(chunk) => chunk,
+                ControlFlow::Break(is_end) => return Ok(is_end),
             };
-            let Some(chunk) = next else { return Ok(true) };
             self.mapping.extend(&chunk.columns);
             items = chunk.items;
         }
     }
 
-    /// Whether anything was applied.
-    async fn batch(&mut self, items: impl Iterator<Item = Item>) -> Result<bool, ImportError> {
-        let (mut rows, mut upserts) = (Vec::new(), Vec::new());
-        let (mut read, done) =
-            self.job.as_ref().map_or((self.counts.rows, 0), |job| (job.read, job.done));
-        // What is counted is done: a batch that fails may be begun again where the counts are.
-        let mut settled = self.counts;
-        for item in items {
-            read += 1;
-            if read <= done {
-                // Counted already.
-                continue;
-            }
-            if read <= self.skip {
-                settled.skipped += 1;
-                continue;
-            }
-            match item {
-                Item::Unreadable(line) => {
-                    settled.refused += 1;
-                    self.refuse_line(&line)?;
+    /// The rows that come next, or whether there are no more; otherwise it is over.
+    async fn next(
+        &mut self,
+        rows: &mut Rows,
+        sending: &mut Sending<'a>,
+        watch: &dyn Watch,
+    ) -> Result<ControlFlow<bool, Chunk>, ImportError> {
+        loop {
+            // Who types rows may take long, and want to see what became of them, or to end meanwhile.
+            let answered = tokio::select! {
+                biased;
+                next = rows.next() => {
+                    return Ok(next?.map_or(ControlFlow::Break(true), ControlFlow::Continue));
                 }
-                Item::Row(row) => match self.cleaner.upsert(&self.mapping, &row) {
-                    Ok(upsert) => {
-                        settled.fit += 1;
-                        rows.push(row);
-                        upserts.push(upsert);
-                    }
-                    Err(problems) => {
-                        settled.refused += 1;
-                        self.refuse(&row, &problems)?;
-                    }
-                },
+                Some(answered) = sending.under_way.next() => Some(answered),
+                () = tokio::time::sleep(LOOK_PERIOD) => None,
+            };
+            match answered {
+                Some(answered) => self.settle(answered, sending, watch).await?,
+                None if watch.is_over() || self.is_unwanted() => {
+                    return Ok(ControlFlow::Break(false));
+                }
+                None => self.note_if_due().await?,
             }
         }
-        let is_applied = self.destination.is_some() && !upserts.is_empty();
-        if !upserts.is_empty() {
-            self.apply(&rows, upserts, &mut settled).await?;
-        }
-        settled.rows = read.max(done);
-        self.counts = settled;
-        self.is_read(read)?;
-        Ok(is_applied)
     }
 
-    async fn apply(
+    /// Sends rows behind those that are under way, of which it waits for as many as are too many.
+    async fn batch(
         &mut self,
-        rows: &[Row],
-        upserts: Vec<Upsert>,
-        counts: &mut Counts,
+        items: impl Iterator<Item = Item>,
+        sending: &mut Sending<'a>,
+        watch: &dyn Watch,
     ) -> Result<(), ImportError> {
-        let policy = self.cleaner.policy();
-        let mut upserts = upserts;
-        let apart = |(place, upsert): (usize, &mut Upsert)| {
-            let identities = set_apart(&mut upsert.identities, policy);
-            (place, upsert.on_conflict, identities)
-        };
-        let apart: Vec<_> = upserts.iter_mut().enumerate().map(apart).collect();
-        let mut outcomes = self.outcomes(rows, upserts).await?;
-        self.add(&mut outcomes, apart).await?;
-        for (row, outcome) in rows.iter().zip(outcomes) {
-            #[expect(clippy::wildcard_enum_match_arm, reason = "no other is one of an upsert")]
-            match outcome {
-                // Compat answers who owns what is quarantined, and leaves it as it is.
-                Outcome::Resolved(resolution)
-                    if resolution.warnings.contains(&Warning::NothingWritten) =>
-                {
-                    counts.refused += 1;
-                    self.refuse_by_rules(row, Ruled::NothingUsable)?;
-                }
-                Outcome::Resolved(resolution) => {
-                    let count = match resolution.result {
-                        ResultKind::Created => &mut counts.created,
-                        ResultKind::Updated => &mut counts.updated,
-                        ResultKind::Unchanged => &mut counts.unchanged,
-                        ResultKind::Merged => &mut counts.merged,
-                    };
-                    *count += 1;
-                    let opened = resolution.conflicts.iter().any(|conflict| conflict.new);
-                    counts.conflicts += u64::from(opened);
-                }
-                Outcome::Refused(refusal) => {
-                    counts.refused += 1;
-                    self.refuse_by_rules(row, Ruled::from(&refusal))?;
-                }
-                _ => return Err(ImportError::Outcome),
-            }
+        let begun = Instant::now();
+        let (rows, upserts) = self.cleaned(items, &mut sending.read);
+        let is_shared = self.destination.is_some()
+            && !upserts.is_empty()
+            && watch.is_shared(sending.others.are_there());
+        // What is sent behind its upserts comes before the next rows.
+        let left = if is_shared || !rows.apart.is_empty() { 0 } else { AT_ONCE - 1 };
+        let sent = self.send(rows, upserts).await?;
+        sending.under_way.push_back(sent);
+        self.settle_all_but(left, sending, watch).await?;
+        if is_shared {
+            tokio::time::sleep(begun.elapsed().max(OTHERS_TURN)).await;
         }
         Ok(())
     }
 
-    /// What comes of upserts, which are those of these rows if there are any.
+    /// What rows say. `read` counts those of the file.
+    fn cleaned(&self, items: impl Iterator<Item = Item>, read: &mut u64) -> (Rowset, Vec<Upsert>) {
+        let done = self.job.as_ref().map_or(0, |job| job.done);
+        let (mut fates, mut upserts, mut apart) = (Vec::new(), Vec::new(), Vec::new());
+        let mut skipped = 0;
+        for item in items {
+            *read += 1;
+            if *read <= done {
+                // Counted already.
+                continue;
+            }
+            if *read <= self.skip {
+                skipped += 1;
+                continue;
+            }
+            let row = match item {
+                Item::Unreadable(line) => {
+                    fates.push(Fate::Unreadable(line));
+                    continue;
+                }
+                Item::Row(row) => row,
+            };
+            match self.cleaner.upsert(&self.mapping, &row) {
+                Ok(mut upsert) => {
+                    let identities = set_apart(&mut upsert.identities, self.cleaner.policy());
+                    if !identities.is_empty() {
+                        apart.push((upserts.len(), upsert.on_conflict, identities));
+                    }
+                    upserts.push(upsert);
+                    fates.push(Fate::Sent(row));
+                }
+                Err(problems) => fates.push(Fate::Unfit(row, problems)),
+            }
+        }
+        (Rowset { fates, read: (*read).max(done), skipped, apart }, upserts)
+    }
+
+    /// Rows on their way, once it is polled.
+    async fn send(
+        &mut self,
+        rows: Rowset,
+        upserts: Vec<Upsert>,
+    ) -> Result<BoxFuture<'a, Answered>, ImportError> {
+        if upserts.is_empty() || self.dry_run.is_some() {
+            let answer = Ok(self.outcomes(&rows.lines(), upserts).await?);
+            return Ok(std::future::ready(Answered { rows, batch: None, answer }).boxed());
+        }
+        self.make_row_type_known(&upserts).await?;
+        let destination = self.destination.clone().ok_or(ImportError::Outcome)?;
+        let batch = destination.batch(upserts.into_iter().map(Command::Upsert).collect())?;
+        let sent = async move {
+            let answer = destination.store.apply(batch.clone()).await;
+            Answered { rows, batch: Some(batch), answer }
+        };
+        Ok(sent.boxed())
+    }
+
+    /// Takes note of what came of rows until so many batches are left under way, and of those of which
+    /// that is known already.
+    async fn settle_all_but(
+        &mut self,
+        left: usize,
+        sending: &mut Sending<'a>,
+        watch: &dyn Watch,
+    ) -> Result<(), ImportError> {
+        loop {
+            // What was not under way yet is from here on.
+            let mut answered = sending.under_way.next().now_or_never();
+            if answered.is_none() && sending.under_way.len() > left {
+                answered = Some(sending.under_way.next().await);
+            }
+            let Some(answered) = answered.flatten() else { return Ok(()) };
+            self.settle(answered, sending, watch).await?;
+        }
+    }
+
+    /// Takes note of what came of rows.
+    async fn settle(
+        &mut self,
+        answered: Answered,
+        sending: &mut Sending<'a>,
+        watch: &dyn Watch,
+    ) -> Result<(), ImportError> {
+        let Answered { rows, batch, answer } = answered;
+        match (answer, batch) {
+            (Ok(outcomes), _) => {
+                sending.others.look(&outcomes);
+                self.count(rows, outcomes, watch).await
+            }
+            (Err(error @ StoreError::Corrupt(_)), _) | (Err(error), None) => Err(error.into()),
+            (Err(_), Some(batch)) => self.send_again((rows, batch), sending, watch).await,
+        }
+    }
+
+    /// Sends rows that were not applied, or perhaps were; and those that were under way behind them, so
+    /// that the later one of two rows about a customer has the last word.
+    async fn send_again(
+        &mut self,
+        first: (Rowset, Batch),
+        sending: &mut Sending<'a>,
+        watch: &dyn Watch,
+    ) -> Result<(), ImportError> {
+        let mut again = vec![(first.0, Some(first.1))];
+        while let Some(Answered { rows, batch, .. }) = sending.under_way.next().await {
+            again.push((rows, batch));
+        }
+        for (rows, batch) in again {
+            let outcomes = match (batch, &self.destination) {
+                (Some(batch), Some(destination)) => destination.applied(&batch).await?,
+                // There was nothing to send.
+                (None, _) | (_, None) => Vec::new(),
+            };
+            self.count(rows, outcomes, watch).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts rows, and reports those that were refused. What is counted is done: a batch that fails may be
+    /// begun again where the counts are.
+    async fn count(
+        &mut self,
+        rows: Rowset,
+        mut outcomes: Vec<Outcome>,
+        watch: &dyn Watch,
+    ) -> Result<(), ImportError> {
+        let Rowset { fates, read, skipped, apart } = rows;
+        self.add(&mut outcomes, apart).await?;
+        let mut counts = self.counts;
+        counts.skipped += skipped;
+        let mut outcomes = outcomes.iter();
+        for fate in fates {
+            match fate {
+                Fate::Unreadable(line) => {
+                    counts.refused += 1;
+                    self.refuse_line(&line)?;
+                }
+                Fate::Unfit(row, problems) => {
+                    counts.refused += 1;
+                    self.refuse(&row, &problems)?;
+                }
+                Fate::Sent(row) => {
+                    counts.fit += 1;
+                    let outcome = outcomes.next().ok_or(ImportError::Outcome)?;
+                    if let Some(ruled) = counts.add(outcome)? {
+                        self.refuse_by_rules(&row, ruled)?;
+                    }
+                }
+            }
+        }
+        counts.rows = read;
+        self.counts = counts;
+        self.measure_report()?;
+        self.note_if_due().await?;
+        watch.at(&self.counts);
+        Ok(())
+    }
+
+    /// What comes of upserts, which are those of rows that begin in these lines if there are any.
     async fn outcomes(
         &mut self,
-        rows: &[Row],
+        lines: &[u64],
         upserts: Vec<Upsert>,
     ) -> Result<Vec<Outcome>, ImportError> {
+        if upserts.is_empty() {
+            return Ok(Vec::new());
+        }
         if let Some(dry_run) = &mut self.dry_run {
-            return dry_run.outcomes(rows, upserts).await;
+            return dry_run.outcomes(lines, upserts).await;
+        }
+        self.make_row_type_known(&upserts).await?;
+        let destination = self.destination.as_ref().ok_or(ImportError::Outcome)?;
+        destination.apply(upserts.into_iter().map(Command::Upsert).collect()).await
+    }
+
+    async fn make_row_type_known(&mut self, upserts: &[Upsert]) -> Result<(), ImportError> {
+        if self.knows_row_type || !are_made(upserts) {
+            return Ok(());
         }
         let destination = self.destination.as_ref().ok_or(ImportError::Outcome)?;
-        if !self.knows_row_type && are_made(&upserts) {
-            destination.name_row_type().await?;
-            self.knows_row_type = true;
-        }
-        destination.apply(upserts.into_iter().map(Command::Upsert).collect()).await
+        destination.name_row_type().await?;
+        self.knows_row_type = true;
+        Ok(())
     }
 
     /// Sends the identities behind their upserts, and adds what came of them to the outcomes of those.

@@ -45,8 +45,6 @@ pub(crate) struct Job {
     holder: i64,
     /// Rows that an earlier process has done.
     pub(super) done: u64,
-    /// Rows read by this one, those included.
-    pub(super) read: u64,
     /// Rows that are applied in one go.
     pub(super) batch_rows: usize,
     /// Where refused rows go, as others find it.
@@ -74,7 +72,6 @@ impl Job {
             id: kept.id,
             holder: kept.hold.holder,
             done: kept.progress.rows,
-            read: 0,
             batch_rows,
             report: report.map(|path| path.to_string_lossy().into()),
             report_bytes: kept.progress.report_bytes,
@@ -195,10 +192,9 @@ impl Import<'_> {
         self.job.as_ref().is_some_and(|job| job.is_unwanted)
     }
 
-    /// Takes note of a batch that is done.
-    pub(super) fn is_read(&mut self, read: u64) -> Result<(), ImportError> {
+    /// Takes note of how much of the report is about rows that are counted.
+    pub(super) fn measure_report(&mut self) -> Result<(), ImportError> {
         let Some(job) = &mut self.job else { return Ok(()) };
-        job.read = read;
         if let Some(report) = &mut self.report {
             job.report_bytes = report.bytes().map_err(ImportError::Report)?;
         }

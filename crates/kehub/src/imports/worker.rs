@@ -73,7 +73,7 @@ impl Watch for Over {
     }
 
     /// It waits in the queue of the hub, behind all who wait for an answer.
-    fn is_shared(&self) -> bool {
+    fn is_shared(&self, _: bool) -> bool {
         false
     }
 }

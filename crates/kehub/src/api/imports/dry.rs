@@ -58,7 +58,7 @@ impl Watch for Looking<'_> {
         self.0.is_ending() || self.1.is_some_and(|until| Instant::now() >= until)
     }
 
-    fn is_shared(&self) -> bool {
+    fn is_shared(&self, _: bool) -> bool {
         false
     }
 }
