@@ -1,5 +1,6 @@
 //! The task that brings files in, one after the other.
 
+use super::pace::Followed;
 use super::spool::{self, Look};
 use crate::files::clean::{CleanOptions, Cleaner, ROW_TYPE};
 use crate::files::destination::Destination;
@@ -9,7 +10,7 @@ use crate::files::job::{self, Begun, Job, Settings};
 use crate::files::mapping::{Choices, Mapping};
 use crate::files::refused::Report;
 use crate::files::rows::{Chunk, Rows};
-use crate::files::source::{Form, ReadOptions, Source};
+use crate::files::source::{Extent, Form, ReadOptions, Source};
 use crate::server::Hub;
 use encoding_rs::Encoding;
 use kehub_core::TenantId;
@@ -65,11 +66,25 @@ impl Importer {
     }
 }
 
-impl Watch for Over {
-    fn at(&self, _: &Counts) {}
-
+impl Over {
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+/// An import that is followed until the hub ends.
+struct Watched<'a> {
+    over: &'a Over,
+    followed: Followed<'a>,
+}
+
+impl Watch for Watched<'_> {
+    fn at(&self, counts: &Counts) {
+        self.followed.at(counts.rows);
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.is_over()
     }
 
     /// It waits in the queue of the hub, behind all who wait for an answer.
@@ -95,6 +110,7 @@ pub(crate) struct Opened {
     pub(crate) form: Form,
     /// What it is encoded in, if that shows at its beginning.
     pub(crate) encoding: Option<&'static Encoding>,
+    extent: Extent,
     pub(crate) rows: Rows,
     pub(crate) first: Chunk,
 }
@@ -234,8 +250,11 @@ impl Worker {
             job: Some(Job::of(&kept, Some(&report.1), BATCH_ROWS)),
         };
         import.go_on(&kept).await?;
-        let Opened { mut rows, first, .. } = opened;
-        let is_done = import.run(first, &mut rows, &*self.over).await?;
+        let Opened { mut rows, first, extent, .. } = opened;
+        let (now, done) = (self.hub.clock().now(), import.counts.rows);
+        let followed = self.hub.paces().follow((tenant, kept.id), now, extent, done);
+        let watched = Watched { over: &self.over, followed };
+        let is_done = import.run(first, &mut rows, &watched).await?;
         Ok(Some((import.counts, is_done)))
     }
 
@@ -282,8 +301,8 @@ pub(crate) async fn open(
     // A packed workbook is unpacked here.
     let open = move || Source::open(&file, &options).map(|source| (source, look));
     let (source, look) = tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??;
-    let (form, encoding) = (source.form(), source.encoding());
+    let (form, encoding, extent) = (source.form(), source.encoding(), source.extent());
     let mut rows = Rows::start_holding(source, choices, look)?;
     let first = rows.next().await?.unwrap_or_default();
-    Ok(Opened { form, encoding, rows, first })
+    Ok(Opened { form, encoding, extent, rows, first })
 }

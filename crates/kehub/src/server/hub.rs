@@ -7,7 +7,7 @@ use super::status::Readiness;
 use crate::api::duplicates::kept::KeptDuplicates;
 use crate::clock::Clock;
 use crate::console::{KeptDays, Series};
-use crate::imports::Spool;
+use crate::imports::{Paces, Spool};
 use crate::people::{FirstCode, People};
 use crate::server::problem::Problem;
 use crate::webhooks::log::CallLog;
@@ -83,6 +83,8 @@ struct Inner {
     webhooks_changed: Notify,
     /// Tells the importer that a file has come.
     imports_changed: Notify,
+    /// How fast the import goes that is under way.
+    paces: Paces,
     /// Where files are kept that came over the API.
     spool: OnceLock<Spool>,
     /// Whether the hub was asked to end.
@@ -121,6 +123,7 @@ impl Hub {
             wechat,
             people: People::default(),
             imports_changed: Notify::new(),
+            paces: Paces::default(),
             spool: OnceLock::new(),
             ending: watch::Sender::default(),
         })))
@@ -161,6 +164,11 @@ impl Hub {
     /// Notified when there may be something to import.
     pub(crate) fn imports_changed(&self) -> &Notify {
         &self.0.imports_changed
+    }
+
+    /// How fast the import goes that this hub is at work on.
+    pub(crate) fn paces(&self) -> &Paces {
+        &self.0.paces
     }
 
     /// Keeps files that come over the API here, unless one came before: then they are where that is.

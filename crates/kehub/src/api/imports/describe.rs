@@ -128,7 +128,8 @@ fn example() -> Value {
     let moment = "2026-05-04T01:02:03.250Z";
     json!({
         "id": 7, "source": "members.csv", "state": "running", "ending": false,
-        "app": "cl00000000000000a", "beganAt": moment, "changedAt": moment, "bytes": 104_857_600,
+        "app": "cl00000000000000a", "beganAt": moment, "changedAt": moment, "bytes": 104_857_600, "bytesRead": 2_097_152,
+        "rowsPerSecond": 6_000, "secondsLeft": 98,
         "columns": [
             { "heading": "name", "target": "name" },
             { "heading": "卡号", "target": "identity:card" },
@@ -194,6 +195,13 @@ fn import() -> Value {
         "beganAt": moment,
         "changedAt": moment,
         "bytes": { "type": ["integer", "null"], "description": "Of the file; `null` if it came by a pipe" },
+        "bytesRead": {
+            "type": ["integer", "null"],
+            "description": "How much of the file is read; `null`, as the two that follow, unless the hub that \
+                            is asked has been at work on it for a second",
+        },
+        "rowsPerSecond": { "type": ["integer", "null"], "description": "On average, since it is at work on it" },
+        "secondsLeft": { "type": ["integer", "null"], "description": "Until the end, if the rest goes as fast" },
         "columns": { "type": "array", "items": schema("ApiImportColumn") },
         "utcOffset": text_or_null,
         "onConflict": { "type": ["string", "null"], "description": "`null`: as the tenant is set" },

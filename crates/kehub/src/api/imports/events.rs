@@ -90,8 +90,6 @@ impl Follower {
 
     fn body(&self, import: &Import) -> ImportBody {
         let access = self.hub.access();
-        let now = self.hub.clock().now();
-        let around = Around { access: &access, spool: self.hub.spool(), now };
-        ImportBody::of(import, &around)
+        ImportBody::of(import, &Around::new(&self.hub, &access, self.tenant))
     }
 }

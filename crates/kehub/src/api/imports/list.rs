@@ -26,7 +26,7 @@ pub(crate) async fn api_import_list(call: Call) -> Result<Response, Problem> {
     parameters.end()?;
     let imports = call.store().imports(call.tenant(), before, limit.saturating_add(1)).await?;
     let access = call.hub().access();
-    let around = Around { access: &access, spool: call.hub().spool(), now: call.now() };
+    let around = Around::new(call.hub(), &access, call.tenant());
     let page = Page::of(
         imports,
         limit,
@@ -50,7 +50,7 @@ pub(crate) async fn api_import_get(call: Call) -> Result<Response, Problem> {
 /// An import as the caller is told of it.
 pub(super) fn body(call: &Call, import: &Import) -> ImportBody {
     let access = call.hub().access();
-    let around = Around { access: &access, spool: call.hub().spool(), now: call.now() };
+    let around = Around::new(call.hub(), &access, call.tenant());
     ImportBody::of(import, &around)
 }
 

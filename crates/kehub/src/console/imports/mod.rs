@@ -47,7 +47,7 @@ impl Became {
     fn of(visitor: &Visitor, import: &Import) -> Became {
         let call = &visitor.call;
         let access = call.hub().access();
-        let around = Around { access: &access, spool: call.hub().spool(), now: call.now() };
+        let around = Around::new(call.hub(), &access, call.tenant());
         let words = words(visitor.look.language);
         let (word, class, is_live) = match state(import, &around) {
             "running" if import.is_unwanted => (words.s_ending, "warn", true),

@@ -16,12 +16,16 @@ use crate::console::visitor::Visitor;
 use crate::console::words::fill;
 use crate::files::job::Settings;
 use crate::files::mapping::{Ignored, Target};
+use crate::imports::Pace;
 use axum::body::Body;
 use axum::response::Response;
 use kehub_core::attribute::Attribute;
 use kehub_core::directory::Permission;
 use kehub_core::import::{Import, State};
 use maud::{Markup, html};
+
+/// Longer times are told in minutes.
+const SECONDS_MAX: u64 = 90;
 
 /// One import.
 pub(super) async fn page(visitor: Visitor) -> Response {
@@ -97,17 +101,24 @@ async fn shown(visitor: &Visitor, refused: Option<&str>) -> Result<Page, Problem
 /// How far it is.
 fn progress(visitor: &Visitor, import: &Import, became: &Became) -> Markup {
     let words = words(visitor.look.language);
-    let rate = rate(import).filter(|_| became.is_live);
+    let (call, id) = (&visitor.call, import.id);
+    let pace = call.hub().paces().of(call.tenant(), id, call.now());
+    let rate = pace.map(|pace| pace.rows_per_second).or_else(|| rate(import));
+    let rate = rate.filter(|_| became.is_live);
     html! {
         section .card {
             p .facts.big {
                 (became.tag())
                 span { (fill(words.rows_done, &[&count(import.progress.rows)])) }
                 @if let Some(rate) = rate { span .soft { (fill(words.rate, &[&count(rate)])) } }
+                @if let Some(pace) = pace { span .soft { (left(pace, words)) } }
             }
             @if became.is_live {
-                // Nobody counts the rows of a file before they are read.
-                progress aria-label=(words.progress) {}
+                @if let Some(pace) = pace {
+                    progress aria-label=(words.progress) value=(pace.bytes_read) max=(pace.bytes) {}
+                } @else {
+                    progress aria-label=(words.progress) {}
+                }
                 p .note.no-script { a href=(visitor.look.here) { (words.reload) } }
             }
             @if let Some(error) = &import.error {
@@ -117,6 +128,14 @@ fn progress(visitor: &Visitor, import: &Import, became: &Became) -> Markup {
             }
             @if became.word == words.s_interrupted { p .note { (words.interrupted_why) } }
         }
+    }
+}
+
+/// How long it still takes.
+fn left(pace: Pace, words: &Words) -> String {
+    match pace.seconds_left {
+        seconds @ ..=SECONDS_MAX => fill(words.seconds_left, &[&count(seconds)]),
+        seconds => fill(words.minutes_left, &[&count(seconds.div_ceil(60))]),
     }
 }
 

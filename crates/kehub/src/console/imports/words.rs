@@ -40,6 +40,8 @@ vocabulary! {
     progress "Progress" "进度";
     rows_done "{} [row|rows] done" "已处理 {} 行";
     rate "{} [row|rows] a second" "每秒 {} 行";
+    seconds_left "about {} [second|seconds] left" "约剩 {} 秒";
+    minutes_left "about {} [minute|minutes] left" "约剩 {} 分钟";
     reload "Look again how far it is" "刷新进度";
     failed_why "It stopped. Rows up to here are applied; the same file, sent again, goes on. The reason:" "导入已停止，此前的行已生效；再次发送同一文件可继续。原因：";
     interrupted_why "Nobody is at work on it. Rows up to here are applied; the same file, sent again, goes on." "当前无人处理，此前的行已生效；再次发送同一文件可继续。";

@@ -129,7 +129,7 @@ async fn read(
         chosen.map(|chosen| chosen.choices).unwrap_or_default()
     };
     let opened = imports::open(path, &wanted.read, Some(look), choices).await;
-    let Opened { form, encoding, mut rows, first } = opened.map_err(|error| unfit(&error))?;
+    let Opened { form, encoding, mut rows, first, .. } = opened.map_err(|error| unfit(&error))?;
     let (headings, is_lines) = (&first.columns, form == Form::Lines);
     let choose = |by_id| choose(headings, before(said, headings, by_id), &asked.picks, is_lines);
     let (chosen, lacks_ids) = match choose(by_id) {
