@@ -443,6 +443,14 @@ pub struct PageRequest {
     pub counted: bool,
 }
 
+impl PageRequest {
+    /// The newest ones, uncounted.
+    pub fn newest(limit: u32) -> PageRequest {
+        let order = Order { descending: true, ..Order::default() };
+        PageRequest { order, start: Start::Offset(0), limit, counted: false }
+    }
+}
+
 /// Where a part of a list begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {

@@ -15,6 +15,7 @@ use crate::{OpenError, StoreError, postgres, sqlite};
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
 use kehub_core::command::{Command, FieldsSent, Origin, Put, Request, SetPolicy, Upsert};
+use kehub_core::customer::Customer;
 use kehub_core::directory::{NewTenant, Tenant};
 use kehub_core::facts::{Counters, Needs, TenantFacts};
 use kehub_core::import::Import;
@@ -34,6 +35,9 @@ pub(crate) trait Base: Send {
 
     /// Imports of the tenant, newest first, at most so many.
     async fn imports(&mut self, most: usize) -> Result<Vec<Import>, OpenError>;
+
+    /// The newest live customers of the tenant, at most so many.
+    async fn newest(&mut self, most: u32) -> Result<Vec<Customer>, OpenError>;
 
     /// The first live customers behind an id that show this canonical value, by id, at most so many.
     async fn carriers(
@@ -148,6 +152,12 @@ impl Trial {
     pub async fn imports(&mut self, most: usize) -> Result<Vec<Import>, OpenError> {
         let Some(base) = &mut self.base else { return Ok(Vec::new()) };
         base.imports(most).await
+    }
+
+    /// The newest live customers of the tenant when the trial began, at most so many.
+    pub async fn newest(&mut self, most: u32) -> Result<Vec<Customer>, OpenError> {
+        let Some(base) = &mut self.base else { return Ok(Vec::new()) };
+        base.newest(most).await
     }
 
     /// Whether a customer came into being in this trial. What its id will be depends on what others

@@ -8,7 +8,6 @@ use super::labels::{self, Part, REV, REV_ZH, folded, zh};
 use kehub_core::attribute::{Access, Attribute, FieldKey};
 use kehub_core::canonical::{cleaned, type_key};
 use kehub_core::limits::IDENTITY_TYPE_CHARS_MAX;
-use kehub_core::policy::Policy;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -117,7 +116,7 @@ impl Target {
     }
 
     /// What a heading says that its column is.
-    fn guessed(heading: &str) -> Target {
+    pub(super) fn guessed(heading: &str) -> Target {
         if heading.trim().is_empty() {
             return Target::Ignored(Ignored::Unnamed);
         }
@@ -201,7 +200,7 @@ fn target_names() -> String {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Choices {
     /// By heading, or `#` and number.
-    columns: Vec<(String, Target)>,
+    pub(super) columns: Vec<(String, Target)>,
     /// Whether ids are those of customers of the hub.
     by_id: bool,
 }
@@ -267,24 +266,6 @@ impl Choices {
         self.columns.retain(|(column, _)| !is_said(column));
         self.columns.extend(others.columns);
         self.by_id |= others.by_id;
-    }
-
-    /// Adds that columns are identities whose headings are known as nothing else, and name a type of these rules.
-    pub(crate) fn know(&mut self, policy: &Policy, headings: &[String]) {
-        for (place, heading) in headings.iter().enumerate() {
-            let is_chosen = self.columns.iter().any(|(column, _)| is_meant(column, place, heading));
-            let is_twice = headings.iter().filter(|other| is_same(heading, other)).count() > 1;
-            if is_chosen
-                || is_twice
-                || Target::guessed(heading) != Target::Ignored(Ignored::Unknown)
-            {
-                continue;
-            }
-            if let Some(kind) = policy.types().find(|kind| is_same(&kind.name, heading)) {
-                let target = Target::Identity(kind.name.clone());
-                self.columns.push((heading.trim().to_owned(), target));
-            }
-        }
     }
 
     /// Without what is said of columns by their numbers, or of columns that are not among these once.
@@ -450,7 +431,7 @@ pub(crate) fn numbered(wanted: &str) -> Option<usize> {
 }
 
 /// Whether this means the column at a place, by its number or its heading.
-fn is_meant(wanted: &str, place: usize, heading: &str) -> bool {
+pub(super) fn is_meant(wanted: &str, place: usize, heading: &str) -> bool {
     numbered(wanted).map_or_else(|| is_same(wanted, heading), |number| number == place)
 }
 

@@ -24,6 +24,7 @@ pub(crate) mod labels;
 mod likely;
 mod lines;
 pub(crate) mod mapping;
+pub(crate) mod names;
 pub(crate) mod reading;
 mod records;
 pub(crate) mod refused;

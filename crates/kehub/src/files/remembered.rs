@@ -2,9 +2,9 @@
 
 use super::job::{PIPED, Settings};
 use super::mapping::Choices;
+use super::names::Names;
 use kehub_core::ImportId;
 use kehub_core::import;
-use kehub_core::policy::Policy;
 use std::sync::Arc;
 
 /// What a file is called that came over the API and that nobody has named.
@@ -28,8 +28,8 @@ pub(crate) struct Said {
     pub(crate) now: Choices,
     /// Whether nothing is taken over.
     pub(crate) is_new: bool,
-    /// The rules of the tenant, which know its types of identities.
-    pub(crate) policy: Policy,
+    /// What the tenant has names for.
+    pub(crate) names: Names,
 }
 
 impl Said {
@@ -38,11 +38,11 @@ impl Said {
         remembered(&self.before, &self.source, headings).filter(|_| !self.is_new)
     }
 
-    /// All of it, and which columns are named as types of identities are. What is said now wins.
+    /// All of it, and what columns are that are called like something of the tenant. What is said now wins.
     pub(crate) fn choices(&self, headings: &[String]) -> Choices {
         let mut choices = self.remembered(headings).map(|it| it.choices).unwrap_or_default();
         choices.extend(self.now.clone());
-        choices.know(&self.policy, headings);
+        choices.know(&self.names, headings);
         choices
     }
 }
@@ -84,15 +84,42 @@ fn is_nameless(source: &str) -> bool {
 mod tests {
     use super::super::job::tests::{headings, kept, wishes};
     use super::*;
+    use kehub_core::attribute::{FieldKey, Value};
+    use kehub_core::customer::{Apps, Cell, Customer, Fold, State};
+    use kehub_core::policy::Policy;
+    use kehub_core::{CustomerId, Seq};
+
+    /// A customer with these custom attributes.
+    fn customer(keys: &str) -> Customer {
+        let cell = Cell {
+            value: Some(Value::Text("x".into())),
+            verified: false,
+            seq: Seq(1),
+            at: 0,
+            apps: Apps::default(),
+        };
+        let fields = keys.split(' ').map(|key| (FieldKey::custom(key).unwrap(), cell.clone()));
+        Customer {
+            id: CustomerId(1),
+            state: State::Live,
+            fold: Fold(fields.collect()),
+            homes: 1,
+            rev: 1,
+            head: Seq(1),
+            created_at: 0,
+            updated_at: 0,
+            seen_at: 0,
+        }
+    }
 
     #[test]
     fn who_says_the_same_again_asks_for_the_same() {
         let columns = headings("name,卡号");
         let choices = |before: &[import::Import]| {
             let now = wishes(&["卡号=identity:card"]).choices;
-            let policy = Policy::default();
+            let names = Names::default();
             let said =
-                Said { before: before.into(), source: "a".into(), now, is_new: false, policy };
+                Said { before: before.into(), source: "a".into(), now, is_new: false, names };
             said.choices(&columns)
         };
         let before = kept(1, "a", "name,卡号", &["卡号=identity:card"]);
@@ -100,12 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_is_named_as_a_type_is_one_of_identities() {
+    fn a_column_that_is_called_like_something_of_the_tenant_is_that() {
         let mut policy = Policy::default();
-        for name in ["Member-ID", "mobile"] {
+        for name in ["Member-ID", "mobile", "both"] {
             let kind = policy.new_type(name, &[]).unwrap();
             policy.add_type(kind);
         }
+        let newest = [customer("size both city"), customer("shoe_size Size Level level")];
+        let names = Names::new(policy, &newest);
         let choices = |columns, now: &[&str]| {
             let now = wishes(now).choices;
             let said = Said {
@@ -113,7 +142,7 @@ mod tests {
                 source: "a".into(),
                 now,
                 is_new: false,
-                policy: policy.clone(),
+                names: names.clone(),
             };
             let choices = said.choices(&headings(columns));
             let pairs = choices.pairs().map(|(column, target)| format!("{column}={target}"));
@@ -123,6 +152,10 @@ mod tests {
         assert_eq!(choices("member-id", &["member-id=-"]), "member-id=-");
         assert_eq!(choices("member-id", &["#1=attr.x"]), "#1=attr.x");
         assert_eq!(choices("member-id,Member-ID", &[]), "");
+        assert_eq!(choices("size,Shoe Size", &[]), "size=attr.size Shoe Size=attr.shoe_size");
+        assert_eq!(choices("both,city,level,LEVEL ,attr.size", &[]), "both=identity:both");
+        assert_eq!(choices("level,SIZE,weight", &["level=-"]), "level=-");
+        assert_eq!(choices(" Level", &[]), "Level=attr.Level");
     }
 
     #[test]

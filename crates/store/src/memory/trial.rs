@@ -5,9 +5,11 @@ use crate::trial::{Base, Begun, Whose};
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
+use kehub_core::customer::{Customer, State};
 use kehub_core::facts::{Facts, TenantFacts};
 use kehub_core::import::Import;
 use kehub_core::{CustomerId, TenantId};
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// All that a tenant has, as of one moment.
@@ -36,6 +38,14 @@ impl Base for Copy {
 
     async fn imports(&mut self, most: usize) -> Result<Vec<Import>, OpenError> {
         Ok(self.imports.iter().take(most).cloned().collect())
+    }
+
+    async fn newest(&mut self, most: u32) -> Result<Vec<Customer>, OpenError> {
+        let live = self.facts.customers().filter(|customer| customer.state == State::Live);
+        let mut newest: Vec<Customer> = live.cloned().collect();
+        newest.sort_by_key(|customer| Reverse(customer.id));
+        newest.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        Ok(newest)
     }
 
     async fn carriers(

@@ -4,15 +4,17 @@ use super::connection::{Connection, LONG, Server};
 use super::load::{self, Reading, TypesCache};
 use super::trouble::Trouble;
 use super::writer::go_by_index;
-use super::{cluster, imports, policy, rows, schema, server};
+use super::{cluster, imports, policy, query, rows, schema, server};
 use crate::tables::codec;
 use crate::trial::{Base, Begun, Trial, Whose};
 use crate::walk::Walks;
-use crate::{OpenError, StoreError};
+use crate::{OpenError, PageRequest, StoreError};
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
+use kehub_core::customer::Customer;
 use kehub_core::facts::TenantFacts;
+use kehub_core::filter::Filter;
 use kehub_core::import::Import;
 use kehub_core::{CustomerId, TenantId};
 use std::sync::Arc;
@@ -114,6 +116,12 @@ impl Base for TrialBase {
     async fn imports(&mut self, most: usize) -> Result<Vec<Import>, OpenError> {
         let found = imports::newest_first(&self.conn, self.tenant, None, most).await;
         found.map_err(|trouble| OpenError::of(&self.place, trouble))
+    }
+
+    async fn newest(&mut self, most: u32) -> Result<Vec<Customer>, OpenError> {
+        let page = PageRequest::newest(most);
+        let found = query::customers(&self.conn, self.tenant, &Filter::default(), &page).await;
+        found.map(|page| page.customers).map_err(|trouble| OpenError::of(&self.place, trouble))
     }
 
     async fn carriers(

@@ -3,14 +3,16 @@
 use super::copy::File;
 use super::load::{self, TypesCache};
 use super::trouble::Trouble;
-use super::{Inner, codec, connection, imports, rows, schema};
+use super::{Inner, codec, connection, imports, query, rows, schema};
 use crate::trial::{Base, Begun, Trial, Whose};
-use crate::{OpenError, StoreError};
+use crate::{OpenError, PageRequest, StoreError};
 use async_trait::async_trait;
 use kehub_core::attribute::Attribute;
 use kehub_core::command::Request;
+use kehub_core::customer::Customer;
 use kehub_core::directory::Tenant;
 use kehub_core::facts::{Counters, TenantFacts};
+use kehub_core::filter::Filter;
 use kehub_core::import::Import;
 use kehub_core::policy::Policy;
 use kehub_core::{CustomerId, TenantId};
@@ -96,6 +98,14 @@ impl Base for TrialBase {
     async fn imports(&mut self, most: usize) -> Result<Vec<Import>, OpenError> {
         let tenant = self.tenant;
         self.file.with(move |conn| imports::newest_first(conn, tenant, None, most)).await
+    }
+
+    async fn newest(&mut self, most: u32) -> Result<Vec<Customer>, OpenError> {
+        let tenant = self.tenant;
+        let look = move |conn: &mut Connection| {
+            query::customers(conn, tenant, &Filter::default(), &PageRequest::newest(most))
+        };
+        Ok(self.file.with(look).await?.customers)
     }
 
     async fn carriers(

@@ -10,7 +10,7 @@ use kehub_core::limits::CARRIERS_MAX;
 use kehub_core::outcome::{Outcome, Resolution, ResultKind};
 use kehub_core::policy::Preset;
 use kehub_core::{CustomerId, TenantId};
-use kehub_store::{Place, StoreError, Survey, Trial};
+use kehub_store::{PageRequest, Place, StoreError, Survey, Trial};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::fs;
@@ -56,6 +56,9 @@ async fn told((past, steps): &Tried, rig: &Rig) {
     }
     let before = rig.store.snapshot(TENANT).await.unwrap();
     let mut trial = rig.own_trial().await;
+    let newest = PageRequest::newest(3);
+    let newest = rig.store.customers(TENANT, &Filter::default(), &newest).await.unwrap();
+    assert_eq!(trial.newest(3).await.unwrap(), newest.customers);
     let (mut moments, mut expected) = (Vec::new(), Vec::new());
     for (change, upserts) in steps {
         let origin = origin(rig);

@@ -6,6 +6,7 @@ use super::{dry, list};
 use crate::api::Call;
 use crate::api::problem::Problem;
 use crate::files::mapping::Mapping;
+use crate::files::names::Names;
 use crate::files::remembered::{Said, UNNAMED};
 use crate::files::source::Form;
 use crate::imports;
@@ -47,7 +48,8 @@ pub(crate) async fn api_import_create(call: Call, body: Body) -> Result<Response
     let before = call.store().imports(call.tenant(), None, REMEMBERED_MAX).await?.into();
     let (now, is_new) = (wishes.choices, asked.new_mapping);
     let policy = call.store().policy(call.tenant()).await?.ok_or(Around::TokenInvalid)?;
-    let said = Said { before, source: source.clone(), now, is_new, policy };
+    let own = Names::of(call.store(), call.tenant(), policy).await?;
+    let said = Said { before, source: source.clone(), now, is_new, names: own };
     let file = spool.file(&received.name);
     let choices = said.clone();
     let choices = move |headings: &[String]| choices.choices(headings);

@@ -10,6 +10,7 @@ use crate::files::destination::Destination;
 use crate::files::import::{Counts, Import};
 use crate::files::job::{self, Begun, Settings, Wishes};
 use crate::files::mapping::Choices;
+use crate::files::names::Names;
 use crate::files::refused::{Place, Report, near};
 use crate::files::remembered::Said;
 use crate::files::rows::{Chunk, Rows};
@@ -17,7 +18,6 @@ use crate::files::source::{Extent, Form};
 use anyhow::{Context as _, Result, bail, ensure};
 use kehub_core::directory::Tenant;
 use kehub_core::import::{self, Plan};
-use kehub_core::policy::Policy;
 use kehub_store::Store;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -50,7 +50,8 @@ impl Run<'_> {
         let policy = store.policy(tenant.id).await?.context("there is no such tenant")?;
         let named = || path.display().to_string();
         let known = store.imports(tenant.id, None, REMEMBERED_MAX).await?;
-        let (opened, wishes) = look(options, self.choices, path, (&known, &policy)).await?;
+        let own = Names::of(store, tenant.id, policy.clone()).await?;
+        let (opened, wishes) = look(options, self.choices, path, (&known, own)).await?;
         let clean = wishes.clean(source_of(options, path), opened.form);
         let content = job::content_of(path).with_context(named)?;
         let settings = Settings::of(&wishes, &opened.mapping).text()?;
@@ -130,19 +131,19 @@ impl Run<'_> {
     }
 }
 
-/// Opens a file, and shows what its columns are, where these imports came before and these rules hold.
+/// Opens a file, and shows what its columns are, where these imports came before and there are these names.
 pub(super) async fn look(
     options: &Options,
     choices: &Choices,
     path: &Path,
-    (before, policy): (&[import::Import], &Policy),
+    (before, names): (&[import::Import], Names),
 ) -> Result<(Opened, Wishes)> {
     let said = Said {
         before: before.into(),
         source: source_of(options, path),
         now: choices.clone(),
         is_new: options.new_mapping,
-        policy: policy.clone(),
+        names,
     };
     let all = said.clone();
     let opened = Opened::new(options, path, move |headings| all.choices(headings)).await;

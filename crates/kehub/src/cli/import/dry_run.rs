@@ -14,6 +14,7 @@ use crate::files::dry_run::{DryRun, Kind, Sample};
 use crate::files::import::{Counts, Import};
 use crate::files::job::{Settings, Wishes};
 use crate::files::mapping::Choices;
+use crate::files::names::{LOOKED_AT, Names};
 use crate::files::refused::{Place, Report};
 use anyhow::{Context as _, Result, bail, ensure};
 use kehub_core::command::{IdentitySent, Upsert};
@@ -40,9 +41,10 @@ pub(super) async fn run(
     give_way();
     let mut trial = begin(location, &options.tenant).await.context(NotBegun)?;
     let mut before = trial.imports(REMEMBERED_MAX).await.context(NotBegun)?;
+    let newest = trial.newest(LOOKED_AT).await.context(NotBegun)?;
     let mut dry_run = DryRun::new(trial, COMMAND_LINE, &SystemClock);
     for file in &options.files {
-        let known = (&*before, dry_run.policy());
+        let known = (&*before, Names::new(dry_run.policy().clone(), &newest));
         let (opened, wishes) = look(options, choices, file, known).await.context(NotBegun)?;
         // What is said about the columns of one file holds for the next one.
         before.insert(0, told_as_done(&before, options, file, &wishes, &opened)?);

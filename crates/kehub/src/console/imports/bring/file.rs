@@ -9,6 +9,7 @@ use crate::api::problem::{Code, Problem};
 use crate::console::visitor::Visitor;
 use crate::files::job::Wishes;
 use crate::files::mapping::{Choices, MappingError};
+use crate::files::names::Names;
 use crate::files::remembered::{Remembered, Said};
 use crate::files::rows::Chunk;
 use crate::files::source::Form;
@@ -166,7 +167,8 @@ pub(super) async fn look(visitor: &Visitor, asked: &Asked) -> Result<Looked, Tro
     let policy = call.store().policy(call.tenant()).await?.ok_or(Around::TokenInvalid)?;
     let source = asked.source();
     let (before, now, is_new) = (imports.into(), Choices::default(), wanted.new_mapping);
-    let said = Said { before, source: source.clone(), now, is_new, policy: policy.clone() };
+    let names = Names::of(call.store(), call.tenant(), policy.clone()).await?;
+    let said = Said { before, source: source.clone(), now, is_new, names };
     let spool = call.hub().spool();
     let (path, look) = (spool.file(&ticket.name), spool.look().await?);
     let file = read((&path, look), asked, &wanted.wishes, &said).await;
