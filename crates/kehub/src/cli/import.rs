@@ -29,6 +29,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+/// The offset of times that name none, unless one is given.
+const UTC: &str = "Z";
+
 /// What is brought in, and how.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[derive(Debug, clap::Args)]
@@ -110,7 +113,7 @@ pub(super) struct Options {
     sheet: Option<String>,
 
     /// The offset of times that name none, such as +08:00; UTC unless given
-    #[arg(long, value_name = "+HH:MM", default_value = "Z", value_parser = zone,
+    #[arg(long, value_name = "+HH:MM", default_value = UTC, value_parser = zone,
         allow_hyphen_values = true)]
     utc_offset: String,
 
@@ -271,8 +274,9 @@ impl Run<'_> {
             let here = std::env::current_dir().unwrap_or_default();
             let report = report.strip_prefix(here).unwrap_or(report);
             say!(
-                "refused rows are in {}: mend them there, and import that file",
-                report.display()
+                "refused rows are in {}: mend them there, and import that file{}",
+                report.display(),
+                said_again(self.options)
             )?;
         }
         let name = path.display();
@@ -283,6 +287,33 @@ impl Run<'_> {
         ensure!(ended.with_context(|| on.clone())?, "{on}: interrupted");
         Ok(counts)
     }
+}
+
+/// What has to be said again for refused rows to be read and applied as their file was. What was said about
+/// columns is known.
+fn said_again(options: &Options) -> String {
+    let mut flags = Vec::new();
+    if options.tenant != DEFAULT_TENANT {
+        flags.push(format!("--tenant {}", options.tenant));
+    }
+    if options.utc_offset != UTC {
+        flags.push(format!("--utc-offset {}", options.utc_offset));
+    }
+    if options.found_by != FoundBy::default() {
+        flags.push(format!("--match {}", options.found_by));
+    }
+    if let Some(on_conflict) = options.on_conflict {
+        flags.push(format!("--on-conflict {}", on_conflict.name()));
+    }
+    if options.raw {
+        flags.push("--raw".to_owned());
+    }
+    match options.delimiter {
+        Some(b'\t') => flags.push("--delimiter tab".to_owned()),
+        Some(delimiter) => flags.push(format!("--delimiter '{}'", char::from(delimiter))),
+        None => (),
+    }
+    if flags.is_empty() { String::new() } else { format!(" with {}", flags.join(" ")) }
 }
 
 /// What a file is called.
@@ -480,6 +511,28 @@ impl Watch for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Alone {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn who_mends_refused_rows_is_told_what_to_say_again() {
+        let said = |flags: &str| {
+            let words = ["import", "a.csv"].into_iter().chain(flags.split_whitespace());
+            said_again(&Alone::parse_from(words).options)
+        };
+        assert_eq!(said(""), "");
+        assert_eq!(said("--map x=attr.y --skip-rows 7 --encoding gb18030"), "");
+        assert_eq!(said("--utc-offset -03:30"), " with --utc-offset -03:30");
+        assert_eq!(
+            said("--raw --delimiter ^ --match id,identity --on-conflict keep --tenant shop"),
+            " with --tenant shop --match id,identity --on-conflict keep --raw --delimiter '^'"
+        );
+    }
 
     #[test]
     fn delimiters_and_offsets_that_can_be_none_are_refused() {

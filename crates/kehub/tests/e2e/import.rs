@@ -69,6 +69,9 @@ async fn a_chinese_spreadsheet_goes_in_once_and_what_was_refused_is_mended() {
     assert!(said.contains(counts), "{said}");
     assert!(said.contains("line 4 refused: 生日: expected a date like 1990-01-31"), "{said}");
     assert!(said.contains("1 row was refused"), "{said}");
+    let next = "refused rows are in shop.refused.csv: mend them there, and import that file with \
+                --utc-offset +08:00\n";
+    assert!(said.contains(next), "{said}");
     assert_eq!(count(&hub).await, 3);
     let wang = list(&hub, "mobile=13800000001").await.pop().unwrap();
     let expected = json!({
@@ -225,6 +228,51 @@ async fn rows_find_their_customers_as_somebody_says() {
     let said = told(&folder, &["ids.csv"], 0);
     assert!(said.contains("`id` is set by the hub"), "{said}");
     assert_eq!(count(&hub).await, 3);
+}
+
+/// What does not show by itself is said by flags, and by a file that says what columns are.
+#[tokio::test(flavor = "multi_thread")]
+async fn flags_say_what_a_file_does_not_tell() {
+    let folder = Folder::new();
+    let hub = folder.start().await;
+    // Letters of a language that no Chinese encoding is guessed from.
+    let odd = "name^card^size^note\nZo\u{EB}^C1^38^x\n";
+    let mapping = r##"{ "card": "identity:card", "#3": "attr.size", "note": "-" }"##;
+    fs::write(folder.path().join("columns.json"), mapping).unwrap();
+    fs::write(folder.path().join("odd.txt"), encoding_rs::WINDOWS_1252.encode(odd).0).unwrap();
+    let flags = ["--delimiter", "^", "--encoding", "windows-1252", "--mapping", "columns.json"];
+    let said = told(&folder, &[&["odd.txt"], &flags[..]].concat(), 0);
+    assert!(said.contains("1 row: 1 created"), "{said}");
+    let columns = ["--format", "csv", "--fields", "name,attr.size"];
+    let table = folder.run(&[&["export", "-"], &columns[..]].concat());
+    assert!(table.ends_with(",Zoë,38,C1\r\n"), "{table}");
+
+    // From now on the attribute is known by its name, and so is the type, also to who only tries.
+    fs::write(folder.path().join("next.csv"), "name,Card,SIZE\nLea,C2,37\n").unwrap();
+    for flags in [&["--dry-run"][..], &[]] {
+        let said = told(&folder, &[&["next.csv"], flags].concat(), 0);
+        let columns = ["Card", "identity:card", "SIZE", "attr.size", "1 row: 1 created"];
+        assert!(columns.iter().all(|it| said.contains(it)), "{said}");
+    }
+
+    let mut workbook = Workbook::new();
+    for (name, member) in [("一月", "王芳"), ("二月", "李雷")] {
+        let sheet = workbook.add_worksheet().set_name(name).unwrap();
+        for (row, (name, card)) in (0..).zip([("name", "card"), (member, name)]) {
+            sheet.write(row, 0, name).unwrap().write(row, 1, card).unwrap();
+        }
+    }
+    workbook.save(folder.path().join("months.xlsx")).unwrap();
+    let said = told(&folder, &["months.xlsx", "--sheet", "二月"], 0);
+    assert!(said.contains("1 row: 1 created"), "{said}");
+    assert_eq!(list(&hub, "name=%E6%9D%8E%E9%9B%B7").await.len(), 1);
+    assert_eq!(count(&hub).await, 3);
+    let said = told(&folder, &["months.xlsx", "--sheet", "三月"], 2);
+    assert!(said.contains("一月") && said.contains("二月"), "{said}");
+
+    fs::write(folder.path().join("broken.json"), r#"{ "card": "identity:" }"#).unwrap();
+    let said = told(&folder, &["odd.txt", "--mapping", "broken.json"], 2);
+    assert!(said.contains("broken.json") && said.contains("identity:"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
