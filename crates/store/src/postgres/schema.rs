@@ -124,11 +124,30 @@ pub(super) async fn migrate(conn: &Connection) -> Result<&'static [Migration], T
 
 #[cfg(test)]
 mod tests {
-    use super::super::connection::Server;
+    use super::super::connection::{Args, Server};
     use super::super::rows;
     use super::*;
     use crate::TestDatabase;
     use crate::tables::codec::{OwnColumns, older};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn hubs_that_bring_a_database_up_to_date_at_once_take_turns() {
+        let database = TestDatabase::new().await;
+        let server = Server::of(&database.url()).unwrap();
+        let hubs = [server.connect().await.unwrap(), server.connect().await.unwrap()];
+        hubs[0].batch(MIGRATIONS_TABLE).await.unwrap();
+        let (before, behind) = MIGRATIONS.split_at(4);
+        for migration in before {
+            hubs[0].batch(migration.sql).await.unwrap();
+            let args: Args<'_> = &[&migration.number, &migration.checksum()];
+            hubs[0].run(MIGRATION_INSERT, args).await.unwrap();
+        }
+        let (one, other) = tokio::join!(migrate(&hubs[0]), migrate(&hubs[1]));
+        let mut applied = [one.unwrap().len(), other.unwrap().len()];
+        applied.sort_unstable();
+        assert_eq!(applied, [0, behind.len()]);
+        assert!(due(&hubs[1]).await.unwrap().is_empty());
+    }
 
     /// Values that had no columns before the fifth are found in theirs, and are the same values.
     #[tokio::test(flavor = "multi_thread")]

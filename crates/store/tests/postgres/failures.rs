@@ -7,6 +7,7 @@ use futures_util::FutureExt as _;
 use kehub_core::Seq;
 use kehub_core::filter::Filter;
 use kehub_store::{PostgresOptions, PostgresStore, Store, StoreError, TestDatabase};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio_postgres::NoTls;
 
@@ -309,6 +310,41 @@ async fn what_no_writer_takes_in_time_is_taken_back() {
     assert_eq!(resolution(taken.unwrap()).seq, Some(Seq(1)));
     run(&store, request(TENANT, upsert(&["o3"]))).await.unwrap();
     is_sound(&store, 2).await;
+}
+
+/// The address of a database with another setting of its sessions.
+fn setting(database: &TestDatabase, setting: &str) -> String {
+    let url = database.url();
+    let setting = format!("options=-c%20{}", setting.replace('=', "%3D"));
+    if url.contains("options=") {
+        return url.replace("options=", &format!("{setting}%20"));
+    }
+    format!("{url}&{setting}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_somebody_holds_is_waited_for_anew_within_the_limits_of_the_address() {
+    for limit in ["lock_timeout=100ms", "statement_timeout=100ms"] {
+        let database = TestDatabase::new().await;
+        let store = first(&setting(&database, limit)).await;
+        let holder = holding(&database, "SELECT * FROM tenant FOR UPDATE").await;
+        let waiting = async {
+            let sql = "SELECT xact_start::text FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            let mut tries = BTreeSet::new();
+            while tries.len() < 3 {
+                let rows = holder.query(sql, &[]).await.unwrap();
+                tries.extend(rows.iter().filter_map(|row| row.get::<_, Option<String>>(0)));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            drop(holder);
+        };
+        let request = request(TENANT, upsert(&["o1"]));
+        let (answer, ()) = tokio::join!(run(&store, request), waiting);
+        assert_eq!(resolution(answer.unwrap()).seq, Some(Seq(1)), "{limit}");
+        is_sound(&store, 1).await;
+        store.close().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,6 +61,19 @@ async fn what_an_extension_brings_along_is_no_other_program() {
     open(&database.url()).await.close().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_hosts_the_first_one_that_answers_is_used() {
+    let database = TestDatabase::new().await;
+    let url = database.url();
+    let place = url.find('@').map_or_else(|| url.find("://").unwrap() + 3, |at| at + 1);
+    let (before, hosts) = url.split_at(place);
+    let store = first(&format!("{before}127.0.0.1:1,{hosts}")).await;
+    run(&store, request(TENANT, upsert(&["o1"]))).await.unwrap();
+    store.close().await.unwrap();
+    let told = refused("postgres://somebody@127.0.0.1:1,127.0.0.1:2/nowhere").await;
+    assert!(["127.0.0.1:1: ", "127.0.0.1:2: "].iter().all(|host| told.contains(host)), "{told}");
+}
+
 #[tokio::test]
 async fn what_cannot_be_reached_is_told_without_the_password() {
     for url in [
