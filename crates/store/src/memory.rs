@@ -195,16 +195,17 @@ impl Store for MemoryStore {
     ) -> Result<Vec<OwnedIdentity>, StoreError> {
         let state = self.open_state()?;
         let Some(facts) = state.tenant(tenant) else { return Ok(Vec::new()) };
-        let is_named = |identity: &&Identity| {
-            let Some(found) = facts.policy().type_of(identity.key.kind) else { return false };
-            kind.is_none_or(|kind| canonical::type_key(kind) == found.key())
-                && *identity.key.value == *found.canonical(value)
-        };
-        let mut found: Vec<OwnedIdentity> = facts
-            .identities()
-            .filter(is_named)
-            .filter_map(|identity| owned(facts, facts.owner(identity.number)?, identity))
-            .collect();
+        let wanted = kind.map(canonical::type_key);
+        let mut found = Vec::new();
+        for kind in facts.policy().types() {
+            if wanted.as_ref().is_some_and(|wanted| *wanted != kind.key()) {
+                continue;
+            }
+            let key = IdentityKey { kind: kind.number, value: kind.canonical(value).into() };
+            let Some(identity) = facts.identity_of(&key) else { continue };
+            let owner = facts.owner(identity.number);
+            found.extend(owner.and_then(|owner| owned(facts, owner, identity)));
+        }
         found.sort_by_key(|it| (it.owner, it.identity.number));
         Ok(found)
     }
