@@ -1,11 +1,13 @@
 //! `/wechat/{app id}/callback`: what WeChat tells as it happens.
 //!
 //! WeChat waits five seconds for an answer and then tells it again, three times in all. So what is told
-//! is written down before the answer, a repeat (same fan, same second) is known by a receipt in the
-//! store, and what needs a call to WeChat is done afterwards.
+//! is written down before the answer, a repeat (same event, fan and second) is known by a receipt in the
+//! store, and what needs a call to WeChat is done afterwards. While no hub answers, events get lost or
+//! late: one that is older than what is known changes nothing.
 
 use super::accounts::is_app_id;
-use super::fans::{self, OPENID};
+use super::fans;
+use super::known::Known;
 use super::message::{AesKey, Event, Message, is_signed};
 use super::seal::{Unsealed, What};
 use crate::server::Hub;
@@ -138,18 +140,18 @@ async fn take(hub: &Hub, to: &Addressee, message: &Message) -> Result<(), Proble
     let seconds = message.create_time.trim().parse();
     let (Some(event), Ok(seconds)) = (message.event(), seconds) else { return Ok(()) };
     let (app_id, openid) = (&*to.account.app_id, &*message.from_user_name);
+    let at = fans::moment(seconds);
     let upsert = match event {
-        Event::Followed { scene } => fans::followed(app_id, openid, seconds, scene),
+        Event::Followed { scene } => fans::followed(app_id, openid, at, scene),
         Event::Scanned { scene } => fans::scanned(app_id, openid, scene),
-        Event::Unfollowed => {
-            // Somebody who is not known, or not any more, is not made known by leaving.
-            if hub.store().identities_named(to.tenant, Some(OPENID), openid).await?.is_empty() {
-                return Ok(());
-            }
-            fans::unfollowed(app_id, openid, seconds)
-        }
+        Event::Unfollowed => fans::unfollowed(app_id, openid, at),
     };
-    let told = [app_id, openid, message.create_time.trim()];
+    let known = Known::of(hub.store(), to.tenant, &upsert).await?;
+    // Somebody who is not known, or not any more, is not made known by leaving.
+    if known.is_newer(app_id, at) || (event == Event::Unfollowed && known.is_nobody()) {
+        return Ok(());
+    }
+    let told = [app_id, openid, message.create_time.trim(), &*message.event];
     let origin = Origin {
         app: AppNumber(0),
         actor: None,

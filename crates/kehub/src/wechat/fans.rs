@@ -2,7 +2,7 @@
 //!
 //! What is of the person goes into the attributes of the v1 wire. What is of the account goes into
 //! custom attributes that name it, because one person may follow several: `wechat.<app id>.subscribed`,
-//! `.unsubscribedAt`, `.tags` and `.qrScene`.
+//! `.subscribedAt`, `.unsubscribedAt`, `.tags` and `.qrScene`.
 
 use super::client::Fan;
 use crate::wire::time;
@@ -13,9 +13,18 @@ use kehub_core::limits::{REMARK_CHARS_MAX, TEXT_CHARS_MAX};
 use std::collections::BTreeMap;
 
 /// The type of openids of official accounts.
-pub(crate) const OPENID: &str = "wechat";
+const OPENID: &str = "wechat";
 /// The type of unionids.
 const UNIONID: &str = "wechat-unionid";
+
+/// What the custom attributes of accounts begin with.
+const OWN: &str = "wechat.";
+/// Whether the account is followed.
+const SUBSCRIBED: &str = "subscribed";
+/// When it was last followed; it stays when the account is left.
+pub(super) const SUBSCRIBED_AT: &str = "subscribedAt";
+/// When it was left, until it is followed again.
+pub(super) const UNSUBSCRIBED_AT: &str = "unsubscribedAt";
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
@@ -33,11 +42,8 @@ impl Fields<'_> {
         }
     }
 
-    fn joined(&mut self, seconds: Option<i64>) {
-        let at = seconds.filter(|seconds| *seconds > 0);
-        let at = at.and_then(|seconds| seconds.checked_mul(MICROS_PER_SECOND));
-        // Only what an answer can show.
-        if let Some(at) = at.filter(|at| time::format(*at).is_some()) {
+    fn joined(&mut self, at: Option<Micros>) {
+        if let Some(at) = at {
             let key = FieldKey::Builtin(Attribute::DateJoin);
             self.values.insert(key, Some(Value::Integer(at)));
         }
@@ -50,9 +56,17 @@ impl Fields<'_> {
         }
     }
 
-    fn follows(&mut self) {
-        self.own("subscribed", Some(Value::Flag(true)));
-        self.own("unsubscribedAt", None);
+    /// It is followed; since when is not told by every event.
+    fn follows(&mut self, since: Option<Micros>) {
+        self.own(SUBSCRIBED, Some(Value::Flag(true)));
+        self.own_moment(SUBSCRIBED_AT, since);
+        self.own(UNSUBSCRIBED_AT, None);
+    }
+
+    fn own_moment(&mut self, name: &str, at: Option<Micros>) {
+        if let Some(text) = at.and_then(time::format) {
+            self.own(name, Some(Value::Text(text.into())));
+        }
     }
 
     fn upsert(self, openid: &str, unionid: Option<&str>) -> Upsert {
@@ -71,7 +85,18 @@ impl Fields<'_> {
 
 /// The key of a custom attribute of an account.
 pub(crate) fn own_key(app_id: &str, name: &str) -> String {
-    format!("wechat.{app_id}.{name}")
+    format!("{OWN}{app_id}.{name}")
+}
+
+/// The app id and the name in such a key.
+pub(super) fn own_name(key: &str) -> Option<(&str, &str)> {
+    key.strip_prefix(OWN)?.split_once('.')
+}
+
+/// A moment as WeChat tells it, if an answer can show it.
+pub(super) fn moment(seconds: i64) -> Option<Micros> {
+    let at = Some(seconds).filter(|seconds| *seconds > 0)?.checked_mul(MICROS_PER_SECOND)?;
+    time::format(at).map(|_| at)
 }
 
 fn cut(text: Option<&str>, chars_max: usize) -> Option<Value> {
@@ -108,6 +133,8 @@ fn listed(names: impl Iterator<Item = String>) -> (String, u64) {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Told {
     pub(crate) upsert: Upsert,
+    /// When the fan last began to follow the account.
+    pub(crate) since: Option<Micros>,
     /// Names of tags that there is no room for.
     pub(crate) tags_left_out: u64,
 }
@@ -118,12 +145,13 @@ pub(crate) fn fan(app_id: &str, fan: &Fan, tags: &BTreeMap<i64, Box<str>>) -> Op
         return None;
     }
     let mut fields = Fields { app_id, values: BTreeMap::new() };
-    fields.joined(fan.subscribe_time);
+    let since = fan.subscribe_time.and_then(moment);
+    fields.joined(since);
     fields.text(Attribute::NickName, fan.nickname.as_deref(), TEXT_CHARS_MAX);
     fields.text(Attribute::Language, fan.language.as_deref(), TEXT_CHARS_MAX);
     fields.text(Attribute::SubscribeScene, fan.subscribe_scene.as_deref(), TEXT_CHARS_MAX);
     fields.text(Attribute::Remark, fan.remark.as_deref(), REMARK_CHARS_MAX);
-    fields.follows();
+    fields.follows(since);
     let named = |tag: &i64| tags.get(tag).map_or_else(|| tag.to_string(), |name| clean(name));
     let (list, tags_left_out) = listed(fan.tagid_list.iter().map(named));
     fields.own("tags", value(list));
@@ -131,35 +159,37 @@ pub(crate) fn fan(app_id: &str, fan: &Fan, tags: &BTreeMap<i64, Box<str>>) -> Op
         fields.own("qrScene", Some(scene));
     }
     let upsert = fields.upsert(&fan.openid, fan.unionid.as_deref());
-    Some(Told { upsert, tags_left_out })
+    Some(Told { upsert, since, tags_left_out })
 }
 
-/// Somebody began to follow an account, in this second, perhaps by scanning a code of this scene.
-pub(crate) fn followed(app_id: &str, openid: &str, seconds: i64, scene: Option<&str>) -> Upsert {
+/// Somebody began to follow an account, at this moment, perhaps by scanning a code of this scene.
+pub(crate) fn followed(
+    app_id: &str,
+    openid: &str,
+    at: Option<Micros>,
+    scene: Option<&str>,
+) -> Upsert {
     let mut fields = Fields { app_id, values: BTreeMap::new() };
-    fields.joined(Some(seconds));
-    fields.follows();
+    fields.joined(at);
+    fields.follows(at);
     if let Some(scene) = cut(scene, TEXT_CHARS_MAX) {
         fields.own("qrScene", Some(scene));
     }
     fields.upsert(openid, None)
 }
 
-/// Somebody ceased to follow an account in this second.
-pub(crate) fn unfollowed(app_id: &str, openid: &str, seconds: i64) -> Upsert {
+/// Somebody ceased to follow an account at this moment.
+pub(crate) fn unfollowed(app_id: &str, openid: &str, at: Option<Micros>) -> Upsert {
     let mut fields = Fields { app_id, values: BTreeMap::new() };
-    let at: Option<Micros> = seconds.checked_mul(MICROS_PER_SECOND);
-    fields.own("subscribed", Some(Value::Flag(false)));
-    if let Some(at) = at.and_then(time::format) {
-        fields.own("unsubscribedAt", Some(Value::Text(at.into())));
-    }
+    fields.own(SUBSCRIBED, Some(Value::Flag(false)));
+    fields.own_moment(UNSUBSCRIBED_AT, at);
     fields.upsert(openid, None)
 }
 
 /// A fan scanned a code of this scene.
 pub(crate) fn scanned(app_id: &str, openid: &str, scene: &str) -> Upsert {
     let mut fields = Fields { app_id, values: BTreeMap::new() };
-    fields.follows();
+    fields.follows(None);
     if let Some(scene) = cut(Some(scene), TEXT_CHARS_MAX) {
         fields.own("qrScene", Some(scene));
     }
@@ -182,33 +212,42 @@ mod tests {
         )
         .unwrap();
         let tags = BTreeMap::from([(2, "星标组".into())]);
-        let Told { upsert, tags_left_out } = fan(APP, &told, &tags).unwrap();
-        assert_eq!(tags_left_out, 0);
+        let Told { upsert, since, tags_left_out } = fan(APP, &told, &tags).unwrap();
+        assert_eq!((since, tags_left_out), (Some(1_434_093_047_000_000), 0));
         let identities: Vec<_> = upsert
             .identities
             .iter()
             .map(|it| (&*it.kind, &*it.value, it.scope.as_deref()))
             .collect();
         assert_eq!(identities, [("wechat", "o1", Some(APP)), ("wechat-unionid", "u1", None)]);
-        let shown: Vec<String> = upsert
-            .fields
-            .values
-            .iter()
-            .map(|(key, value)| format!("{key} {value:?}").replace(APP, "APP"))
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                r#"remark Some(Text("VIP"))"#,
-                r#"language Some(Text("zh_CN"))"#,
-                r#"subscribeScene Some(Text("ADD_SCENE_QR_CODE"))"#,
-                "dateJoin Some(Integer(1434093047000000))",
-                r#"attr.wechat.APP.qrScene Some(Text("poster"))"#,
-                "attr.wechat.APP.subscribed Some(Flag(true))",
-                r#"attr.wechat.APP.tags Some(Text("128,星标组"))"#,
-                "attr.wechat.APP.unsubscribedAt None",
-            ]
-        );
+        let shown = |upsert: &Upsert| -> Vec<String> {
+            let values = upsert.fields.values.iter();
+            values.map(|(key, value)| format!("{key} {value:?}").replace(APP, "APP")).collect()
+        };
+        let all = [
+            r#"remark Some(Text("VIP"))"#,
+            r#"language Some(Text("zh_CN"))"#,
+            r#"subscribeScene Some(Text("ADD_SCENE_QR_CODE"))"#,
+            "dateJoin Some(Integer(1434093047000000))",
+            r#"attr.wechat.APP.qrScene Some(Text("poster"))"#,
+            "attr.wechat.APP.subscribed Some(Flag(true))",
+            r#"attr.wechat.APP.subscribedAt Some(Text("2015-06-12T07:10:47Z"))"#,
+            r#"attr.wechat.APP.tags Some(Text("128,星标组"))"#,
+            "attr.wechat.APP.unsubscribedAt None",
+        ];
+        assert_eq!(shown(&upsert), all);
+    }
+
+    #[test]
+    fn keys_of_accounts_are_told_from_others() {
+        assert_eq!(own_name(&own_key(APP, SUBSCRIBED)), Some((APP, SUBSCRIBED)));
+        assert_eq!(["wechat", "wechat.x", "shoe.size"].map(own_name), [None; 3]);
+    }
+
+    #[test]
+    fn moments_that_no_answer_can_show_are_left_out() {
+        assert_eq!(moment(1_434_093_047), Some(1_434_093_047_000_000));
+        assert_eq!([0, -1, i64::MAX, 1_000_000_000_000].map(moment), [None; 4]);
     }
 
     #[test]

@@ -2,10 +2,14 @@
 //! where it stopped.
 
 use super::client::{Access, Client, FANS_MAX, Fan, Trouble};
+use super::fans::{self, Told};
+use super::known::Known;
 use super::seal::{Place, What};
-use super::{Reason, Wechat, fans};
+use super::{Reason, Wechat};
 use crate::clock::Clock;
 use crate::files::ruled::Ruled;
+use crate::wire::time;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use kehub_core::command::{Command, Origin, Request};
 use kehub_core::outcome::{Outcome, Refusal, ResultKind};
 use kehub_core::wechat::{
@@ -20,8 +24,10 @@ use tokio::sync::watch;
 
 /// The app number of the hub itself, and of the command line.
 const HUB: AppNumber = AppNumber(0);
-/// How often a batch is sent that was not applied, or perhaps was: an upsert sent again changes
-/// nothing. Between two tries there is a pause, of twice the length each time.
+/// Fans that the store is asked about at once.
+const LOOKS_MAX: usize = 8;
+/// How often the store is asked that is away. So is a batch sent that was not applied, or perhaps was: an
+/// upsert sent again changes nothing. Between two tries there is a pause, of twice the length each time.
 const TRIES_MAX: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -206,8 +212,8 @@ impl Importer<'_> {
             if *self.stop.borrow() {
                 return Err(Halt::Stop);
             }
-            let told = work.client.fans(&work.access, openids).await?;
-            let counts = self.apply(work, openids.len(), &told).await?;
+            let answer = self.asked(work, openids).await?;
+            let counts = self.apply(work, &answer).await?;
             import.under_way = import.under_way.with(counts);
             (import.tries, import.failure) = (0, None);
             at(import);
@@ -231,30 +237,35 @@ impl Importer<'_> {
         let Ok(client) = self.wechat.client() else {
             return Ok(Err(Trouble::Unusable(Reason::NoCalls)));
         };
-        let told =
-            async { Ok((client.tags(&access).await?, client.fans(&access, openids).await?)) };
-        let (tags, told) = match told.await {
-            Ok(told) => told,
-            Err(trouble) => return Ok(Err(trouble)),
+        let asked = async {
+            let tags = client.tags(&access).await?;
+            let work = Work { client, access, tags, id: account.id };
+            let answer = self.asked(&work, openids).await?;
+            Ok((work, answer))
         };
-        let work = Work { client, access, tags, id: account.id };
-        self.apply(&work, openids.len(), &told).await.map(Ok)
+        match asked.await {
+            Ok((work, answer)) => self.apply(&work, &answer).await.map(Ok),
+            Err(trouble) => Ok(Err(trouble)),
+        }
+    }
+
+    /// Asks WeChat about fans.
+    async fn asked(&self, work: &Work<'_>, openids: &[Box<str>]) -> Result<Answer, Trouble> {
+        // Events tell their second, and no part of it.
+        let at = time::second_of(self.clock.now());
+        let fans = work.client.fans(&work.access, openids).await?;
+        Ok(Answer { at, asked: openids.len(), fans })
     }
 
     /// Applies fans that were told; what became of all that were asked for.
-    async fn apply(
-        &self,
-        work: &Work<'_>,
-        asked: usize,
-        told: &[Fan],
-    ) -> Result<FanCounts, StoreError> {
-        let told = told.iter().filter_map(|fan| fans::fan(&work.access.app_id, fan, &work.tags));
+    async fn apply(&self, work: &Work<'_>, answer: &Answer) -> Result<FanCounts, StoreError> {
+        let told = self.told(work, answer).await?;
         let (mut commands, mut tags_left_out) = (Vec::new(), 0);
         for fan in told {
             tags_left_out += fan.tags_left_out;
             commands.push(Command::Upsert(fan.upsert));
         }
-        let read = u64::try_from(asked).unwrap_or(u64::MAX);
+        let read = u64::try_from(answer.asked).unwrap_or(u64::MAX);
         let fit = u64::try_from(commands.len()).unwrap_or(u64::MAX);
         let refused = read.saturating_sub(fit);
         let refused_because = FanRefusals { gone: refused, ..FanRefusals::default() };
@@ -280,21 +291,38 @@ impl Importer<'_> {
         Ok(counts)
     }
 
+    /// What is to be written down of fans, beside what is known of them: nothing of those who have left
+    /// since WeChat was asked.
+    async fn told(&self, work: &Work<'_>, answer: &Answer) -> Result<Vec<Told>, StoreError> {
+        let app_id = &*work.access.app_id;
+        let told = answer.fans.iter().filter_map(|fan| fans::fan(app_id, fan, &work.tags));
+        let told: Vec<Told> = told.collect();
+        let known = patiently(|| self.known(&told)).await?;
+        let mut kept = Vec::with_capacity(told.len());
+        for (fan, known) in told.into_iter().zip(known) {
+            // Clocks differ: whoever is told to have come back later did so.
+            let at = fan.since.map_or(answer.at, |since| since.max(answer.at));
+            if known.has_left(app_id, at) {
+                continue;
+            }
+            kept.push(fan);
+        }
+        Ok(kept)
+    }
+
+    /// What is known of each of these fans.
+    async fn known(&self, told: &[Told]) -> Result<Vec<Known>, StoreError> {
+        let looks = told.iter().map(|fan| Known::of(self.store, self.tenant, &fan.upsert));
+        let looks: Vec<_> = looks.collect();
+        stream::iter(looks).buffered(LOOKS_MAX).try_collect().await
+    }
+
     async fn applied(&self, commands: Vec<Command>) -> Result<Vec<Outcome>, StoreError> {
         let requests: Vec<Request> =
             commands.into_iter().map(|command| self.request(command)).collect();
         let batch = Batch::new(requests, Lane::Bulk);
         let batch = batch.ok_or_else(|| StoreError::NotApplied("too many fans at once".into()))?;
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..TRIES_MAX {
-            let applied = self.store.apply(batch.clone()).await;
-            if let Ok(_) | Err(StoreError::Corrupt(_)) = applied {
-                return applied;
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
-        self.store.apply(batch).await
+        patiently(|| self.store.apply(batch.clone())).await
     }
 
     /// Writes down how far it has come, and holds on to it.
@@ -325,6 +353,23 @@ impl Importer<'_> {
     }
 }
 
+/// Asks the store, and again while it is away.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..TRIES_MAX {
+        let answer = ask().await;
+        if let Ok(_) | Err(StoreError::Corrupt(_)) = answer {
+            return answer;
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    ask().await
+}
+
 /// Goes back to the first page.
 fn begin(import: &mut FanImport) {
     (import.pages, import.counts, import.next) = (0, FanCounts::default(), None);
@@ -349,6 +394,15 @@ struct Work<'a> {
     access: Access,
     tags: BTreeMap<i64, Box<str>>,
     id: WechatId,
+}
+
+/// What WeChat told of fans.
+struct Answer {
+    /// The second in which it was asked: what it told is of that moment or a later one.
+    at: Micros,
+    /// How many fans it was asked about.
+    asked: usize,
+    fans: Vec<Fan>,
 }
 
 /// A number that tells a process from others.

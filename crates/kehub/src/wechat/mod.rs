@@ -4,13 +4,15 @@
 //! [`client`] calls WeChat, at an address that is a setting. [`fans`] says what a fan becomes,
 //! [`import`] reads all fans of one account, page by page, and [`worker`] is the task of a hub that
 //! does so when somebody asked for it or a night has come. [`callback`] hears what WeChat tells,
-//! signed or encrypted as in [`message`]. [`seal`] keeps the secrets.
+//! signed or encrypted as in [`message`]. Both ask [`known`] first what is known of a fan already.
+//! [`seal`] keeps the secrets.
 
 pub(crate) mod accounts;
 pub(crate) mod callback;
 pub(crate) mod client;
 pub(crate) mod fans;
 pub(crate) mod import;
+mod known;
 mod message;
 mod reason;
 pub(crate) mod seal;

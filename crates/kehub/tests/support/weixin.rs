@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 pub(crate) const APP_ID: &str = "wx0123456789abcdef";
 pub(crate) const APP_SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -50,6 +51,8 @@ struct Inner {
     revoked: Option<String>,
     calls: Vec<String>,
     faults: Vec<(&'static str, usize, Fault)>,
+    /// Calls of this path wait.
+    gate: Option<(&'static str, Arc<Semaphore>)>,
 }
 
 /// A running stand-in.
@@ -88,6 +91,13 @@ impl Weixin {
             inner.by_openid.insert(fan["openid"].as_str().unwrap().to_owned(), place);
             inner.fans.push(fan);
         }
+    }
+
+    /// Lets calls of a path wait, until there are permits.
+    pub(crate) fn hold(&self, path: &'static str) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        self.inner().gate = Some((path, Arc::clone(&gate)));
+        gate
     }
 
     /// Plans trouble for the so-manieth call of a path, counted from the first one ever.
@@ -129,12 +139,13 @@ async fn answer(State(inner): State<Arc<Mutex<Inner>>>, request: Request) -> Res
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     let query: HashMap<String, String> = url_pairs(parts.uri.query().unwrap_or_default());
-    let mut inner = inner.lock().unwrap();
     let path = parts.uri.path().to_owned();
-    inner.calls.push(path.clone());
-    let call = inner.calls.iter().filter(|called| **called == path).count();
-    let planned = inner.faults.iter().find(|(of, at, _)| *of == path && *at == call);
-    match planned.map(|(.., fault)| *fault) {
+    let (planned, gate) = called(&mut inner.lock().unwrap(), &path);
+    if let Some(gate) = gate {
+        let _passed = gate.acquire().await.unwrap();
+    }
+    let mut inner = inner.lock().unwrap();
+    match planned {
         Some(Fault::Code(code)) => return refuse(code),
         Some(Fault::Garbled) => return "<html>502</html>".into_response(),
         Some(Fault::Expired) => inner.token = None,
@@ -167,6 +178,15 @@ async fn answer(State(inner): State<Arc<Mutex<Inner>>>, request: Request) -> Res
         }
         _ => refuse(40066),
     }
+}
+
+/// Counts a call; what goes wrong with it, and what it waits for.
+fn called(inner: &mut Inner, path: &str) -> (Option<Fault>, Option<Arc<Semaphore>>) {
+    inner.calls.push(path.to_owned());
+    let call = inner.calls.iter().filter(|called| *called == path).count();
+    let planned = inner.faults.iter().find(|(of, at, _)| *of == path && *at == call);
+    let gate = inner.gate.as_ref().filter(|(of, _)| *of == path);
+    (planned.map(|(.., fault)| *fault), gate.map(|(_, gate)| Arc::clone(gate)))
 }
 
 fn url_pairs(query: &str) -> HashMap<String, String> {

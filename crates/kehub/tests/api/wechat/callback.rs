@@ -109,6 +109,81 @@ async fn who_follows_and_unfollows_is_known_at_once() {
     assert!(!attr.contains_key(&format!("wechat.{APP_ID}.unsubscribedAt")));
 }
 
+/// A second of which nothing was heard yet; the clock of the hub shows this one.
+const SECOND: i64 = 1_777_856_523;
+
+#[tokio::test]
+async fn an_event_that_comes_late_changes_nothing() {
+    let mut rig = Rig::new(Vec::new()).await;
+    rig.worker.take().unwrap().stop().await;
+    let tell = async |event: &str, second: i64, key: &str| {
+        let answer = rig.tell(event, "oFan-1", SECOND + second, key).await;
+        assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "success"));
+        rig.found("wechat", "oFan-1").await.unwrap()
+    };
+    let own = |customer: &Value| {
+        ["subscribed", "subscribedAt", "unsubscribedAt"]
+            .map(|name| customer["attr"][format!("wechat.{APP_ID}.{name}")].clone())
+    };
+    let at = |second| json!(format!("2026-05-04T01:02:{:02}Z", second + 3));
+    let customer = tell("subscribe", 0, "").await;
+    assert_eq!(own(&customer), [json!(true), at(0), Value::Null]);
+    let left = tell("unsubscribe", 20, "").await;
+    assert_eq!(own(&left), [json!(false), at(0), at(20)]);
+    // Sent again by WeChat after a while, but never heard before.
+    assert_eq!(tell("subscribe", 10, "qrscene_late").await, left);
+    assert_eq!(tell("SCAN", 19, "late").await, left);
+    assert_eq!(tell("unsubscribe", 5, "").await, left);
+    // Of two in one second the later one counts, and no repeat.
+    let back = tell("subscribe", 20, "").await;
+    assert_eq!(own(&back), [json!(true), at(20), Value::Null]);
+    assert_eq!(tell("unsubscribe", 20, "").await, back);
+    assert_eq!(tell("unsubscribe", 15, "").await, back);
+    assert_eq!(tell("subscribe", 16, "qrscene_late").await, back);
+    assert_eq!(tell("SCAN", 17, "late").await, back);
+    let scanned = tell("SCAN", 20, "shelf").await;
+    assert_eq!(own(&scanned), own(&back));
+    assert_eq!(scanned["attr"][format!("wechat.{APP_ID}.qrScene")], "shelf");
+    let left = tell("unsubscribe", 30, "").await;
+    assert_eq!(own(&left), [json!(false), at(20), at(30)]);
+    // What somebody wrote there that is no moment says nothing.
+    let odd = json!({ "attr": { format!("wechat.{APP_ID}.unsubscribedAt"): "yesterday" } });
+    rig.writer().upsert(&["wechat:oFan-1"], odd).await.was(200);
+    let back = tell("subscribe", 25, "").await;
+    assert_eq!(own(&back), [json!(true), at(25), Value::Null]);
+}
+
+#[tokio::test]
+async fn who_leaves_while_an_import_asks_stays_away() {
+    let rig = Rig::new(fans(2)).await;
+    rig.ask().await;
+    rig.reaches("done").await;
+    let gate = rig.weixin.hold(BATCH_GET);
+    rig.ask().await;
+    eventually("WeChat is asked again", async || rig.weixin.calls(BATCH_GET) == 2).await;
+    // What WeChat tells now is written down a minute later. The first fan left in the second in which it
+    // was asked, the second one before, and is back.
+    rig.hub.clock.advance_seconds(60);
+    rig.tell("unsubscribe", &openid(1), SECOND, "").await;
+    rig.tell("unsubscribe", &openid(2), SECOND - 1, "").await;
+    gate.add_permits(1);
+    let import = rig.reaches("done").await;
+    let counts = ["read", "updated", "refused"].map(|it| import[it].clone());
+    assert_eq!(counts, [2, 1, 1].map(|it| json!(it)));
+    assert_eq!(import["refusedBecause"]["gone"], 1);
+    let own = async |number| {
+        let customer = rig.found("wechat", &openid(number)).await.unwrap();
+        ["subscribed", "unsubscribedAt"]
+            .map(|name| customer["attr"][format!("wechat.{APP_ID}.{name}")].clone())
+    };
+    assert_eq!(own(1).await, [json!(false), json!("2026-05-04T01:02:03Z")]);
+    assert_eq!(own(2).await, [json!(true), Value::Null]);
+    // Asked later, WeChat says that this one is back as well.
+    rig.ask().await;
+    assert_eq!(rig.reaches("done").await["updated"], 1);
+    assert_eq!(own(1).await, [json!(true), Value::Null]);
+}
+
 #[tokio::test]
 async fn tenants_that_bound_the_same_account_all_hear_of_it() {
     let rig = Rig::new(Vec::new()).await;
@@ -142,9 +217,11 @@ async fn who_could_not_be_looked_up_because_of_the_store_is_looked_up_later() {
     let mut rig = Rig::new(fans(1)).await;
     rig.worker.take().unwrap().stop().await;
     rig.tell("subscribe", &openid(1), 1_777_856_523, "").await;
-    // Looked at by the worker that begins: all accounts, that of the follower (twice), what to write.
-    let trouble = [StoreFault::Before, StoreFault::None, StoreFault::Corrupt];
-    rig.hub.store.plan([StoreFault::None].into_iter().chain(trouble));
+    // Looked at by the worker that begins: all accounts, that of the follower (twice), who owns the openid
+    // (twice, with a pause in between) and the unionid, the customer; then it writes.
+    let (works, fails) = (StoreFault::None, StoreFault::Before);
+    let looks = [works, fails, works, fails, works, works, works];
+    rig.hub.store.plan(looks.into_iter().chain([StoreFault::Corrupt]));
     rig.worker = Some(FanWorker::start(rig.hub.hub.clone()).unwrap());
     eventually("WeChat is asked again", async || rig.weixin.calls(BATCH_GET) == 2).await;
     eventually("the unionid is known", async || {
