@@ -7,7 +7,7 @@
 
 use super::accounts::is_app_id;
 use super::fans;
-use super::known::Known;
+use super::known::{self, Known};
 use super::message::{AesKey, Event, Message, is_signed};
 use super::seal::{Unsealed, What};
 use crate::server::Hub;
@@ -141,7 +141,7 @@ async fn take(hub: &Hub, to: &Addressee, message: &Message) -> Result<(), Proble
     let (Some(event), Ok(seconds)) = (message.event(), seconds) else { return Ok(()) };
     let (app_id, openid) = (&*to.account.app_id, &*message.from_user_name);
     let at = fans::moment(seconds);
-    let upsert = match event {
+    let mut upsert = match event {
         Event::Followed { scene } => fans::followed(app_id, openid, at, scene),
         Event::Scanned { scene } => fans::scanned(app_id, openid, scene),
         Event::Unfollowed => fans::unfollowed(app_id, openid, at),
@@ -150,6 +150,12 @@ async fn take(hub: &Hub, to: &Addressee, message: &Message) -> Result<(), Proble
     // Somebody who is not known, or not any more, is not made known by leaving.
     if known.is_newer(app_id, at) || (event == Event::Unfollowed && known.is_nobody()) {
         return Ok(());
+    }
+    if matches!(event, Event::Followed { .. }) {
+        let bound = known::bound(hub.store(), to.tenant).await?;
+        if !known.is_told_by(app_id, at, &bound) {
+            fans::leave_out_person(&mut upsert);
+        }
     }
     let told = [app_id, openid, message.create_time.trim(), &*message.event];
     let origin = Origin {

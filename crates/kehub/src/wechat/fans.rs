@@ -20,7 +20,7 @@ const UNIONID: &str = "wechat-unionid";
 /// What the custom attributes of accounts begin with.
 const OWN: &str = "wechat.";
 /// Whether the account is followed.
-const SUBSCRIBED: &str = "subscribed";
+pub(super) const SUBSCRIBED: &str = "subscribed";
 /// When it was last followed; it stays when the account is left.
 pub(super) const SUBSCRIBED_AT: &str = "subscribedAt";
 /// When it was left, until it is followed again.
@@ -162,6 +162,11 @@ pub(crate) fn fan(app_id: &str, fan: &Fan, tags: &BTreeMap<i64, Box<str>>) -> Op
     Some(Told { upsert, since, tags_left_out })
 }
 
+/// Leaves out what is of the person, and keeps what is of the account.
+pub(super) fn leave_out_person(upsert: &mut Upsert) {
+    upsert.fields.values.retain(|key, _| matches!(key, FieldKey::Custom(_)));
+}
+
 /// Somebody began to follow an account, at this moment, perhaps by scanning a code of this scene.
 pub(crate) fn followed(
     app_id: &str,
@@ -212,7 +217,7 @@ mod tests {
         )
         .unwrap();
         let tags = BTreeMap::from([(2, "星标组".into())]);
-        let Told { upsert, since, tags_left_out } = fan(APP, &told, &tags).unwrap();
+        let Told { mut upsert, since, tags_left_out } = fan(APP, &told, &tags).unwrap();
         assert_eq!((since, tags_left_out), (Some(1_434_093_047_000_000), 0));
         let identities: Vec<_> = upsert
             .identities
@@ -236,6 +241,8 @@ mod tests {
             "attr.wechat.APP.unsubscribedAt None",
         ];
         assert_eq!(shown(&upsert), all);
+        leave_out_person(&mut upsert);
+        assert_eq!(shown(&upsert), all[4..]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::client::{Access, Client, FANS_MAX, Fan, Trouble};
 use super::fans::{self, Told};
-use super::known::Known;
+use super::known::{self, Known};
 use super::seal::{Place, What};
 use super::{Reason, Wechat};
 use crate::clock::Clock;
@@ -292,18 +292,22 @@ impl Importer<'_> {
     }
 
     /// What is to be written down of fans, beside what is known of them: nothing of those who have left
-    /// since WeChat was asked.
+    /// since WeChat was asked, and nothing of a person that another account tells.
     async fn told(&self, work: &Work<'_>, answer: &Answer) -> Result<Vec<Told>, StoreError> {
         let app_id = &*work.access.app_id;
         let told = answer.fans.iter().filter_map(|fan| fans::fan(app_id, fan, &work.tags));
         let told: Vec<Told> = told.collect();
         let known = patiently(|| self.known(&told)).await?;
+        let bound = patiently(|| known::bound(self.store, self.tenant)).await?;
         let mut kept = Vec::with_capacity(told.len());
-        for (fan, known) in told.into_iter().zip(known) {
+        for (mut fan, known) in told.into_iter().zip(known) {
             // Clocks differ: whoever is told to have come back later did so.
             let at = fan.since.map_or(answer.at, |since| since.max(answer.at));
             if known.has_left(app_id, at) {
                 continue;
+            }
+            if !known.is_told_by(app_id, fan.since, &bound) {
+                fans::leave_out_person(&mut fan.upsert);
             }
             kept.push(fan);
         }

@@ -1,6 +1,7 @@
 //! WeChat accounts, and the import of their fans.
 
 mod callback;
+mod several;
 
 use crate::hub::{Actor, Answer, TestHub, on_every_engine, request};
 use crate::receiver::eventually;
@@ -70,7 +71,12 @@ impl Rig {
     }
 
     async fn ask(&self) -> Value {
-        self.writer().post("/api/wechat/accounts/1/imports", &Value::Null).await.was(202)
+        self.ask_one(1).await
+    }
+
+    async fn ask_one(&self, id: usize) -> Value {
+        let path = format!("/api/wechat/accounts/{id}/imports");
+        self.writer().post(&path, &Value::Null).await.was(202)
     }
 
     async fn account(&self) -> Value {
@@ -79,9 +85,14 @@ impl Rig {
 
     /// Waits until the import stands like this.
     async fn reaches(&self, state: &str) -> Value {
+        self.one_reaches(1, state).await
+    }
+
+    async fn one_reaches(&self, id: usize, state: &str) -> Value {
+        let path = format!("/api/wechat/accounts/{id}");
         let mut import = Value::Null;
         eventually(&format!("the import is {state}"), async || {
-            import = self.account().await["import"].clone();
+            import = self.writer().get(&path).await.was(200)["import"].clone();
             import["state"] == state
         })
         .await;
@@ -113,9 +124,12 @@ impl Rig {
 
     /// A plain event, signed.
     async fn tell(&self, event: &str, openid: &str, seconds: i64, key: &str) -> Answer {
-        let body = xml(event, openid, seconds, key);
-        let path = format!("{CALLBACK}?{}", signature("Token123", "1777856523", "7"));
-        self.hub.call(request("POST", &path, body)).await
+        self.tell_at(CALLBACK, &xml(event, openid, seconds, key)).await
+    }
+
+    async fn tell_at(&self, path: &str, xml: &str) -> Answer {
+        let path = format!("{path}?{}", signature("Token123", "1777856523", "7"));
+        self.hub.call(request("POST", &path, xml.to_owned())).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! A stand-in for WeChat on this machine, as its documentation describes it: tokens, pages of 10,000
-//! openids, a hundred fans at a time, tags, error codes, and whatever trouble a test plans.
+//! openids, a hundred fans at a time, tags, error codes, and whatever trouble a test plans. It has two
+//! accounts.
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -7,13 +8,15 @@ use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 pub(crate) const APP_ID: &str = "wx0123456789abcdef";
+/// Another account, with the same secret.
+pub(crate) const OTHER_APP_ID: &str = "wxfedcba9876543210";
 pub(crate) const APP_SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// Openids on one page.
 const PAGE: usize = 10_000;
@@ -41,14 +44,19 @@ pub(crate) enum Fault {
 }
 
 #[derive(Default)]
-struct Inner {
+struct Account {
     fans: Vec<Value>,
     by_openid: HashMap<String, usize>,
     token: Option<String>,
-    tokens_made: usize,
-    forced: usize,
     /// What does not count though the stable interface gives it out.
     revoked: Option<String>,
+}
+
+#[derive(Default)]
+struct Inner {
+    accounts: BTreeMap<&'static str, Account>,
+    tokens_made: usize,
+    forced: usize,
     calls: Vec<String>,
     faults: Vec<(&'static str, usize, Fault)>,
     /// Calls of this path wait.
@@ -67,7 +75,8 @@ impl Weixin {
     pub(crate) async fn start(fans: Vec<Value>) -> Weixin {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let inner = Arc::new(Mutex::new(Inner::default()));
+        let accounts = [APP_ID, OTHER_APP_ID].map(|app_id| (app_id, Account::default())).into();
+        let inner = Arc::new(Mutex::new(Inner { accounts, ..Inner::default() }));
         let router = Router::new().fallback(answer).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let weixin = Weixin { address, inner };
@@ -85,11 +94,17 @@ impl Weixin {
 
     /// More people follow the account.
     pub(crate) fn follow(&self, fans: Vec<Value>) {
+        self.follow_one(APP_ID, fans);
+    }
+
+    /// More people follow this account.
+    pub(crate) fn follow_one(&self, app_id: &str, fans: Vec<Value>) {
         let mut inner = self.inner();
+        let account = inner.accounts.get_mut(app_id).unwrap();
         for fan in fans {
-            let place = inner.fans.len();
-            inner.by_openid.insert(fan["openid"].as_str().unwrap().to_owned(), place);
-            inner.fans.push(fan);
+            let place = account.fans.len();
+            account.by_openid.insert(fan["openid"].as_str().unwrap().to_owned(), place);
+            account.fans.push(fan);
         }
     }
 
@@ -148,10 +163,13 @@ async fn answer(State(inner): State<Arc<Mutex<Inner>>>, request: Request) -> Res
     match planned {
         Some(Fault::Code(code)) => return refuse(code),
         Some(Fault::Garbled) => return "<html>502</html>".into_response(),
-        Some(Fault::Expired) => inner.token = None,
+        Some(Fault::Expired) => {
+            inner.accounts.values_mut().for_each(|account| account.token = None);
+        }
         Some(Fault::Revoked) => {
-            let token = inner.token.clone();
-            inner.revoked = token;
+            for account in inner.accounts.values_mut() {
+                account.revoked.clone_from(&account.token);
+            }
         }
         None => (),
     }
@@ -160,14 +178,14 @@ async fn answer(State(inner): State<Arc<Mutex<Inner>>>, request: Request) -> Res
         (&Method::GET, TOKEN) => plain_token(&mut inner, &query),
         (&Method::GET, STABLE_TOKEN) => refuse(43002),
         (method, USER_GET | BATCH_GET | TAGS_GET) => {
-            let token = query.get("access_token");
-            match token {
-                None => refuse(41001),
-                Some(token) if inner.token.as_ref() != Some(token) => refuse(42001),
-                Some(token) if inner.revoked.as_ref() == Some(token) => refuse(40001),
-                Some(_) => match (method, &*path) {
-                    (&Method::GET, USER_GET) => page(&inner, query.get("next_openid")),
-                    (&Method::POST, BATCH_GET) => told(&inner, &body),
+            let Some(token) = query.get("access_token") else { return refuse(41001) };
+            let mut accounts = inner.accounts.values();
+            match accounts.find(|account| account.token.as_ref() == Some(token)) {
+                None => refuse(42001),
+                Some(account) if account.revoked.as_ref() == Some(token) => refuse(40001),
+                Some(account) => match (method, &*path) {
+                    (&Method::GET, USER_GET) => page(account, query.get("next_openid")),
+                    (&Method::POST, BATCH_GET) => told(account, &body),
                     (&Method::GET, TAGS_GET) => Json(json!({
                         "tags": [{ "id": 2, "name": "星标组", "count": 1 }]
                     }))
@@ -198,10 +216,10 @@ fn refuse(code: i64) -> Response {
     Json(json!({ "errcode": code, "errmsg": format!("error rid: {code}") })).into_response()
 }
 
-fn new_token(inner: &mut Inner) -> String {
+fn new_token(inner: &mut Inner, app_id: &str) -> String {
     inner.tokens_made += 1;
     let token = format!("token-{}-{}", inner.tokens_made, "x".repeat(120));
-    inner.token = Some(token.clone());
+    inner.accounts.get_mut(app_id).unwrap().token = Some(token.clone());
     token
 }
 
@@ -209,11 +227,12 @@ fn given(token: &str) -> Response {
     Json(json!({ "access_token": token, "expires_in": 7200 })).into_response()
 }
 
-fn credentials(app_id: Option<&str>, secret: Option<&str>) -> Option<Response> {
+/// The account of these credentials, or the code that says why there is none.
+fn account<'a>(app_id: Option<&'a str>, secret: Option<&str>) -> Result<&'a str, i64> {
     match (app_id, secret) {
-        (Some(APP_ID), Some(APP_SECRET)) => None,
-        (Some(APP_ID), _) => Some(refuse(40125)),
-        _ => Some(refuse(40013)),
+        (Some(app_id @ (APP_ID | OTHER_APP_ID)), Some(APP_SECRET)) => Ok(app_id),
+        (Some(APP_ID | OTHER_APP_ID), _) => Err(40125),
+        _ => Err(40013),
     }
 }
 
@@ -222,35 +241,39 @@ fn stable_token(inner: &mut Inner, body: &Bytes) -> Response {
     if sent["grant_type"] != "client_credential" {
         return refuse(40002);
     }
-    if let Some(refused) = credentials(sent["appid"].as_str(), sent["secret"].as_str()) {
-        return refused;
-    }
+    let app_id = match account(sent["appid"].as_str(), sent["secret"].as_str()) {
+        Ok(app_id) => app_id,
+        Err(code) => return refuse(code),
+    };
     let force = sent["force_refresh"] == true;
     if force {
         inner.forced += 1;
     }
-    match inner.token.clone().filter(|_| !force) {
+    match inner.accounts[app_id].token.clone().filter(|_| !force) {
         Some(token) => given(&token),
-        None => given(&new_token(inner)),
+        None => given(&new_token(inner, app_id)),
     }
 }
 
 fn plain_token(inner: &mut Inner, query: &HashMap<String, String>) -> Response {
     let get = |name: &str| query.get(name).map(String::as_str);
-    credentials(get("appid"), get("secret")).unwrap_or_else(|| given(&new_token(inner)))
+    match account(get("appid"), get("secret")) {
+        Ok(app_id) => given(&new_token(inner, app_id)),
+        Err(code) => refuse(code),
+    }
 }
 
-fn page(inner: &Inner, behind: Option<&String>) -> Response {
+fn page(account: &Account, behind: Option<&String>) -> Response {
     let start = match behind.filter(|behind| !behind.is_empty()) {
         None => 0,
-        Some(behind) => match inner.by_openid.get(behind) {
+        Some(behind) => match account.by_openid.get(behind) {
             Some(place) => place + 1,
             None => return refuse(40003),
         },
     };
     let openids: Vec<&Value> =
-        inner.fans.iter().skip(start).take(PAGE).map(|fan| &fan["openid"]).collect();
-    let (total, count) = (inner.fans.len(), openids.len());
+        account.fans.iter().skip(start).take(PAGE).map(|fan| &fan["openid"]).collect();
+    let (total, count) = (account.fans.len(), openids.len());
     let Some(last) = openids.last() else {
         return Json(json!({ "total": total, "count": 0, "next_openid": "" })).into_response();
     };
@@ -260,7 +283,7 @@ fn page(inner: &Inner, behind: Option<&String>) -> Response {
     Json(body).into_response()
 }
 
-fn told(inner: &Inner, body: &Bytes) -> Response {
+fn told(account: &Account, body: &Bytes) -> Response {
     let sent: Value = serde_json::from_slice(body).unwrap();
     let list = sent["user_list"].as_array().unwrap();
     if list.len() > TOLD_MAX {
@@ -268,8 +291,8 @@ fn told(inner: &Inner, body: &Bytes) -> Response {
     }
     let fans = list.iter().map(|asked| {
         let openid = asked["openid"].as_str().unwrap();
-        match inner.by_openid.get(openid) {
-            Some(place) => inner.fans[*place].clone(),
+        match account.by_openid.get(openid) {
+            Some(place) => account.fans[*place].clone(),
             None => json!({ "subscribe": 0, "openid": openid }),
         }
     });

@@ -218,9 +218,9 @@ async fn who_could_not_be_looked_up_because_of_the_store_is_looked_up_later() {
     rig.worker.take().unwrap().stop().await;
     rig.tell("subscribe", &openid(1), 1_777_856_523, "").await;
     // Looked at by the worker that begins: all accounts, that of the follower (twice), who owns the openid
-    // (twice, with a pause in between) and the unionid, the customer; then it writes.
+    // (twice, with a pause in between) and the unionid, the customer, all accounts; then it writes.
     let (works, fails) = (StoreFault::None, StoreFault::Before);
-    let looks = [works, fails, works, fails, works, works, works];
+    let looks = [works, fails, works, fails, works, works, works, works];
     rig.hub.store.plan(looks.into_iter().chain([StoreFault::Corrupt]));
     rig.worker = Some(FanWorker::start(rig.hub.hub.clone()).unwrap());
     eventually("WeChat is asked again", async || rig.weixin.calls(BATCH_GET) == 2).await;
