@@ -233,8 +233,8 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "KEHUB_BATCH_BYTES_MAX", default_value_t = 32 * 1024 * 1024)]
     pub(crate) batch_bytes_max: usize,
 
-    /// Folder for files that are imported over the API: beside the file of an embedded store, or among
-    /// the temporary files of this machine
+    /// Folder for files that are imported over the API, and for exports while they are kept: beside the
+    /// file of an embedded store, or among the temporary files of this machine
     #[arg(long, env = "KEHUB_SPOOL", value_name = "FOLDER")]
     pub(crate) spool: Option<PathBuf>,
 
@@ -312,7 +312,7 @@ impl ServeOptions {
         format!("{}/console", base.unwrap_or_else(|| format!("http://{address}")))
     }
 
-    /// Where files are kept that came over the API to a hub on this store.
+    /// Where a hub on this store keeps files that came over the API, and exports.
     pub(crate) fn spool(&self, location: &StoreLocation) -> Spool {
         let folder = match (&self.spool, location) {
             (Some(folder), _) => folder.clone(),

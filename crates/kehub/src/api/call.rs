@@ -8,9 +8,9 @@ use crate::server::problem::Problem as Around;
 use crate::wire::json::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::FromRequestParts;
-use axum::http::HeaderName;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderName, Method};
 use kehub_core::command::{Command, Idempotency};
 use kehub_core::directory::{App, Permission};
 use kehub_core::outcome::{Outcome, Refusal, Resolution};
@@ -116,6 +116,11 @@ impl Call {
 
     pub(crate) fn store(&self) -> &dyn Store {
         self.0.hub.store()
+    }
+
+    /// Whether only the head of the answer is wanted.
+    pub(crate) fn is_head(&self) -> bool {
+        self.0.method() == Method::HEAD
     }
 
     /// The value of a header, if it is text; of a repeated one the first.

@@ -196,13 +196,23 @@ impl Described {
     }
 
     /// A success that is a file of one of these media types, each with an example.
-    pub(crate) fn files(mut self, about: &str, files: &[(&str, &str)]) -> Described {
+    pub(crate) fn files(self, about: &str, files: &[(&str, &str)]) -> Described {
+        self.files_as(200, about, files)
+    }
+
+    /// The same with another status.
+    pub(crate) fn files_as(
+        mut self,
+        status: u16,
+        about: &str,
+        files: &[(&str, &str)],
+    ) -> Described {
         let content = |(media, example): &(&str, &str)| {
             let schema = json!({ "type": "string" });
             ((*media).to_owned(), json!({ "schema": schema, "example": example }))
         };
         let content: Map<String, Value> = files.iter().map(content).collect();
-        self.answers.push((200, json!({ "description": about, "content": content })));
+        self.answers.push((status, json!({ "description": about, "content": content })));
         self
     }
 
@@ -325,6 +335,14 @@ pub(crate) fn query(name: &str, about: &str, example: &str) -> Value {
     })
 }
 
+/// A header.
+pub(crate) fn header(name: &str, about: &str, example: &str) -> Value {
+    json!({
+        "name": name, "in": "header", "description": about, "example": example,
+        "schema": { "type": "string" },
+    })
+}
+
 /// The header that makes a write safe to send again.
 pub(crate) fn idempotency_key() -> Value {
     json!({
@@ -384,6 +402,10 @@ fn problem() -> Value {
                             `sameCustomer`: the customer",
         },
         "importId": { "type": "integer", "description": "`importRunning`: which one" },
+        "bytes": {
+            "type": "integer",
+            "description": "`rangeNotSatisfiable`: how many the file has",
+        },
         "customerIds": {
             "type": "array", "items": { "type": "integer" },
             "description": "`identitiesTaken`: who owns them",
@@ -411,6 +433,7 @@ fn problem() -> Value {
         "errors",
         "customerId",
         "importId",
+        "bytes",
         "customerIds",
         "cannotLink",
         "outcome",

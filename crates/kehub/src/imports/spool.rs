@@ -1,4 +1,5 @@
-//! The folder in which a hub keeps files that came over the API, and reports of their refused rows.
+//! The folder in which a hub keeps files that came over the API, and reports of their refused rows, and
+//! where exports are written, in files without a name.
 //! They hold personal data: nobody but the user of the hub may read them.
 
 use axum::body::Bytes;
@@ -203,7 +204,7 @@ impl Spool {
 
     /// Begins to take a file.
     pub(crate) fn receive(&self) -> io::Result<Receiving> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        self.make_folder()?;
         let mut random = [0; NAME_BYTES];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let name = hex::encode(random);
@@ -223,6 +224,16 @@ impl Spool {
             Ok(content.map(|content| Received { name, content, unkept: Some(whole) }))
         });
         Ok(Receiving { pieces, writing, left: self.bytes_max })
+    }
+
+    /// An empty file without a name, which is gone when nobody holds it any more.
+    pub(crate) fn scratch(&self) -> io::Result<File> {
+        self.make_folder()?;
+        tempfile::tempfile_in(&self.folder)
+    }
+
+    fn make_folder(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
     }
 
     /// Removes what no import names and has not been written for long.
@@ -331,6 +342,8 @@ mod tests {
         assert!(writing.await.unwrap().unwrap().is_none());
         let unwanted = spool.receive().unwrap().end().await.unwrap();
         drop(unwanted);
+        let mut scratch = spool.scratch().unwrap();
+        scratch.write_all(b"name").unwrap();
         assert_eq!(files(&folder), [file]);
     }
 

@@ -78,6 +78,10 @@ impl Call {
         &self.request_id
     }
 
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
+    }
+
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }

@@ -5,6 +5,7 @@ use super::metrics::Metrics;
 use super::recall;
 use super::status::Readiness;
 use crate::api::duplicates::kept::KeptDuplicates;
+use crate::api::exports::kept::KeptExports;
 use crate::clock::Clock;
 use crate::console::{KeptDays, Series};
 use crate::imports::{Paces, Spool};
@@ -74,6 +75,7 @@ struct Inner {
     metrics: Metrics,
     readiness: Readiness,
     duplicates: KeptDuplicates,
+    exports: KeptExports,
     series: Series,
     days: KeptDays,
     calls: CallLog,
@@ -116,6 +118,7 @@ impl Hub {
             metrics: Metrics::new(),
             readiness: Readiness::default(),
             duplicates: KeptDuplicates::default(),
+            exports: KeptExports::default(),
             series: Series::default(),
             days: KeptDays::default(),
             calls: CallLog::default(),
@@ -176,13 +179,15 @@ impl Hub {
         self.0.spool.get_or_init(|| spool);
     }
 
-    /// Where files are kept that came over the API.
+    /// Where files are kept that came over the API, and exports.
     pub(crate) fn spool(&self) -> &Spool {
         self.0.spool.get_or_init(Spool::temporary)
     }
 
-    /// Asks calls that only wait for news to end, because the hub is about to.
+    /// Asks calls that only wait for news to end, because the hub is about to. Exports that nobody reads
+    /// are made no further.
     pub fn end(&self) {
+        self.exports().clear();
         self.0.ending.send_replace(true);
     }
 
@@ -225,6 +230,11 @@ impl Hub {
     /// What was found lately.
     pub(crate) fn duplicates(&self) -> &KeptDuplicates {
         &self.0.duplicates
+    }
+
+    /// Exports that were made lately.
+    pub(crate) fn exports(&self) -> &KeptExports {
+        &self.0.exports
     }
 
     /// What came of upserts lately.

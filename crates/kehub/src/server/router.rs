@@ -48,6 +48,7 @@ pub(crate) const ROUTES: &[&str] = &[
     "/api/duplicates",
     "/api/explanations",
     "/api/exports",
+    "/api/exports/{id}",
     "/api/imports",
     "/api/imports/{id}",
     "/api/imports/{id}/events",
@@ -87,15 +88,14 @@ pub(crate) const ROUTES: &[&str] = &[
 
 /// The calls that `openapi.json` describes.
 pub(crate) fn described() -> OpenApiRouter<Hub> {
-    own().merge(users()).merge(wechat_accounts()).merge(v1())
+    own().merge(files()).merge(users()).merge(wechat_accounts()).merge(v1())
 }
 
 /// Kehub's own API.
 fn own() -> OpenApiRouter<Hub> {
     use crate::api::{
         access, apps, cannot_links, changes, claims, conflicts, customers, duplicates,
-        explanations, exports, identities, identity_types, imports, merges, past, policy,
-        quarantine, webhooks,
+        explanations, identities, identity_types, merges, past, policy, quarantine, webhooks,
     };
     OpenApiRouter::new()
         .routes(routes!(access::token::api_token_create))
@@ -120,14 +120,6 @@ fn own() -> OpenApiRouter<Hub> {
         .routes(routes!(apps::change::api_app_revoke))
         .routes(routes!(duplicates::list::api_duplicate_list))
         .routes(routes!(explanations::get::api_explanation_get))
-        .routes(routes!(exports::get::api_export_get))
-        .routes(routes!(imports::list::api_import_list, imports::create::api_import_create))
-        .routes(routes!(imports::list::api_import_get, imports::remove::api_import_delete))
-        .routes(routes!(imports::events::api_import_events))
-        .routes(routes!(
-            imports::report::api_import_refused,
-            imports::report::api_import_refused_delete
-        ))
         .routes(routes!(policy::one::api_policy_get, policy::one::api_policy_patch))
         .routes(routes!(identity_types::list::api_identity_type_list))
         .routes(routes!(
@@ -162,6 +154,21 @@ fn own() -> OpenApiRouter<Hub> {
         .routes(routes!(webhooks::change::api_webhook_replay))
         .routes(routes!(webhooks::dead_letters::api_dead_letter_list))
         .routes(routes!(webhooks::dead_letters::api_dead_letter_retry))
+}
+
+/// The part of it that is about files of customers.
+fn files() -> OpenApiRouter<Hub> {
+    use crate::api::{exports, imports};
+    OpenApiRouter::new()
+        .routes(routes!(exports::get::api_export_get))
+        .routes(routes!(exports::fetch::api_export_fetch))
+        .routes(routes!(imports::list::api_import_list, imports::create::api_import_create))
+        .routes(routes!(imports::list::api_import_get, imports::remove::api_import_delete))
+        .routes(routes!(imports::events::api_import_events))
+        .routes(routes!(
+            imports::report::api_import_refused,
+            imports::report::api_import_refused_delete
+        ))
 }
 
 /// The part of it that is about people who sign in.

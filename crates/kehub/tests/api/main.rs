@@ -19,6 +19,7 @@ mod decisions;
 mod duplicates;
 mod explanations;
 mod exports;
+mod exports_resumed;
 mod hub;
 mod idempotency;
 mod identities;

@@ -289,6 +289,12 @@ async fn others(hub: &TestHub, method: &str, path: &str) {
                 }
             }
         }
+        ("get", "/api/exports/{id}") => {
+            let exported = hub.writer.get("/api/exports").await;
+            let ours = exported.header("content-location");
+            assert_eq!(hub.writer.get(ours).await.text, exported.text);
+            stranger.get(ours).await.refused(404, "exportNotFound");
+        }
         ("get", "/api/explanations") => {
             for (query, code) in [
                 ("fromCustomer=3&toCustomer=3", "customerNotFound"),

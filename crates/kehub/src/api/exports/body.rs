@@ -1,16 +1,13 @@
-//! The body of an export: written on a thread that may wait, sent while it is written.
+//! The body of an export: what of its file was asked for, sent while the file grows.
 
-use crate::export::{self, ExportError, Options};
-use crate::server::problem::Problem as Around;
+use super::growing::{Growing, Length};
 use axum::body::{Body, Bytes, HttpBody};
-use hyper::body::Frame;
-use kehub_store::Walk;
-use std::io::{self, Write};
-use std::ops::ControlFlow;
+use hyper::body::{Frame, SizeHint};
+use std::io;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tracing::{debug, warn};
 
@@ -18,90 +15,72 @@ use tracing::{debug, warn};
 const PIECE: usize = 64 * 1024;
 /// Pieces that wait to be sent.
 const AHEAD: usize = 2;
-/// How long a client may take nothing: meanwhile the store keeps what was replaced.
+/// How long a client may take nothing: meanwhile the file stays on the disk, whatever gives way.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 enum Piece {
     Bytes(Bytes),
-    /// The export is whole.
+    /// All was sent.
     End,
 }
 
-/// What a walk becomes.
-pub(super) fn stream(walk: Walk, options: Options) -> Body {
+/// A whole file, also one that is still being written.
+pub(super) fn whole(file: &Growing) -> Body {
+    let known = match file.length() {
+        Some(Length::Whole(bytes)) => Some(bytes),
+        // Whoever reads a broken one hears of it by the missing end.
+        Some(Length::SoFar(_)) | None => None,
+    };
+    stream(file, 0..known.unwrap_or(u64::MAX), known)
+}
+
+/// Bytes of a file that is whole.
+pub(super) fn part(file: &Growing, part: Range<u64>) -> Body {
+    let bytes = part.end.saturating_sub(part.start);
+    stream(file, part, Some(bytes))
+}
+
+fn stream(file: &Growing, part: Range<u64>, left: Option<u64>) -> Body {
     let (sender, pieces) = mpsc::channel(AHEAD);
-    let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || {
-        let out = Pieces { sender: sender.clone(), runtime: runtime.clone(), piece: Vec::new() };
-        let mut goes_on = |_: u64, _: u64| {
-            if sender.is_closed() {
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
+    // A task of its own, which lets the file go when the client takes nothing.
+    tokio::spawn(send(file.clone(), part, sender));
+    Body::new(Pieced { pieces, left })
+}
+
+/// Sends a part of a file, as far as it is there, and then the end.
+async fn send(mut file: Growing, part: Range<u64>, pieces: Sender<Piece>) {
+    let mut at = part.start;
+    loop {
+        let length = tokio::select! {
+            () = pieces.closed() => return,
+            length = file.beyond(at) => length,
         };
-        match export::write(walk, &options, Box::new(out), &runtime, &mut goes_on) {
-            Ok(_) => drop(runtime.block_on(sender.send(Piece::End))),
-            Err(error) => tell(error),
-        }
-    });
-    Body::new(Pieced(pieces))
-}
-
-/// Tells the log why an export broke off. The client hears it by the missing end.
-fn tell(error: ExportError) {
-    match error {
-        ExportError::Store(trouble) => {
-            let _logged = Around::from(trouble);
-        }
-        ExportError::Stopped => debug!("the client of an export went away"),
-        ExportError::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            debug!("the client of an export went away");
-        }
-        error @ (ExportError::Io(_) | ExportError::Xlsx(_)) => {
-            warn!(%error, "an export broke off");
-        }
-    }
-}
-
-/// Collects what is written, and sends it in pieces.
-struct Pieces {
-    sender: Sender<Piece>,
-    runtime: Handle,
-    piece: Vec<u8>,
-}
-
-impl Pieces {
-    fn send(&mut self) -> io::Result<()> {
-        let piece = std::mem::take(&mut self.piece);
-        if piece.is_empty() {
-            return Ok(());
-        }
-        let sending = self.sender.send_timeout(Piece::Bytes(piece.into()), PATIENCE);
-        self.runtime.block_on(sending).map_err(|error| match error {
-            mpsc::error::SendTimeoutError::Timeout(_) => {
-                io::Error::new(io::ErrorKind::TimedOut, "the client took nothing for a minute")
+        // It broke off, which the log tells already.
+        let Some(length) = length else { return };
+        let left = length.bytes().min(part.end).saturating_sub(at);
+        let count = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let piece = if count == 0 {
+            Piece::End
+        } else {
+            match file.read(at, count).await {
+                Ok(bytes) => Piece::Bytes(bytes),
+                Err(error) => return warn!(%error, "an export that is kept cannot be read"),
             }
-            mpsc::error::SendTimeoutError::Closed(_) => io::ErrorKind::BrokenPipe.into(),
-        })
-    }
-}
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.piece.extend_from_slice(bytes);
-        if self.piece.len() >= PIECE {
-            self.send()?;
+        };
+        match pieces.send_timeout(piece, PATIENCE).await {
+            Ok(()) if count == 0 => return,
+            Ok(()) => at += u64::try_from(count).unwrap_or(0),
+            Err(_) => return debug!("the client of an export went away, or takes nothing"),
         }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.send()
     }
 }
 
 /// The pieces as a body, which is in error unless its end was told.
-struct Pieced(Receiver<Piece>);
+struct Pieced {
+    pieces: Receiver<Piece>,
+    /// Bytes that are still to come, where that is known.
+    left: Option<u64>,
+}
 
 impl HttpBody for Pieced {
     type Data = Bytes;
@@ -111,10 +90,75 @@ impl HttpBody for Pieced {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        self.0.poll_recv(context).map(|piece| match piece {
-            Some(Piece::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
+        self.pieces.poll_recv(context).map(|piece| match piece {
+            Some(Piece::Bytes(bytes)) => {
+                let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                self.left = self.left.map(|left| left.saturating_sub(count));
+                Some(Ok(Frame::data(bytes)))
+            }
             Some(Piece::End) => None,
             None => Some(Err(io::Error::other("the export broke off"))),
         })
+    }
+
+    /// By this the answer gets its `Content-Length`.
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::growing::begin;
+    use super::*;
+    use http_body_util::BodyExt as _;
+    use std::io::Write as _;
+
+    async fn next(body: &mut Body) -> Option<Bytes> {
+        Some(body.frame().await?.unwrap().into_data().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_body_follows_its_file() {
+        let (mut writing, growing) = begin(tempfile::tempfile().unwrap());
+        let mut body = whole(&growing);
+        assert_eq!(body.size_hint().exact(), None);
+        for text in ["abc", "de"] {
+            writing.write_all(text.as_bytes()).unwrap();
+            assert_eq!(next(&mut body).await.unwrap(), text);
+        }
+        writing.end();
+        assert_eq!(next(&mut body).await, None);
+
+        let mut body = whole(&growing);
+        assert_eq!(body.size_hint().exact(), Some(5));
+        assert_eq!(next(&mut body).await.unwrap(), "abcde");
+        assert_eq!(next(&mut body).await, None);
+        let mut body = part(&growing, 1..4);
+        assert_eq!(body.size_hint().exact(), Some(3));
+        assert_eq!(next(&mut body).await.unwrap(), "bcd");
+        assert_eq!(next(&mut body).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_breaks_off_has_no_end() {
+        let (mut writing, growing) = begin(tempfile::tempfile().unwrap());
+        let mut body = whole(&growing);
+        writing.write_all(b"abc").unwrap();
+        drop(writing);
+        assert_eq!(next(&mut body).await.unwrap(), "abc");
+        assert!(body.frame().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_file_is_not_held_for_a_client_that_went_away() {
+        let (writing, growing) = begin(tempfile::tempfile().unwrap());
+        let body = whole(&growing);
+        drop(growing);
+        assert!(writing.is_wanted());
+        drop(body);
+        while writing.is_wanted() {
+            tokio::task::yield_now().await;
+        }
     }
 }

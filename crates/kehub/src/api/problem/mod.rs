@@ -5,7 +5,7 @@ mod told;
 use crate::server::problem::{self as around, RETRY_AFTER_SECONDS};
 use crate::wire::json::shortened;
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use kehub_core::attribute::FieldProblem;
@@ -18,6 +18,9 @@ use tracing::error;
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
 const BEARER_INVALID: HeaderValue = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+
+/// The member that says how many bytes a file has, if one asked for others. A header says it, too.
+pub(crate) const BYTES: &str = "bytes";
 
 /// What a client may do with a request that met a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +115,8 @@ codes! {
     WechatAccountNotFound "wechatAccountNotFound" 404 Never "There is no such WeChat account";
     /// No dead letter at this place.
     DeadLetterNotFound "deadLetterNotFound" 404 Never "There is no such dead letter";
+    /// No such export is kept.
+    ExportNotFound "exportNotFound" 404 Never "There is no such export";
     /// No such import.
     ImportNotFound "importNotFound" 404 Never "There is no such import";
     /// The import has no refused rows here.
@@ -182,6 +187,8 @@ codes! {
     BodyTooLarge "bodyTooLarge" 413 Never "The body is too large";
     /// A batch has more rows than the hub takes at once.
     RowsTooMany "rowsTooMany" 413 Never "The batch has too many rows";
+    /// The file has no such bytes.
+    RangeNotSatisfiable "rangeNotSatisfiable" 416 Never "The file has no such bytes";
     /// Fields that are unknown, missing or cannot be read.
     FieldsInvalid "fieldsInvalid" 422 Never "The body has fields that do not fit";
     /// The file cannot be read, or not as it was asked for.
@@ -429,6 +436,10 @@ impl Problem {
             headers.insert(WWW_AUTHENTICATE, BEARER);
         } else if self.code.status() == 503 {
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        } else if let Some(bytes) = self.members.get(BYTES)
+            && let Ok(length) = HeaderValue::try_from(format!("bytes */{bytes}"))
+        {
+            headers.insert(CONTENT_RANGE, length);
         }
     }
 }
