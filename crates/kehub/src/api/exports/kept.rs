@@ -1,6 +1,6 @@
 //! Exports that were made lately, for whoever lost the connection and fetches the rest.
 
-use super::growing::Growing;
+use super::growing::{Growing, Length};
 use crate::api::Call;
 use axum::http::HeaderMap;
 use kehub_core::{AppNumber, Micros, TenantId};
@@ -13,6 +13,8 @@ const LIFE_MICROS: Micros = 60 * 60 * 1_000_000;
 /// Exports that are kept of a tenant, and of all of them: the oldest give way.
 const OF_TENANT: usize = 4;
 const OF_HUB: usize = 16;
+/// Bytes of the disk that exports of a hub take up, unless the newest alone takes more.
+const BYTES_OF_HUB: u64 = 4 << 30;
 /// Bytes of an id that nobody guesses.
 const ID_BYTES: usize = 16;
 
@@ -81,6 +83,7 @@ impl KeptExports {
         gone.extend(kept.extract_if(.., |it| is_ours(it)).take(too_many));
         let too_many = kept.len().saturating_sub(OF_HUB);
         gone.extend(kept.drain(..too_many));
+        gone.extend(beyond(&mut kept, BYTES_OF_HUB));
         drop(kept);
         let_go(gone);
     }
@@ -98,7 +101,9 @@ impl KeptExports {
         let found = kept.iter_mut().find(|it| *it.export.id == *id);
         let Some(found) = found else { return };
         found.until = Some(now.saturating_add(LIFE_MICROS));
+        let gone = beyond(&mut kept, BYTES_OF_HUB);
         drop(kept);
+        let_go(gone);
         // Its file goes also if nobody asks for any.
         let (all, id) = (self.clone(), id.to_owned());
         tokio::spawn(async move {
@@ -119,6 +124,19 @@ impl KeptExports {
     }
 }
 
+/// Takes the oldest out while all of them take up more than so many bytes; the newest one stays.
+fn beyond(kept: &mut Vec<Kept>, bytes_max: u64) -> Vec<Kept> {
+    let bytes_of = |it: &Kept| it.export.file.length().map_or(0, Length::bytes);
+    let mut bytes: u64 = kept.iter().map(bytes_of).sum();
+    let mut gone = Vec::new();
+    while bytes > bytes_max && kept.len() > 1 {
+        let oldest = kept.remove(0);
+        bytes = bytes.saturating_sub(bytes_of(&oldest));
+        gone.push(oldest);
+    }
+    gone
+}
+
 /// Closes files, which takes a while if they are large: their space on the disk becomes free.
 fn let_go(gone: Vec<Kept>) {
     if !gone.is_empty() {
@@ -130,6 +148,7 @@ fn let_go(gone: Vec<Kept>) {
 mod tests {
     use super::super::growing::{Writing, begin};
     use super::*;
+    use std::io::Write as _;
 
     fn owner(tenant: u32) -> Owner {
         Owner { tenant: TenantId(tenant), app: AppNumber(1) }
@@ -171,6 +190,19 @@ mod tests {
             while writing.is_wanted() {
                 tokio::task::yield_now().await;
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_oldest_give_way_to_what_takes_up_more_than_there_is_room_for() {
+        let all = KeptExports::default();
+        let mut writing = ["a", "b", "c"].map(|id| add(&all, 1, id, 0));
+        for (writing, bytes) in writing.iter_mut().zip([5, 3, 4]) {
+            writing.write_all(&vec![0; bytes]).unwrap();
+        }
+        for (bytes_max, left) in [(12, "a b c"), (11, "b c"), (7, "b c"), (6, "c"), (1, "c")] {
+            drop(beyond(&mut all.kept(), bytes_max));
+            assert_eq!(ids(&all), left, "{bytes_max}");
         }
     }
 
