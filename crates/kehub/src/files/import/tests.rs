@@ -138,7 +138,7 @@ async fn of_two_rows_about_a_customer_the_later_one_has_the_last_word() {
 async fn what_was_sent_before_a_file_ends_in_the_middle_counts() {
     let store = store(&ManualClock::at(0)).await;
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
-    packed.write_all(members(1_100).as_bytes()).unwrap();
+    packed.write_all(members(20_000).as_bytes()).unwrap();
     let mut bytes = packed.finish().unwrap();
     bytes.truncate(bytes.len() - 100);
     let (counts, ended) = import_bytes(&store, bytes, None, (0, usize::MAX)).await;
