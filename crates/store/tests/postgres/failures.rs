@@ -331,9 +331,13 @@ async fn a_lock_that_somebody_holds_is_waited_for_anew_within_the_limits_of_the_
         let waiting = async {
             let sql = "SELECT xact_start::text FROM pg_stat_activity
                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            // A transaction sees one moment of this.
+            let (client, connection) =
+                tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+            tokio::spawn(connection);
             let mut tries = BTreeSet::new();
             while tries.len() < 3 {
-                let rows = holder.query(sql, &[]).await.unwrap();
+                let rows = client.query(sql, &[]).await.unwrap();
                 tries.extend(rows.iter().filter_map(|row| row.get::<_, Option<String>>(0)));
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
