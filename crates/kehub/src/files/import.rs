@@ -486,7 +486,6 @@ impl<'a> Import<'a> {
         if let Some(dry_run) = &mut self.dry_run {
             return dry_run.outcomes(lines, upserts).await;
         }
-        self.make_row_type_known(&upserts).await?;
         let destination = self.destination.as_ref().ok_or(ImportError::Outcome)?;
         destination.apply(upserts.into_iter().map(Command::Upsert).collect()).await
     }

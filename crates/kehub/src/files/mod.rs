@@ -4,8 +4,9 @@
 //! A thread of its own reads ([`rows`]), a [`mapping::Mapping`] says what columns are, a
 //! [`clean::Cleaner`] makes an upsert of a row or says what does not fit, and [`import`] applies
 //! them and writes down what was refused. A [`job`] is what is kept of an import in the store, so that it
-//! goes on where it stopped; what was said about its columns is [`remembered`]. A [`dry_run`] only tells what would come of rows. Memory does not grow with
-//! the file.
+//! goes on where it stopped. What was said about columns is [`remembered`], and a tenant has [`names`] for
+//! more. Rows go to a [`destination`]; a [`dry_run`] only tells what would come of them. Memory does not
+//! grow with the file.
 
 mod apart;
 pub(crate) mod cells;

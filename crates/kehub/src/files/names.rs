@@ -16,7 +16,7 @@ pub(crate) const LOOKED_AT: u32 = 500;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     /// The rules, which know types of identities.
-    pub(crate) policy: Policy,
+    policy: Policy,
     /// Keys of custom attributes.
     custom: BTreeSet<Box<str>>,
 }
