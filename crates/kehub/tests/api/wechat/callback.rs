@@ -10,6 +10,8 @@ use kehub::server::{App, Hub};
 use kehub::wechat::FanWorker;
 use kehub_store::Fault as StoreFault;
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
 use tracing::Level;
 
 #[tokio::test]
@@ -67,6 +69,26 @@ async fn what_cannot_be_signed_is_refused_before_anything_is_looked_up() {
     }
     let answer = rig.hub.call(request("POST", &format!("{CALLBACK}?{good}"), "")).await;
     assert!(answer.status.is_server_error(), "{}", answer.status);
+}
+
+#[tokio::test]
+async fn wechat_is_answered_before_it_gives_up() {
+    let mut rig = Rig::new(fans(1)).await;
+    rig.worker.take().unwrap().stop().await;
+    // The accounts are found; whatever is looked at next never comes.
+    rig.hub.store.plan([StoreFault::None, StoreFault::Never]);
+    tokio::time::pause();
+    let begun = Instant::now();
+    let answer = rig.tell("subscribe", &openid(1), 1_777_856_523, "").await;
+    assert!(answer.status.is_server_error(), "{}", answer.status);
+    let waited = begun.elapsed();
+    assert!(waited < Duration::from_secs(5), "WeChat has given up after {waited:?}");
+    tokio::time::resume();
+    assert_eq!(rig.count().await, 0);
+    // So it tells it again, and that is heard.
+    let answer = rig.tell("subscribe", &openid(1), 1_777_856_523, "").await;
+    assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "success"));
+    assert!(rig.found("wechat", &openid(1)).await.is_some());
 }
 
 #[tokio::test]
