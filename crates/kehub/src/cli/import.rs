@@ -15,6 +15,7 @@ use crate::files::mapping::{Choices, Mapping};
 use crate::files::refused::Report;
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Extent, Form, ReadOptions, Source, encoding_named};
+use crate::files::turns::Turns;
 use crate::wire::time;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use begin::Started;
@@ -498,12 +499,12 @@ impl Watch for Waiting<'_> {
         self.over.load(Ordering::Relaxed)
     }
 
-    fn is_shared(&self, others: bool) -> bool {
+    fn turns(&self, others: bool) -> Turns {
         match self.location {
             // Who waits for the file does not write until it is free.
-            Some(StoreLocation::Sqlite(path)) => SqliteStore::is_served(path),
-            Some(StoreLocation::Postgres(_)) => others,
-            None => false,
+            Some(StoreLocation::Sqlite(path)) if SqliteStore::is_served(path) => Turns::EveryOther,
+            Some(StoreLocation::Postgres(_)) if others => Turns::EveryOther,
+            Some(StoreLocation::Sqlite(_) | StoreLocation::Postgres(_)) | None => Turns::Every,
         }
     }
 }

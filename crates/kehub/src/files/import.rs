@@ -10,10 +10,10 @@ use super::mapping::Mapping;
 use super::refused::{Report, reason};
 use super::rows::{Chunk, Item, Row, Rows, Unreadable};
 use super::ruled::Ruled;
+use super::turns::{Others, Turns};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, StreamExt as _};
-use kehub_core::Seq;
 use kehub_core::command::{Command, IdentitySent, Matching, Upsert};
 use kehub_core::outcome::{Outcome, ResultKind, Warning};
 use kehub_core::policy::OnConflict;
@@ -27,11 +27,6 @@ const BATCH_ROWS: usize = 250;
 /// How many batches are under way at most: while one is written the next one waits for its turn, so that
 /// nobody who writes is idle while rows are read, cleaned and counted.
 const AT_ONCE: usize = 2;
-/// The shortest time that is left to others between two batches: who waits for a file looks for it
-/// every 25 ms or more often.
-const OTHERS_TURN: Duration = Duration::from_millis(30);
-/// For how long it is taken account of others who wrote between two batches.
-const OTHERS_KEPT: Duration = Duration::from_secs(1);
 /// How often it is looked whether it is over while no rows come.
 const LOOK_PERIOD: Duration = Duration::from_millis(200);
 /// How many rows of a kind are kept to be shown.
@@ -101,9 +96,8 @@ pub(crate) trait Watch: Sync {
     fn at(&self, counts: &Counts);
     /// Whether no further batch is to begin.
     fn is_over(&self) -> bool;
-    /// Whether somebody else writes to the same place and cannot be queued with; `others` are known to have
-    /// written between our batches a moment ago.
-    fn is_shared(&self, others: bool) -> bool;
+    /// Which turns to take; `others` are known to have written between our batches a moment ago.
+    fn turns(&self, others: bool) -> Turns;
 }
 
 /// Why an import cannot go on.
@@ -192,34 +186,6 @@ struct Sending<'a> {
     others: Others,
 }
 
-/// Whether others write to the same journal.
-#[derive(Default)]
-struct Others {
-    /// The last entry of ours.
-    last: Option<Seq>,
-    seen: Option<Instant>,
-}
-
-impl Others {
-    /// Looks at the places of entries that were written in one go, one behind the other.
-    fn look(&mut self, outcomes: &[Outcome]) {
-        let seq = |outcome: &Outcome| {
-            let Outcome::Resolved(resolution) = outcome else { return None };
-            resolution.seq
-        };
-        let Some(first) = outcomes.iter().find_map(seq) else { return };
-        if self.last.is_some_and(|last| first.0 > last.0 + 1) {
-            self.seen = Some(Instant::now());
-        }
-        self.last = outcomes.iter().rev().find_map(seq);
-    }
-
-    /// Whether there were any a moment ago.
-    fn are_there(&self) -> bool {
-        self.seen.is_some_and(|seen| seen.elapsed() < OTHERS_KEPT)
-    }
-}
-
 impl<'a> Import<'a> {
     /// Applies the rows that were read, and all that follow, until somebody says that it is over:
     /// then `false`. What becomes of it is written down.
@@ -255,8 +221,9 @@ impl<'a> Import<'a> {
                 if watch.is_over() || self.is_unwanted() {
                     return Ok(false);
                 }
+                let turns = watch.turns(sending.others.are_there());
                 let size = self.job.as_ref().map_or(BATCH_ROWS, |job| job.batch_rows);
-                self.batch(rest.by_ref().take(size), sending, watch).await?;
+                self.batch(rest.by_ref().take(size), turns, sending, watch).await?;
             }
             let chunk = match self.next(rows, sending, watch).await? {
                 ControlFlow::Continue(chunk) => chunk,
@@ -298,21 +265,20 @@ impl<'a> Import<'a> {
     async fn batch(
         &mut self,
         items: impl Iterator<Item = Item>,
+        turns: Turns,
         sending: &mut Sending<'a>,
         watch: &dyn Watch,
     ) -> Result<(), ImportError> {
         let begun = Instant::now();
         let (rows, upserts) = self.cleaned(items, &mut sending.read);
-        let is_shared = self.destination.is_some()
-            && !upserts.is_empty()
-            && watch.is_shared(sending.others.are_there());
+        let is_shared = turns != Turns::Every && !upserts.is_empty();
         // What is sent behind its upserts comes before the next rows.
         let left = if is_shared || !rows.apart.is_empty() { 0 } else { AT_ONCE - 1 };
         let sent = self.send(rows, upserts).await?;
         sending.under_way.push_back(sent);
         self.settle_all_but(left, sending, watch).await?;
         if is_shared {
-            tokio::time::sleep(begun.elapsed().max(OTHERS_TURN)).await;
+            tokio::time::sleep(turns.pause(begun.elapsed())).await;
         }
         Ok(())
     }

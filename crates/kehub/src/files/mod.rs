@@ -5,7 +5,8 @@
 //! [`clean::Cleaner`] makes an upsert of a row or says what does not fit, and [`import`] applies
 //! them and writes down what was refused. A [`job`] is what is kept of an import in the store, so that it
 //! goes on where it stopped. What was said about columns is [`remembered`], and a tenant has [`names`] for
-//! more. Rows go to a [`destination`]; a [`dry_run`] only tells what would come of them. Memory does not
+//! more. Rows go to a [`destination`], in [`turns`] with others; a [`dry_run`] only tells what would come of
+//! them. Memory does not
 //! grow with the file.
 
 mod apart;
@@ -36,4 +37,5 @@ mod sentence;
 mod sheet;
 pub(crate) mod source;
 mod table;
+pub(crate) mod turns;
 mod unpacking;

@@ -11,6 +11,7 @@ use crate::files::mapping::{Choices, Mapping};
 use crate::files::refused::Report;
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Extent, Form, ReadOptions, Source};
+use crate::files::turns::Turns;
 use crate::server::Hub;
 use encoding_rs::Encoding;
 use kehub_core::TenantId;
@@ -88,8 +89,8 @@ impl Watch for Watched<'_> {
     }
 
     /// It waits in the queue of the hub, behind all who wait for an answer.
-    fn is_shared(&self, _: bool) -> bool {
-        false
+    fn turns(&self, _: bool) -> Turns {
+        Turns::Every
     }
 }
 

@@ -9,6 +9,7 @@ use crate::files::clean::{CleanOptions, Cleaner};
 use crate::files::dry_run::{DryRun, Kind, Sample};
 use crate::files::import::{Counts, Import, ImportError, RefusedRow, Watch};
 use crate::files::mapping::Mapping;
+use crate::files::turns::Turns;
 use crate::imports::Opened;
 use crate::server::Hub;
 use crate::server::problem::Problem as Around;
@@ -58,8 +59,8 @@ impl Watch for Looking<'_> {
         self.0.is_ending() || self.1.is_some_and(|until| Instant::now() >= until)
     }
 
-    fn is_shared(&self, _: bool) -> bool {
-        false
+    fn turns(&self, _: bool) -> Turns {
+        Turns::Every
     }
 }
 

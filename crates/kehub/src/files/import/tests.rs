@@ -30,8 +30,8 @@ impl Watch for After {
         self.0.load(Ordering::Relaxed) == 0
     }
 
-    fn is_shared(&self, _: bool) -> bool {
-        false
+    fn turns(&self, _: bool) -> Turns {
+        Turns::Every
     }
 }
 
