@@ -503,7 +503,7 @@ impl Watch for Waiting<'_> {
         match self.location {
             // Who waits for the file does not write until it is free.
             Some(StoreLocation::Sqlite(path)) if SqliteStore::is_served(path) => Turns::EveryOther,
-            Some(StoreLocation::Postgres(_)) if others => Turns::EveryOther,
+            Some(StoreLocation::Postgres(_)) if others => Turns::Shorter,
             Some(StoreLocation::Sqlite(_) | StoreLocation::Postgres(_)) | None => Turns::Every,
         }
     }

@@ -222,7 +222,7 @@ impl<'a> Import<'a> {
                     return Ok(false);
                 }
                 let turns = watch.turns(sending.others.are_there());
-                let size = self.job.as_ref().map_or(BATCH_ROWS, |job| job.batch_rows);
+                let size = turns.rows(self.job.as_ref().map_or(BATCH_ROWS, |job| job.batch_rows));
                 self.batch(rest.by_ref().take(size), turns, sending, watch).await?;
             }
             let chunk = match self.next(rows, sending, watch).await? {
@@ -385,6 +385,7 @@ impl<'a> Import<'a> {
         sending: &mut Sending<'a>,
         watch: &dyn Watch,
     ) -> Result<(), ImportError> {
+        sending.others.look_away();
         let mut again = vec![(first.0, Some(first.1))];
         while let Some(Answered { rows, batch, .. }) = sending.under_way.next().await {
             again.push((rows, batch));

@@ -13,8 +13,8 @@ use kehub_core::policy::{Policy, Preset, Role};
 use kehub_core::{AppNumber, TenantId};
 use kehub_store::{Fault, MemoryStore, Store, UnreliableStore};
 use std::io::{Cursor, Write as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 const TENANT: TenantId = TenantId(1);
 
@@ -157,6 +157,52 @@ async fn it_ends_between_batches_and_goes_on_there() {
     let (counts, ended) = import(&store, &members(1_200), None, (rows, usize::MAX)).await;
     assert_eq!((counts.rows, counts.skipped, counts.created), (1_200, rows, 1_200 - rows));
     assert!(ended.unwrap());
+}
+
+/// Notes whether it hears of others, and lets somebody write something when the first rows are done.
+struct Noticing<'a> {
+    store: &'a UnreliableStore,
+    meanwhile: Mutex<Option<Batch>>,
+    has_heard: AtomicBool,
+}
+
+impl Watch for Noticing<'_> {
+    fn at(&self, _: &Counts) {
+        if let Some(batch) = self.meanwhile.lock().unwrap().take() {
+            self.store.meanwhile(batch);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    fn turns(&self, others: bool) -> Turns {
+        self.has_heard.fetch_or(others, Ordering::Relaxed);
+        Turns::Every
+    }
+}
+
+#[tokio::test]
+async fn who_writes_between_two_batches_is_noticed_by_an_entry() {
+    let clock = ManualClock::at(0);
+    for (is_somebody_there, fault) in
+        [(false, Fault::None), (true, Fault::None), (false, Fault::After), (false, Fault::Before)]
+    {
+        let store = store(&clock).await;
+        let (kind, value) = ("member-id".into(), "somebody".into());
+        let identities = vec![IdentitySent { kind, value, name: None, scope: None }];
+        let other = Command::Upsert(Upsert { identities, ..Upsert::default() });
+        let other = destination(&store, &clock).batch(vec![other]).unwrap();
+        let meanwhile = Mutex::new(is_somebody_there.then_some(other));
+        let watch = Noticing { store: &store, meanwhile, has_heard: AtomicBool::new(false) };
+        let text = members(10 * BATCH_ROWS);
+        let (mut import, first, mut rows) = kept(&store, &clock, &text, 1).await;
+        store.plan([fault]);
+        assert!(import.run(first, &mut rows, &watch).await.unwrap());
+        let has_heard = watch.has_heard.load(Ordering::Relaxed);
+        assert_eq!(has_heard, is_somebody_there, "{fault:?}");
+    }
 }
 
 /// An import of this text that is written down, by one process of several.
