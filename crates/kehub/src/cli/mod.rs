@@ -78,7 +78,7 @@ enum Command {
     /// heading, Chinese or English, and is printed first; --map says what does not show. Identities,
     /// then the mobile, then the e-mail decide who a row is, so that a file that is imported again
     /// doubles nobody. Rows that do not fit go to a file of their own, with the reason: mend them
-    /// there and import that file. Beside a running hub every other turn is the hub's. Ctrl-C ends it
+    /// there and import that file. A running hub is left time for its requests meanwhile. Ctrl-C ends it
     /// after the batch under way, and the same command goes on there, also after kill -9. Ends with 1 if a row was refused, with 2 if nothing was begun.
     Import(Box<import::Options>),
     /// Look whether the store keeps its promises and is what its journal says, beside a running hub
