@@ -198,7 +198,7 @@ async fn who_writes_between_two_batches_is_noticed_by_an_entry() {
         let watch = Noticing { store: &store, meanwhile, has_heard: AtomicBool::new(false) };
         let text = members(10 * BATCH_ROWS);
         let (mut import, first, mut rows) = kept(&store, &clock, &text, 1).await;
-        store.plan([fault]);
+        store.plan([Fault::None, Fault::None, fault]);
         assert!(import.run(first, &mut rows, &watch).await.unwrap());
         let has_heard = watch.has_heard.load(Ordering::Relaxed);
         assert_eq!(has_heard, is_somebody_there, "{fault:?}");
