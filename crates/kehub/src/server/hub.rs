@@ -13,7 +13,7 @@ use crate::people::{FirstCode, People};
 use crate::server::problem::Problem;
 use crate::webhooks::log::CallLog;
 use crate::wechat::{self, Wechat};
-use kehub_core::command::Request;
+use kehub_core::command::{Command, Request};
 use kehub_core::directory::App;
 use kehub_core::limits;
 use kehub_core::outcome::{Outcome, Refusal, ResultKind};
@@ -268,8 +268,14 @@ impl Hub {
     /// Applies one request, or gives the answer that it got before under its key. A refusal is an
     /// outcome; only trouble is an error.
     pub(crate) async fn apply(&self, request: Request) -> Result<Outcome, Problem> {
-        let outcomes = self.apply_rows(vec![request], Lane::Interactive, Kept::Each).await?;
-        match outcomes.into_iter().next() {
+        let erases = matches!(request.command, Command::Erase(_)) && !request.dry_run;
+        let tenant = request.tenant;
+        let outcomes = self.apply_rows(vec![request], Lane::Interactive, Kept::Each).await;
+        if erases {
+            // Also where nobody knows whether it was done.
+            self.exports().erased(tenant);
+        }
+        match outcomes?.into_iter().next() {
             Some(Outcome::Refused(Refusal::TenantMissing)) => Err(Problem::TokenInvalid),
             Some(outcome) => Ok(outcome),
             None => Err(StoreError::Corrupt("a request got no outcome".into()).into()),

@@ -271,6 +271,28 @@ async fn an_export_is_kept_for_an_hour_while_it_is_among_the_last() {
 }
 
 #[tokio::test]
+async fn no_export_is_kept_of_somebody_who_was_erased() {
+    let hub = TestHub::on_memory().await;
+    people(&hub, 3, 1).await;
+    let made = text(&hub, "/api/exports", &[]).await;
+    let place = made.header("content-location");
+    let theirs = hub.stranger.get("/api/exports").await;
+    let erase = async |path: &str| hub.writer.post(path, &Value::Null).await.was(200);
+    erase("/api/customers/1/erase?dryRun=true").await;
+    assert_eq!(hub.reader.get(place).await.status, 200);
+    erase("/api/customers/1/erase").await;
+    hub.reader.get(place).await.refused(404, "exportNotFound");
+    let whole = [("range", "bytes=3-"), ("if-range", made.header("etag"))];
+    let (status, ..) = begin(&hub, &hub.reader, "/api/exports", &whole).await;
+    assert_eq!(status, 200);
+    // Others have their own people.
+    assert_eq!(hub.stranger.get(theirs.header("content-location")).await.status, 200);
+    // What is made afterwards is kept.
+    let made = text(&hub, "/api/exports", &[]).await;
+    assert_eq!(hub.reader.get(made.header("content-location")).await.status, 200);
+}
+
+#[tokio::test]
 async fn an_export_that_broke_off_in_the_making_is_not_kept() {
     let hub = TestHub::on_memory().await;
     people(&hub, 3, 1).await;

@@ -51,11 +51,12 @@ pub(crate) async fn api_export_get(call: Call) -> Result<Response, Problem> {
     let id = draw_id().map_err(|error| unmade(&io::Error::other(error)))?;
     let headers = named(about(&options, call.now())?, &id)?;
     let file = scratch(call.hub()).await.map_err(|error| unmade(&error))?;
+    let erasures = call.hub().exports().erasures();
     let walk = call.store().walk(call.tenant(), &filter, options.survey()).await?;
     let (writing, file) = growing::begin(file);
     let (owner, asked) = (Owner::of(&call), call.query().unwrap_or_default().into());
     let export = Arc::new(Export { id, owner, asked, headers, file });
-    call.hub().exports().add(Arc::clone(&export), call.now());
+    call.hub().exports().add(Arc::clone(&export), erasures, call.now());
     make::make(call.hub(), &export.id, walk, options, writing);
     Ok(answer::whole(&export))
 }

@@ -4,6 +4,7 @@ use super::growing::{Growing, Length};
 use crate::api::Call;
 use axum::http::HeaderMap;
 use kehub_core::{AppNumber, Micros, TenantId};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -63,20 +64,40 @@ impl Kept {
     }
 }
 
+/// How many times somebody was erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Erasures(u64);
+
 /// Exports that can be fetched again, the oldest first. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct KeptExports(Arc<Mutex<Vec<Kept>>>);
+pub(crate) struct KeptExports(Arc<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    kept: Mutex<Vec<Kept>>,
+    /// Changed while `kept` is locked.
+    erasures: AtomicU64,
+}
 
 impl KeptExports {
     fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps an export, for which older ones may have to go.
-    pub(super) fn add(&self, export: Arc<Export>, now: Micros) {
+    /// To be looked at before the store is walked for an export.
+    pub(super) fn erasures(&self) -> Erasures {
+        Erasures(self.0.erasures.load(Ordering::SeqCst))
+    }
+
+    /// Keeps an export, for which older ones may have to go; unless somebody was erased `since` its moment,
+    /// who may be in it.
+    pub(super) fn add(&self, export: Arc<Export>, since: Erasures, now: Micros) {
         let tenant = export.owner.tenant;
         let is_ours = |it: &Kept| it.export.owner.tenant == tenant;
         let mut kept = self.kept();
+        if self.erasures() != since {
+            return;
+        }
         let mut gone: Vec<Kept> = kept.extract_if(.., |it| it.is_over(now)).collect();
         kept.push(Kept { export, until: None });
         let too_many = kept.iter().filter(|it| is_ours(it)).count().saturating_sub(OF_TENANT);
@@ -118,6 +139,15 @@ impl KeptExports {
         let_go(gone);
     }
 
+    /// Somebody of this tenant was erased, or perhaps was: no export is kept from before.
+    pub(crate) fn erased(&self, tenant: TenantId) {
+        let mut kept = self.kept();
+        self.0.erasures.fetch_add(1, Ordering::SeqCst);
+        let gone = kept.extract_if(.., |it| it.export.owner.tenant == tenant).collect();
+        drop(kept);
+        let_go(gone);
+    }
+
     /// Keeps none of them. Those that somebody reads go on.
     pub(crate) fn clear(&self) {
         self.kept().clear();
@@ -155,10 +185,19 @@ mod tests {
     }
 
     fn add(all: &KeptExports, tenant: u32, id: &str, now: Micros) -> Writing {
+        add_since(all, tenant, id, (all.erasures(), now))
+    }
+
+    fn add_since(
+        all: &KeptExports,
+        tenant: u32,
+        id: &str,
+        (since, now): (Erasures, Micros),
+    ) -> Writing {
         let (writing, file) = begin(tempfile::tempfile().unwrap());
         let (asked, headers) = (Box::default(), HeaderMap::new());
         let export = Export { id: id.into(), owner: owner(tenant), asked, headers, file };
-        all.add(Arc::new(export), now);
+        all.add(Arc::new(export), since, now);
         writing
     }
 
@@ -191,6 +230,21 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_from_before_somebody_was_erased() {
+        let all = KeptExports::default();
+        let _writing = [add(&all, 1, "a", 0), add(&all, 2, "b", 0)];
+        let since = all.erasures();
+        all.erased(TenantId(1));
+        assert_eq!(ids(&all), "b");
+        // The store was walked before, perhaps.
+        let late = add_since(&all, 1, "c", (since, 0));
+        assert_eq!(ids(&all), "b");
+        assert!(!late.is_wanted());
+        let _late = add(&all, 1, "d", 0);
+        assert_eq!(ids(&all), "b d");
     }
 
     #[tokio::test]
