@@ -107,7 +107,7 @@ impl Browser {
         self.run("window.left = true")?;
         let opened = self.ask("Page.navigate", &json!({ "url": url }))?;
         ensure!(opened["errorText"].is_null(), "{url}: {}", opened["errorText"]);
-        self.wait("window.left === undefined && document.readyState === 'complete'")
+        self.wait("window.left === undefined")
     }
 
     /// What an expression comes to on the page.
@@ -121,10 +121,12 @@ impl Browser {
         Ok(answer["result"]["value"].clone())
     }
 
-    /// Looks again and again until an expression holds. While a page is left for another one, none does.
+    /// Looks again and again until an expression holds, on a page that is whole: its address is that of the
+    /// new one before its content is. While a page is left for another one, none does.
     pub(crate) fn wait(&mut self, condition: &str) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while self.run(&format!("Boolean({condition})")).ok() != Some(json!(true)) {
+        let holds = format!("document.readyState === 'complete' && Boolean({condition})");
+        while self.run(&holds).ok() != Some(json!(true)) {
             if Instant::now() > deadline {
                 let page = self.run("location.href + '\\n' + document.body.innerText")?;
                 bail!("waited, but not: {condition}\n{}", text(&page));
@@ -138,7 +140,7 @@ impl Browser {
     pub(crate) fn leave(&mut self, by: impl FnOnce(&mut Browser) -> Result<()>) -> Result<()> {
         self.run("window.left = true")?;
         by(self)?;
-        self.wait("window.left === undefined && document.readyState === 'complete'")
+        self.wait("window.left === undefined")
     }
 
     /// Clicks on what a selector finds.
