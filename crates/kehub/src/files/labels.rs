@@ -90,7 +90,7 @@ const ATTRIBUTES: &[(Attribute, &str, &[&str])] = &[
     (Attribute::Type, "类型", &["客户类型"]),
     (Attribute::TypeName, "类型名称", &[]),
     (Attribute::WechatCity, "微信城市", &[]),
-    (Attribute::WechatNickName, "微信昵称", &[]),
+    (Attribute::WechatNickName, "微信昵称", &["微信名", "微信名称"]),
     (Attribute::Language, "语言", &["微信语言"]),
     (Attribute::SubscribeScene, "关注场景", &["关注渠道", "关注方式"]),
     (Attribute::DateJoin, "加入时间", &["加入日期", "注册时间", "注册日期", "关注时间", "joined"]),
@@ -100,6 +100,25 @@ const ATTRIBUTES: &[(Attribute, &str, &[&str])] = &[
         "更新时间",
         &["最后更新时间", "最近更新时间", "修改时间", "updatedat", "updated"],
     ),
+];
+
+/// What forms put before a label, to say whose it is.
+const WHOSE: &[&str] = &["会员", "客户", "顾客", "用户", "联系人", "本人"];
+
+/// What means the same behind one of these as alone. 会员状态, 用户类型 and 客户ID of somebody else's system
+/// may be something of their own.
+const OF_A_PERSON: &[Attribute] = &[
+    Attribute::Name,
+    Attribute::NickName,
+    Attribute::Gender,
+    Attribute::Mobile,
+    Attribute::Email,
+    Attribute::Birthday,
+    Attribute::Telephone,
+    Attribute::Province,
+    Attribute::City,
+    Attribute::HomeAddress,
+    Attribute::Remark,
 ];
 
 /// What the version of a customer is called, and in Chinese.
@@ -136,6 +155,13 @@ pub(crate) fn zh(attribute: Attribute) -> &'static str {
 
 /// The attribute that a heading in this form means.
 pub(super) fn attribute(folded_heading: &str) -> Option<Attribute> {
+    labelled(folded_heading).or_else(|| {
+        let rest = WHOSE.iter().find_map(|whose| folded_heading.strip_prefix(whose))?;
+        labelled(rest).filter(|attribute| OF_A_PERSON.contains(attribute))
+    })
+}
+
+fn labelled(folded_heading: &str) -> Option<Attribute> {
     let means = |(attribute, heading, labels): &&(Attribute, &str, &[&str])| {
         attribute.name().eq_ignore_ascii_case(folded_heading)
             || folded(heading) == folded_heading
@@ -249,11 +275,18 @@ mod tests {
             ("区/县", Attribute::County),
             ("Date of Birth", Attribute::Birthday),
             ("创建时间", Attribute::DateCreated),
+            ("会员姓名", Attribute::Name),
+            ("顾客 手机号码", Attribute::Mobile),
+            ("客户来源", Attribute::Source),
+            ("会员编号", Attribute::MembershipNo),
         ] {
             assert_eq!(attribute(&folded(heading)), Some(expected), "{heading}");
         }
         assert_eq!(identity(&folded("微信 OpenID")), Some("wechat"));
         assert_eq!(identity(&folded("UnionId")), Some("wechat-unionid"));
-        assert_eq!(attribute(&folded("会员生日礼")), None);
+        for unknown in ["会员生日礼", "会员", "会员状态", "用户类型", "会员id", "会员会员姓名"]
+        {
+            assert_eq!(attribute(&folded(unknown)), None, "{unknown}");
+        }
     }
 }
