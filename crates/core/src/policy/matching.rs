@@ -5,7 +5,7 @@ use crate::canonical::{self, bare_mobile, folded};
 pub fn is_blocked(type_key: &str, canonical: &str) -> bool {
     let lower = canonical.to_lowercase();
     is_placeholder(&lower)
-        || is_zeros_or_dashes(canonical)
+        || is_without_a_word(canonical)
         || match type_key {
             "mobile" => is_made_up_mobile(canonical),
             "email" => is_made_up_email(&lower),
@@ -13,29 +13,60 @@ pub fn is_blocked(type_key: &str, canonical: &str) -> bool {
         }
 }
 
+/// What systems write where there is nothing, what people do, and what spreadsheets do.
+const PLACEHOLDERS: &[&str] = &[
+    "null",
+    "none",
+    "nan",
+    "undefined",
+    "n/a",
+    "unknown",
+    "anonymous",
+    "guest",
+    "true",
+    "false",
+    "0",
+    "-1",
+    "[object object]",
+    "无",
+    "暂无",
+    "没有",
+    "未填",
+    "未填写",
+    "未提供",
+    "未知",
+    "不详",
+    "匿名",
+    "游客",
+    "保密",
+    "空",
+    "是",
+    "否",
+    "#n/a",
+    "#ref!",
+    "#value!",
+    "#name?",
+    "#null!",
+    "#num!",
+    "#div/0!",
+];
+
 fn is_placeholder(lower: &str) -> bool {
-    matches!(
-        lower,
-        "null"
-            | "none"
-            | "nan"
-            | "undefined"
-            | "n/a"
-            | "unknown"
-            | "anonymous"
-            | "guest"
-            | "true"
-            | "false"
-            | "0"
-            | "-1"
-            | "[object object]"
-    )
+    PLACEHOLDERS.contains(&lower)
 }
 
-/// Only zeros, or only dashes, or only both.
-fn is_zeros_or_dashes(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| matches!(c, '0' | '０' | '-' | '－' | '‐'..='―'))
+/// Only zeros, and the dashes, slashes and dots that people put where there is nothing.
+fn is_without_a_word(text: &str) -> bool {
+    let is_nothing = |c: char| {
+        matches!(c, '0' | '０' | '‐'..='―' | '。' | '、' | '…')
+            || matches!(c, '-' | '/' | '\\' | '.' | '_' | '*' | '?' | '#' | ',')
+            || matches!(c, '－' | '／' | '＼' | '．' | '＿' | '＊' | '？' | '＃' | '，')
+    };
+    !text.is_empty() && text.chars().all(is_nothing)
 }
+
+/// Digits of a mobile that is one key behind the other, at least.
+const TYPED_MIN: usize = 5;
 
 fn is_made_up_mobile(text: &str) -> bool {
     let bare = bare_mobile(text);
@@ -44,7 +75,9 @@ fn is_made_up_mobile(text: &str) -> bool {
     let repeated = bytes.next().is_some_and(|first| {
         first.is_ascii_digit() && digits.len() > 1 && bytes.all(|byte| byte == first)
     });
-    repeated || matches!(digits, "12345678901" | "11234567890" | "12345678910" | "10123456789")
+    repeated
+        || (digits.len() >= TYPED_MIN && "12345678901".starts_with(digits))
+        || matches!(digits, "11234567890" | "12345678910" | "10123456789")
 }
 
 fn is_made_up_email(lower: &str) -> bool {
@@ -140,8 +173,25 @@ mod tests {
         {
             assert!(is_blocked("crm-id", value), "{value}");
         }
-        for mobile in ["11111111111", "12345678901", "00000000000", "222-2222-2222", "+11111111111"]
+        for value in
+            ["无", " 暂无 ", "没有", "未填写", "匿名", "/", "／", "\\", "？", "...", "***", "。"]
         {
+            assert!(is_blocked("crm-id", &canonical::identity_value("crm-id", value)), "{value}");
+            assert!(is_blocked("mobile", &canonical::mobile(value)), "{value}");
+            assert!(is_blocked("email", &canonical::email(value)), "{value}");
+        }
+        for error in ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#NULL!", "#NUM!", "#DIV/0!"] {
+            assert!(is_blocked("crm-id", error), "{error}");
+        }
+        for mobile in [
+            "11111111111",
+            "12345678901",
+            "00000000000",
+            "222-2222-2222",
+            "+11111111111",
+            "12345",
+            "1234 567 890",
+        ] {
             assert!(is_blocked("mobile", mobile), "{mobile}");
         }
         for email in ["noemail@shop.cn", "test@test.com", "a@a.com", "NULL@x.com"] {
@@ -157,6 +207,11 @@ mod tests {
             ("crm-id", "100"),
             ("mobile", "13800000001"),
             ("crm-id", "11111111111"),
+            ("crm-id", "12345"),
+            ("crm-id", "无忧"),
+            ("crm-id", "a/b"),
+            ("mobile", "123"),
+            ("mobile", "12346"),
         ] {
             assert!(!is_blocked(kind, value), "{kind} {value}");
         }

@@ -11,7 +11,7 @@ use kehub_core::filter::Filter;
 use kehub_core::import::{Content, Plan, State};
 use kehub_core::policy::{Policy, Preset, Role};
 use kehub_core::{AppNumber, TenantId};
-use kehub_store::{Fault, MemoryStore, Store, UnreliableStore};
+use kehub_store::{Fault, MemoryStore, PageRequest, Store, UnreliableStore};
 use std::io::{Cursor, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -313,6 +313,21 @@ async fn a_row_with_a_mobile_that_stands_for_nobody_is_known_again() {
         let (counts, _) = import(&store, text, None, (0, usize::MAX)).await;
         assert_eq!((counts.created, customers(&store).await), (created, before + 1));
     }
+}
+
+/// People write something where there is nothing.
+#[tokio::test]
+async fn rows_without_a_mobile_are_not_one_customer() {
+    let store = store(&ManualClock::at(0)).await;
+    let text = "会员姓名,会员手机\n王芳,无\n李雷,无\n韩梅梅,/\n林涛,/\n";
+    for (created, unchanged) in [(4, 0), (0, 4)] {
+        let (counts, ended) = import(&store, text, None, (0, usize::MAX)).await;
+        assert!(ended.unwrap());
+        assert_eq!((counts.created, counts.unchanged), (created, unchanged));
+    }
+    let found = store.customers(TENANT, &Filter::default(), &PageRequest::newest(1)).await.unwrap();
+    let name = found.customers[0].shown(Attribute::Name);
+    assert_eq!(name, Some(Value::Text("林涛".into())));
 }
 
 #[tokio::test]
