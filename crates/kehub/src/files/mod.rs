@@ -6,8 +6,7 @@
 //! them and writes down what was refused. A [`job`] is what is kept of an import in the store, so that it
 //! goes on where it stopped. What was said about columns is [`remembered`], and a tenant has [`names`] for
 //! more. Rows go to a [`destination`], in [`turns`] with others; a [`dry_run`] only tells what would come of
-//! them. Memory does not
-//! grow with the file.
+//! them. Memory does not grow with the file.
 
 mod apart;
 pub(crate) mod cells;
