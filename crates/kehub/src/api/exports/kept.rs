@@ -4,7 +4,6 @@ use super::growing::{Growing, Length};
 use crate::api::Call;
 use axum::http::HeaderMap;
 use kehub_core::{AppNumber, Micros, TenantId};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -70,23 +69,22 @@ pub(super) struct Erasures(u64);
 
 /// Exports that can be fetched again, the oldest first. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct KeptExports(Arc<Shelf>);
+pub(crate) struct KeptExports(Arc<Mutex<Shelf>>);
 
 #[derive(Debug, Default)]
 struct Shelf {
-    kept: Mutex<Vec<Kept>>,
-    /// Changed while `kept` is locked.
-    erasures: AtomicU64,
+    kept: Vec<Kept>,
+    erasures: Erasures,
 }
 
 impl KeptExports {
-    fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
-        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// To be looked at before the store is walked for an export.
     pub(super) fn erasures(&self) -> Erasures {
-        Erasures(self.0.erasures.load(Ordering::SeqCst))
+        self.shelf().erasures
     }
 
     /// Keeps an export, for which older ones may have to go; unless somebody was erased `since` its moment,
@@ -94,36 +92,37 @@ impl KeptExports {
     pub(super) fn add(&self, export: Arc<Export>, since: Erasures, now: Micros) {
         let tenant = export.owner.tenant;
         let is_ours = |it: &Kept| it.export.owner.tenant == tenant;
-        let mut kept = self.kept();
-        if self.erasures() != since {
+        let mut held = self.shelf();
+        if held.erasures != since {
             return;
         }
+        let kept = &mut held.kept;
         let mut gone: Vec<Kept> = kept.extract_if(.., |it| it.is_over(now)).collect();
         kept.push(Kept { export, until: None });
         let too_many = kept.iter().filter(|it| is_ours(it)).count().saturating_sub(OF_TENANT);
         gone.extend(kept.extract_if(.., |it| is_ours(it)).take(too_many));
         let too_many = kept.len().saturating_sub(OF_HUB);
         gone.extend(kept.drain(..too_many));
-        gone.extend(beyond(&mut kept, BYTES_OF_HUB));
-        drop(kept);
+        gone.extend(beyond(kept, BYTES_OF_HUB));
+        drop(held);
         let_go(gone);
     }
 
     /// The export of this id, if it is kept and this caller has asked for it.
     pub(super) fn find(&self, id: &str, owner: Owner, now: Micros) -> Option<Arc<Export>> {
-        let kept = self.kept();
-        let found = kept.iter().find(|it| *it.export.id == *id && it.export.owner == owner);
+        let held = self.shelf();
+        let found = held.kept.iter().find(|it| *it.export.id == *id && it.export.owner == owner);
         found.filter(|it| !it.is_over(now)).map(|it| Arc::clone(&it.export))
     }
 
     /// From now on an export is whole: it is kept for its time.
     pub(super) fn keep_whole(&self, id: &str, now: Micros) {
-        let mut kept = self.kept();
-        let found = kept.iter_mut().find(|it| *it.export.id == *id);
+        let mut held = self.shelf();
+        let found = held.kept.iter_mut().find(|it| *it.export.id == *id);
         let Some(found) = found else { return };
         found.until = Some(now.saturating_add(LIFE_MICROS));
-        let gone = beyond(&mut kept, BYTES_OF_HUB);
-        drop(kept);
+        let gone = beyond(&mut held.kept, BYTES_OF_HUB);
+        drop(held);
         let_go(gone);
         // Its file goes also if nobody asks for any.
         let (all, id) = (self.clone(), id.to_owned());
@@ -135,22 +134,22 @@ impl KeptExports {
 
     /// Keeps an export no longer.
     pub(super) fn forget(&self, id: &str) {
-        let gone = self.kept().extract_if(.., |it| *it.export.id == *id).collect();
+        let gone = self.shelf().kept.extract_if(.., |it| *it.export.id == *id).collect();
         let_go(gone);
     }
 
     /// Somebody of this tenant was erased, or perhaps was: no export is kept from before.
     pub(crate) fn erased(&self, tenant: TenantId) {
-        let mut kept = self.kept();
-        self.0.erasures.fetch_add(1, Ordering::SeqCst);
-        let gone = kept.extract_if(.., |it| it.export.owner.tenant == tenant).collect();
-        drop(kept);
+        let mut held = self.shelf();
+        held.erasures.0 = held.erasures.0.wrapping_add(1);
+        let gone = held.kept.extract_if(.., |it| it.export.owner.tenant == tenant).collect();
+        drop(held);
         let_go(gone);
     }
 
     /// Keeps none of them. Those that somebody reads go on.
     pub(crate) fn clear(&self) {
-        self.kept().clear();
+        self.shelf().kept.clear();
     }
 }
 
@@ -202,7 +201,7 @@ mod tests {
     }
 
     fn ids(all: &KeptExports) -> String {
-        all.kept().iter().map(|it| &*it.export.id).collect::<Vec<_>>().join(" ")
+        all.shelf().kept.iter().map(|it| &*it.export.id).collect::<Vec<_>>().join(" ")
     }
 
     #[tokio::test]
@@ -255,7 +254,7 @@ mod tests {
             writing.write_all(&vec![0; bytes]).unwrap();
         }
         for (bytes_max, left) in [(12, "a b c"), (11, "b c"), (7, "b c"), (6, "c"), (1, "c")] {
-            drop(beyond(&mut all.kept(), bytes_max));
+            drop(beyond(&mut all.shelf().kept, bytes_max));
             assert_eq!(ids(&all), left, "{bytes_max}");
         }
     }
