@@ -10,7 +10,7 @@ use kehub_core::outcome::ResultKind;
 use kehub_core::policy::Role;
 
 use super::vocabulary::push_agreeing;
-use crate::files::labels;
+use crate::files::labels::{self, Part};
 
 /// A language that pages speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,14 @@ impl Language {
         match self {
             Language::Zh => labels::zh(attribute).to_owned(),
             Language::En => parted(attribute.name()),
+        }
+    }
+
+    /// What a part of an identity is called.
+    pub(crate) fn part(self, part: Part) -> String {
+        match self {
+            Language::Zh => part.zh().to_owned(),
+            Language::En => parted(part.name()),
         }
     }
 

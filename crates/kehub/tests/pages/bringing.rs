@@ -89,6 +89,20 @@ fn chosen(page: &Seen, column: usize) -> String {
     before.rsplit("value=\"").next().unwrap().trim_end_matches('"').to_owned()
 }
 
+/// The page of the only import once it has ended.
+async fn ended(hub: &TestHub) -> Seen {
+    let importer = Importer::start(hub.hub.clone());
+    let page = loop {
+        let page = hub.writer.look("/console/imports/1").await;
+        if !page.html.contains("data-live") {
+            break page;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    importer.stop().await;
+    page
+}
+
 async fn a_file_is_looked_at_tried_and_brought_in_once(hub: TestHub) {
     let folder = spool(&hub);
     hub.writer.look(IMPORTS).await.says(&["Bring a file in", "No file was brought in yet"]);
@@ -137,16 +151,13 @@ async fn a_file_is_looked_at_tried_and_brought_in_once(hub: TestHub) {
     let (one, other) =
         tokio::join!(hub.writer.press(&address, "import"), hub.writer.press(&address, "import"));
     assert_eq!([Actor::done(&one), Actor::done(&other)], ["/console/imports/1"; 2]);
-    let importer = Importer::start(hub.hub.clone());
-    let page = loop {
-        let page = hub.writer.look("/console/imports/1").await;
-        if !page.html.contains("data-live") {
-            break page;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    };
-    importer.stop().await;
-    page.says(&["2 rows done", "Created 1", "Refused 1", "喜好 attr.hobby", "手机号 mobile"]);
+    ended(&hub).await.says(&[
+        "2 rows done",
+        "Created 1",
+        "Refused 1",
+        "喜好 custom attribute hobby",
+        "手机号 Mobile",
+    ]);
     for act in ["import", "try", "discard"] {
         assert_eq!(Actor::done(&hub.writer.press(&address, act).await), "/console/imports/1");
     }

@@ -70,15 +70,19 @@ async fn an_import_is_followed_from_the_list_to_its_report(hub: TestHub) {
         "Created 1",
         "Unchanged 1",
         "Refused 1",
-        "手机号 mobile",
+        "手机号 Mobile",
         "喜好 left out: the heading says nothing here",
-        "identity,mobile,email",
+        "Rows find their customer by identities → mobile → e-mail",
+        "On conflict as the tenant is set",
+        "Times without a zone UTC",
     ]);
     let list = hub.writer.look(IMPORTS).await;
     list.says(&["shop.csv done 3 1 0 1 0 0 1 Download"]);
     hub.writer.look_in_chinese(IMPORTS).await.says(&["导入", "已完成", "下载"]);
     hub.writer.look_in_chinese("/console/imports/1").await.says(&[
         "已处理 3 行",
+        "匹配客户的依据 身份 → 手机 → 邮箱",
+        "手机号 手机",
         "喜好 不导入：无法识别列标题",
         "删除被拒绝的行",
     ]);

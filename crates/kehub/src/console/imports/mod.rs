@@ -5,6 +5,7 @@ mod bring;
 mod counts;
 mod list;
 mod one;
+mod taken_for;
 pub(super) mod words;
 
 use super::visitor::Visitor;

@@ -1,8 +1,10 @@
 //! One import: how far it is, what came of its rows, and what can be done about it.
 
+use super::bring::page::{on_conflict, way, zone_named};
 use super::list::link;
+use super::taken_for::taken_for;
 use super::words::{Words, words};
-use super::{ADDRESS, Became, counts, masked, who};
+use super::{ADDRESS, Became, bring, counts, masked, who};
 use crate::api::imports::body::report;
 use crate::api::imports::list::known;
 use crate::api::imports::remove::remove;
@@ -15,11 +17,9 @@ use crate::console::show::{Contacts, Shower, count};
 use crate::console::visitor::Visitor;
 use crate::console::words::fill;
 use crate::files::job::Settings;
-use crate::files::mapping::{Ignored, Target};
 use crate::imports::Pace;
 use axum::body::Body;
 use axum::response::Response;
-use kehub_core::attribute::Attribute;
 use kehub_core::directory::Permission;
 use kehub_core::import::{Import, State};
 use maud::{Markup, html};
@@ -194,6 +194,7 @@ fn button(visitor: &Visitor, import: &Import, act: &str, name: &str) -> Markup {
 fn about(visitor: &Visitor, import: &Import) -> Markup {
     let words = words(visitor.look.language);
     let shower = Shower { look: &visitor.look, contacts: Contacts::Masked };
+    let asked = bring::words::words(visitor.look.language);
     let settings = Settings::read(&import.plan.settings);
     html! {
         section .card {
@@ -206,14 +207,11 @@ fn about(visitor: &Visitor, import: &Import) -> Markup {
                     (fact(words.size, &html! { (fill(words.bytes, &[&count(content.bytes)])) }))
                 }
                 @if let Some(settings) = &settings {
-                    (fact(words.found_by, &html! { code { (settings.found_by().to_string()) } }))
-                    (fact(words.on_conflict, &html! {
-                        @match &settings.on_conflict {
-                            Some(choice) => code { (choice) },
-                            None => (words.as_set),
-                        }
+                    (fact(asked.found_by, &html! { (way(&settings.found_by().to_string(), asked)) }))
+                    (fact(asked.on_conflict, &html! {
+                        (settings.on_conflict.as_deref().map_or(asked.as_set, |it| on_conflict(it, asked)))
                     }))
-                    (fact(words.zone, &html! { code { (settings.utc_offset) } }))
+                    (fact(asked.zone, &html! { (zone_named(&settings.utc_offset)) }))
                 }
             }
         }
@@ -226,31 +224,12 @@ fn about(visitor: &Visitor, import: &Import) -> Markup {
                         th scope="col" { (words.taken_for) }
                     } }
                     tbody { @for (heading, target) in &settings.columns {
-                        tr { th scope="row" { (heading) } td { (taken_for(target, words)) } }
+                        tr { th scope="row" { (heading) } td { (taken_for(target, visitor.look.language)) } }
                     } }
                 }
             }
         }
     }
-}
-
-/// What a column was taken for, as that is kept: by name, or in words why it is left out.
-fn taken_for(target: &str, words: &Words) -> Markup {
-    let is = |why: Ignored| Target::Ignored(why).to_string() == target;
-    let told = [
-        (Ignored::Chosen, words.out),
-        (Ignored::Unknown, words.out_unknown),
-        (Ignored::System, words.out_system),
-        (Ignored::Unnamed, words.out_unnamed),
-        (Ignored::Report, words.out_report),
-    ];
-    if let Some((_, told)) = told.into_iter().find(|(why, _)| is(*why)) {
-        return html! { (told) };
-    }
-    if Attribute::ALL.iter().any(|attribute| is(Ignored::Derived(*attribute))) {
-        return html! { (words.out_system) };
-    }
-    html! { code { (target) } }
 }
 
 fn fact(name: &str, value: &Markup) -> Markup {

@@ -62,13 +62,11 @@ vocabulary! {
     details "Details" "详情";
     size "Size" "大小";
     bytes "{} [byte|bytes]" "{} 字节";
-    found_by "Rows find their customer by" "匹配客户的依据";
-    on_conflict "On conflict" "冲突时";
-    as_set "as the tenant is set" "按租户设置";
-    zone "Times without a zone" "无时区的时间";
     columns "Columns" "列";
     column "Column" "列";
     taken_for "Taken for" "识别为";
+    taken_identity "identity {}" "身份 {}";
+    taken_custom "custom attribute {}" "自定义属性 {}";
     out "left out" "不导入";
     out_unknown "left out: the heading says nothing here" "不导入：无法识别列标题";
     out_system "left out: the hub sets it itself" "不导入：由系统设置";

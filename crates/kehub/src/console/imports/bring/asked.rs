@@ -45,8 +45,8 @@ impl Pick {
 }
 
 /// The beginnings of targets that take a name.
-pub(super) const IDENTITY: &str = "identity:";
-pub(super) const CUSTOM: &str = "attr.";
+pub(in crate::console::imports) const IDENTITY: &str = "identity:";
+pub(in crate::console::imports) const CUSTOM: &str = "attr.";
 
 /// All that is asked.
 #[derive(Debug)]

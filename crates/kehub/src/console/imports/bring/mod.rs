@@ -1,12 +1,12 @@
 //! `/console/imports/file`: a file that somebody has brought, before it is imported. It lies in the spool;
 //! its address says which it is and what its columns were chosen to be, and nothing of it is kept elsewhere.
 
-mod asked;
+pub(super) mod asked;
 mod chosen;
 mod columns;
 mod file;
 mod options;
-mod page;
+pub(super) mod page;
 mod seen;
 mod ticket;
 mod tried;

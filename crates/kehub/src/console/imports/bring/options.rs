@@ -27,13 +27,7 @@ impl Options {
         let identities = identities.chain([(IDENTITY.to_owned(), words.other_identity.to_owned())]);
         let given = Attribute::ALL.iter().filter(|it| it.access() != Access::Derived);
         let attributes = given.map(|it| (it.name().to_owned(), language.attribute(*it)));
-        let parts = Part::ALL.map(|part| {
-            let name = match language {
-                Language::En => part.name(),
-                Language::Zh => part.zh(),
-            };
-            (part.name().to_owned(), name.to_owned())
-        });
+        let parts = Part::ALL.map(|part| (part.name().to_owned(), language.part(part)));
         Options(vec![
             (words.identities, identities.collect()),
             (words.attributes, attributes.collect()),

@@ -180,7 +180,7 @@ fn how(visitor: &Visitor, asked: &Asked, looked: &Looked, file: &File) -> Markup
     let words = words(visitor.look.language);
     let has_ids = file.lacks_ids || file.chosen.mapping.columns.iter().any(Column::is_id);
     let found_by = found_by(words, has_ids);
-    let conflicts = [("merge", words.merge), ("keep", words.keep), ("reject", words.reject)];
+    let conflicts = ["merge", "keep", "reject"].map(|choice| (choice, on_conflict(choice, words)));
     let zone = looked.wishes(file).utc_offset;
     html! {
         section .card {
@@ -205,24 +205,43 @@ fn how(visitor: &Visitor, asked: &Asked, looked: &Looked, file: &File) -> Markup
 /// By what rows find their customers, with the usual way first.
 fn found_by(words: &Words, has_ids: bool) -> Vec<(String, String)> {
     let ways: [&[&str]; 4] = [&["mobile", "email"], &["mobile"], &["email"], &[]];
-    let way = |first: &[&'static str], rest: &[&'static str]| {
+    let named = |first: &[&'static str], rest: &[&'static str]| {
         let all: Vec<&str> = first.iter().chain(rest).copied().collect();
-        let name = |word: &&str| match *word {
-            "id" => words.by_id,
-            "mobile" => words.by_mobile,
-            "email" => words.by_email,
-            _ => words.by_identity,
-        };
-        (all.join(","), all.iter().map(name).collect::<Vec<_>>().join(" → "))
+        let list = all.join(",");
+        let told = way(&list, words);
+        (list, told)
     };
-    let usual = ways.iter().map(|rest| way(&["identity"], rest));
-    let by_id = ways.iter().map(|rest| way(&["id", "identity"], rest)).filter(|_| has_ids);
+    let usual = ways.iter().map(|rest| named(&["identity"], rest));
+    let by_id = ways.iter().map(|rest| named(&["id", "identity"], rest)).filter(|_| has_ids);
     usual.chain(by_id).collect()
 }
 
 fn with_usual(usual: &str, others: &[(&str, &str)]) -> Vec<(String, String)> {
     let all = [("", usual)].into_iter().chain(others.iter().copied());
     all.map(|(value, name)| (value.to_owned(), name.to_owned())).collect()
+}
+
+/// What comes of a conflict, in words.
+pub(in crate::console::imports) fn on_conflict(
+    choice: &str,
+    words: &'static Words,
+) -> &'static str {
+    match choice {
+        "merge" => words.merge,
+        "keep" => words.keep,
+        _ => words.reject,
+    }
+}
+
+/// What such a list says, in words.
+pub(in crate::console::imports) fn way(list: &str, words: &Words) -> String {
+    let name = |word| match word {
+        "id" => words.by_id,
+        "mobile" => words.by_mobile,
+        "email" => words.by_email,
+        _ => words.by_identity,
+    };
+    list.split(',').map(name).collect::<Vec<_>>().join(" → ")
 }
 
 /// Offsets from UTC that clocks have, and this one.
@@ -235,8 +254,12 @@ fn zones(now: &str) -> Vec<(String, String)> {
     if !zones.iter().any(|zone| zone == now) {
         zones.push(now.to_owned());
     }
-    let name = |zone: &str| if zone == "Z" { "UTC".to_owned() } else { format!("UTC{zone}") };
-    zones.into_iter().map(|zone| (zone.clone(), name(&zone))).collect()
+    zones.into_iter().map(|zone| (zone.clone(), zone_named(&zone))).collect()
+}
+
+/// What an offset from UTC is called.
+pub(in crate::console::imports) fn zone_named(zone: &str) -> String {
+    if zone == "Z" { "UTC".to_owned() } else { format!("UTC{zone}") }
 }
 
 /// A field that is chosen from a list.
