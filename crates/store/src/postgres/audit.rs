@@ -61,7 +61,7 @@ const DELETE: &str = "DELETE FROM audit WHERE key BETWEEN $1 AND $2";
 const AT_ONCE: i64 = 10_000;
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("audit", ANY),
     ("audit of deeds", OF_DEED),

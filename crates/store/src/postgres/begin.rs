@@ -19,7 +19,7 @@ const MARK: &str = "
     WHERE number = $1 AND last_group = $2::bigint - 1 AND NOT given_up";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("mark", MARK)];
 
 /// How the transaction of a group begins.

@@ -50,7 +50,7 @@ pub(super) const UPDATED_WRONG: &str = "
     WHERE live IS DISTINCT FROM tenant OR live IS NOT NULL AND updated_at <> at LIMIT $3";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("receipts of a tenant", RECEIPTS),
     ("what a tenant notes", KEPT),

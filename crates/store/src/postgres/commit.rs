@@ -15,7 +15,7 @@ const SETTLE: &str =
     "UPDATE writer SET given_up = true, seen_at = now() WHERE number = $1 RETURNING last_group";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("settle", SETTLE)];
 
 /// What the server will answer.

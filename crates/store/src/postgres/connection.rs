@@ -233,6 +233,11 @@ impl Connection {
         if let Some(statement) = known {
             return Ok(statement);
         }
+        #[cfg(any(test, feature = "testing"))]
+        assert!(
+            super::statements::is_registered(sql, self.is_distributed),
+            "it stands in no list of statements: {sql}"
+        );
         let statement = self.client.prepare(sql).await?;
         let mut statements = self.statements();
         if statements.len() >= STATEMENTS_MAX {

@@ -503,7 +503,7 @@ fn is_carried(found: &Type) -> bool {
 }
 
 /// The statements of this file, each with whether it only reads, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) fn statements() -> Vec<(String, String, bool)> {
     let fixed = [
         ("key of tokens", TOKEN_KEY, true),

@@ -23,7 +23,7 @@ const OWNED: &str = "
 const CANNOT_LINKS: &str = "SELECT low, high, seq FROM cannot_link WHERE low BETWEEN $1 AND $2";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("traits", TRAITS),
     ("redirects", REDIRECTS),

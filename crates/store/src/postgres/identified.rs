@@ -52,11 +52,11 @@ const OF_ONE_TYPE: &str = found_of!("(SELECT $2::bigint AS type, $3::text AS val
 const OF_TYPES: &str = found_of!("unnest($2::bigint[], $3::text[]) AS w (type, value)");
 
 /// The statements of this file that one server is asked, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] =
     &[("owners of a value", OF_ONE_TYPE), ("owners of a value of any type", OF_TYPES)];
 /// Those that a cluster is asked as well.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const ASKED_ALIKE: &[(&str, &str)] = &[("version of types", VERSION)];
 
 type Types = Arc<BTreeMap<TypeNumber, IdentityType>>;

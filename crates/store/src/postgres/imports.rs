@@ -51,7 +51,7 @@ const UPSERT: &str = concat!(
 const DELETE: &str = "DELETE FROM import WHERE key = $1";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("last import", LAST),
     ("update of the last import", LAST_UPDATE),

@@ -9,12 +9,12 @@
 )]
 
 use super::cluster::SPREAD;
+use super::copy;
 use super::query::Query;
 use super::render::{Part, numbered, parts_behind};
-use super::statements::ASKED_ALIKE;
-use super::{check, copy, lookup, rebuild, retold};
+use super::statements::{READS_EVERYTHING, of_clusters};
 use kehub_core::attribute::{Attribute, Value};
-use kehub_core::filter::{Comparison, Condition, Filter, Order, Position, SortKey, Test};
+use kehub_core::filter::{Comparison, Condition, Filter, Order, Period, Position, SortKey, Test};
 use kehub_core::{CustomerId, TenantId};
 use sqlparser::ast::{
     AssignmentTarget, BinaryOperator, ConflictTarget, CopySource, DoUpdate, Expr, FromTable,
@@ -55,24 +55,9 @@ const ASKS_ALL_NODES: &[&str] = &[
     "further carriers of an e-mail address",
     "erasure of identities",
 ];
-/// Those of `kehub check` and `kehub rebuild` as well, which read everything.
-const READS_EVERYTHING: &[&[(&str, &str)]] = &[
-    check::STATEMENTS,
-    check::REACHING_OUT,
-    check::OF_TENANTS,
-    retold::STATEMENTS,
-    rebuild::STATEMENTS,
-];
-
 /// Functions whose result is the same on every node.
 const SAME_EVERYWHERE: &[&str] =
     &["any", "coalesce", "count", "max", "min", "sum", "chr", "unnest"];
-
-fn registered() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let of_clusters = std::iter::once(&lookup::OF_CLUSTERS);
-    let all = ASKED_ALIKE.iter().chain(of_clusters).chain(READS_EVERYTHING);
-    all.copied().flatten().copied()
-}
 
 fn parsed(sql: &str) -> Statement {
     let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect(sql);
@@ -246,7 +231,7 @@ fn every_statement_is_one_that_a_cluster_accepts() {
     let everything: BTreeSet<&str> =
         READS_EVERYTHING.iter().copied().flatten().map(|it| it.1).collect();
     let mut looked_at = 0;
-    for (name, sql) in registered() {
+    for (name, sql) in of_clusters() {
         let asks_all = ASKS_ALL_NODES.contains(&name) || everything.contains(sql);
         assert_eq!(offences(&parsed(sql), asks_all), [""; 0], "{name}: {sql}");
         looked_at += 1;
@@ -265,7 +250,7 @@ fn every_statement_of_a_copy_is_one_that_a_cluster_accepts() {
 #[test]
 fn what_asks_all_nodes_is_named_and_nothing_else() {
     for name in ASKS_ALL_NODES {
-        let mut named = registered().filter(|(registered, _)| registered == name);
+        let mut named = of_clusters().filter(|(registered, _)| registered == name);
         assert!(named.any(|(_, sql)| !offences(&parsed(sql), false).is_empty()), "{name}");
     }
 }
@@ -287,6 +272,29 @@ fn every_list_is_one_that_a_cluster_accepts() {
                 assert_eq!(offences(&parsed(&sql), true), [""; 0], "{sql}");
             }
         }
+    }
+}
+
+#[test]
+fn every_count_is_one_that_a_cluster_accepts() {
+    let period = Period { from: Some(1), before: Some(2) };
+    let plain = [
+        Condition::TextIs(Attribute::Source, "web".into()),
+        Condition::Empty(Attribute::Name),
+        Condition::MobileIs("+8613800000001".into()),
+        Condition::EmailIs("a@x".into()),
+        Condition::GenderIs(0),
+        Condition::IdIn(vec![CustomerId(1), CustomerId(2)]),
+        Condition::Created(period),
+        Condition::Updated(period),
+    ];
+    let keys = Attribute::ALL.iter().copied().map(SortKey::Attribute);
+    let fields = keys.chain([SortKey::Custom("level".into())]).map(|by| conditions(&by));
+    let filters = plain.iter().map(|condition| vec![condition.clone()]);
+    for conditions in filters.chain(fields).chain([Vec::new(), plain.to_vec()]) {
+        let query = Query::count(TenantId(1), &Filter { conditions });
+        let sql = numbered(&query.sql, query.args());
+        assert_eq!(offences(&parsed(&sql), true), [""; 0], "{sql}");
     }
 }
 

@@ -62,7 +62,7 @@ const CONFLICTS_OF_IDENTITIES: &str =
 const ENTRIES: &str = "SELECT key, entry FROM journal WHERE key = ANY($1) ORDER BY key";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("lock of tenants", LOCK),
     ("lock of the hub", LOCK_HUB),

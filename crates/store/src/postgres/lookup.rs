@@ -81,7 +81,7 @@ const MOBILE: Carriers = carriers!("mobile_key");
 const EMAIL: Carriers = carriers!("email_key");
 
 /// The statements of this file that one server is asked, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("identities of values", IDENTITIES),
     ("carriers of mobiles", MOBILE.all),
@@ -89,7 +89,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
 ];
 
 /// The statements of this file that a cluster is asked.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const OF_CLUSTERS: &[(&str, &str)] = &[
     ("identities of a type", IDENTITIES_OF_TYPE),
     ("carriers of mobiles, counted", MOBILE.counted),

@@ -46,7 +46,7 @@ mod retold;
 mod review;
 mod rows;
 mod schema;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod statements;
 mod tls;
 mod trial;

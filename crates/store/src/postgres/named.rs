@@ -25,7 +25,7 @@ const RECEIPTS: &str = "
 const TYPE_USED: &str = "SELECT type FROM identity WHERE type = $1 LIMIT 1";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] =
     &[("receipts", RECEIPTS), ("type that is used", TYPE_USED)];
 

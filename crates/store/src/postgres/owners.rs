@@ -79,7 +79,7 @@ const OWNERS: &str = concat!(
 );
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("identities and their owners", OWNERS)];
 
 /// What is asked for, as the arguments of the statement.

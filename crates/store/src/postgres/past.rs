@@ -42,7 +42,7 @@ const UNDECIDED_OF_CLAIMS: &str =
     "SELECT merge, claim FROM undecided WHERE claim = ANY($1) ORDER BY merge, claim";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("entries", ENTRIES),
     ("trails", TRAILS),

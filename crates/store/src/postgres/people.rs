@@ -47,7 +47,7 @@ const SAVED_DELETE: &str = "DELETE FROM saved_filter WHERE app = $1 AND name = $
 const LAST: &str = "SELECT last_audit FROM tenant WHERE id = $1";
 const LAST_UPDATE: &str = "UPDATE tenant SET last_audit = $2 WHERE id = $1";
 /// The statements of this file that look for rows, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("upsert of a user", USER_UPSERT),
     ("session", SESSION),

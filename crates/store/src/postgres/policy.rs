@@ -38,7 +38,7 @@ const QUARANTINED: &str = concat!(
 );
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("head of a policy", HEAD),
     ("identities seen", SEEN),

@@ -60,7 +60,7 @@ pub(super) const ALL_CONFLICTS: &str = concat!(
 );
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("live counts", LIVE),
     ("customers", CUSTOMERS),
@@ -205,6 +205,20 @@ pub(super) async fn noted(conn: &Connection, tenant: TenantId) -> Result<Live, T
     found.map_or(Ok(Live::default()), |row| rows::live(&row))
 }
 
+/// What lists are made of: live customers, and when they were last updated, for lists that go by that.
+const LISTED: &str = " FROM customer WHERE live = ?";
+const LISTED_BY_TIME: &str = " FROM customer JOIN updated ON updated.customer = customer.key \
+                              WHERE live = ? AND updated.tenant = ?";
+/// What is counted where only that matters.
+const COUNTED_BY_TIME: &str = " FROM updated WHERE tenant = ?";
+
+/// Whether a statement lists or counts customers, for tests that look at all of them.
+#[cfg(any(test, feature = "testing"))]
+pub(super) fn is_list(sql: &str) -> bool {
+    let own = [Arg::Integer(0), Arg::Integer(0)];
+    [LISTED, LISTED_BY_TIME, COUNTED_BY_TIME].iter().any(|from| sql.contains(&numbered(from, &own)))
+}
+
 /// A statement in the making.
 pub(super) struct Query {
     pub(super) sql: String,
@@ -232,7 +246,7 @@ impl Query {
         let is_time = |wanted: &Condition| matches!(wanted, Condition::Updated(_));
         let from = if filter.conditions.iter().all(is_time) {
             let own = Arg::Integer(i64::from(tenant.0));
-            Query { sql: " FROM updated WHERE tenant = ?".to_owned(), args: vec![own] }
+            Query { sql: COUNTED_BY_TIME.to_owned(), args: vec![own] }
         } else {
             Query::from(tenant, goes_by_time(filter, None))
         };
@@ -244,11 +258,9 @@ impl Query {
     fn from(tenant: TenantId, by_time: bool) -> Query {
         let own = Arg::Integer(i64::from(tenant.0));
         if by_time {
-            let sql = " FROM customer JOIN updated ON updated.customer = customer.key \
-                       WHERE live = ? AND updated.tenant = ?";
-            Query { sql: sql.to_owned(), args: vec![own.clone(), own] }
+            Query { sql: LISTED_BY_TIME.to_owned(), args: vec![own.clone(), own] }
         } else {
-            Query { sql: " FROM customer WHERE live = ?".to_owned(), args: vec![own] }
+            Query { sql: LISTED.to_owned(), args: vec![own] }
         }
     }
 

@@ -43,7 +43,7 @@ const JOURNAL: &str =
     "SELECT key, entry FROM journal WHERE key > $1 AND key <= $2 ORDER BY key LIMIT 1000";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("lock", LOCK),
     ("lock of all tenants", LOCK_TENANTS),

@@ -35,7 +35,7 @@ const AHEAD: &str = "
     WHERE key BETWEEN $1 AND $2 AND head > $3 AND head <= $4 ORDER BY key LIMIT 1";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("whole journal", JOURNAL),
     ("whole identities", IDENTITIES),

@@ -40,7 +40,7 @@ const UNDECIDED: &str = "
     WHERE (merge, claim) > ($1, $2) AND merge <= $3 ORDER BY merge, claim LIMIT $4";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("merges", MERGES),
     ("conflict", CONFLICT),

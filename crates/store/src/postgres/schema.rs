@@ -125,10 +125,12 @@ pub(super) async fn migrate(conn: &Connection) -> Result<&'static [Migration], T
 #[cfg(test)]
 mod tests {
     use super::super::connection::{Args, Server};
+    use super::super::query::{ALL_CUSTOMERS, ALL_HOMES};
     use super::super::rows;
     use super::*;
     use crate::TestDatabase;
-    use crate::tables::codec::{OwnColumns, older};
+    use crate::tables::codec::{OwnColumns, older, own_key};
+    use kehub_core::TenantId;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn hubs_that_bring_a_database_up_to_date_at_once_take_turns() {
@@ -159,22 +161,22 @@ mod tests {
             conn.batch(migration.sql).await.unwrap();
         }
         let (fold, fields, cells) = older();
-        let customer = "
-            INSERT INTO customer (key, live, homes, rev, head, created_at, updated_at, source,
-                                  fields, cells)
-            VALUES (1::bigint << 40 | 1, 1, 1, 1, 1, 0, 0, 'web', $1::text::json, $2)";
-        conn.run(customer, &[&fields, &&*cells]).await.unwrap();
-        let home = "
-            INSERT INTO home (key, source, fields, cells)
-            VALUES (1::bigint << 40 | 1, 'web', $1::text::json, $2)";
-        conn.run(home, &[&fields, &&*cells]).await.unwrap();
+        let (key, cells) = (own_key(TenantId(1), 1).unwrap(), hex::encode(cells));
+        let rows = format!(
+            "INSERT INTO customer (key, live, homes, rev, head, created_at, updated_at, source,
+                                   fields, cells)
+             VALUES ({key}, 1, 1, 1, 1, 0, 0, 'web', '{fields}', '\\x{cells}');
+             INSERT INTO home (key, source, fields, cells)
+             VALUES ({key}, 'web', '{fields}', '\\x{cells}')"
+        );
+        conn.batch(&rows).await.unwrap();
 
         conn.batch(&format!("BEGIN; {} COMMIT;", fifth[0].sql)).await.unwrap();
-        let customer = concat!("SELECT ", rows::customer_columns!(), " FROM customer");
-        let (customer, indexed) = rows::customer(&conn.one(customer, &[]).await.unwrap()).unwrap();
+        let customer = conn.one(ALL_CUSTOMERS, &[&key, &key]).await.unwrap();
+        let (customer, indexed) = rows::customer(&customer).unwrap();
         assert_eq!((&customer.fold, indexed.own), (&fold, OwnColumns::of(&fold)));
-        let home = concat!("SELECT ", rows::home_columns!(), " FROM home");
-        assert_eq!(rows::home(&conn.one(home, &[]).await.unwrap()).unwrap().1, fold);
+        let home = conn.one(ALL_HOMES, &[&key, &key]).await.unwrap();
+        assert_eq!(rows::home(&home).unwrap().1, fold);
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! The statements that one server and a cluster are asked alike, for tests that look at all of them. What
-//! only one of them is asked stands in [`lookup`](super::lookup), [`owners`](super::owners) and
-//! [`identified`](super::identified).
+//! The registry of statements: what servers are asked about customers. A test holds those of a cluster against
+//! what a cluster accepts, and where the store is tested, nothing is asked about a table that a cluster
+//! spreads that does not stand here.
 
 use super::{
-    audit, begin, commit, duplicates, identified, imports, load, named, past, people, policy,
-    query, review, trial, webhooks, wechat, write, writer,
+    audit, begin, check, cluster, commit, copy, duplicates, identified, imports, load, lookup,
+    named, owners, past, people, policy, query, rebuild, retold, review, trial, webhooks, wechat,
+    write, writer,
 };
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
+/// What one server and a cluster are asked alike.
 pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
     load::STATEMENTS,
     named::STATEMENTS,
@@ -27,3 +31,38 @@ pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
     commit::STATEMENTS,
     writer::STATEMENTS,
 ];
+
+/// What only one server is asked.
+const OF_ONE_SERVER: &[&[(&str, &str)]] =
+    &[lookup::STATEMENTS, owners::STATEMENTS, identified::STATEMENTS];
+
+/// What `kehub check` and `kehub rebuild` ask as well, which read everything.
+pub(super) const READS_EVERYTHING: &[&[(&str, &str)]] = &[
+    check::STATEMENTS,
+    check::REACHING_OUT,
+    check::OF_TENANTS,
+    retold::STATEMENTS,
+    rebuild::STATEMENTS,
+];
+
+/// What a cluster is asked, except for what is made up for a filter or a table.
+pub(super) fn of_clusters() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let of_clusters = std::iter::once(&lookup::OF_CLUSTERS);
+    let all = ASKED_ALIKE.iter().chain(of_clusters).chain(READS_EVERYTHING);
+    all.copied().flatten().copied()
+}
+
+/// Whether a statement stands here, or is about no table that a cluster spreads.
+pub(super) fn is_registered(sql: &str, is_distributed: bool) -> bool {
+    static OF_CLUSTERS: LazyLock<HashSet<Box<str>>> = LazyLock::new(|| {
+        let of_tables = copy::statements().into_iter().map(|(_, sql, _)| sql.into());
+        of_clusters().map(|(_, sql)| sql.into()).chain(of_tables).collect()
+    });
+    let is_of_one = || OF_ONE_SERVER.iter().copied().flatten().any(|(_, known)| *known == sql);
+    let mut words = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let is_spread = |word: &str| cluster::SPREAD.iter().any(|spread| spread.table == word);
+    OF_CLUSTERS.contains(sql)
+        || (!is_distributed && is_of_one())
+        || query::is_list(sql)
+        || !words.any(is_spread)
+}

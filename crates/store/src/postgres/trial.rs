@@ -27,7 +27,7 @@ const CARRIERS_EMAIL: &str = "
     WHERE live = $1 AND email_key = $2 AND key > $3 ORDER BY key LIMIT $4";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("further carriers of a mobile", CARRIERS_MOBILE),
     ("further carriers of an e-mail address", CARRIERS_EMAIL),

@@ -51,7 +51,7 @@ const UNDELIVERED_DELETE: &str = "
 const UNDELIVERED_DELETE_ALL: &str = "DELETE FROM undelivered WHERE webhook = $1";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("lease", LEASE),
     ("update of the lease", LEASE_UPDATE),

@@ -31,7 +31,7 @@ const UPSERT: &str = "
 const DELETE: &str = "DELETE FROM wechat_account WHERE key = $1";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("last WeChat account", LAST),
     ("update of the last WeChat account", LAST_UPDATE),

@@ -169,7 +169,7 @@ const TRAIL_INSERT: &str = "
     INSERT INTO trail (customer, seq) SELECT * FROM unnest($1::bigint[], $2::bigint[])";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("insert of a tenant", TENANT_INSERT),
     ("update of tenants", TENANTS_UPDATE),

@@ -42,7 +42,7 @@ const ONE_PLAN: &str = "SET plan_cache_mode = force_generic_plan";
 const REGISTER: &str = "INSERT INTO writer (number, last_group) VALUES ($1, 0)";
 
 /// The statements of this file, for tests that look at all of them.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[("register", REGISTER)];
 
 /// Makes a session look up what is named, as groups do. A cluster has no plan of most statements that is
