@@ -27,6 +27,7 @@ mod decided;
 mod duplicates;
 mod identified;
 mod imports;
+mod inserted;
 #[cfg(test)]
 mod lints;
 mod load;

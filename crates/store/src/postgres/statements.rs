@@ -3,9 +3,9 @@
 //! spreads that does not stand here.
 
 use super::{
-    audit, begin, check, cluster, commit, copy, duplicates, identified, imports, load, lookup,
-    named, owners, past, people, policy, query, rebuild, retold, review, trial, webhooks, wechat,
-    write, writer,
+    audit, begin, check, cluster, commit, copy, duplicates, identified, imports, inserted, load,
+    lookup, named, owners, past, people, policy, query, rebuild, retold, review, trial, webhooks,
+    wechat, write, writer,
 };
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -34,7 +34,7 @@ pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
 
 /// What only one server is asked.
 const OF_ONE_SERVER: &[&[(&str, &str)]] =
-    &[lookup::STATEMENTS, owners::STATEMENTS, identified::STATEMENTS];
+    &[lookup::STATEMENTS, owners::STATEMENTS, identified::STATEMENTS, inserted::STATEMENTS];
 
 /// What `kehub check` and `kehub rebuild` ask as well, which read everything.
 pub(super) const READS_EVERYTHING: &[&[(&str, &str)]] = &[
@@ -47,7 +47,7 @@ pub(super) const READS_EVERYTHING: &[&[(&str, &str)]] = &[
 
 /// What a cluster is asked, except for what is made up for a filter or a table.
 pub(super) fn of_clusters() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let of_clusters = std::iter::once(&lookup::OF_CLUSTERS);
+    let of_clusters = &[lookup::OF_CLUSTERS, inserted::OF_CLUSTERS];
     let all = ASKED_ALIKE.iter().chain(of_clusters).chain(READS_EVERYTHING);
     all.copied().flatten().copied()
 }

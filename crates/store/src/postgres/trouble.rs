@@ -27,8 +27,9 @@ const OF_THE_SESSION: &[&str] = &[READ_ONLY, "25P02", "26000", "53300"];
 const AWAY: &[&str] = &["57P01", "57P02", "57P03"];
 /// What a standby says to who wants to write.
 const READ_ONLY: &str = "25006";
-/// Where the server says that a prepared statement would answer in another form than before.
-const STALE_PLAN: &str = "RevalidateCachedQuery";
+/// Where the server says that a prepared statement would answer in another form than before, and that rows which
+/// it is sent have not the columns of its table: what it says of the one and of the other.
+const STALE: &[(&str, &str)] = &[("0A000", "RevalidateCachedQuery"), ("42804", "record_recv")];
 
 /// What went wrong inside a transaction that was, or is going to be, rolled back.
 #[derive(Debug)]
@@ -131,7 +132,7 @@ impl Trouble {
         match self {
             Trouble::Postgres(error) => {
                 let routine = error.as_db_error().and_then(DbError::routine);
-                self.is_one_of(&["0A000"]) && routine == Some(STALE_PLAN)
+                STALE.iter().any(|(code, told)| self.is_one_of(&[code]) && routine == Some(told))
             }
             Trouble::Unreachable(_)
             | Trouble::Unsettled(_)

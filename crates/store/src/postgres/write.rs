@@ -3,9 +3,10 @@
 use super::columns::{
     Columns, ConflictRow, Conflicts, CustomerRow, Customers, Entries, EntryRow, HomeRow, Homes,
     Identities, IdentityRow, KeyRow, Keys, LinkRow, Links, MergeRow, Merges, PairRow, Pairs,
-    ReceiptRow, Receipts, TenantRow, Tenants, TypeRow, Types, Updated, UpdatedRow,
+    ReceiptRow, Receipts, Trail, TrailRow, TypeRow, Types, Updated, UpdatedRow,
 };
 use super::connection::{Bound, Connection};
+use super::inserted::{self, Inserted};
 use super::load::{Before, TenantBefore};
 use super::people;
 use super::trouble::Trouble;
@@ -21,6 +22,7 @@ use kehub_core::merge::{CannotLink, Merge};
 use kehub_core::receipt::{Receipt, expired_at};
 use kehub_core::{CustomerId, Micros, TenantId};
 use std::collections::BTreeSet;
+use tokio_postgres::types::ToSql;
 
 const TENANT_INSERT: &str = "
     INSERT INTO tenant (id, name, preset, on_conflict, policy_version, types_version, created_at,
@@ -29,19 +31,12 @@ const TENANT_INSERT: &str = "
     VALUES ($1, $2, $3, $4, 1, 0, $5, 0, 0, 0, 0, 0, 0)
     ON CONFLICT (id) DO UPDATE SET
         name = excluded.name, preset = excluded.preset, on_conflict = excluded.on_conflict";
-const TENANTS_UPDATE: &str = "
-    UPDATE tenant AS t SET customers_live = t.customers_live + u.live,
-        customers_male = t.customers_male + u.male,
-        customers_female = t.customers_female + u.female,
-        last_customer = u.customer, last_identity = u.identity, last_seq = u.seq,
-        last_merge = u.merge, last_conflict = u.conflict, types_version = t.types_version + u.types,
-        preset = u.preset, on_conflict = u.on_conflict, policy_version = u.policy
-    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-                $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[],
-                $13::bigint[])
-        AS u (id, live, male, female, customer, identity, seq, merge, conflict, types, preset, on_conflict,
-              policy)
-    WHERE t.id = u.id";
+const TENANT_UPDATE: &str = "
+    UPDATE tenant SET customers_live = customers_live + $2, customers_male = customers_male + $3,
+        customers_female = customers_female + $4, last_customer = $5, last_identity = $6,
+        last_seq = $7, last_merge = $8, last_conflict = $9, types_version = types_version + $10,
+        preset = $11, on_conflict = $12, policy_version = $13
+    WHERE id = $1";
 const APP_UPSERT: &str = "
     INSERT INTO app (number, tenant, id, name, secret_hash, key_version, permissions,
                      created_at, revoked_at)
@@ -56,70 +51,7 @@ const TYPES_UPSERT: &str = "
     ON CONFLICT (key) DO UPDATE SET settings = excluded.settings";
 /// An erased identity takes another value, and with it another place: it is written anew.
 const IDENTITIES_ERASE: &str = "DELETE FROM identity WHERE key = ANY($1)";
-macro_rules! identities_insert {
-    () => {
-        "INSERT INTO identity (key, type, value, raw, name, scope, home, quarantine, companions, \
-                               apps, pardoned) \
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], \
-                              $6::text[], $7::bigint[], $8::boolean[], $9::bytea[], $10::bytea[], \
-                              $11::bigint[])"
-    };
-}
-const IDENTITIES_INSERT: &str = identities_insert!();
-const IDENTITIES_UPSERT: &str = concat!(
-    identities_insert!(),
-    " ON CONFLICT (type, value) DO UPDATE SET name = excluded.name, scope = excluded.scope, \
-          home = excluded.home, quarantine = excluded.quarantine, \
-          companions = excluded.companions, apps = excluded.apps, pardoned = excluded.pardoned"
-);
-macro_rules! customers_insert {
-    () => {
-        "INSERT INTO customer (key, live, survivor, homes, rev, head, created_at, updated_at, \
-                               seen_at, source, stage, name, external_id, gender, mobile_key, \
-                               email_key, fields, cells) \
-         SELECT u.key, u.live, u.survivor, u.homes, u.rev, u.head, u.created_at, u.updated_at, \
-                u.seen_at, u.source, u.stage, u.name, u.external_id, u.gender, u.mobile_key, \
-                u.email_key, u.fields::json, u.cells \
-         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
-                     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], \
-                     $11::text[], $12::text[], $13::text[], $14::bigint[], $15::text[], \
-                     $16::text[], $17::text[], $18::bytea[]) \
-             AS u (key, live, survivor, homes, rev, head, created_at, updated_at, seen_at, source, \
-                   stage, name, external_id, gender, mobile_key, email_key, fields, cells)"
-    };
-}
-const CUSTOMERS_INSERT: &str = customers_insert!();
-const CUSTOMERS_UPSERT: &str = concat!(
-    customers_insert!(),
-    " ON CONFLICT (key) DO UPDATE SET live = excluded.live, survivor = excluded.survivor, \
-          homes = excluded.homes, rev = excluded.rev, head = excluded.head, \
-          updated_at = excluded.updated_at, seen_at = excluded.seen_at, \
-          source = excluded.source, stage = excluded.stage, name = excluded.name, \
-          external_id = excluded.external_id, gender = excluded.gender, \
-          mobile_key = excluded.mobile_key, \
-          email_key = excluded.email_key, fields = excluded.fields, cells = excluded.cells"
-);
-macro_rules! updated_insert {
-    () => {
-        "INSERT INTO updated (customer, tenant, at) \
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])"
-    };
-}
-const UPDATED_INSERT: &str = updated_insert!();
-const UPDATED_UPSERT: &str = concat!(
-    updated_insert!(),
-    " ON CONFLICT (customer) DO UPDATE SET tenant = excluded.tenant, at = excluded.at"
-);
 const UPDATED_DELETE: &str = "DELETE FROM updated WHERE customer = ANY($1)";
-const HOMES_UPSERT: &str = "
-    INSERT INTO home (key, source, stage, name, external_id, gender, fields, cells)
-    SELECT u.key, u.source, u.stage, u.name, u.external_id, u.gender, u.fields::json, u.cells
-    FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-                $7::text[], $8::bytea[])
-        AS u (key, source, stage, name, external_id, gender, fields, cells)
-    ON CONFLICT (key) DO UPDATE SET source = excluded.source, stage = excluded.stage,
-        name = excluded.name, external_id = excluded.external_id, gender = excluded.gender,
-        fields = excluded.fields, cells = excluded.cells";
 const HOMES_DELETE: &str = "DELETE FROM home WHERE key = ANY($1)";
 const MERGES_UPSERT: &str = "
     INSERT INTO merge (key, left_home, right_home, seq, bridge, guards, undone)
@@ -158,32 +90,19 @@ const RECEIPTS_DELETE: &str = "
         SELECT e.ctid FROM unnest($1::bigint[]) AS w (tenant) CROSS JOIN LATERAL (
             SELECT ctid FROM receipt WHERE tenant = w.tenant AND at <= $2 ORDER BY at LIMIT $3
         ) AS e LIMIT $3))";
-const JOURNAL_INSERT: &str = "
-    INSERT INTO journal (key, at, entry)
-    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
 const JOURNAL_REWRITE: &str = "
     INSERT INTO journal (key, at, entry)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])
     ON CONFLICT (key) DO UPDATE SET entry = excluded.entry";
-const TRAIL_INSERT: &str = "
-    INSERT INTO trail (customer, seq) SELECT * FROM unnest($1::bigint[], $2::bigint[])";
-
 /// The statements of this file, for tests that look at all of them.
 #[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("insert of a tenant", TENANT_INSERT),
-    ("update of tenants", TENANTS_UPDATE),
+    ("update of a tenant", TENANT_UPDATE),
     ("upsert of an app", APP_UPSERT),
     ("upsert of types", TYPES_UPSERT),
     ("erasure of identities", IDENTITIES_ERASE),
-    ("insert of identities", IDENTITIES_INSERT),
-    ("upsert of identities", IDENTITIES_UPSERT),
-    ("insert of customers", CUSTOMERS_INSERT),
-    ("upsert of customers", CUSTOMERS_UPSERT),
-    ("insert of times", UPDATED_INSERT),
-    ("upsert of times", UPDATED_UPSERT),
     ("delete of times", UPDATED_DELETE),
-    ("upsert of homes", HOMES_UPSERT),
     ("delete of homes", HOMES_DELETE),
     ("upsert of merges", MERGES_UPSERT),
     ("upsert of cannot-links", LINKS_UPSERT),
@@ -193,9 +112,7 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
     ("upsert of conflicts", CONFLICTS_UPSERT),
     ("upsert of receipts", RECEIPTS_UPSERT),
     ("delete of receipts", RECEIPTS_DELETE),
-    ("insert of entries", JOURNAL_INSERT),
     ("rewriting of entries", JOURNAL_REWRITE),
-    ("insert of trails", TRAIL_INSERT),
 ];
 
 /// How many expired receipts a group removes beside twice as many as it writes: those of the busy
@@ -283,11 +200,54 @@ pub(super) struct Written {
     conflicts: Conflicts,
     entries: Entries,
     rewritten: Entries,
-    trail: Pairs,
+    trail: Trail,
     receipts: Receipts,
-    tenants: Tenants,
+    tenants: Vec<TenantRow>,
     /// What is removed of what has expired.
     expired: Option<Expired>,
+}
+
+/// How rows come to their statement: as a list for each column, or, where one server keeps them, as rows.
+enum Form {
+    Lists(&'static str),
+    Either(Inserted),
+}
+
+/// What a tenant counts, and by what it is set.
+struct TenantRow {
+    id: i64,
+    live: i64,
+    male: i64,
+    female: i64,
+    customer: i64,
+    identity: i64,
+    seq: i64,
+    merge: i64,
+    conflict: i64,
+    types: i64,
+    preset: &'static str,
+    on_conflict: &'static str,
+    policy: i64,
+}
+
+impl TenantRow {
+    fn args(&self) -> Vec<&(dyn ToSql + Sync)> {
+        vec![
+            &self.id,
+            &self.live,
+            &self.male,
+            &self.female,
+            &self.customer,
+            &self.identity,
+            &self.seq,
+            &self.merge,
+            &self.conflict,
+            &self.types,
+            &self.preset,
+            &self.on_conflict,
+            &self.policy,
+        ]
+    }
 }
 
 /// Receipts to be removed.
@@ -326,34 +286,41 @@ impl Written {
 
     /// The statements that write it, in the order in which they are to be sent.
     pub(super) async fn bound(&self, conn: &Connection) -> Result<Vec<Bound<'_>>, Trouble> {
-        let tables: [(&str, &dyn Columns); 22] = [
-            (IDENTITIES_ERASE, &self.erased),
-            (TYPES_UPSERT, &self.types),
-            (IDENTITIES_INSERT, &self.identities_new),
-            (IDENTITIES_UPSERT, &self.identities),
-            (CUSTOMERS_INSERT, &self.customers_new),
-            (CUSTOMERS_UPSERT, &self.customers),
-            (UPDATED_INSERT, &self.updated_new),
-            (UPDATED_UPSERT, &self.updated),
-            (UPDATED_DELETE, &self.updated_gone),
-            (HOMES_UPSERT, &self.homes),
-            (HOMES_DELETE, &self.homes_gone),
-            (MERGES_UPSERT, &self.merges),
-            (LINKS_UPSERT, &self.links),
-            (LINKS_DELETE, &self.links_gone),
-            (UNDECIDED_INSERT, &self.undecided),
-            (UNDECIDED_DELETE, &self.decided),
-            (CONFLICTS_UPSERT, &self.conflicts),
-            (JOURNAL_INSERT, &self.entries),
-            (JOURNAL_REWRITE, &self.rewritten),
-            (TRAIL_INSERT, &self.trail),
-            (RECEIPTS_UPSERT, &self.receipts),
-            (TENANTS_UPDATE, &self.tenants),
+        let tables: [(Form, &dyn Columns); 21] = [
+            (Form::Lists(IDENTITIES_ERASE), &self.erased),
+            (Form::Lists(TYPES_UPSERT), &self.types),
+            (Form::Either(inserted::IDENTITIES_NEW), &self.identities_new),
+            (Form::Either(inserted::IDENTITIES), &self.identities),
+            (Form::Either(inserted::CUSTOMERS_NEW), &self.customers_new),
+            (Form::Either(inserted::CUSTOMERS), &self.customers),
+            (Form::Either(inserted::TIMES_NEW), &self.updated_new),
+            (Form::Either(inserted::TIMES), &self.updated),
+            (Form::Lists(UPDATED_DELETE), &self.updated_gone),
+            (Form::Either(inserted::HOMES), &self.homes),
+            (Form::Lists(HOMES_DELETE), &self.homes_gone),
+            (Form::Lists(MERGES_UPSERT), &self.merges),
+            (Form::Lists(LINKS_UPSERT), &self.links),
+            (Form::Lists(LINKS_DELETE), &self.links_gone),
+            (Form::Lists(UNDECIDED_INSERT), &self.undecided),
+            (Form::Lists(UNDECIDED_DELETE), &self.decided),
+            (Form::Lists(CONFLICTS_UPSERT), &self.conflicts),
+            (Form::Either(inserted::ENTRIES), &self.entries),
+            (Form::Lists(JOURNAL_REWRITE), &self.rewritten),
+            (Form::Either(inserted::TRAIL), &self.trail),
+            (Form::Lists(RECEIPTS_UPSERT), &self.receipts),
         ];
         let tables = tables.into_iter().filter(|(_, rows)| rows.count() > 0);
         let mut bound = Vec::new();
-        for (sql, rows) in tables {
-            bound.push(conn.bind(sql, rows.args()).await?);
+        for (form, rows) in tables {
+            let (sql, args) = match form {
+                Form::Lists(sql) => (sql, rows.args()),
+                Form::Either(inserted) if conn.is_distributed() => (inserted.of_lists, rows.args()),
+                Form::Either(inserted) => (inserted.of_rows, vec![rows.whole()]),
+            };
+            bound.push(conn.bind(sql, args).await?);
+        }
+        for tenant in &self.tenants {
+            bound.push(conn.bind(TENANT_UPDATE, tenant.args()).await?);
         }
         if let Some(Expired { tenants, at, most }) = &self.expired {
             bound.push(conn.bind(RECEIPTS_DELETE, vec![tenants, at, most]).await?);
@@ -554,8 +521,8 @@ impl Written {
         self.entries.push(EntryRow { key, at: entry.at, entry: codec::entry_blob(entry)? });
         let touched: BTreeSet<CustomerId> = entry.touched.iter().map(|it| it.customer).collect();
         for customer in touched {
-            let one = codec::own_key(tenant, customer.0)?;
-            self.trail.push(PairRow { one, other: key });
+            let customer = codec::own_key(tenant, customer.0)?;
+            self.trail.push(TrailRow { customer, seq: key });
         }
         Ok(())
     }
