@@ -124,7 +124,7 @@ pub(super) async fn distribute(conn: &Connection, is_asked: bool) -> Result<(), 
         conn.all(FORGET_ROWS, &[table]).await?;
     }
     conn.all(UNLOCK, &[]).await?;
-    conn.batch("RESET lock_timeout; RESET statement_timeout").await
+    conn.set_up().await
 }
 
 /// The statements by which [`distribute`] would spread what is not spread yet. Changes nothing.

@@ -6,6 +6,7 @@ use super::{cluster, tls};
 use crate::tables::copy;
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, try_join_all};
+use percent_encoding::percent_decode_str;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -25,17 +26,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a read waits for one of the connections that read.
 const READER_WAIT: Duration = Duration::from_secs(10);
 /// After how long without an acknowledgement from the other side a connection is lost.
-const SILENCE_MAX: Duration = Duration::from_secs(20);
+const SILENCE_MAX: Duration = Duration::from_secs(8);
 /// How often the other side is asked once it is silent.
-const SILENCE_PAUSE: Duration = Duration::from_secs(5);
+const SILENCE_PAUSE: Duration = Duration::from_secs(3);
 
-/// A statement that takes longer than this is given up, and so is a wait for a lock. A session that
-/// was left in the middle of a transaction, by a hub that is gone, holds its locks no longer. Tables are
-/// read by an index wherever there is one: plans are kept, also those that were made when the tables
-/// were small; what that costs on paper is no reason to compile them. A machine that vanished holds nothing for long.
-const SETTINGS: &str = "-c statement_timeout=60s -c lock_timeout=15s \
-    -c idle_in_transaction_session_timeout=20s -c timezone=UTC -c enable_seqscan=off \
-    -c jit=off -c tcp_keepalives_idle=20 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3";
+/// A statement that takes longer than this is given up, and so is a wait for a lock. A session that was left in
+/// the middle of a transaction, by a hub that is gone or cut off, holds its locks for less than the ten seconds
+/// for which other hubs try a write again. Tables are read by an index wherever there is one: plans are kept,
+/// also those that were made when the tables were small; what that costs on paper is no reason to compile
+/// them. A machine that vanished holds nothing for long.
+const SETTINGS: [(&str, &str); 9] = [
+    ("statement_timeout", "60s"),
+    ("lock_timeout", "15s"),
+    ("idle_in_transaction_session_timeout", "8s"),
+    ("timezone", "UTC"),
+    ("enable_seqscan", "off"),
+    ("jit", "off"),
+    ("tcp_keepalives_idle", "8"),
+    ("tcp_keepalives_interval", "3"),
+    ("tcp_keepalives_count", "3"),
+];
 /// Begins a transaction that sees one moment.
 pub(super) const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -60,6 +70,8 @@ pub(super) struct Server {
     /// One for each host of the address, in its order.
     configs: Vec<Config>,
     tls: MakeRustlsConnect,
+    /// What a session begins with.
+    settings: Arc<str>,
     /// Whether the tables are spread over a cluster; known once the schema has been looked at.
     distributed: OnceLock<bool>,
 }
@@ -69,9 +81,10 @@ impl Server {
     /// several hosts: `host,other:5433`.
     pub(super) fn of(url: &str) -> Result<Server, Trouble> {
         let (url, trust) = tls::Trust::of(url)?;
+        let (url, settings) = settings(&url)?;
         let configs = each_host(&url).iter().map(|url| config(url)).collect::<Result<_, _>>()?;
         let tls = MakeRustlsConnect::new(tls::client(&trust)?);
-        Ok(Server { configs, tls, distributed: OnceLock::new() })
+        Ok(Server { configs, tls, settings: settings.into(), distributed: OnceLock::new() })
     }
 
     /// Which server it is, for people: without the password.
@@ -141,7 +154,7 @@ impl Server {
         let connected = tokio::time::timeout(patience, config.connect(self.tls.clone())).await;
         let silent = |_| Trouble::Unreachable("it does not answer".into());
         let connected = connected.map_err(silent)?.map_err(unreachable)?;
-        let hear = Arc::clone(hear);
+        let (hear, host) = (Arc::clone(hear), host(config));
         let (client, mut connection) = connected;
         tokio::spawn(async move {
             let mut messages =
@@ -151,19 +164,34 @@ impl Server {
                     Ok(AsyncMessage::Notification(told)) => hear(told.payload()),
                     Ok(_) => (),
                     // Whoever waits for an answer is told as well.
-                    Err(_) => return,
+                    Err(error) => {
+                        let error = told(&error);
+                        tracing::warn!(host, error, "a session of the database was lost");
+                        return;
+                    }
                 }
             }
         });
         let is_distributed = self.is_distributed();
         let (statements, types) = (Mutex::default(), KnownTypes::default());
-        Ok(Connection { client, statements, is_distributed, types })
+        let settings = Arc::clone(&self.settings);
+        let conn = Connection { client, statements, is_distributed, types, settings };
+        let begun = tokio::time::timeout(patience, conn.set_up()).await;
+        begun.map_err(silent)??;
+        Ok(conn)
     }
 }
 
 /// How to reach the server of an address of one host.
 fn config(url: &str) -> Result<Config, Trouble> {
-    let mut config: Config = url.parse()?;
+    let unusable = |error: tokio_postgres::Error| Trouble::broken(told(&error));
+    let mut config: Config = url.parse().map_err(unusable)?;
+    let is_split = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+    if config.get_hosts().iter().any(is_split) {
+        return Err(Trouble::broken(
+            "the host has an `@`: in a password, write `@` as `%40`, `/` as `%2F` and `%` as `%25`",
+        ));
+    }
     if config.get_application_name().is_none() {
         config.application_name("kehub");
     }
@@ -172,11 +200,63 @@ fn config(url: &str) -> Result<Config, Trouble> {
     }
     config.tcp_user_timeout(SILENCE_MAX).keepalives_idle(SILENCE_MAX);
     config.keepalives_interval(SILENCE_PAUSE);
-    // What the address says comes last, and thus counts.
-    let options = config.get_options().unwrap_or_default();
-    let options = format!("{SETTINGS} {options}");
-    config.options(options.trim());
     Ok(config)
+}
+
+/// An address without its `options`, and the statement that makes the settings of a session: ours, and then those,
+/// so that they count. They are no part of how a session is asked for: a pooler in between refuses that, or
+/// passes over it.
+fn settings(url: &str) -> Result<(String, String), Trouble> {
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let ours = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let (mut settings, mut rest) = (Vec::from(ours), Vec::new());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("options", options)) => {
+                let options = percent_decode_str(options).decode_utf8().map_err(Trouble::broken)?;
+                settings.extend(chosen(&options)?);
+            }
+            Some(_) | None => rest.push(pair),
+        }
+    }
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let made = settings
+        .iter()
+        .map(|(name, value)| format!("set_config({}, {}, false)", quoted(name), quoted(value)));
+    let sql = format!("SELECT {}", made.collect::<Vec<_>>().join(", "));
+    let url = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
+    Ok((url, sql))
+}
+
+/// The settings that `options` name as they do on the command line of a server: `-c NAME=VALUE`, with `\` before
+/// blanks that are part of a value.
+fn chosen(options: &str) -> Result<Vec<(String, String)>, Trouble> {
+    let mut words = vec![String::new()];
+    let mut letters = options.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, words.last_mut()) {
+            ('\\', Some(word)) => word.extend(letters.next()),
+            (blank, _) if blank.is_whitespace() => words.push(String::new()),
+            (_, Some(word)) => word.push(letter),
+            (_, None) => (),
+        }
+    }
+    let mut words = words.into_iter().filter(|word| !word.is_empty());
+    let mut found = Vec::new();
+    while let Some(word) = words.next() {
+        let setting = match word.strip_prefix("--").or_else(|| word.strip_prefix("-c")) {
+            Some("") => words.next(),
+            named => named.map(str::to_owned),
+        };
+        let setting = setting.as_deref().and_then(|setting| setting.split_once('='));
+        let (name, value) = setting.ok_or_else(|| {
+            Trouble::broken(
+                "`options`: expected `-c NAME=VALUE`, or several of them with blanks between",
+            )
+        })?;
+        found.push((name.replace('-', "_"), value.to_owned()));
+    }
+    Ok(found)
 }
 
 /// An address for each host of one, so that one which is silent does not keep us from the others.
@@ -221,6 +301,7 @@ pub(super) struct Connection {
     statements: Mutex<HashMap<Box<str>, Statement>>,
     is_distributed: bool,
     types: KnownTypes,
+    settings: Arc<str>,
 }
 
 impl Connection {
@@ -245,6 +326,11 @@ impl Connection {
         }
         statements.insert(sql.into(), statement.clone());
         Ok(statement)
+    }
+
+    /// Makes the settings of a session as they are when it begins.
+    pub(super) async fn set_up(&self) -> Result<(), Trouble> {
+        Ok(self.client.batch_execute(&self.settings).await?)
     }
 
     /// Prepares a statement, so that its next use is sent at once.
@@ -449,5 +535,35 @@ impl Snapshot {
             self.readers.idle().push(conn);
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_made_in_a_session_and_those_of_the_address_count() {
+        let url = "postgres://host/db?options=-c%20lock_timeout%3D1s%20--search-path%3Da%5C%20b&connect_timeout=7";
+        let (rest, sql) = settings(url).unwrap();
+        assert_eq!(rest, "postgres://host/db?connect_timeout=7");
+        assert_eq!(config(&rest).unwrap().get_options(), None);
+        let ours = sql.find("set_config('lock_timeout', '15s', false)").unwrap();
+        let theirs = sql.find("set_config('lock_timeout', '1s', false)").unwrap();
+        assert!(ours < theirs && sql.ends_with("set_config('search_path', 'a b', false)"), "{sql}");
+        assert_eq!(settings("postgres://host/db").unwrap().0, "postgres://host/db");
+    }
+
+    #[test]
+    fn options_that_are_no_settings_are_refused() {
+        for options in ["-c", "-c lock_timeout", "-S 5", "lock_timeout=1s"] {
+            let refused = chosen(options).unwrap_err().to_string();
+            assert!(refused.contains("`options`: expected `-c NAME=VALUE`"), "{refused}");
+        }
+        assert!(chosen("  ").unwrap().is_empty());
+        let quoted = ("a".to_owned(), "it's".to_owned());
+        assert_eq!(chosen("-ca=it's").unwrap(), [quoted]);
+        let (_, sql) = settings("postgres://host/db?options=-ca%3Dit's").unwrap();
+        assert!(sql.contains("set_config('a', 'it''s', false)"), "{sql}");
     }
 }
