@@ -152,12 +152,15 @@ const SECRET_FLAGS: [&str; 2] = ["--secret-key", "--bootstrap-app"];
 
 /// What was mistyped, without secrets, and without the addresses in it: they may hold passwords.
 fn discreet(mut error: clap::Error) -> clap::Error {
-    let is_address = |value: &ContextValue| value.to_string().contains("://");
+    let is_address = |value: &ContextValue| {
+        let value = value.to_string();
+        value.contains("//") || value.contains('@')
+    };
     let flag = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
     if SECRET_FLAGS.iter().any(|secret| flag.starts_with(secret)) {
         error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
     } else if error.get(ContextKind::InvalidValue).is_some_and(is_address) {
-        let hidden = ContextValue::String("…://…".to_owned());
+        let hidden = ContextValue::String("…".to_owned());
         error.insert(ContextKind::InvalidValue, hidden);
     }
     error

@@ -43,6 +43,16 @@ impl Trust {
                     is_checked = true;
                     rest.push("sslmode=require");
                 }
+                Some(("sslmode", mode)) if !["disable", "prefer"].contains(&mode) => {
+                    return Err(Trouble::broken(
+                        "`sslmode`: expected disable, prefer, require, verify-ca or verify-full",
+                    ));
+                }
+                Some(("sslcert" | "sslkey", _)) => {
+                    return Err(Trouble::broken(
+                        "`sslcert` and `sslkey`: certificates of clients are not supported",
+                    ));
+                }
                 _ => rest.push(pair),
             }
         }
@@ -51,7 +61,9 @@ impl Trust {
             (true, None) => Trust::Machine,
             (false, None) => Trust::Anybody,
             (false, Some(_)) => {
-                return Err(Trouble::broken("`sslrootcert` needs `sslmode=verify-full`"));
+                return Err(Trouble::broken(
+                    "`sslrootcert` needs `sslmode=require`, verify-ca or verify-full",
+                ));
             }
         };
         Ok((format!("{base}?{}", rest.join("&")), trust))
@@ -80,6 +92,10 @@ pub(super) fn client(trust: &Trust) -> Result<ClientConfig, Trouble> {
             let mut roots = RootCertStore::empty();
             for certificate in CertificateDer::pem_file_iter(path).map_err(cannot)? {
                 roots.add(certificate.map_err(cannot)?).map_err(Trouble::broken)?;
+            }
+            if roots.is_empty() {
+                let nothing = format!("`{}` holds no certificate", path.display());
+                return Err(Trouble::broken(nothing));
             }
             roots
         }
@@ -142,5 +158,14 @@ mod tests {
         assert_eq!(trust, Trust::File(PathBuf::from("/etc/our own/根.pem")));
         let url = "postgres://host/db?sslmode=verify-full&sslrootcert=%FF.pem";
         assert!(Trust::of(url).is_err());
+        for (mode, named) in [
+            ("sslmode=verify_full", "`sslmode`: expected disable, prefer"),
+            ("sslmode=allow", "`sslmode`: expected disable, prefer"),
+            ("sslcert=a.pem&sslkey=a.key", "certificates of clients are not supported"),
+            ("sslrootcert=a.pem", "`sslrootcert` needs `sslmode=require`"),
+        ] {
+            let told = Trust::of(&format!("postgres://host/db?{mode}")).unwrap_err().to_string();
+            assert!(told.contains(named), "{mode}: {told}");
+        }
     }
 }

@@ -82,6 +82,8 @@ async fn what_cannot_be_reached_is_told_without_the_password() {
         "postgres://somebody:secret@127.0.0.1:1/nowhere?sslmode=perhaps",
         "postgres://somebody:secret@127.0.0.1:1/nowhere?sslrootcert=/nowhere.pem",
         "postgres://somebody:secret@127.0.0.1:1/nowhere?sslmode=require&sslrootcert=/nowhere.pem",
+        "postgres://somebody:s3c/ret@secret@127.0.0.1:1/nowhere",
+        "postgres://somebody:secret@127.0.0.1:1/nowhere?bogus=1",
     ] {
         let told = refused(url).await;
         assert!(told.starts_with("cannot use ") && !told.contains("secret"), "{told}");
