@@ -1,6 +1,6 @@
 //! `kehub app`.
 
-use super::store::{change_app, default_tenant, tenant, with_store};
+use super::store::{change_app, default_tenant, must_be_there, tenant, with_store};
 use super::{DEFAULT_TENANT, say};
 use crate::config::StoreLocation;
 use crate::credentials::{Credentials, draw_secret, secret_hash};
@@ -52,6 +52,9 @@ fn permission(name: &str) -> Result<Permission, String> {
 }
 
 pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()> {
+    if matches!(command, Command::List) {
+        must_be_there(location).await?;
+    }
     with_store(location, async move |store| match command {
         Command::Create { name, tenant, permissions } => {
             create(&*store, name, &tenant, permissions).await

@@ -2,7 +2,7 @@
 
 use super::care::give_way;
 use super::progress::Terminal;
-use super::store::{tenant, with_store};
+use super::store::{must_be_there, tenant, with_store};
 use super::{DEFAULT_TENANT, counted, say};
 use crate::api::customers::filter;
 use crate::api::parameters::Parameters;
@@ -99,11 +99,7 @@ pub(super) async fn run(location: &StoreLocation, options: Options) -> Result<()
     let filter = filter_of(&options.filters)?;
     let export = settled(&options)?;
     let place = Place::new(&options.file, options.replace)?;
-    if let StoreLocation::Sqlite(path) = location
-        && !path.try_exists()?
-    {
-        bail!("{location}: there is no store");
-    }
+    must_be_there(location).await?;
     give_way();
     let file = options.file.display();
     let written = with_store(location, async |store| {

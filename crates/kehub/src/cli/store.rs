@@ -33,6 +33,25 @@ pub(super) async fn open(
     })
 }
 
+/// Refuses a store that is not there, or is of an older Kehub, for whoever only reads it: nothing is made in a
+/// database that was named by mistake, nor changed under hubs that are of the older one.
+pub(super) async fn must_be_there(location: &StoreLocation) -> Result<()> {
+    let due = match location {
+        StoreLocation::Sqlite(path) if !path.try_exists()? => {
+            bail!("{location}: there is no store")
+        }
+        StoreLocation::Sqlite(path) => SqliteStore::migrations_due(path)?,
+        StoreLocation::Postgres(url) => PostgresStore::migrations_due(url).await?,
+    };
+    match due.first().map(|migration| migration.number) {
+        None => Ok(()),
+        Some(1) => bail!("{location}: there is no store: `kehub serve` makes one"),
+        Some(_) => {
+            bail!("{location}: it is of an older Kehub: `kehub migrate` brings it up to date")
+        }
+    }
+}
+
 /// Opens the store for one piece of work, and closes it afterwards.
 pub(super) async fn with_store<W, T>(
     location: &StoreLocation,

@@ -1,7 +1,7 @@
 //! `kehub tenant`.
 
 use super::say;
-use super::store::{apply, tenant, with_store};
+use super::store::{apply, must_be_there, tenant, with_store};
 use crate::config::StoreLocation;
 use anyhow::{Result, bail};
 use clap::builder::NonEmptyStringValueParser;
@@ -48,6 +48,9 @@ fn on_conflict(name: &str) -> Result<OnConflict, &'static str> {
 }
 
 pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()> {
+    if matches!(command, Command::List) {
+        must_be_there(location).await?;
+    }
     with_store(location, async move |store| match command {
         Command::Create { name, preset } => create(&*store, &name, preset).await,
         Command::List => {

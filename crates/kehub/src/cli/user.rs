@@ -1,6 +1,6 @@
 //! `kehub user`.
 
-use super::store::{apply, default_tenant, tenant, with_store};
+use super::store::{apply, default_tenant, must_be_there, tenant, with_store};
 use super::{DEFAULT_TENANT, say};
 use crate::config::StoreLocation;
 use crate::people::password;
@@ -125,6 +125,9 @@ fn role(name: &str) -> Result<Role, &'static str> {
 }
 
 pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()> {
+    if matches!(command, Command::List) {
+        must_be_there(location).await?;
+    }
     with_store(location, async move |store| match command {
         Command::Add { login, name, role, tenant, password } => {
             let password = password.hash(&login)?;

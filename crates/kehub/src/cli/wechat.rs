@@ -1,7 +1,7 @@
 //! `kehub wechat`.
 
 use super::progress::Terminal;
-use super::store::{apply, default_tenant, tenant, with_store};
+use super::store::{apply, default_tenant, must_be_there, tenant, with_store};
 use super::{DEFAULT_TENANT, listed, say};
 use crate::api::wechat_accounts::body::callback_path;
 use crate::clock::{Clock as _, SystemClock};
@@ -138,6 +138,9 @@ impl std::fmt::Debug for Secret {
 }
 
 pub(super) async fn run(location: &StoreLocation, command: Command) -> Result<()> {
+    if matches!(command, Command::List { .. }) {
+        must_be_there(location).await?;
+    }
     with_store(location, async move |store| match command {
         Command::Bind(options) => bind(&*store, *options).await,
         Command::List { tenant: name } => list(&*store, &name).await,

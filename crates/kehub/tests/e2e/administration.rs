@@ -1,6 +1,7 @@
 //! Apps and tenants, managed by the command line beside a running hub.
 
 use crate::hub::{Folder, Hub, within};
+use kehub_store::TestDatabase;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -102,6 +103,52 @@ fn member(value: &str) -> Value {
         "customer": { "name": "王芳" },
         "customerIdentities": [{ "identityType": "member-id", "identityValue": value }],
     })
+}
+
+/// A database that was named by mistake stays empty, and says that it is.
+#[tokio::test]
+async fn what_only_reads_makes_no_store() {
+    let database = TestDatabase::new().await;
+    let nowhere = "sqlite:nowhere.db";
+    for folder in [Folder::on(nowhere), Folder::on(&database.url())] {
+        for reading in [
+            &["app", "list"][..],
+            &["tenant", "list"],
+            &["user", "list"],
+            &["wechat", "list"],
+            &["export", "all.csv"],
+        ] {
+            let output = folder.kehub(reading).output().unwrap();
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert!(
+                !output.status.success() && told.contains("there is no store"),
+                "{reading:?}: {told}"
+            );
+        }
+        let due = folder.run(&["migrate", "--dry-run"]);
+        assert!(due.contains("0001"), "{due}");
+        assert!(!folder.path().join("nowhere.db").exists());
+    }
+    let check = Folder::on(&database.url()).kehub(&["check"]).output().unwrap();
+    let told = String::from_utf8(check.stderr).unwrap();
+    assert!(told.contains("it holds no store: `kehub serve` makes one in it"), "{told}");
+}
+
+#[test]
+fn an_address_that_is_mistyped_is_not_told() {
+    for address in [
+        "postgres//kehub:hunter2@127.0.0.1/kehub",
+        "pg://kehub:hunter2@127.0.0.1/kehub",
+        "kehub:hunter2@127.0.0.1",
+    ] {
+        for flag in [&["check", "--store"][..], &["copy", "--to", "sqlite:x.db", "--from"]] {
+            let folder = Folder::new();
+            let output = folder.kehub(&[flag, &[address]].concat()).output().unwrap();
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert!(told.contains("expected sqlite:PATH or postgres://"), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+    }
 }
 
 /// A token, as soon as the hub knows these credentials.

@@ -93,10 +93,13 @@ fn fits(encoding: &str, version: i64) -> Result<(), String> {
 
 /// Refuses a database that is not exactly of this schema; changes nothing.
 pub(super) async fn check_current(conn: &Connection) -> Result<(), Trouble> {
-    if due(conn).await?.is_empty() {
-        return Ok(());
+    match due(conn).await?.first().map(|migration| migration.number) {
+        None => Ok(()),
+        Some(1) => Err(Trouble::broken("it holds no store: `kehub serve` makes one in it")),
+        Some(_) => Err(Trouble::broken(
+            "it was written by an older Kehub: `kehub migrate` brings it up to date",
+        )),
     }
-    Err(Trouble::broken("it was written by an older Kehub: `kehub migrate` brings it up to date"))
 }
 
 /// Brings the tables up to date; what was applied.

@@ -59,10 +59,13 @@ pub(super) fn check_ours(conn: &Connection) -> Result<(), Trouble> {
 
 /// Refuses a file that is not exactly of this schema; changes nothing.
 pub(super) fn check_current(conn: &Connection) -> Result<(), Trouble> {
-    if due(conn)?.is_empty() {
-        return Ok(());
+    match due(conn)?.first().map(|migration| migration.number) {
+        None => Ok(()),
+        Some(1) => Err(Trouble::broken("it holds no store: `kehub serve` makes one in it")),
+        Some(_) => Err(Trouble::broken(
+            "it was written by an older Kehub: `kehub migrate` brings it up to date",
+        )),
     }
-    Err(Trouble::broken("it was written by an older Kehub: `kehub migrate` brings it up to date"))
 }
 
 /// What a file lacks; refuses one of another program or of a later Kehub, and an unfinished copy.
