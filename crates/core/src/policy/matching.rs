@@ -6,9 +6,12 @@ pub fn is_blocked(type_key: &str, canonical: &str) -> bool {
     let lower = canonical.to_lowercase();
     is_placeholder(&lower)
         || is_without_a_word(canonical)
+        || is_masked(canonical, MASK_MIN)
         || match type_key {
-            "mobile" => is_made_up_mobile(canonical),
-            "email" => is_made_up_email(&lower),
+            "mobile" => {
+                is_no_number(canonical) || is_masked(&lower, 1) || is_made_up_mobile(canonical)
+            }
+            "email" => !lower.contains('@') || is_masked(&lower, 1) || is_made_up_email(&lower),
             _ => false,
         }
 }
@@ -63,6 +66,24 @@ fn is_without_a_word(text: &str) -> bool {
             || matches!(c, '－' | '／' | '＼' | '．' | '＿' | '＊' | '？' | '＃' | '，')
     };
     !text.is_empty() && text.chars().all(is_nothing)
+}
+
+/// Stars in a row by which a value of any type is one that somebody masked.
+const MASK_MIN: usize = 3;
+
+/// Whether a part of it is hidden: `138****0001` stands for a thousand people.
+fn is_masked(text: &str, stars: usize) -> bool {
+    let mut run = 0;
+    text.chars().any(|c| {
+        run = if matches!(c, '*' | '＊') { run + 1 } else { 0 };
+        run >= stars
+    })
+}
+
+/// Whether a mobile is none: it has no digit, or letters stand for some that are hidden (`138xxxx0001`).
+fn is_no_number(text: &str) -> bool {
+    let has_digits = text.chars().any(char::is_numeric);
+    !has_digits || text.to_lowercase().contains("xxx")
 }
 
 /// Digits of a mobile that is one key behind the other, at least.
@@ -200,6 +221,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_masked_or_no_number_never_matches() {
+        for mobile in
+            ["138****0001", "138＊＊＊＊0001", "138 0000 xxxx", "1380000XXXX", "同上", "ask-me"]
+        {
+            assert!(is_blocked("mobile", &canonical::mobile(mobile)), "{mobile}");
+        }
+        for email in ["z***@qq.com", "z*@qq.com", "abc", "同上"] {
+            assert!(is_blocked("email", &canonical::email(email)), "{email}");
+        }
+        assert!(is_blocked("card", "6222****1234"));
+        assert!(!is_blocked("card", "a*b") && !is_blocked("card", "xxx-1"));
+    }
+
+    #[test]
     fn what_a_newcomer_types_first_matches() {
         for (kind, value) in [
             ("crm-id", "test"),
@@ -212,6 +247,9 @@ mod tests {
             ("crm-id", "a/b"),
             ("mobile", "123"),
             ("mobile", "12346"),
+            ("mobile", "400-800-1234"),
+            ("mobile", "010-88886666 转 12"),
+            ("email", "xxx@shop.cn"),
         ] {
             assert!(!is_blocked(kind, value), "{kind} {value}");
         }
