@@ -92,7 +92,7 @@ impl Reading<'_> {
         let cleaned = match attribute.kind() {
             Kind::Text(_) if attribute == Attribute::Mobile => {
                 self.is_exact(cell)?;
-                (!self.is_export).then(|| canonical::mobile(text))
+                (!self.is_export).then(|| mobile(text))
             }
             Kind::Text(_) if is_number(attribute) => {
                 self.is_exact(cell)?;
@@ -247,4 +247,29 @@ fn decimal(text: String) -> Json<'static> {
         (None, Some(number)) => Json::Real(number),
         (None, None) => Json::Text(Cow::Owned(text)),
     }
+}
+
+/// A mobile as people note it: one number of eleven digits may have words around it, such as `13800000001 (微信同号)`
+/// or `tel:138-0000-0001`, a quote before it, or the `.0` of a spreadsheet behind it. Where there are several,
+/// or none, it stays as it stands.
+fn mobile(text: &str) -> String {
+    let whole = canonical::mobile(text);
+    if is_mainland(&whole) {
+        return whole;
+    }
+    let text = text.trim();
+    let text = text.strip_suffix(".0").unwrap_or(text);
+    let is_of_number = |c: char| c.is_numeric() || matches!(c, '+' | '-' | '－' | ' ' | '.');
+    let mut found = text
+        .split(|c| !is_of_number(c))
+        .filter(|part| part.chars().any(char::is_numeric))
+        .map(canonical::mobile);
+    match (found.next(), found.next()) {
+        (Some(number), None) if is_mainland(&number) => number,
+        _ => whole,
+    }
+}
+
+fn is_mainland(text: &str) -> bool {
+    text.len() == 11 && text.starts_with('1') && text.bytes().all(|byte| byte.is_ascii_digit())
 }
