@@ -84,6 +84,7 @@ fn continues(held: &Row, row: &Row, id: Option<usize>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::headings::Heads;
     use crate::files::rows::tests::told;
     use crate::files::table;
 
@@ -94,7 +95,8 @@ mod tests {
         }
         let mut gather = Gather::new(|_| choices);
         told(|take| {
-            table::read(text.as_bytes(), b',', &mut |met| gather.meet(met, take))?;
+            let meet = &mut |met| gather.meet(met, take);
+            table::read(text.as_bytes(), b',', Heads::new(meet))?;
             assert!(gather.end(take).is_continue());
             Ok(())
         })

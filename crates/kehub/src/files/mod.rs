@@ -18,6 +18,7 @@ mod encoding;
 pub(crate) mod error;
 pub(crate) mod found_by;
 mod gather;
+mod headings;
 mod identities;
 pub(crate) mod import;
 pub(crate) mod job;

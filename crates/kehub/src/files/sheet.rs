@@ -2,9 +2,10 @@
 //! because the format keeps them apart from the cells.
 
 use super::error::{FileError, NoRow, Unfit};
+use super::headings::Heads;
 use super::reading::ROUNDED_FROM;
 use super::rows::{
-    BEGINNING_BYTES_MAX, COLUMNS_MAX, Met, ROW_BYTES_MAX, Row, Take, Unreadable, shortened, text_of,
+    BEGINNING_BYTES_MAX, COLUMNS_MAX, ROW_BYTES_MAX, Row, Unreadable, shortened, text_of,
 };
 use super::unpacking::{Bounded, Limits, Unpacked};
 use crate::wire::json::Json;
@@ -24,9 +25,9 @@ const SHEET_ROWS: u64 = 1_048_576;
 pub(super) fn read(
     bytes: impl Read + Seek,
     name: Option<&str>,
-    take: &mut Take<'_>,
+    heads: Heads<'_, '_>,
 ) -> Result<(), FileError> {
-    read_within(bytes, name, Limits::USUAL, take)
+    read_within(bytes, name, Limits::USUAL, heads)
 }
 
 /// The same, for as long as no more is unpacked.
@@ -34,7 +35,7 @@ fn read_within(
     bytes: impl Read + Seek,
     name: Option<&str>,
     limits: Limits,
-    take: &mut Take<'_>,
+    heads: Heads<'_, '_>,
 ) -> Result<(), FileError> {
     let (bytes, unpacked) = Bounded::new(bytes, limits)?;
     let opened = Xlsx::new(bytes).map_err(|error| unreadable(&error, &unpacked));
@@ -50,26 +51,20 @@ fn read_within(
         let found = name.map_or_else(|| "none".to_owned(), |name| format!("`{name}`"));
         return Err(Unfit::NoSheet { names: names.join(", "), found }.into());
     };
-    let mut table = Table {
-        headings: None,
-        has_begun: false,
-        is_other: false,
-        row: Row::default(),
-        fault: None,
-        unpacked,
-    };
-    if table.read(&mut workbook, &chosen, 0, take)?.is_break() || name.is_some() {
-        return table.headed();
+    let mut table = Table { heads, row: Row::default(), fault: None, unpacked };
+    if table.read(&mut workbook, &chosen, 0)?.is_break() || name.is_some() {
+        return table.heads.end(Unfit::EmptySheet);
     }
     // An export goes on in `客户 2` when `客户` is full.
     let further = (2..).map(|number| format!("{chosen} {number}"));
     let further = further.take_while(|name| names.contains(name));
     for (full, name) in (1..).zip(further) {
-        if table.read(&mut workbook, &name, full * SHEET_ROWS, take)?.is_break() {
+        table.heads.sheet();
+        if table.read(&mut workbook, &name, full * SHEET_ROWS)?.is_break() {
             break;
         }
     }
-    table.headed()
+    table.heads.end(Unfit::EmptySheet)
 }
 
 fn unreadable(error: &XlsxError, unpacked: &Unpacked) -> FileError {
@@ -78,72 +73,57 @@ fn unreadable(error: &XlsxError, unpacked: &Unpacked) -> FileError {
 }
 
 /// A sheet that is being read.
-struct Table {
-    /// Once they are known.
-    headings: Option<Vec<String>>,
-    /// Whether the headings of the sheet have been met.
-    has_begun: bool,
-    /// Whether the sheet has other headings than the first one, and so does not go on with it.
-    is_other: bool,
+struct Table<'t, 'f> {
+    heads: Heads<'t, 'f>,
     row: Row,
     /// Why that is none.
     fault: Option<NoRow>,
     unpacked: Rc<Unpacked>,
 }
 
-impl Table {
+impl Table<'_, '_> {
     /// Reads a sheet, whose lines are counted from behind so many.
     fn read<R: Read + Seek>(
         &mut self,
         workbook: &mut Xlsx<R>,
         name: &str,
         before: u64,
-        take: &mut Take<'_>,
     ) -> Result<ControlFlow<()>, FileError> {
         let unpacked = Rc::clone(&self.unpacked);
         let unreadable = |error| unreadable(&error, &unpacked);
         let mut cells = workbook.worksheet_cells_reader(name).map_err(unreadable)?;
-        (self.has_begun, self.is_other) = (false, false);
         while let Some(cell) = cells.next_cell().map_err(unreadable)? {
             unpacked.met();
             let (row, column) = cell.get_position();
             let line = before + u64::from(row) + 1;
-            if line != self.row.line && self.end_row(take).is_break() {
+            if line != self.row.line && self.end_row()?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            if self.is_other {
+            if self.heads.is_other() {
                 break;
             }
             self.row.line = line;
-            self.put(usize::try_from(column).unwrap_or(usize::MAX), cell.get_value())?;
+            self.put(usize::try_from(column).unwrap_or(usize::MAX), cell.get_value());
         }
-        Ok(self.end_row(take))
+        self.end_row()
     }
 
-    /// Whether anything was there.
-    fn headed(&self) -> Result<(), FileError> {
-        match self.headings {
-            Some(_) => Ok(()),
-            None => Err(Unfit::EmptySheet.into()),
-        }
-    }
-
-    fn put(&mut self, column: usize, value: &DataRef<'_>) -> Result<(), FileError> {
+    fn put(&mut self, column: usize, value: &DataRef<'_>) {
         if self.fault.is_some() {
-            return Ok(());
+            return;
         }
         // Many cells may share one long text.
         if self.row.bytes.saturating_add(length(value)) > ROW_BYTES_MAX {
-            let most = ROW_BYTES_MAX;
-            return self.spoil(NoRow::Long { most }, Unfit::LongRow { most });
+            self.fault = Some(NoRow::Long { most: ROW_BYTES_MAX });
+            return;
         }
         let cell = json(value);
         if matches!(&cell, Json::Null) || matches!(&cell, Json::Text(text) if is_blank(text)) {
-            return Ok(());
+            return;
         }
         if column >= COLUMNS_MAX {
-            let most = COLUMNS_MAX;
-            return self.spoil(NoRow::FurtherColumn { most }, Unfit::FurtherColumn { most });
+            self.fault = Some(NoRow::FurtherColumn { most: COLUMNS_MAX });
+            return;
         }
         if self.row.cells.len() <= column {
             self.row.cells.resize(column + 1, Json::Null);
@@ -152,43 +132,19 @@ impl Table {
         if let Some(place) = self.row.cells.get_mut(column) {
             *place = cell;
         }
-        Ok(())
-    }
-
-    /// Takes a row for none; without headings, all others are none either.
-    fn spoil(&mut self, row: NoRow, headings: Unfit) -> Result<(), FileError> {
-        if !self.has_begun {
-            return Err(headings.at(self.row.line));
-        }
-        self.fault = Some(row);
-        Ok(())
     }
 
     /// Hands over what was read of a row.
-    fn end_row(&mut self, take: &mut Take<'_>) -> ControlFlow<()> {
+    fn end_row(&mut self) -> Result<ControlFlow<()>, FileError> {
         let row = std::mem::take(&mut self.row);
         if let Some(reason) = self.fault.take() {
             let (line, text) = (row.line, beginning(&row));
-            return take(Met::Unreadable(Unreadable { line, text, reason }));
+            return self.heads.unreadable(Unreadable { line, text, reason });
         }
         if row.cells.is_empty() {
-            return ControlFlow::Continue(());
+            return Ok(ControlFlow::Continue(()));
         }
-        if std::mem::replace(&mut self.has_begun, true) {
-            return take(Met::Row(row));
-        }
-        let names = row.cells.iter().map(text_of);
-        let names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
-        match &self.headings {
-            None => {
-                self.headings = Some(names.clone());
-                take(Met::Columns(names))
-            }
-            Some(headings) => {
-                self.is_other = *headings != names;
-                ControlFlow::Continue(())
-            }
-        }
+        Ok(self.heads.row(row))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::encoding::{self, Utf8};
 use super::error::{FileError, Unfit};
+use super::headings::Heads;
 use super::rows::Take;
 use super::unpacking::HELD_BYTES_MAX;
 use super::{lines, sheet, table};
@@ -151,8 +152,12 @@ impl Source {
     /// Reads all rows, for as long as somebody takes them.
     pub(crate) fn read(self, take: &mut Take<'_>) -> Result<(), FileError> {
         match (self.contents, self.form) {
-            (Contents::Workbook(bytes, name), _) => sheet::read(bytes, name.as_deref(), take),
-            (Contents::Text(text), Form::Table(delimiter)) => table::read(text, delimiter, take),
+            (Contents::Workbook(bytes, name), _) => {
+                sheet::read(bytes, name.as_deref(), Heads::new(take))
+            }
+            (Contents::Text(text), Form::Table(delimiter)) => {
+                table::read(text, delimiter, Heads::new(take))
+            }
             (Contents::Text(text), Form::Lines | Form::Workbook) => lines::read(text, take),
         }
     }

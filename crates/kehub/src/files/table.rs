@@ -1,8 +1,9 @@
 //! CSV, as spreadsheets and databases write it: with anything between the values.
 
 use super::error::{FileError, NoRow, Unfit};
+use super::headings::Heads;
 use super::records::{Fault, Records};
-use super::rows::{COLUMNS_MAX, Met, ROW_BYTES_MAX, Row, Take, Unreadable};
+use super::rows::{COLUMNS_MAX, ROW_BYTES_MAX, Row, Unreadable};
 use crate::wire::json::Json;
 use std::borrow::Cow;
 use std::io::BufRead;
@@ -35,48 +36,30 @@ pub(super) fn delimiter_of(beginning: &[u8]) -> u8 {
 pub(super) fn read(
     text: impl BufRead,
     delimiter: u8,
-    take: &mut Take<'_>,
+    mut heads: Heads<'_, '_>,
 ) -> Result<(), FileError> {
     let mut records = Records::new(text, delimiter);
-    let mut has_headings = false;
     while records.advance()? {
         if records.is_blank() {
             continue;
         }
         let line = records.line();
-        let met = match (records.fault(), has_headings) {
-            (None, false) => {
-                Met::Columns(records.values().map(|heading| heading.trim().to_owned()).collect())
-            }
-            (Some(fault), false) => return Err(unfit(fault).at(line)),
-            (None, true) => {
-                let cells = records.values().map(cell).collect();
-                Met::Row(Row { line, cells, bytes: records.bytes(), further: Vec::new() })
-            }
-            (Some(fault), true) => {
-                let (text, reason) = (records.beginning(), no_row(fault));
-                Met::Unreadable(Unreadable { line, text, reason })
-            }
+        let flow = if let Some(fault) = records.fault() {
+            let (text, reason) = (records.beginning(), no_row(fault));
+            heads.unreadable(Unreadable { line, text, reason })?
+        } else {
+            let cells = records.values().map(cell).collect();
+            heads.row(Row { line, cells, bytes: records.bytes(), further: Vec::new() })
         };
-        has_headings = true;
-        if take(met).is_break() {
+        if flow.is_break() {
             return Ok(());
         }
     }
-    if has_headings { Ok(()) } else { Err(Unfit::EmptyFile.into()) }
+    heads.end(Unfit::EmptyFile)
 }
 
 fn cell(text: Cow<'_, str>) -> Json<'static> {
     if text.is_empty() { Json::Null } else { Json::Text(Cow::Owned(text.into_owned())) }
-}
-
-/// Why a record holds no headings.
-fn unfit(fault: Fault) -> Unfit {
-    match fault {
-        Fault::Unclosed { .. } | Fault::Strayed { .. } => Unfit::OpenQuote,
-        Fault::Long => Unfit::LongRow { most: ROW_BYTES_MAX },
-        Fault::Wide { found } => Unfit::TooManyColumns { most: COLUMNS_MAX, found },
-    }
 }
 
 /// Why a record is no row.
@@ -96,7 +79,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<String, FileError> {
-        told(|take| super::read(text.as_bytes(), delimiter_of(text.as_bytes()), take))
+        let delimiter = delimiter_of(text.as_bytes());
+        told(|take| super::read(text.as_bytes(), delimiter, Heads::new(take)))
     }
 
     #[test]
