@@ -9,10 +9,12 @@ use super::store::open;
 use super::{DEFAULT_TENANT, counted, listed, say};
 use crate::config::{StoreLocation, StoreOptions};
 use crate::files::found_by::FoundBy;
+use crate::files::headings::{Above, HeaderRow};
 use crate::files::import::{Counts, Import, Watch};
 use crate::files::job::Wishes;
 use crate::files::mapping::{Choices, Mapping};
 use crate::files::refused::Report;
+use crate::files::remembered::Said;
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Extent, Form, ReadOptions, Source, encoding_named};
 use crate::files::turns::Turns;
@@ -100,6 +102,13 @@ pub(super) struct Options {
     /// Pass over so many rows at the beginning
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     skip_rows: u64,
+
+    /// The line that holds the headings of a table
+    ///
+    /// Unless given, they are the first row that is not blank. If that has no known label, they are the first
+    /// of the first 20 rows in which two or more stand. Rows above the headings are passed over.
+    #[arg(long, value_name = "LINE", value_parser = clap::value_parser!(u64).range(1..))]
+    header_row: Option<u64>,
 
     /// What parts the values of CSV, if it is not one of , ; | and tab: one character, or `tab`
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
@@ -225,17 +234,13 @@ struct Opened {
 }
 
 impl Opened {
-    /// Opens a file, with the choices that are made when its headings are known.
-    async fn new(
-        options: &Options,
-        path: &Path,
-        choices: impl Fn(&[String]) -> Choices + Clone + Send + 'static,
-    ) -> Result<Opened> {
+    /// Opens a file, of whose columns this is said.
+    async fn new(options: &Options, path: &Path, said: Said) -> Result<Opened> {
         let source = Source::open(path, &read_options(options))?;
         let (form, extent) = (source.form(), source.extent());
-        let mut rows = Rows::start(source, choices.clone())?;
+        let mut rows = Rows::start(source, said.clone())?;
         let first = rows.next().await?.unwrap_or_default();
-        let choices = choices(&first.columns);
+        let choices = said.choices(&first.columns);
         let mapping = Mapping::new(&first.columns, choices, form == Form::Lines)?;
         Ok(Opened { form, extent, rows, first, mapping })
     }
@@ -246,6 +251,7 @@ fn read_options(options: &Options) -> ReadOptions {
         delimiter: options.delimiter,
         encoding: options.encoding,
         sheet: options.sheet.clone(),
+        header: options.header_row.map_or(HeaderRow::Sought, HeaderRow::At),
     }
 }
 
@@ -337,8 +343,9 @@ fn wishes(options: &Options) -> Wishes {
     }
 }
 
-fn show_mapping(path: &Path, form: Form, mapping: &Mapping) -> Result<()> {
-    let form = match form {
+fn show_mapping(path: &Path, opened: &Opened) -> Result<()> {
+    let mapping = &opened.mapping;
+    let form = match opened.form {
         Form::Table(b'\t') => "CSV with tabs".to_owned(),
         Form::Table(delimiter) => format!("CSV with `{}`", char::from(delimiter)),
         Form::Lines => "NDJSON".to_owned(),
@@ -346,6 +353,11 @@ fn show_mapping(path: &Path, form: Form, mapping: &Mapping) -> Result<()> {
     };
     let columns = u64::try_from(mapping.columns.len()).unwrap_or(u64::MAX);
     say!("{}: {form}, {}", path.display(), counted(columns, "column"))?;
+    if let Some(Above { rows, headings }) = opened.first.above {
+        let are = if rows == 1 { "is" } else { "are" };
+        let rows = counted(rows, "row");
+        say!("the headings are in line {headings}; {rows} above {are} passed over")?;
+    }
     show_columns(mapping, 0)
 }
 

@@ -37,6 +37,8 @@ sentences! {
     NoSheet { names: String, found: String } "expected one of the sheets {names}, found {found}";
     /// There is nothing in a sheet.
     EmptySheet "expected a row of headings, found an empty sheet";
+    /// Nothing begins where the headings are said to be.
+    NoHeadings { line: u64 } "expected a row of headings in line {line}, found none";
     /// There is nothing in a file.
     EmptyFile "expected a row of headings, found an empty file";
     /// The quotes of the headings go on far behind them.
@@ -192,6 +194,7 @@ mod tests {
             Unfit::PackedTwice,
             Unfit::HeldTooLarge { most },
             Unfit::NoSheet { names: "`a`, `b`".to_owned(), found: "`c`".to_owned() },
+            Unfit::NoHeadings { line: 9 },
             Unfit::OpenQuote,
             Unfit::LongRow { most: 9 },
             Unfit::TooManyColumns { most: 9, found: 10 },

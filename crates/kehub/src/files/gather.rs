@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 const ROWS_MAX: usize = 200;
 
 /// Tells what somebody says about columns of these headings.
-type Choose = Box<dyn FnOnce(&[String]) -> Choices + Send>;
+type Choose = Box<dyn FnOnce(&[String]) -> Choices>;
 
 /// Puts rows together that have one id. Without a column of ids, or without identities in rows, it hands
 /// on what it is given.
@@ -24,7 +24,7 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    pub(super) fn new(choices: impl FnOnce(&[String]) -> Choices + Send + 'static) -> Gather {
+    pub(super) fn new(choices: impl FnOnce(&[String]) -> Choices + 'static) -> Gather {
         Gather { choices: Some(Box::new(choices)), id: None, held: None }
     }
 
@@ -38,6 +38,7 @@ impl Gather {
                 self.end(take)?;
                 take(Met::Columns(columns))
             }
+            Met::Above(above) => take(Met::Above(above)),
             Met::Unreadable(line) => {
                 self.end(take)?;
                 take(Met::Unreadable(line))
@@ -84,7 +85,7 @@ fn continues(held: &Row, row: &Row, id: Option<usize>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::headings::Heads;
+    use crate::files::headings::{HeaderRow, Heads};
     use crate::files::rows::tests::told;
     use crate::files::table;
 
@@ -96,7 +97,9 @@ mod tests {
         let mut gather = Gather::new(|_| choices);
         told(|take| {
             let meet = &mut |met| gather.meet(met, take);
-            table::read(text.as_bytes(), b',', Heads::new(meet))?;
+            let sayings = |_: &[String]| Choices::default();
+            let heads = Heads::new(HeaderRow::First, &sayings, meet);
+            table::read(text.as_bytes(), b',', heads)?;
             assert!(gather.end(take).is_continue());
             Ok(())
         })

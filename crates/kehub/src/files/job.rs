@@ -7,6 +7,7 @@
 use super::clean::CleanOptions;
 use super::destination::Destination;
 use super::found_by::FoundBy;
+use super::headings::HeaderRow;
 use super::import::{Counts, Import, ImportError};
 use super::mapping::{Choices, Mapping, is_of_report};
 use super::reading::Cells;
@@ -353,6 +354,9 @@ pub(crate) struct Settings {
     delimiter: Option<char>,
     encoding: Option<String>,
     sheet: Option<String>,
+    /// Where the headings are, unless in the first row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) header_row: Option<u64>,
 }
 
 impl Settings {
@@ -372,6 +376,10 @@ impl Settings {
             delimiter: wishes.read.delimiter.map(char::from),
             encoding: wishes.read.encoding.map(|it| it.name().to_owned()),
             sheet: wishes.read.sheet.clone(),
+            header_row: match wishes.read.header {
+                HeaderRow::At(line) => Some(line),
+                HeaderRow::First | HeaderRow::Sought => None,
+            },
         }
     }
 
@@ -416,7 +424,13 @@ impl Settings {
             choices,
             matching: self.found_by().matching(),
             raw: self.raw,
-            read: ReadOptions { delimiter, encoding, sheet: self.sheet.clone() },
+            read: ReadOptions {
+                delimiter,
+                encoding,
+                sheet: self.sheet.clone(),
+                // Where they are was found before this was kept.
+                header: self.header_row.map_or(HeaderRow::First, HeaderRow::At),
+            },
             utc_offset: self.utc_offset.clone(),
             on_conflict,
             skip: self.skip,
@@ -459,6 +473,7 @@ pub(super) mod tests {
         wishes.on_conflict = Some(OnConflict::Keep);
         wishes.read.delimiter = Some(b'\t');
         wishes.read.encoding = Some(encoding_rs::GB18030);
+        wishes.read.header = HeaderRow::First;
         for choice in choices {
             wishes.choices.add(choice).unwrap();
         }
@@ -492,6 +507,13 @@ pub(super) mod tests {
         assert_eq!(format!("{found:?}"), format!("{expected:?}"));
         assert_eq!(settings.columns[1], ("卡号".to_owned(), "identity:card".to_owned()));
         assert_eq!(Settings::read("{}"), None);
+        assert!(!import.plan.settings.contains("headerRow"), "{}", import.plan.settings);
+        let text = import.plan.settings.replacen('{', "{\"headerRow\":3,", 1);
+        let settings = Settings::read(&text).unwrap();
+        assert_eq!(settings.wishes().unwrap().read.header, HeaderRow::At(3));
+        let (mapping, wishes) =
+            (Mapping::new(&[], Choices::default(), false).unwrap(), settings.wishes().unwrap());
+        assert_eq!(Settings::of(&wishes, &mapping).header_row, Some(3));
     }
 
     #[test]

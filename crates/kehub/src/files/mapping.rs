@@ -268,6 +268,19 @@ impl Choices {
         self.by_id |= others.by_id;
     }
 
+    /// Whether anything is said of the column at a place, by its number or its heading.
+    pub(super) fn mean(&self, place: usize, heading: &str) -> bool {
+        let mut columns = self.columns.iter();
+        columns.any(|(column, _)| is_meant(column, place, heading))
+    }
+
+    /// Whether anything is said of a column of this heading by that.
+    pub(super) fn name(&self, heading: &str) -> bool {
+        let mut columns = self.columns.iter().map(|(column, _)| column);
+        !heading.is_empty()
+            && columns.any(|column| numbered(column).is_none() && is_same(column, heading))
+    }
+
     /// Without what is said of columns by their numbers, or of columns that are not among these once.
     pub(crate) fn fitting(mut self, headings: &[String]) -> Choices {
         self.columns.retain(|(column, _)| {

@@ -18,7 +18,7 @@ mod encoding;
 pub(crate) mod error;
 pub(crate) mod found_by;
 mod gather;
-mod headings;
+pub(crate) mod headings;
 mod identities;
 pub(crate) mod import;
 pub(crate) mod job;

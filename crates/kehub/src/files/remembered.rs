@@ -1,5 +1,6 @@
 //! What was said about the columns of earlier imports, for files that are like theirs.
 
+use super::headings::Sayings;
 use super::job::{PIPED, Settings};
 use super::mapping::Choices;
 use super::names::Names;
@@ -38,12 +39,28 @@ impl Said {
         remembered(&self.before, &self.source, headings).filter(|_| !self.is_new)
     }
 
-    /// All of it, and what columns are that are called like something of the tenant. What is said now wins.
+    /// All of it, and what columns are that are called like something of the tenant.
     pub(crate) fn choices(&self, headings: &[String]) -> Choices {
-        let mut choices = self.remembered(headings).map(|it| it.choices).unwrap_or_default();
-        choices.extend(self.now.clone());
+        let mut choices = self.told(headings);
         choices.know(&self.names, headings);
         choices
+    }
+
+    /// All of it. What is said now wins.
+    fn told(&self, headings: &[String]) -> Choices {
+        let mut choices = self.remembered(headings).map(|it| it.choices).unwrap_or_default();
+        choices.extend(self.now.clone());
+        choices
+    }
+}
+
+impl Sayings for Said {
+    fn choices(&self, headings: &[String]) -> Choices {
+        Said::choices(self, headings)
+    }
+
+    fn said(&self, headings: &[String]) -> Choices {
+        self.told(headings)
     }
 }
 

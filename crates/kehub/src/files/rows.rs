@@ -2,11 +2,12 @@
 
 use super::error::{FileError, NoRow};
 use super::gather::Gather;
-use super::mapping::Choices;
+use super::headings::{Above, Sayings};
 use super::source::Source;
 use crate::wire::json::Json;
 use std::io;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -55,6 +56,8 @@ pub(crate) struct Unreadable {
 pub(crate) enum Met {
     /// Columns, behind those known so far.
     Columns(Vec<String>),
+    /// Rows above the columns, which say nothing.
+    Above(Above),
     Row(Row),
     Unreadable(Unreadable),
 }
@@ -72,6 +75,8 @@ pub(crate) enum Item {
 /// Some rows, and the columns that were not known before them.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
+    /// What stands above the headings, before the first columns.
+    pub(crate) above: Option<Above>,
     pub(crate) columns: Vec<String>,
     pub(crate) items: Vec<Item>,
 }
@@ -89,22 +94,21 @@ impl Rows {
     /// says about columns of these headings, have a row for each identity.
     pub(crate) fn start(
         source: Source,
-        choices: impl FnOnce(&[String]) -> Choices + Send + 'static,
+        sayings: impl Sayings + 'static,
     ) -> Result<Rows, FileError> {
-        Rows::start_holding(source, choices, ())
+        Rows::start_holding(source, sayings, ())
     }
 
     /// The same; the thread holds something for as long as it reads.
     pub(crate) fn start_holding(
         source: Source,
-        choices: impl FnOnce(&[String]) -> Choices + Send + 'static,
+        sayings: impl Sayings + 'static,
         held: impl Send + 'static,
     ) -> Result<Rows, FileError> {
-        let gather = Gather::new(choices);
         let (sender, chunks) = channel(CHUNKS_WAITING);
         // It ends by itself when nobody takes rows any more.
         let reader = thread::Builder::new().name("rows".into()).spawn(move || {
-            send_all(source, gather, &sender);
+            send_all(source, &Rc::new(sayings), &sender);
             drop(held);
         })?;
         Ok(Rows { chunks, reader: Some(reader) })
@@ -121,11 +125,18 @@ impl Rows {
     }
 }
 
-fn send_all(source: Source, mut gather: Gather, chunks: &Sender<Result<Chunk, FileError>>) {
+fn send_all(
+    source: Source,
+    sayings: &Rc<impl Sayings + 'static>,
+    chunks: &Sender<Result<Chunk, FileError>>,
+) {
+    let said = Rc::clone(sayings);
+    let mut gather = Gather::new(move |headings| said.choices(headings));
     let (mut chunk, mut bytes) = (Chunk::default(), 0);
     let mut take = |met| {
         match met {
             Met::Columns(columns) => chunk.columns.extend(columns),
+            Met::Above(above) => chunk.above = Some(above),
             Met::Row(row) => {
                 bytes += held(&row);
                 chunk.items.push(Item::Row(row));
@@ -144,7 +155,7 @@ fn send_all(source: Source, mut gather: Gather, chunks: &Sender<Result<Chunk, Fi
             Err(_) => ControlFlow::Break(()),
         }
     };
-    let read = source.read(&mut |met| gather.meet(met, &mut take));
+    let read = source.read(&**sayings, &mut |met| gather.meet(met, &mut take));
     // Whoever has gone away does not miss the rest.
     if gather.end(&mut take).is_break() {
         return;
@@ -188,6 +199,7 @@ pub(crate) fn text_of(cell: &Json<'_>) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::files::mapping::Choices;
 
     /// What a reader meets, a line each.
     pub(crate) fn told(
@@ -197,6 +209,9 @@ pub(super) mod tests {
         read(&mut |met| {
             told.push(match met {
                 Met::Columns(columns) => format!("columns {}\n", columns.join("|")),
+                Met::Above(Above { rows, headings }) => {
+                    format!("above {rows}, headings in line {headings}\n")
+                }
                 Met::Row(row) => {
                     let line = |row: &Row| {
                         let cells: Vec<String> = row.cells.iter().map(text_of).collect();
@@ -222,7 +237,7 @@ pub(super) mod tests {
             let bytes = Box::new(io::Cursor::new(text.clone().into_bytes()));
             Source::of_stream(bytes, &super::super::source::ReadOptions::default()).unwrap()
         };
-        let mut rows = Rows::start(source(), |_| Choices::default()).unwrap();
+        let mut rows = Rows::start(source(), |_: &[String]| Choices::default()).unwrap();
         let (mut count, mut columns) = (0, Vec::new());
         while let Some(chunk) = rows.next().await.unwrap() {
             assert!(chunk.items.len() <= CHUNK_ROWS);
@@ -230,7 +245,7 @@ pub(super) mod tests {
             columns.extend(chunk.columns);
         }
         assert_eq!((count, columns), (5_000, vec!["n".to_owned()]));
-        let mut rows = Rows::start(source(), |_| Choices::default()).unwrap();
+        let mut rows = Rows::start(source(), |_: &[String]| Choices::default()).unwrap();
         assert_eq!(rows.next().await.unwrap().unwrap().items.len(), CHUNK_ROWS);
     }
 
@@ -240,7 +255,7 @@ pub(super) mod tests {
         let bytes = Box::new(io::Cursor::new(format!("n\n{}", wide.repeat(300)).into_bytes()));
         let options = super::super::source::ReadOptions::default();
         let source = Source::of_stream(bytes, &options).unwrap();
-        let mut rows = Rows::start(source, |_| Choices::default()).unwrap();
+        let mut rows = Rows::start(source, |_: &[String]| Choices::default()).unwrap();
         let (mut count, row) = (0, COLUMNS_MAX * size_of::<Json<'_>>());
         while let Some(chunk) = rows.next().await.unwrap() {
             assert!(chunk.items.len() <= CHUNK_BYTES / row + 1, "{}", chunk.items.len());
@@ -254,7 +269,9 @@ pub(super) mod tests {
         let bytes = Box::new(io::Cursor::new(b"n\n1\n".to_vec()));
         let options = super::super::source::ReadOptions::default();
         let source = Source::of_stream(bytes, &options).unwrap();
-        let mut rows = Rows::start(source, |_| panic!("a fault of the reader")).unwrap();
+        let mut rows =
+            Rows::start(source, |_: &[String]| -> Choices { panic!("a fault of the reader") })
+                .unwrap();
         let error = rows.next().await.unwrap_err().to_string();
         assert_eq!(error, "the reader of the file broke off");
     }

@@ -59,8 +59,9 @@ fn read_within(
     let further = (2..).map(|number| format!("{chosen} {number}"));
     let further = further.take_while(|name| names.contains(name));
     for (full, name) in (1..).zip(further) {
-        table.heads.sheet();
-        if table.read(&mut workbook, &name, full * SHEET_ROWS)?.is_break() {
+        if table.heads.sheet().is_break()
+            || table.read(&mut workbook, &name, full * SHEET_ROWS)?.is_break()
+        {
             break;
         }
     }
@@ -144,7 +145,7 @@ impl Table<'_, '_> {
         if row.cells.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        Ok(self.heads.row(row))
+        self.heads.row(row)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::encoding::{self, Utf8};
 use super::error::{FileError, Unfit};
-use super::headings::Heads;
+use super::headings::{Above, HeaderRow, Heads, Sayings};
 use super::rows::Take;
 use super::unpacking::HELD_BYTES_MAX;
 use super::{lines, sheet, table};
@@ -23,6 +23,22 @@ pub(crate) struct ReadOptions {
     pub(crate) encoding: Option<&'static Encoding>,
     /// The sheet of a workbook.
     pub(crate) sheet: Option<String>,
+    /// Which row of a table holds its headings.
+    pub(crate) header: HeaderRow,
+}
+
+impl ReadOptions {
+    /// How a file of this form is read again as it was read now, whatever is said about columns then.
+    pub(crate) fn settled(&self, form: Form, above: Option<Above>) -> ReadOptions {
+        let mut settled = ReadOptions { header: HeaderRow::First, ..self.clone() };
+        if let Some(above) = above {
+            settled.header = HeaderRow::At(above.headings);
+            if let Form::Table(delimiter) = form {
+                settled.delimiter = Some(delimiter);
+            }
+        }
+        settled
+    }
 }
 
 /// What a file is.
@@ -55,6 +71,7 @@ impl Extent {
 pub(crate) struct Source {
     contents: Contents,
     form: Form,
+    header: HeaderRow,
     extent: Extent,
 }
 
@@ -120,15 +137,16 @@ impl Source {
             Packing::Gzip | Packing::Zstd => Err(Unfit::PackedTwice.into()),
             Packing::None => {
                 let mut text = Utf8::new(bytes, options.encoding);
-                let form = form_of(text.fill_buf()?, options.delimiter);
-                Ok(Source { contents: Contents::Text(text), form, extent })
+                let form = form_of(text.fill_buf()?, options);
+                let (contents, header) = (Contents::Text(text), options.header);
+                Ok(Source { contents, form, header, extent })
             }
         }
     }
 
     fn workbook(bytes: Box<dyn Seekable>, options: &ReadOptions, extent: Extent) -> Source {
         let contents = Contents::Workbook(bytes, options.sheet.clone());
-        Source { contents, form: Form::Workbook, extent }
+        Source { contents, form: Form::Workbook, header: options.header, extent }
     }
 
     /// What it is.
@@ -150,13 +168,14 @@ impl Source {
     }
 
     /// Reads all rows, for as long as somebody takes them.
-    pub(crate) fn read(self, take: &mut Take<'_>) -> Result<(), FileError> {
+    pub(super) fn read(self, sayings: &dyn Sayings, take: &mut Take<'_>) -> Result<(), FileError> {
+        let header = self.header;
         match (self.contents, self.form) {
             (Contents::Workbook(bytes, name), _) => {
-                sheet::read(bytes, name.as_deref(), Heads::new(take))
+                sheet::read(bytes, name.as_deref(), Heads::new(header, sayings, take))
             }
             (Contents::Text(text), Form::Table(delimiter)) => {
-                table::read(text, delimiter, Heads::new(take))
+                table::read(text, delimiter, Heads::new(header, sayings, take))
             }
             (Contents::Text(text), Form::Lines | Form::Workbook) => lines::read(text, take),
         }
@@ -206,12 +225,16 @@ fn looked_at(mut bytes: Box<dyn Read + Send>) -> io::Result<(Packing, Box<dyn Re
 }
 
 /// What a text is, as its beginning tells.
-fn form_of(beginning: &[u8], delimiter: Option<u8>) -> Form {
-    if let Some(delimiter) = delimiter {
+fn form_of(beginning: &[u8], options: &ReadOptions) -> Form {
+    if let Some(delimiter) = options.delimiter {
         return Form::Table(delimiter);
     }
     let first = beginning.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first == Some(&b'{') { Form::Lines } else { Form::Table(table::delimiter_of(beginning)) }
+    if first == Some(&b'{') {
+        Form::Lines
+    } else {
+        Form::Table(table::delimiter_of(beginning, options.header))
+    }
 }
 
 /// Counts what is read.
@@ -236,13 +259,14 @@ impl<R: Seek> Seek for Counted<R> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mapping::Choices;
     use super::super::rows::tests::told;
     use super::*;
     use std::io::Write as _;
 
     fn read(bytes: &[u8], options: &ReadOptions) -> Result<String, FileError> {
         let source = Source::of_stream(Box::new(Cursor::new(bytes.to_vec())), options)?;
-        told(|take| source.read(take))
+        told(|take| source.read(&|_: &[String]| Choices::default(), take))
     }
 
     fn gzipped(bytes: &[u8]) -> Vec<u8> {
@@ -287,8 +311,10 @@ mod tests {
 
     #[test]
     fn the_beginning_tells_the_form() {
-        assert_eq!(form_of(b" \n{\"name\":1}", None), Form::Lines);
-        assert_eq!(form_of(b"name;city\n", None), Form::Table(b';'));
-        assert_eq!(form_of(b"{a}|b\n", Some(b'|')), Form::Table(b'|'));
+        let options = ReadOptions::default();
+        assert_eq!(form_of(b" \n{\"name\":1}", &options), Form::Lines);
+        assert_eq!(form_of(b"name;city\n", &options), Form::Table(b';'));
+        let options = ReadOptions { delimiter: Some(b'|'), ..options };
+        assert_eq!(form_of(b"{a}|b\n", &options), Form::Table(b'|'));
     }
 }

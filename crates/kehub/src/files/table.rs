@@ -1,7 +1,7 @@
 //! CSV, as spreadsheets and databases write it: with anything between the values.
 
 use super::error::{FileError, NoRow, Unfit};
-use super::headings::Heads;
+use super::headings::{HeaderRow, Heads, LABELS_MIN, SOUGHT_ROWS, is_label};
 use super::records::{Fault, Records};
 use super::rows::{COLUMNS_MAX, ROW_BYTES_MAX, Row, Unreadable};
 use crate::wire::json::Json;
@@ -12,24 +12,63 @@ use std::io::BufRead;
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// What stands between the headings of a table.
-pub(super) fn delimiter_of(beginning: &[u8]) -> u8 {
-    let mut counts = [0_usize; DELIMITERS.len()];
-    let (mut quoted, mut begun) = (false, false);
-    for byte in beginning {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\n' | b'\r' if !quoted && begun => break,
-            _ if !quoted => {
-                let places = DELIMITERS.iter().zip(&mut counts);
-                places.filter(|(known, _)| *known == byte).for_each(|(_, count)| *count += 1);
-            }
-            _ => (),
+pub(super) fn delimiter_of(beginning: &[u8], header: HeaderRow) -> u8 {
+    let lines = || lines_of(beginning).filter(|(_, line)| !line.trim_ascii().is_empty());
+    let first = lines().next().map_or(&b""[..], |(_, line)| line);
+    let chosen = match header {
+        HeaderRow::At(wanted) => {
+            let line = lines().find(|(number, _)| *number == wanted);
+            line.map(|(_, line)| labelled(line, LABELS_MIN).unwrap_or_else(|| likeliest(line)))
         }
-        begun |= !byte.is_ascii_whitespace();
+        _ if labelled(first, 1).is_some() => None,
+        // It stands above the headings.
+        HeaderRow::First | HeaderRow::Sought => {
+            lines().take(SOUGHT_ROWS).find_map(|(_, line)| labelled(line, LABELS_MIN))
+        }
+    };
+    chosen.unwrap_or_else(|| likeliest(first))
+}
+
+/// What parts so many labels in a line.
+fn labelled(line: &[u8], labels_min: usize) -> Option<u8> {
+    let line = String::from_utf8_lossy(line);
+    let labels = |delimiter: u8| {
+        let parts = line.split(char::from(delimiter)).map(|part| part.trim().trim_matches('"'));
+        parts.take(COLUMNS_MAX).filter(|part| is_label(part)).take(labels_min).count()
+    };
+    DELIMITERS.into_iter().find(|delimiter| labels(*delimiter) >= labels_min)
+}
+
+/// What stands in a line most often, without what stands between quotes.
+fn likeliest(line: &[u8]) -> u8 {
+    let mut counts = [0_usize; DELIMITERS.len()];
+    let mut quoted = false;
+    for byte in line {
+        quoted ^= *byte == b'"';
+        let places = DELIMITERS.iter().zip(&mut counts);
+        let met = places.filter(|(known, _)| !quoted && *known == byte);
+        met.for_each(|(_, count)| *count += 1);
     }
     let most = counts.iter().copied().max().filter(|most| *most > 0);
     let found = counts.iter().position(|count| Some(*count) == most);
     found.and_then(|place| DELIMITERS.get(place)).copied().unwrap_or(b',')
+}
+
+/// Lines by their numbers, from 1; between quotes none ends.
+fn lines_of(text: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    let (mut quoted, mut number, mut last) = (false, 1, 0);
+    let lines = text.split_inclusive(move |byte| {
+        quoted ^= *byte == b'"';
+        !quoted && matches!(byte, b'\n' | b'\r')
+    });
+    lines.filter_map(move |line| {
+        let is_second = line == b"\n" && std::mem::replace(&mut last, 0) == b'\r';
+        last = line.last().copied().unwrap_or_default();
+        let begin = number;
+        let within = line.iter().rev().skip(1).filter(|byte| **byte == b'\n').count();
+        number += u64::try_from(within).unwrap_or(0) + u64::from(!is_second);
+        (!is_second).then_some((begin, line))
+    })
 }
 
 /// Reads the headings and all rows; blank ones are passed over.
@@ -49,7 +88,7 @@ pub(super) fn read(
             heads.unreadable(Unreadable { line, text, reason })?
         } else {
             let cells = records.values().map(cell).collect();
-            heads.row(Row { line, cells, bytes: records.bytes(), further: Vec::new() })
+            heads.row(Row { line, cells, bytes: records.bytes(), further: Vec::new() })?
         };
         if flow.is_break() {
             return Ok(());
@@ -74,13 +113,15 @@ fn no_row(fault: Fault) -> NoRow {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mapping::Choices;
     use super::super::rows::BEGINNING_BYTES_MAX;
     use super::super::rows::tests::told;
     use super::*;
 
     fn read(text: &str) -> Result<String, FileError> {
-        let delimiter = delimiter_of(text.as_bytes());
-        told(|take| super::read(text.as_bytes(), delimiter, Heads::new(take)))
+        let (header, sayings) = (HeaderRow::First, |_: &[String]| Choices::default());
+        let delimiter = delimiter_of(text.as_bytes(), header);
+        told(|take| super::read(text.as_bytes(), delimiter, Heads::new(header, &sayings, take)))
     }
 
     #[test]
@@ -92,9 +133,18 @@ mod tests {
             ("name|city|\"a,b,c,d\"\n", b'|'),
             ("\n\nname;city", b';'),
             ("name\n1;2;3", b','),
+            ("a,b\n姓名;\"手机号\";城市", b';'),
+            ("name,b\n姓名;手机号", b','),
+            ("\"a;\nb\"\tc\n\n1;2", b'\t'),
             ("", b','),
         ] {
-            assert_eq!(delimiter_of(text.as_bytes()), delimiter, "{text:?}");
+            let found = delimiter_of(text.as_bytes(), HeaderRow::Sought);
+            assert_eq!(found, delimiter, "{text:?}");
+        }
+        for (line, delimiter) in [(1, b','), (4, b';'), (6, b'|'), (5, b',')] {
+            let text = "a,b\r\n\r\nx\ny;;z\n\n姓名|1,2,3|手机号";
+            let found = delimiter_of(text.as_bytes(), HeaderRow::At(line));
+            assert_eq!(found, delimiter, "{line}");
         }
     }
 

@@ -5,9 +5,10 @@ use super::spool::{self, Look};
 use crate::files::clean::{CleanOptions, Cleaner, ROW_TYPE};
 use crate::files::destination::Destination;
 use crate::files::error::{FileError, Halt};
+use crate::files::headings::Sayings;
 use crate::files::import::{Counts, Import, ImportError, Watch};
 use crate::files::job::{self, Begun, Job, Settings};
-use crate::files::mapping::{Choices, Mapping};
+use crate::files::mapping::Mapping;
 use crate::files::refused::Report;
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Extent, Form, ReadOptions, Source};
@@ -267,9 +268,8 @@ impl Worker {
     ) -> Result<(Opened, Mapping, (Report, PathBuf), CleanOptions, u64), String> {
         let wishes = Settings::read(&kept.plan.settings).and_then(|settings| settings.wishes());
         let wishes = wishes.ok_or_else(|| Halt::OtherVersion.to_string())?;
-        let choices = wishes.choices.clone();
         // One import after the other: it needs no place among those who look.
-        let opened = open(file, &wishes.read, None, move |_| choices).await;
+        let opened = open(file, &wishes.read, None, wishes.choices.clone()).await;
         let opened = opened.map_err(|error| error.to_string())?;
         let clean = wishes.clean(kept.plan.source.to_string(), opened.form);
         let is_lines = opened.form == Form::Lines;
@@ -291,19 +291,19 @@ impl Worker {
 }
 
 /// Opens a file, off the async threads. Its reader keeps the place for a `look` until it ends, which may be after
-/// whoever asked has gone. `choices` are what is said about columns of these headings.
+/// whoever asked has gone.
 pub(crate) async fn open(
     file: &Path,
     options: &ReadOptions,
     look: Option<Look>,
-    choices: impl FnOnce(&[String]) -> Choices + Send + 'static,
+    sayings: impl Sayings + 'static,
 ) -> Result<Opened, FileError> {
     let (file, options) = (file.to_owned(), options.clone());
     // A packed workbook is unpacked here.
     let open = move || Source::open(&file, &options).map(|source| (source, look));
     let (source, look) = tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??;
     let (form, encoding, extent) = (source.form(), source.encoding(), source.extent());
-    let mut rows = Rows::start_holding(source, choices, look)?;
+    let mut rows = Rows::start_holding(source, sayings, look)?;
     let first = rows.next().await?.unwrap_or_default();
     Ok(Opened { form, encoding, extent, rows, first })
 }

@@ -500,3 +500,30 @@ async fn a_file_that_does_not_come_is_not_waited_for() {
     let _folder = spool(&hub);
     send(&hub.writer, "", Body::new(Endless)).await.refused(400, "bodyBroken");
 }
+
+/// A title above the headings is passed over, in the dry run as in the import.
+#[tokio::test]
+async fn headings_are_found_below_a_title() {
+    let hub = TestHub::on_memory().await;
+    let _folder = spool(&hub);
+    let text = "会员登记表,,\n姓名,手机号,x\n张三,13900000001,1\n";
+    let told = send(&hub.writer, "dryRun=1", text).await.was(200);
+    assert_eq!((&told["headerRow"], &told["counts"]["created"]), (&json!(2), &json!(1)), "{told}");
+    assert_eq!(told["samples"][0]["line"], 3);
+    let import = send(&hub.writer, "", text).await.was(202);
+    assert_eq!(
+        (&import["headerRow"], &import["columns"][1]["target"]),
+        (&json!(2), &json!("mobile"))
+    );
+    let importer = Importer::start(hub.hub.clone());
+    assert_eq!(ended(&hub, 1).await["counts"]["created"], 1);
+    importer.stop().await;
+    let plain = send(&hub.writer, "dryRun=1&headerRow=1", "姓名\n张三\n").await.was(200);
+    assert_eq!(plain["headerRow"], Value::Null);
+    let problem = send(&hub.writer, "headerRow=7", text).await.refused(422, "fileUnfit");
+    assert_eq!(problem["detail"], "expected a row of headings in line 7, found none");
+    assert_eq!(
+        send(&hub.writer, "headerRow=0", text).await.unfit(400, "parametersInvalid").len(),
+        1
+    );
+}

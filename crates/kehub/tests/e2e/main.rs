@@ -30,6 +30,7 @@ mod hubs;
 mod import;
 mod round_trip;
 mod shutdown;
+mod tables;
 mod users;
 mod webhooks;
 mod wechat;

@@ -519,3 +519,35 @@ async fn how_a_file_is_brought_in_is_chosen() {
     let again = format!("{}{how}", again.replace("&source=shop.csv", ""));
     assert_eq!(Actor::done(&hub.writer.press(&again, "import").await), "/console/imports/1");
 }
+
+#[tokio::test]
+async fn headings_below_a_title_are_found_or_named() {
+    let hub = TestHub::on_memory().await;
+    let _folder = spool(&hub);
+    let text = "会员登记表,,,\n姓名,手机号,喜好,\n张三,13900000001,茶,\n";
+    let address = hub.writer.brought("a.csv", text.as_bytes()).await;
+    let page = hub.writer.look(&address).await;
+    page.says(&["The headings are in line 2: 1 row above is passed over."]);
+    // What is picked says nothing about the rows above.
+    let address = format!("{address}&c1=name&c3=attr.&n3=hobby&c4=attr.&n4=x");
+    let page = hub.writer.look_in_chinese(&address).await;
+    page.says(&["列标题在第 2 行，已跳过其上 1 行。"]);
+    assert_eq!([1, 2, 3].map(|it| chosen(&page, it)), ["name", "mobile", "attr."]);
+    assert_eq!(Actor::done(&hub.writer.press(&address, "import").await), "/console/imports/1");
+    let importer = Importer::start(hub.hub.clone());
+    while hub.writer.look("/console/imports/1").await.html.contains("data-live") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    importer.stop().await;
+    let customer = hub.writer.ask("GET", "/api/customers/1", "", "").await.json();
+    assert_eq!(customer["attr"], json!({ "hobby": "茶" }));
+
+    let text = "登记表,\n卡号,喜好\nC1,茶\n";
+    let address = hub.writer.brought("b.csv", text.as_bytes()).await;
+    hub.writer.look(&address).await.says(&["or in which line the headings stand"]);
+    let page = hub.writer.look(&format!("{address}&headerRow=2&c1=identity:&n1=card")).await;
+    page.says(&["The headings are in line 2", "C1"]);
+    let page = hub.writer.look(&format!("{address}&headerRow=9")).await;
+    page.says(&["cannot be read like this: expected a row of headings in line 9, found none"]);
+    assert!(page.html.contains("name=\"headerRow\""), "{}", page.html);
+}

@@ -29,6 +29,8 @@ pub(super) struct ImportBody {
     rows_per_second: Option<u64>,
     seconds_left: Option<u64>,
     columns: Vec<ColumnBody>,
+    /// Where the headings are, unless in the first row.
+    header_row: Option<u64>,
     utc_offset: Option<String>,
     on_conflict: Option<String>,
     r#match: Option<String>,
@@ -80,6 +82,7 @@ impl ImportBody {
         let pace = around.hub.paces().of(around.tenant, import.id, around.now);
         let found_by = settings.as_ref().map(|it| it.found_by().to_string());
         let raw = settings.as_ref().map(|it| it.raw);
+        let header_row = settings.as_ref().and_then(|it| it.header_row);
         let (utc_offset, on_conflict, columns) = match settings {
             Some(it) => (Some(it.utc_offset), it.on_conflict, it.columns),
             None => (None, None, Vec::new()),
@@ -98,6 +101,7 @@ impl ImportBody {
             rows_per_second: pace.map(|pace| pace.rows_per_second),
             seconds_left: pace.map(|pace| pace.seconds_left),
             columns: columns.collect(),
+            header_row,
             utc_offset,
             on_conflict,
             r#match: found_by,

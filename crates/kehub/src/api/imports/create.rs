@@ -51,13 +51,12 @@ pub(crate) async fn api_import_create(call: Call, body: Body) -> Result<Response
     let own = Names::of(call.store(), call.tenant(), policy).await?;
     let said = Said { before, source: source.clone(), now, is_new, names: own };
     let file = spool.file(&received.name);
-    let choices = said.clone();
-    let choices = move |headings: &[String]| choices.choices(headings);
     let look = if asked.dry_run { spool.dry_run().await? } else { spool.look().await? };
-    let opened = imports::open(&file, &wishes.read, Some(look), choices).await;
+    let opened = imports::open(&file, &wishes.read, Some(look), said.clone()).await;
     let opened = opened.map_err(|error| unfit(&error))?;
     let headings = &opened.first.columns;
     wishes.choices = said.choices(headings);
+    wishes.read = wishes.read.settled(opened.form, opened.first.above);
     let is_lines = opened.form == Form::Lines;
     let mapping = Mapping::new(headings, wishes.choices.clone(), is_lines);
     let mapping = mapping.map_err(|error| unmapped(&error))?;

@@ -112,6 +112,12 @@ fn create() -> Described {
         .parameter(query("encoding", "The encoding of text, if it does not show", "gb18030"))
         .parameter(query("delimiter", "What parts the values of CSV, if it does not show", ";"))
         .parameter(query("sheet", "The sheet of a workbook; the first one, unless given", "Members"))
+        .parameter(query(
+            "headerRow",
+            "The line that holds the headings of a table. Unless given, they are the first row that is not \
+             blank; if that has no known label, the first of the first 20 rows in which two or more stand",
+            "3",
+        ))
         .takes(&json!({
             "text/csv": { "schema": text, "example": table },
             "application/x-ndjson": { "schema": text, "example": "{\"name\":\"Wang Fang\"}\n" },
@@ -134,7 +140,7 @@ fn example() -> Value {
             { "heading": "name", "target": "name" },
             { "heading": "卡号", "target": "identity:card" },
         ],
-        "utcOffset": "Z", "onConflict": null, "match": "identity,mobile,email", "raw": false,
+        "headerRow": null, "utcOffset": "Z", "onConflict": null, "match": "identity,mobile,email", "raw": false,
         "counts": {
             "rows": 12_000, "skipped": 0, "created": 11_800, "updated": 100, "unchanged": 70,
             "merged": 20, "conflicts": 1, "refused": 10,
@@ -149,6 +155,7 @@ fn preview() -> Value {
             { "heading": "name", "target": "name" },
             { "heading": "birthday", "target": "birthday" },
         ],
+        "headerRow": null,
         "counts": {
             "rows": 2, "skipped": 0, "created": 1, "updated": 0, "unchanged": 0, "merged": 0,
             "conflicts": 0, "refused": 1,
@@ -203,6 +210,7 @@ fn import() -> Value {
         "rowsPerSecond": { "type": ["integer", "null"], "description": "On average, since it is at work on it" },
         "secondsLeft": { "type": ["integer", "null"], "description": "Until the end, if the rest goes as fast" },
         "columns": { "type": "array", "items": schema("ApiImportColumn") },
+        "headerRow": header_row(),
         "utcOffset": text_or_null,
         "onConflict": { "type": ["string", "null"], "description": "`null`: as the tenant is set" },
         "match": { "type": ["string", "null"], "description": "By what rows find their customers" },
@@ -212,6 +220,11 @@ fn import() -> Value {
         "error": { "type": ["string", "null"], "description": "Why it failed" },
     });
     object("A file whose rows become customers.", &properties, &[])
+}
+
+fn header_row() -> Value {
+    let about = "The line of the headings, if rows above them are passed over; `null` otherwise";
+    json!({ "type": ["integer", "null"], "minimum": 1, "description": about })
 }
 
 fn column() -> Value {
@@ -261,6 +274,7 @@ fn preview_schema() -> Value {
     let refused = object("A row that would be refused.", &refused, &[]);
     let properties = json!({
         "columns": { "type": "array", "items": schema("ApiImportColumn") },
+        "headerRow": header_row(),
         "counts": schema("ApiImportCounts"),
         "samples": { "type": "array", "description": "The first of each kind", "items": sample },
         "refusedRows": { "type": "array", "description": "The first ones", "items": refused },

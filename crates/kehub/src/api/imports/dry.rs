@@ -27,6 +27,8 @@ use std::time::Instant;
 #[serde(rename_all = "camelCase")]
 pub(super) struct DryBody {
     columns: Vec<ColumnBody>,
+    /// Where the headings are, unless in the first row.
+    header_row: Option<u64>,
     counts: CountsBody,
     /// The first rows of each kind.
     samples: Vec<Value>,
@@ -71,6 +73,7 @@ pub(super) async fn look(
     mapping: Mapping,
     clean: CleanOptions,
 ) -> Result<DryBody, Problem> {
+    let header_row = opened.first.above.map(|above| above.headings);
     let decided = decide(call, opened, mapping, clean, None).await?;
     let columns = decided.mapping.columns.iter().map(|column| ColumnBody {
         heading: column.heading.clone(),
@@ -79,6 +82,7 @@ pub(super) async fn look(
     let (samples, reads) = (decided.samples.iter(), call.reads());
     Ok(DryBody {
         columns: columns.collect(),
+        header_row,
         counts: CountsBody::of_counts(&decided.counts),
         samples: samples.map(|it| sample(it, &decided.new, reads)).collect(),
         refused_rows: decided.refused.iter().map(refused).collect(),

@@ -7,6 +7,7 @@ use crate::api::parameters::Parameters;
 use crate::api::problem::{Code, Problem};
 use crate::export::options;
 use crate::files::found_by::FoundBy;
+use crate::files::headings::HeaderRow;
 use crate::files::job::{Settings, Wishes, draw_holder};
 use crate::files::mapping::{Choices, Mapping, MappingError};
 use crate::files::source::{ReadOptions, encoding_named};
@@ -88,6 +89,8 @@ impl Asked {
         let delimiter = parameters.parsed("delimiter", Expected::Delimiter, |text| {
             options::delimiter(text).filter(|it| !it.is_ascii_alphanumeric())
         });
+        let line = |text: &str| text.trim().parse().ok().filter(|line| *line > 0);
+        let header = parameters.parsed("headerRow", Expected::CountFromOne, line);
         Asked {
             dry_run: parameters.dry_run(),
             again: parameters.flag("again"),
@@ -96,7 +99,12 @@ impl Asked {
             mapping: parameters.text("mapping"),
             wishes: Wishes {
                 choices,
-                read: ReadOptions { delimiter, encoding, sheet: parameters.text("sheet") },
+                read: ReadOptions {
+                    delimiter,
+                    encoding,
+                    sheet: parameters.text("sheet"),
+                    header: header.map_or(HeaderRow::Sought, HeaderRow::At),
+                },
                 utc_offset: utc_offset.unwrap_or_else(|| "Z".to_owned()),
                 on_conflict,
                 matching: found_by.matching(),
@@ -141,7 +149,8 @@ pub(super) fn unlabelled(headings: &[String]) -> Problem {
     let shown: Vec<_> = shown.map(|heading| format!("`{}`", keys::shortened(heading))).collect();
     let rest = if headings.len() > HEADINGS_SHOWN_MAX { ", …" } else { "" };
     unfit(&format!(
-        "expected a column with a known label, found {}{rest}: say in `mapping` what they are",
+        "expected a column with a known label, found {}{rest}: say in `mapping` what they are, or in \
+         `headerRow` in which line the headings stand",
         shown.join(", ")
     ))
 }

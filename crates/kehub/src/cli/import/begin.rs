@@ -145,15 +145,21 @@ pub(super) async fn look(
         is_new: options.new_mapping,
         names,
     };
-    let all = said.clone();
-    let opened = Opened::new(options, path, move |headings| all.choices(headings)).await;
+    let opened = Opened::new(options, path, said.clone()).await;
     let opened = opened.with_context(|| path.display().to_string())?;
     show_remembered(&said, &opened.first.columns)?;
-    show_mapping(path, opened.form, &opened.mapping)?;
+    show_mapping(path, &opened)?;
     let says_something = opened.mapping.says_something() || opened.form == Form::Lines;
-    ensure!(says_something, "{}: no column has a known label: use --map", path.display());
+    ensure!(
+        says_something,
+        "{}: no column has a known label: say with --map what they are, or with --header-row in which line \
+         the headings stand",
+        path.display()
+    );
     let choices = said.choices(&opened.first.columns);
-    Ok((opened, Wishes { choices, ..wishes(options) }))
+    let wishes = wishes(options);
+    let read = wishes.read.settled(opened.form, opened.first.above);
+    Ok((opened, Wishes { choices, read, ..wishes }))
 }
 
 /// Says what is taken over.

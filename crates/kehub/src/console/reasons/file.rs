@@ -31,6 +31,7 @@ fn unfit(unfit: &Unfit) -> (String, Option<String>) {
         Unfit::NoSheet { names, found } => format!("没有工作表 {found}，现有工作表：{names}"),
         Unfit::EmptySheet => "工作表是空的，应有一行列标题".to_owned(),
         Unfit::EmptyFile => "文件是空的，应有一行列标题".to_owned(),
+        Unfit::NoHeadings { line } => format!("第 {line} 行没有列标题"),
         Unfit::OpenQuote => "列标题中有引号没有结束".to_owned(),
         Unfit::LongRow { most } => too_long(*most),
         Unfit::TooManyColumns { most, found } => format!("最多 {most} 列，实际为 {found} 列"),

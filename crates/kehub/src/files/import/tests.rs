@@ -65,7 +65,7 @@ async fn import_bytes(
 ) -> (Counts, Result<bool, ImportError>) {
     let bytes = Box::new(Cursor::new(bytes));
     let source = Source::of_stream(bytes, &ReadOptions::default()).unwrap();
-    let mut rows = Rows::start(source, |_| Choices::default()).unwrap();
+    let mut rows = Rows::start(source, |_: &[String]| Choices::default()).unwrap();
     let first = rows.next().await.unwrap().unwrap();
     let mapping = Mapping::new(&first.columns, Choices::default(), false).unwrap();
     let options = CleanOptions {
@@ -220,7 +220,7 @@ async fn kept<'a>(
     };
     let bytes = Box::new(Cursor::new(text.as_bytes().to_vec()));
     let source = Source::of_stream(bytes, &ReadOptions::default()).unwrap();
-    let mut rows = Rows::start(source, |_| Choices::default()).unwrap();
+    let mut rows = Rows::start(source, |_: &[String]| Choices::default()).unwrap();
     let first = rows.next().await.unwrap().unwrap();
     let options = CleanOptions {
         source: "test".into(),

@@ -1,5 +1,8 @@
 //! Workbooks as programs write them, and as nobody should.
 
+use super::super::headings::HeaderRow;
+use super::super::mapping::Choices;
+use super::super::rows::Take;
 use super::super::rows::tests::told;
 use super::*;
 use rust_xlsxwriter::{ExcelDateTime as Day, Format, Workbook};
@@ -7,9 +10,15 @@ use std::io::{Cursor, Write as _};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+const NOTHING_SAID: fn(&[String]) -> Choices = |_| Choices::default();
+
+fn heads<'t, 'f>(take: &'t mut Take<'f>) -> Heads<'t, 'f> {
+    Heads::new(HeaderRow::Sought, &NOTHING_SAID, take)
+}
+
 fn read(workbook: &mut Workbook, name: Option<&str>) -> Result<String, FileError> {
     let bytes = Cursor::new(workbook.save_to_buffer().unwrap());
-    told(|take| super::read(bytes, name, Heads::new(take)))
+    told(|take| super::read(bytes, name, heads(take)))
 }
 
 #[test]
@@ -61,8 +70,7 @@ fn a_sheet_is_found_by_its_name() {
     assert_eq!(none, "expected one of the sheets `封面`, `客户`, found `other`");
     let empty = read(&mut workbook, None).unwrap_err().to_string();
     assert_eq!(empty, "expected a row of headings, found an empty sheet");
-    let broken =
-        told(|take| super::read(Cursor::new(b"PK\x03\x04".to_vec()), None, Heads::new(take)));
+    let broken = told(|take| super::read(Cursor::new(b"PK\x03\x04".to_vec()), None, heads(take)));
     assert!(broken.unwrap_err().to_string().starts_with("expected an XLSX workbook"));
 }
 
@@ -106,7 +114,7 @@ fn noise(number: u32) -> String {
 
 fn read_small(parts: &[(&str, String)]) -> Result<String, FileError> {
     let limits = Limits { held: 40_000, formats: 20_000 };
-    told(|take| read_within(packed(parts), None, limits, Heads::new(take)))
+    told(|take| read_within(packed(parts), None, limits, heads(take)))
 }
 
 #[test]
@@ -263,7 +271,7 @@ fn parts_of_a_workbook_lie_apart() {
     let (styles, media) = (place("xl/styles.xml"), place("xl/media/a"));
     let limits = Limits { held: 40_000, formats: 20_000 };
     let read = |workbook| {
-        let read = told(|take| read_within(workbook, None, limits, Heads::new(take)));
+        let read = told(|take| read_within(workbook, None, limits, heads(take)));
         read.unwrap_err().to_string()
     };
     let honest = read(Cursor::new(workbook.clone()));
@@ -328,7 +336,7 @@ fn parts_of_a_workbook_are_counted_before_they_are_listed() {
     last.extend(b"PK\x05\x06\0\0\0\0\xFF\xFF\xFF\xFF");
     last.extend([0xFF; 8]);
     last.extend([0; 2]);
-    let read = told(|take| super::read(Hollow { at: 0, length, last }, None, Heads::new(take)));
+    let read = told(|take| super::read(Hollow { at: 0, length, last }, None, heads(take)));
     let why = read.unwrap_err().to_string();
     assert_eq!(why, format!("expected a workbook of at most 10000 parts, found {many}"));
 }
@@ -339,7 +347,7 @@ fn a_row_is_as_long_as_rows_of_text_may_be() {
     let shared = |cells: usize| "<c t='s'><v>0</v></c>".repeat(cells);
     let read = |cells| {
         told(|take| {
-            super::read(packed(&[texts("1", &long), sheet(&shared(cells))]), None, Heads::new(take))
+            super::read(packed(&[texts("1", &long), sheet(&shared(cells))]), None, heads(take))
         })
     };
     assert!(read(2).is_ok());
@@ -358,9 +366,8 @@ fn a_row_that_is_too_large_spoils_no_other() {
         cell("A4", 1),
     ];
     let rows = rows.join("</row><row>");
-    let told = told(|take| {
-        super::read(packed(&[texts("2", &long), sheet(&rows)]), None, Heads::new(take))
-    });
+    let told =
+        told(|take| super::read(packed(&[texts("2", &long), sheet(&rows)]), None, heads(take)));
     let told = told.unwrap();
     let lines: Vec<&str> = told.lines().collect();
     assert!(lines[1].starts_with("2! =x\txxx"), "{:.100}", lines[1]);

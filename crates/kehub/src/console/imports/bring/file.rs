@@ -1,18 +1,19 @@
 //! The file itself: whose it is, whether it is still there, and what it turns out to be.
 
-use super::asked::Asked;
+use super::asked::{Asked, Pick};
 use super::chosen::{Chosen, choose};
 use super::permitted;
 use super::ticket::Ticket;
 use crate::api::imports::prepare::{REMEMBERED_MAX, unfit};
 use crate::api::problem::{Code, Problem};
 use crate::console::visitor::Visitor;
+use crate::files::headings::Sayings;
 use crate::files::job::Wishes;
 use crate::files::mapping::{Choices, MappingError};
 use crate::files::names::Names;
 use crate::files::remembered::{Remembered, Said};
 use crate::files::rows::Chunk;
-use crate::files::source::Form;
+use crate::files::source::{Form, ReadOptions};
 use crate::imports::{self, Look, LooksTaken, Opened};
 use crate::server::problem::Problem as Around;
 use encoding_rs::Encoding;
@@ -20,6 +21,7 @@ use kehub_core::ImportId;
 use kehub_core::import::Import;
 use kehub_core::policy::Policy;
 use kehub_store::StoreError;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Why there is no page of a file.
@@ -103,7 +105,13 @@ impl File {
 impl Looked {
     /// How it is read and applied, with what its columns were chosen to be.
     pub(super) fn wishes(&self, file: &File) -> Wishes {
-        Wishes { choices: file.chosen.choices.clone(), ..self.asked.clone() }
+        let (choices, asked) = (file.chosen.choices.clone(), self.asked.clone());
+        Wishes { choices, read: self.read_as(file), ..asked }
+    }
+
+    /// How it is read again as it was read now.
+    fn read_as(&self, file: &File) -> ReadOptions {
+        self.asked.read.settled(file.form, file.first.above)
     }
 
     /// The file from its beginning.
@@ -111,8 +119,31 @@ impl Looked {
         let choices = file.chosen.choices.clone();
         let spool = visitor.call.hub().spool();
         let (path, look) = (spool.file(&self.ticket.name), spool.look().await?);
-        let opened = imports::open(&path, &self.asked.read, Some(look), move |_| choices).await;
+        let opened = imports::open(&path, &self.read_as(file), Some(look), choices).await;
         opened.map_err(|error| unfit(&error))
+    }
+}
+
+/// What is said about columns, with what somebody picks for each once the page shows them.
+struct Picked {
+    said: Said,
+    by_id: bool,
+    picks: BTreeMap<usize, Pick>,
+}
+
+impl Sayings for Picked {
+    fn choices(&self, headings: &[String]) -> Choices {
+        let before = before(&self.said, headings, self.by_id);
+        let chosen = choose(headings, before, &self.picks, false);
+        chosen.map(|chosen| chosen.choices).unwrap_or_default()
+    }
+
+    fn known(&self, headings: &[String]) -> Choices {
+        self.said.known(headings)
+    }
+
+    fn said(&self, headings: &[String]) -> Choices {
+        self.said.said(headings)
     }
 }
 
@@ -124,12 +155,8 @@ async fn read(
     said: &Said,
 ) -> Result<File, Problem> {
     let by_id = wanted.choices.are_by_id();
-    let (own, picks) = (said.clone(), asked.picks.clone());
-    let choices = move |headings: &[String]| {
-        let chosen = choose(headings, before(&own, headings, by_id), &picks, false);
-        chosen.map(|chosen| chosen.choices).unwrap_or_default()
-    };
-    let opened = imports::open(path, &wanted.read, Some(look), choices).await;
+    let sayings = Picked { said: said.clone(), by_id, picks: asked.picks.clone() };
+    let opened = imports::open(path, &wanted.read, Some(look), sayings).await;
     let Opened { form, encoding, mut rows, first, .. } = opened.map_err(|error| unfit(&error))?;
     let (headings, is_lines) = (&first.columns, form == Form::Lines);
     let choose = |by_id| choose(headings, before(said, headings, by_id), &asked.picks, is_lines);

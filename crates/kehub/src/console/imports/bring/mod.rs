@@ -111,7 +111,7 @@ async fn taken(
     // Where many look at files, its page says so, and it stays.
     if let Ok(look) = spool.look().await {
         let (path, options) = (spool.file(&received.name), <_>::default());
-        let opened = imports::open(&path, &options, Some(look), |_| Choices::default()).await;
+        let opened = imports::open(&path, &options, Some(look), Choices::default()).await;
         opened.map_err(|error| unfit(&error))?;
     }
     let ticket = Ticket { name: received.name.clone(), content: received.content };

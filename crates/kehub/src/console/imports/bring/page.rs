@@ -16,6 +16,7 @@ use crate::console::show::{Contacts, Shower, count};
 use crate::console::visitor::Visitor;
 use crate::console::words::{Language, fill};
 use crate::files::clean::{Cleaner, Misfit};
+use crate::files::headings::Above;
 use crate::files::mapping::Column;
 use crate::files::source::Form;
 use maud::{Markup, html};
@@ -160,6 +161,9 @@ fn about(file: &File, seen: &Seen, shower: Shower<'_>) -> Markup {
                     span .tag.warn { (fill(words.rows_unfit, &[&seen.unfit.to_string()])) }
                 }
             }
+            @if let Some(Above { rows, headings }) = file.first.above {
+                p .note { (fill(words.above, &[&headings.to_string(), &rows.to_string()])) }
+            }
             @if !seen.wrong.is_empty() {
                 ul .plain.note { @for (line, problem) in &seen.wrong {
                     li { (fill(words.line, &[&line.to_string()])) ": "
@@ -279,8 +283,9 @@ fn choice(name: &str, label: &str, options: &[(String, String)], chosen: &str) -
 /// What a reader cannot know from the file alone.
 fn reading(asked: &Asked, form: Option<Form>, words: &Words) -> Markup {
     let given = |name| asked.given(name).unwrap_or_default();
-    let is_said =
-        ["encoding", "delimiter", "sheet", "raw"].iter().any(|it| asked.given(it).is_some());
+    let is_said = ["encoding", "delimiter", "sheet", "headerRow", "raw"]
+        .iter()
+        .any(|it| asked.given(it).is_some());
     let encodings = ["utf-8", "gb18030", "utf-16le", "utf-16be", "big5", "windows-1252"];
     let encodings = encodings.map(|name| (name, name));
     let delimiters = [(",", ","), (";", ";"), ("|", "|"), ("tab", words.tab)];
@@ -297,6 +302,12 @@ fn reading(asked: &Asked, form: Option<Form>, words: &Words) -> Markup {
                     div .entry {
                         label for="sheet" { (words.sheet) }
                         input #sheet name="sheet" value=(given("sheet")) placeholder=(words.sheet_first) autocomplete="off";
+                    }
+                }
+                @if form != Some(Form::Lines) {
+                    div .entry {
+                        label for="headerRow" { (words.header_row) }
+                        input #headerRow name="headerRow" type="number" min="1" value=(given("headerRow")) placeholder=(words.as_told_row) autocomplete="off";
                     }
                 }
                 @if matches!(form, Some(Form::Table(_))) {

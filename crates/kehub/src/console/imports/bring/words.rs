@@ -25,6 +25,7 @@ vocabulary! {
     tab "a tab" "制表符";
     ascii "ASCII" "ASCII";
     columns_seen "{} [column|columns]" "{} 列";
+    above "The headings are in line {}: {} [row|rows] above [is|are] passed over." "列标题在第 {} 行，已跳过其上 {} 行。";
     rows_seen "{} [row|rows]" "{} 行";
     rows_first "the first {} [row|rows] looked at" "已查看前 {} 行";
     rows_fit "all of them fit" "全部符合要求";
@@ -32,7 +33,7 @@ vocabulary! {
     line "Line {}" "第 {} 行";
     remembered "Columns are taken as for {}, import {}." "列设置沿用 {}（导入 {}）。";
     afresh "Begin afresh" "重新设置";
-    nothing_known "No heading is known. Say below what the columns are." "没有可识别的列标题，请在下方指定各列的含义。";
+    nothing_known "No heading is known. Say below what the columns are, or in which line the headings stand." "没有可识别的列标题，请在下方指定各列的含义，或指定列标题所在的行。";
     says_nothing "No column says anything yet: choose at least one." "还没有任何列被使用，请至少指定一列。";
     still_wrong "Some columns need another choice, marked below." "部分列需要重新选择，见下方标记。";
     how "How it is brought in" "导入方式";
@@ -56,6 +57,8 @@ vocabulary! {
     delimiter "Between values" "分隔符";
     sheet "Sheet" "工作表";
     sheet_first "the first one" "第一个";
+    as_told_row "as its labels tell" "自动识别";
+    header_row "Line of the headings" "列标题所在行";
     raw "Take cells as they are, without removing a ' before them" "按原样读取单元格，不去掉开头的 '";
     columns "Columns" "列";
     column "Column {}" "第 {} 列";

@@ -1,0 +1,46 @@
+//! `kehub import` of tables as people keep them: with a title, notes and totals around their rows.
+
+use crate::hub::{Folder, said};
+use std::fs;
+use std::process::Stdio;
+
+/// What an import that came to this exit code printed.
+fn told(folder: &Folder, arguments: &[&str], code: i32) -> String {
+    let mut import = folder.kehub(&["import"]);
+    let output = import.args(arguments).stdin(Stdio::null()).output().unwrap();
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    said
+}
+
+#[test]
+fn a_table_with_a_title_goes_in_and_so_does_what_was_refused() {
+    let folder = Folder::new();
+    let file = folder.path().join("members.csv");
+    let rows = "姓名,手机号,生日\n张三,13900000001,1990-01-02\n李四,13900000002,3/5/1990\n";
+    fs::write(&file, format!("会员登记表,,\n\"填表说明,\n见下\",,\n{rows}")).unwrap();
+    let above = "the headings are in line 4; 2 rows above are passed over\n";
+    let shown = told(&folder, &["--dry-run", "members.csv"], 0);
+    assert!(shown.contains(&format!("members.csv: CSV with `,`, 3 columns\n{above}")), "{shown}");
+    let said = told(&folder, &["members.csv"], 1);
+    assert!(said.contains(above) && said.contains("line 6 refused: 生日"), "{said}");
+    let again = told(&folder, &["members.csv", "--header-row", "4"], 1);
+    assert!(again.contains(above) && again.contains("2 rows: 0 created"), "{again}");
+
+    let report = folder.path().join("members.refused.csv");
+    let refused = fs::read_to_string(&report).unwrap();
+    assert!(refused.starts_with("\u{FEFF}姓名,手机号,生日,kehub line"), "{refused}");
+    fs::write(&report, refused.replace("3/5/1990", "1990/3/5")).unwrap();
+    let mended = told(&folder, &["members.refused.csv"], 0);
+    assert!(mended.contains("1 row: 1 created") && !mended.contains("passed over"), "{mended}");
+
+    fs::write(&file, "登记表\n卡号;喜好\nC1;茶\n").unwrap();
+    let unknown = told(&folder, &["members.csv"], 2);
+    assert!(unknown.contains("or with --header-row in which line"), "{unknown}");
+    let map = ["members.csv", "--map", "卡号=identity:card", "--header-row", "2"];
+    let mapped = told(&folder, &map, 0);
+    assert!(mapped.contains("the headings are in line 2; 1 row above is passed over"), "{mapped}");
+    assert!(mapped.contains("1 row: 1 created"), "{mapped}");
+    let none = told(&folder, &["members.csv", "--header-row", "9"], 2);
+    assert!(none.contains("expected a row of headings in line 9, found none"), "{none}");
+}
