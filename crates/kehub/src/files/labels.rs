@@ -121,6 +121,32 @@ const OF_A_PERSON: &[Attribute] = &[
     Attribute::Remark,
 ];
 
+/// What in brackets behind a label makes something else of it: a day that is none of this calendar, numbers of
+/// another size, and what is somebody else's, which would join people wrongly.
+const OTHER: &[&str] = &[
+    "农历",
+    "阴历",
+    "旧历",
+    "万",
+    "亿",
+    "千",
+    "备用",
+    "紧急",
+    "家属",
+    "家长",
+    "父",
+    "母",
+    "监护",
+    "配偶",
+    "推荐",
+    "介绍",
+    "原",
+    "旧",
+    "lunar",
+    "other",
+    "emergency",
+];
+
 /// What the version of a customer is called, and in Chinese.
 pub(crate) const REV: &str = "rev";
 pub(crate) const REV_ZH: &str = "版本";
@@ -145,6 +171,20 @@ pub(super) fn folded(heading: &str) -> String {
             && !matches!(c, '_' | '-' | '*' | ':' | '/' | '\u{FEFF}')
     });
     kept.flat_map(char::to_lowercase).collect()
+}
+
+/// A heading without the note in brackets at its end, such as that it has to be filled in; `None` if there is
+/// no note, or one that makes something else of it.
+pub(super) fn without_note(heading: &str) -> Option<&str> {
+    let heading = heading.trim_end_matches(|c: char| c.is_whitespace() || "*＊:：".contains(c));
+    let (rest, opening) =
+        [(")）", ['(', '（']), ("]］", ['[', '［']), ("】", ['【', '【'])].into_iter().find_map(
+            |(closing, opening)| Some((heading.strip_suffix(|c| closing.contains(c))?, opening)),
+        )?;
+    let (label, note) = rest.rsplit_once(opening)?;
+    let note = folded(note);
+    let is_other = OTHER.iter().any(|other| note.contains(other));
+    (!is_other && !label.trim().is_empty()).then_some(label)
 }
 
 /// What the column of an attribute is called in Chinese. No two are called the same.
@@ -287,6 +327,28 @@ mod tests {
         for unknown in ["会员生日礼", "会员", "会员状态", "用户类型", "会员id", "会员会员姓名"]
         {
             assert_eq!(attribute(&folded(unknown)), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_note_in_brackets_is_known() {
+        for (heading, expected) in [
+            ("手机号(必填)", Some("手机号")),
+            ("性别（男/女）", Some("性别")),
+            ("姓名（必填)*：", Some("姓名")),
+            ("电子邮箱\n(Email)", Some("电子邮箱\n")),
+            ("地址【省市区】", Some("地址")),
+            ("城市 [选填]", Some("城市 ")),
+            ("手机号", None),
+            ("（必填）", None),
+            ("(必填)手机号", None),
+            ("手机号 必填)", None),
+            ("生日(农历)", None),
+            ("年营业额（万元）", None),
+            ("手机（紧急联系人）", None),
+            ("", None),
+        ] {
+            assert_eq!(without_note(heading), expected, "{heading}");
         }
     }
 }

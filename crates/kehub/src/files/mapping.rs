@@ -9,7 +9,7 @@ use kehub_core::attribute::{Access, Attribute, FieldKey};
 use kehub_core::canonical::{cleaned, type_key};
 use kehub_core::limits::IDENTITY_TYPE_CHARS_MAX;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Columns that a report of refused rows has more than its file; read again they say nothing.
@@ -91,6 +91,9 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// Nothing, for want of a label.
+    const UNKNOWN: Target = Target::Ignored(Ignored::Unknown);
+
     /// What somebody says that a column is.
     fn chosen(text: &str) -> Result<Target, MappingError> {
         let text = text.trim();
@@ -115,8 +118,16 @@ impl Target {
         given.map(Target::Attribute).ok_or_else(unknown)
     }
 
-    /// What a heading says that its column is.
+    /// What a heading says that its column is. A note in brackets at its end does not matter, unless it is known
+    /// with that.
     pub(super) fn guessed(heading: &str) -> Target {
+        let whole = Target::labelled(heading);
+        let label = labels::without_note(heading).filter(|_| whole == Target::UNKNOWN);
+        label.map_or(whole, Target::guessed)
+    }
+
+    /// What all of a heading says that its column is.
+    fn labelled(heading: &str) -> Target {
         if heading.trim().is_empty() {
             return Target::Ignored(Ignored::Unnamed);
         }
@@ -147,7 +158,7 @@ impl Target {
         };
         let found = prefixed.or_else(numbered).or_else(labelled).or_else(identified);
         let found = found.or_else(part).or_else(system);
-        found.unwrap_or(Target::Ignored(Ignored::Unknown))
+        found.unwrap_or(Target::UNKNOWN)
     }
 
     /// Whether a row may give it once only.
@@ -315,7 +326,7 @@ pub(crate) struct Column {
 impl Column {
     /// Whether it is headed as the id of a customer, of whichever hub.
     pub(crate) fn is_id(&self) -> bool {
-        labels::attribute(&folded(&self.heading)) == Some(Attribute::Id)
+        Target::guessed(&self.heading) == Target::Ignored(Ignored::Derived(Attribute::Id))
     }
 }
 
@@ -340,23 +351,43 @@ impl Mapping {
 
     /// Adds columns that came later.
     pub(crate) fn extend(&mut self, headings: &[String]) {
+        let mut noted = Vec::new();
         for heading in headings {
             let place = self.columns.len();
             let mut choices = self.choices.columns.iter().rev();
             let chosen = choices.find(|(column, _)| is_meant(column, place, heading));
-            let target = chosen.map(|(_, target)| target.clone());
-            let target = target.unwrap_or_else(|| self.guessed(heading));
+            let chosen = chosen.map(|(_, target)| target.clone());
+            if chosen.is_none() && Target::labelled(heading) == Target::UNKNOWN {
+                noted.push(place);
+            }
+            let target = chosen.unwrap_or_else(|| self.guessed(heading));
             let holds_several = !self.is_open
                 && prefixed(heading).is_some()
                 && matches!(target, Target::Identity(_));
             self.columns.push(Column { heading: heading.clone(), target, holds_several });
+        }
+        self.leave_out(&noted);
+    }
+
+    /// Of columns that are known without a note in their headings, leaves those out that another column is
+    /// without one: 姓名(拼音) beside 姓名.
+    fn leave_out(&mut self, noted: &[usize]) {
+        let own = self.columns.iter().enumerate().filter(|(place, _)| !noted.contains(place));
+        let own: BTreeSet<Target> = own.map(|(_, column)| column.target.clone()).collect();
+        for place in noted {
+            if let Some(column) = self.columns.get_mut(*place)
+                && column.target.is_single()
+                && own.contains(&column.target)
+            {
+                column.target = Target::UNKNOWN;
+            }
         }
     }
 
     fn guessed(&self, heading: &str) -> Target {
         let guessed = Target::guessed(heading);
         let is_id = guessed == Target::Ignored(Ignored::Derived(Attribute::Id));
-        let is_list = guessed == Target::Ignored(Ignored::Unknown) && heading == IDENTITIES;
+        let is_list = guessed == Target::UNKNOWN && heading == IDENTITIES;
         if is_id && self.choices.by_id {
             Target::Customer
         } else if is_list && self.is_open {

@@ -1,5 +1,6 @@
 //! What a tenant has names for. A column that is called like one of them is that, if no label says otherwise.
 
+use super::labels::without_note;
 use super::mapping::{Choices, Ignored, Target, is_meant, is_same};
 use kehub_core::TenantId;
 use kehub_core::attribute::FieldKey;
@@ -38,8 +39,13 @@ impl Names {
         Ok(Names::new(policy, &store.customers(tenant, &all, &newest).await?.customers))
     }
 
-    /// What is called like this; nothing if several things are.
+    /// What is called like this, perhaps with a note in brackets; nothing if several things are.
     fn target(&self, heading: &str) -> Option<Target> {
+        let whole = self.named(heading);
+        whole.or_else(|| self.named(without_note(heading)?.trim()))
+    }
+
+    fn named(&self, heading: &str) -> Option<Target> {
         if let Some(kind) = self.policy.types().find(|kind| is_same(&kind.name, heading)) {
             return Some(Target::Identity(kind.name.clone()));
         }

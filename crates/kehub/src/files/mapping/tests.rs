@@ -129,3 +129,21 @@ fn a_report_of_refused_rows_is_read_without_what_it_added() {
     let report = "- (from a report of refused rows)";
     assert_eq!(mapped(&columns, &[]).unwrap(), format!("name, {report}, {report}, {report}"));
 }
+
+#[test]
+fn a_note_at_the_end_of_a_heading_does_not_matter() {
+    assert_eq!(
+        mapped(
+            "姓名（必填）,手机号(必填),性别（男/女）,生日(公历),电子邮箱\n(Email),OpenID[公众号]",
+            &[]
+        )
+        .unwrap(),
+        "name, mobile, gender, birthday, email, identity:wechat"
+    );
+    // What is known without one goes first, and what somebody says before all.
+    let unknown = "- (no known label)";
+    assert_eq!(mapped("姓名(拼音),姓名", &[]).unwrap(), format!("{unknown}, name"));
+    assert_eq!(mapped("姓名(拼音),姓名", &["姓名(拼音)=nickName"]).unwrap(), "nickName, name");
+    assert_eq!(mapped("生日(农历),喜好(选填)", &[]).unwrap(), format!("{unknown}, {unknown}"));
+    assert!(mapped("手机(1),手机(2)", &[]).is_err());
+}
