@@ -4,6 +4,7 @@
 use super::error::NoRow;
 use super::identities;
 use super::mapping::{Column, Ignored, Mapping, Target};
+use super::no_customer;
 use super::reading::{Cells, Reading, customer_id};
 use super::rows::{Row, text_of};
 use super::ruled::Ruled;
@@ -82,7 +83,13 @@ impl Cleaner {
 
     /// The upsert that a row is, or all that does not fit.
     pub(crate) fn upsert(&self, mapping: &Mapping, row: &Row) -> Result<Upsert, Vec<CellProblem>> {
-        let CleanOptions { on_conflict, matching, .. } = self.options;
+        let CleanOptions { on_conflict, matching, cells, .. } = self.options;
+        if cells != Cells::Typed
+            && let Some(row) = no_customer::seen(mapping, row)
+        {
+            let (value, problem) = (String::new(), Misfit::NoRow(row));
+            return Err(vec![CellProblem { column: None, value, problem }]);
+        }
         let mut upsert = Upsert { on_conflict, matching, ..Upsert::default() };
         let mut problems = Vec::new();
         self.read(&mut upsert, mapping, row, &mut problems);

@@ -151,6 +151,15 @@ pub(crate) enum NoRow {
         /// Columns of a file.
         most: usize,
     },
+    /// It is the row of headings once more.
+    #[error("expected a customer, found the headings once more")]
+    Headings,
+    /// It adds up others.
+    #[error("expected a customer, found a total: the row begins with `{found}`")]
+    Total {
+        /// The word that tells.
+        found: &'static str,
+    },
     /// With its members there are too many columns.
     #[error("expected at most {most} different members, found more")]
     Members {

@@ -238,7 +238,12 @@ fn no_headings(row: &NoRow) -> Unfit {
         NoRow::Cells { most, found } => Unfit::TooManyColumns { most, found },
         NoRow::FurtherColumn { most } => Unfit::FurtherColumn { most },
         // JSON has no row of headings.
-        NoRow::Other(_) | NoRow::Broken { .. } | NoRow::Members { .. } => Unfit::EmptyFile,
+        NoRow::Other(_)
+        | NoRow::Broken { .. }
+        | NoRow::Members { .. }
+        // These are told behind the headings.
+        | NoRow::Headings
+        | NoRow::Total { .. } => Unfit::EmptyFile,
     }
 }
 

@@ -27,6 +27,7 @@ mod likely;
 mod lines;
 pub(crate) mod mapping;
 pub(crate) mod names;
+mod no_customer;
 pub(crate) mod reading;
 mod records;
 pub(crate) mod refused;

@@ -44,3 +44,18 @@ fn a_table_with_a_title_goes_in_and_so_does_what_was_refused() {
     let none = told(&folder, &["members.csv", "--header-row", "9"], 2);
     assert!(none.contains("expected a row of headings in line 9, found none"), "{none}");
 }
+
+#[test]
+fn headings_once_more_and_totals_are_no_customers() {
+    let folder = Folder::new();
+    let rows = "姓名,手机号\n张三,13900000001\n姓名,手机号\n李四,13900000002\n合计：,2\n";
+    fs::write(folder.path().join("a.csv"), rows).unwrap();
+    let said = told(&folder, &["a.csv"], 1);
+    for told in [
+        "line 3 refused: expected a customer, found the headings once more\n",
+        "line 5 refused: expected a customer, found a total: the row begins with `合计`\n",
+        "4 rows: 2 created, 0 updated, 0 unchanged, 0 merged, 2 refused",
+    ] {
+        assert!(said.contains(told), "{said}");
+    }
+}

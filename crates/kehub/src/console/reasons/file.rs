@@ -121,6 +121,8 @@ pub(super) fn no_row(why: &NoRow) -> String {
         NoRow::Long { most } => too_long(*most),
         NoRow::Cells { most, found } => format!("最多 {most} 个值，实际为 {found} 个"),
         NoRow::FurtherColumn { most } => further_right(*most),
+        NoRow::Headings => "不是客户，而是重复的列标题".to_owned(),
+        NoRow::Total { found } => format!("不是客户，而是以“{found}”开头的合计行"),
         NoRow::Members { most } => format!("最多 {most} 个不同的键，实际更多"),
     }
 }
