@@ -9,7 +9,7 @@ use super::store::open;
 use super::{DEFAULT_TENANT, counted, listed, say};
 use crate::config::{StoreLocation, StoreOptions};
 use crate::files::found_by::FoundBy;
-use crate::files::headings::{Above, HeaderRow};
+use crate::files::headings::{Above, HeaderRow, Sheets};
 use crate::files::import::{Counts, Import, Watch};
 use crate::files::job::Wishes;
 use crate::files::mapping::{Choices, Mapping};
@@ -34,6 +34,9 @@ use std::time::Instant;
 
 /// The offset of times that name none, unless one is given.
 const UTC: &str = "Z";
+
+/// Sheets of a workbook that are named, of those that are left out.
+const SHEETS_SHOWN_MAX: usize = 10;
 
 /// What is brought in, and how.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -118,7 +121,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "NAME", value_parser = encoding_named)]
     encoding: Option<&'static Encoding>,
 
-    /// The sheet of a workbook; the first one, unless given
+    /// The sheet of a workbook; the first one that is shown and has cells, unless given
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
 
@@ -357,6 +360,16 @@ fn show_mapping(path: &Path, opened: &Opened) -> Result<()> {
         let are = if rows == 1 { "is" } else { "are" };
         let rows = counted(rows, "row");
         say!("the headings are in line {headings}; {rows} above {are} passed over")?;
+    }
+    if let Some(Sheets { sheet, others }) = &opened.first.sheets {
+        let names: Vec<String> =
+            others.iter().take(SHEETS_SHOWN_MAX).map(|it| format!("`{it}`")).collect();
+        let rest = others.len().saturating_sub(SHEETS_SHOWN_MAX);
+        let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        say!(
+            "the sheet is `{sheet}`; left out, unless --sheet names them: {}{rest}",
+            names.join(", ")
+        )?;
     }
     show_columns(mapping, 0)
 }

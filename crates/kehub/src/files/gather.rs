@@ -38,7 +38,7 @@ impl Gather {
                 self.end(take)?;
                 take(Met::Columns(columns))
             }
-            Met::Above(above) => take(Met::Above(above)),
+            met @ (Met::Above(_) | Met::Sheets(_)) => take(met),
             Met::Unreadable(line) => {
                 self.end(take)?;
                 take(Met::Unreadable(line))

@@ -32,6 +32,14 @@ pub(crate) struct Above {
     pub(crate) headings: u64,
 }
 
+/// Which sheet of a workbook is read, if nobody has named one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sheets {
+    pub(crate) sheet: String,
+    /// Those that are left out.
+    pub(crate) others: Vec<String>,
+}
+
 /// Whoever tells what is said about columns.
 pub(crate) trait Sayings: Send {
     /// All that is said about columns of these headings.
@@ -73,6 +81,8 @@ pub(super) struct Heads<'t, 'f> {
     take: &'t mut Take<'f>,
     /// The first rows, as long as it is not known which of them holds the headings.
     held: Vec<Row>,
+    /// The sheet that the rows are of, if others are left out.
+    sheets: Option<Sheets>,
     /// Rows above the headings.
     above: u64,
     /// Those of a sheet that goes on with another one, if the headings are among them.
@@ -96,6 +106,7 @@ impl<'t, 'f> Heads<'t, 'f> {
             sayings,
             take,
             held: Vec::new(),
+            sheets: None,
             above: 0,
             passed: 0,
             headings: None,
@@ -143,6 +154,11 @@ impl<'t, 'f> Heads<'t, 'f> {
         Err(no_headings(&line.reason).at(line.line))
     }
 
+    /// The rows that come first are those of this sheet.
+    pub(super) fn choose(&mut self, sheets: Sheets) {
+        self.sheets = Some(sheets).filter(|sheets| !sheets.others.is_empty());
+    }
+
     /// From here on rows are those of another sheet, which may go on with the one before.
     pub(super) fn sheet(&mut self) -> ControlFlow<()> {
         let flow = self.settle();
@@ -168,6 +184,9 @@ impl<'t, 'f> Heads<'t, 'f> {
     }
 
     fn begin(&mut self, row: &Row) -> ControlFlow<()> {
+        if let Some(sheets) = self.sheets.take() {
+            (self.take)(Met::Sheets(sheets))?;
+        }
         if self.above > 0 {
             let above = Above { rows: self.above, headings: row.line };
             (self.take)(Met::Above(above))?;

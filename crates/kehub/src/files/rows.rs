@@ -2,7 +2,7 @@
 
 use super::error::{FileError, NoRow};
 use super::gather::Gather;
-use super::headings::{Above, Sayings};
+use super::headings::{Above, Sayings, Sheets};
 use super::source::Source;
 use crate::wire::json::Json;
 use std::io;
@@ -58,6 +58,8 @@ pub(crate) enum Met {
     Columns(Vec<String>),
     /// Rows above the columns, which say nothing.
     Above(Above),
+    /// Which sheet of a workbook the rows are of, where others are left out.
+    Sheets(Sheets),
     Row(Row),
     Unreadable(Unreadable),
 }
@@ -77,6 +79,8 @@ pub(crate) enum Item {
 pub(crate) struct Chunk {
     /// What stands above the headings, before the first columns.
     pub(crate) above: Option<Above>,
+    /// Which sheet of a workbook they are of, where others are left out.
+    pub(crate) sheets: Option<Sheets>,
     pub(crate) columns: Vec<String>,
     pub(crate) items: Vec<Item>,
 }
@@ -137,6 +141,7 @@ fn send_all(
         match met {
             Met::Columns(columns) => chunk.columns.extend(columns),
             Met::Above(above) => chunk.above = Some(above),
+            Met::Sheets(sheets) => chunk.sheets = Some(sheets),
             Met::Row(row) => {
                 bytes += held(&row);
                 chunk.items.push(Item::Row(row));
@@ -219,6 +224,9 @@ pub(super) mod tests {
                     };
                     let further = row.further.iter().map(|row| format!(" and {}", line(row)));
                     format!("{}{}", line(&row), further.collect::<String>())
+                }
+                Met::Sheets(Sheets { sheet, others }) => {
+                    format!("sheet {sheet}, without {}\n", others.join("|"))
                 }
                 Met::Unreadable(line) => {
                     format!("{}! {} ({})\n", line.line, line.text, line.reason)

@@ -2,16 +2,17 @@
 //! because the format keeps them apart from the cells.
 
 use super::error::{FileError, NoRow, Unfit};
-use super::headings::Heads;
+use super::headings::{Heads, Sheets};
 use super::reading::ROUNDED_FROM;
 use super::rows::{
     BEGINNING_BYTES_MAX, COLUMNS_MAX, ROW_BYTES_MAX, Row, Unreadable, shortened, text_of,
 };
 use super::unpacking::{Bounded, Limits, Unpacked};
 use crate::wire::json::Json;
-use calamine::{DataRef, ExcelDateTime, Reader as _, Xlsx, XlsxError};
+use calamine::{DataRef, ExcelDateTime, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
 use kehub_core::canonical::is_blank;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -20,8 +21,8 @@ use std::rc::Rc;
 /// from there.
 const SHEET_ROWS: u64 = 1_048_576;
 
-/// Reads the headings and all rows of the sheet of this name, or of the first one and of those that go
-/// on with it; blank rows are passed over.
+/// Reads the headings and all rows of the sheet of this name, or of the first one that is shown and has cells,
+/// and of those that go on with it; blank rows are passed over.
 pub(super) fn read(
     bytes: impl Read + Seek,
     name: Option<&str>,
@@ -41,31 +42,81 @@ fn read_within(
     let opened = Xlsx::new(bytes).map_err(|error| unreadable(&error, &unpacked));
     let mut workbook: Xlsx<_> = opened?;
     unpacked.opened();
-    let names = workbook.sheet_names();
-    let chosen = match name {
-        None => names.first().cloned(),
-        Some(name) => names.iter().find(|known| known.trim() == name.trim()).cloned(),
-    };
-    let Some(chosen) = chosen else {
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let found = name.map_or_else(|| "none".to_owned(), |name| format!("`{name}`"));
-        return Err(Unfit::NoSheet { names: names.join(", "), found }.into());
-    };
+    let sheets = workbook.sheets_metadata().iter();
+    // What else there is, such as charts, holds no rows.
+    let sheets: Vec<_> = sheets.filter(|it| it.typ == SheetType::WorkSheet).cloned().collect();
+    let names: Vec<&str> = sheets.iter().map(|sheet| sheet.name.as_str()).collect();
     let mut table = Table { heads, row: Row::default(), fault: None, unpacked };
-    if table.read(&mut workbook, &chosen, 0)?.is_break() || name.is_some() {
-        return table.heads.end(Unfit::EmptySheet);
-    }
-    // An export goes on in `客户 2` when `客户` is full.
-    let further = (2..).map(|number| format!("{chosen} {number}"));
-    let further = further.take_while(|name| names.contains(name));
-    for (full, name) in (1..).zip(further) {
-        if table.heads.sheet().is_break()
-            || table.read(&mut workbook, &name, full * SHEET_ROWS)?.is_break()
-        {
-            break;
-        }
+    let (chosen, further) = if name.is_some() || names.is_empty() {
+        let is_meant = |known: &&&str| name.is_some_and(|name| known.trim() == name.trim());
+        let chosen = names.iter().find(is_meant).ok_or_else(|| no_sheet(&names, name))?;
+        (*chosen, Vec::new())
+    } else {
+        let shown = sheets.iter().filter(|sheet| sheet.visible == SheetVisible::Visible);
+        let shown: Vec<&str> = shown.map(|sheet| sheet.name.as_str()).collect();
+        let chosen = first_with_cells(&mut workbook, &shown, &table.unpacked)?;
+        let further = going_on(&names, chosen);
+        let read = further.iter().map(String::as_str).chain([chosen]);
+        let read: BTreeSet<&str> = read.collect();
+        let others = names.iter().filter(|name| !read.contains(**name));
+        let others = others.map(|name| (*name).to_owned()).collect();
+        table.heads.choose(Sheets { sheet: chosen.to_owned(), others });
+        (chosen, further)
+    };
+    if table.read(&mut workbook, chosen, 0)?.is_continue() {
+        table.go_on(&mut workbook, &further)?;
     }
     table.heads.end(Unfit::EmptySheet)
+}
+
+/// The first one of these sheets in which anything stands.
+fn first_with_cells<'n, R: Read + Seek>(
+    workbook: &mut Xlsx<R>,
+    shown: &[&'n str],
+    unpacked: &Unpacked,
+) -> Result<&'n str, FileError> {
+    if let [only] = shown {
+        return Ok(only);
+    }
+    for name in shown {
+        if holds_cells(workbook, name, unpacked)? {
+            return Ok(name);
+        }
+    }
+    Err(Unfit::EmptySheet.into())
+}
+
+/// Whether anything stands in a sheet.
+fn holds_cells<R: Read + Seek>(
+    workbook: &mut Xlsx<R>,
+    name: &str,
+    unpacked: &Unpacked,
+) -> Result<bool, FileError> {
+    let unreadable = |error| unreadable(&error, unpacked);
+    let mut cells = workbook.worksheet_cells_reader(name).map_err(unreadable)?;
+    while let Some(cell) = cells.next_cell().map_err(unreadable)? {
+        unpacked.met();
+        if !is_nothing(&json(cell.get_value())) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_nothing(cell: &Json<'_>) -> bool {
+    matches!(cell, Json::Null) || matches!(cell, Json::Text(text) if is_blank(text))
+}
+
+/// The sheets that go on with one if their headings are its own: an export goes on in `客户 2` when `客户` is full.
+fn going_on(names: &[&str], first: &str) -> Vec<String> {
+    let further = (2..).map(|number| format!("{first} {number}"));
+    further.take_while(|name| names.contains(&name.as_str())).collect()
+}
+
+fn no_sheet(names: &[&str], wanted: Option<&str>) -> Unfit {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let found = wanted.map_or_else(|| "none".to_owned(), |name| format!("`{name}`"));
+    Unfit::NoSheet { names: names.join(", "), found }
 }
 
 fn unreadable(error: &XlsxError, unpacked: &Unpacked) -> FileError {
@@ -109,6 +160,22 @@ impl Table<'_, '_> {
         self.end_row()
     }
 
+    /// Reads the sheets that go on with the first one.
+    fn go_on<R: Read + Seek>(
+        &mut self,
+        workbook: &mut Xlsx<R>,
+        further: &[String],
+    ) -> Result<(), FileError> {
+        for (full, name) in (1..).zip(further) {
+            if self.heads.sheet().is_break()
+                || self.read(workbook, name, full * SHEET_ROWS)?.is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn put(&mut self, column: usize, value: &DataRef<'_>) {
         if self.fault.is_some() {
             return;
@@ -119,7 +186,7 @@ impl Table<'_, '_> {
             return;
         }
         let cell = json(value);
-        if matches!(&cell, Json::Null) || matches!(&cell, Json::Text(text) if is_blank(text)) {
+        if is_nothing(&cell) {
             return;
         }
         if column >= COLUMNS_MAX {

@@ -1,6 +1,7 @@
 //! `kehub import` of tables as people keep them: with a title, notes and totals around their rows.
 
 use crate::hub::{Folder, said};
+use rust_xlsxwriter::Workbook;
 use std::fs;
 use std::process::Stdio;
 
@@ -58,4 +59,25 @@ fn headings_once_more_and_totals_are_no_customers() {
     ] {
         assert!(said.contains(told), "{said}");
     }
+}
+
+#[test]
+fn sheets_that_are_left_out_are_named() {
+    let folder = Folder::new();
+    let mut workbook = Workbook::new();
+    let lists = workbook.add_worksheet().set_name("字典").unwrap().set_hidden(true);
+    lists.write(0, 0, "性别").unwrap().write(1, 0, "男").unwrap();
+    workbook.add_worksheet().set_name("封面").unwrap();
+    for (name, mobile) in [("门店", "13900000001"), ("网店", "13900000002")] {
+        // The first one cannot be hidden while it is the active one.
+        let sheet = workbook.add_worksheet().set_name(name).unwrap().set_active(true);
+        sheet.write(0, 0, "手机").unwrap().write(1, 0, mobile).unwrap();
+    }
+    workbook.save(folder.path().join("a.xlsx")).unwrap();
+    let said = told(&folder, &["a.xlsx"], 0);
+    let sheets =
+        "the sheet is `门店`; left out, unless --sheet names them: `字典`, `封面`, `网店`\n";
+    assert!(said.contains(sheets) && said.contains("1 row: 1 created"), "{said}");
+    let named = told(&folder, &["a.xlsx", "--sheet", "网店"], 0);
+    assert!(!named.contains("left out") && named.contains("1 row: 1 created"), "{named}");
 }

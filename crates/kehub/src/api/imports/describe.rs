@@ -111,7 +111,7 @@ fn create() -> Described {
         .parameter(query("utcOffset", "How far from UTC times are that name no zone", "+08:00"))
         .parameter(query("encoding", "The encoding of text, if it does not show", "gb18030"))
         .parameter(query("delimiter", "What parts the values of CSV, if it does not show", ";"))
-        .parameter(query("sheet", "The sheet of a workbook; the first one, unless given", "Members"))
+        .parameter(query("sheet", "The sheet of a workbook; the first one that is shown and has cells, unless given", "Members"))
         .parameter(query(
             "headerRow",
             "The line that holds the headings of a table. Unless given, they are the first row that is not \
@@ -155,7 +155,7 @@ fn preview() -> Value {
             { "heading": "name", "target": "name" },
             { "heading": "birthday", "target": "birthday" },
         ],
-        "headerRow": null,
+        "headerRow": null, "sheet": null, "otherSheets": [],
         "counts": {
             "rows": 2, "skipped": 0, "created": 1, "updated": 0, "unchanged": 0, "merged": 0,
             "conflicts": 0, "refused": 1,
@@ -275,6 +275,11 @@ fn preview_schema() -> Value {
     let properties = json!({
         "columns": { "type": "array", "items": schema("ApiImportColumn") },
         "headerRow": header_row(),
+        "sheet": {
+            "type": ["string", "null"],
+            "description": "The sheet that was read of a workbook, where it has others and nobody named one",
+        },
+        "otherSheets": { "type": "array", "items": text, "description": "Those that are left out then" },
         "counts": schema("ApiImportCounts"),
         "samples": { "type": "array", "description": "The first of each kind", "items": sample },
         "refusedRows": { "type": "array", "description": "The first ones", "items": refused },

@@ -29,6 +29,9 @@ pub(super) struct DryBody {
     columns: Vec<ColumnBody>,
     /// Where the headings are, unless in the first row.
     header_row: Option<u64>,
+    /// The sheet that was read, where others are left out.
+    sheet: Option<String>,
+    other_sheets: Vec<String>,
     counts: CountsBody,
     /// The first rows of each kind.
     samples: Vec<Value>,
@@ -74,6 +77,8 @@ pub(super) async fn look(
     clean: CleanOptions,
 ) -> Result<DryBody, Problem> {
     let header_row = opened.first.above.map(|above| above.headings);
+    let (sheet, other_sheets) =
+        opened.first.sheets.clone().map_or_else(<_>::default, |it| (Some(it.sheet), it.others));
     let decided = decide(call, opened, mapping, clean, None).await?;
     let columns = decided.mapping.columns.iter().map(|column| ColumnBody {
         heading: column.heading.clone(),
@@ -83,6 +88,8 @@ pub(super) async fn look(
     Ok(DryBody {
         columns: columns.collect(),
         header_row,
+        sheet,
+        other_sheets,
         counts: CountsBody::of_counts(&decided.counts),
         samples: samples.map(|it| sample(it, &decided.new, reads)).collect(),
         refused_rows: decided.refused.iter().map(refused).collect(),

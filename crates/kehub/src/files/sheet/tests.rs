@@ -5,7 +5,7 @@ use super::super::mapping::Choices;
 use super::super::rows::Take;
 use super::super::rows::tests::told;
 use super::*;
-use rust_xlsxwriter::{ExcelDateTime as Day, Format, Workbook};
+use rust_xlsxwriter::{Chart, ChartType, ExcelDateTime as Day, Format, Workbook};
 use std::io::{Cursor, Write as _};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
@@ -55,7 +55,8 @@ fn a_sheet_goes_on_in_the_next_one_with_its_name_and_headings() {
         let sheet = workbook.add_worksheet().set_name(name).unwrap();
         sheet.write(0, 0, rows[0]).unwrap().write(1, 0, rows[1]).unwrap();
     }
-    let expected = "columns 姓名\n2: 王芳\n1048578: 李雷\n3145730: 张伟\n";
+    let expected =
+        "sheet 客户, without other\ncolumns 姓名\n2: 王芳\n1048578: 李雷\n3145730: 张伟\n";
     assert_eq!(read(&mut workbook, None).unwrap(), expected);
     assert_eq!(read(&mut workbook, Some("客户")).unwrap(), "columns 姓名\n2: 王芳\n");
 }
@@ -68,10 +69,34 @@ fn a_sheet_is_found_by_its_name() {
     assert_eq!(read(&mut workbook, Some("客户 ")).unwrap(), "columns 姓名\n");
     let none = read(&mut workbook, Some("other")).unwrap_err().to_string();
     assert_eq!(none, "expected one of the sheets `封面`, `客户`, found `other`");
+    // The first one has no cells.
+    let second = read(&mut workbook, None).unwrap();
+    assert_eq!(second, "sheet 客户, without 封面\ncolumns 姓名\n");
+    let mut workbook = Workbook::new();
+    workbook.add_worksheet();
     let empty = read(&mut workbook, None).unwrap_err().to_string();
     assert_eq!(empty, "expected a row of headings, found an empty sheet");
     let broken = told(|take| super::read(Cursor::new(b"PK\x03\x04".to_vec()), None, heads(take)));
     assert!(broken.unwrap_err().to_string().starts_with("expected an XLSX workbook"));
+}
+
+#[test]
+fn the_first_sheet_that_is_shown_and_holds_cells_is_read() {
+    let mut workbook = Workbook::new();
+    let mut chart = Chart::new(ChartType::Column);
+    chart.add_series().set_values("客户!$A$1:$A$2");
+    workbook.add_chartsheet().set_name("图").unwrap().insert_chart(0, 0, &chart).unwrap();
+    let lists = workbook.add_worksheet().set_name("字典").unwrap().set_hidden(true);
+    lists.write(0, 0, "姓名").unwrap();
+    let deep = workbook.add_worksheet().set_name("x").unwrap().set_very_hidden(true);
+    deep.write(0, 0, "姓名").unwrap();
+    let customers = workbook.add_worksheet().set_name("客户").unwrap().set_active(true);
+    customers.write(0, 0, "手机").unwrap();
+    let told = read(&mut workbook, None).unwrap();
+    assert_eq!(told, "sheet 客户, without 字典|x\ncolumns 手机\n");
+    assert_eq!(read(&mut workbook, Some("字典")).unwrap(), "columns 姓名\n");
+    let chart = read(&mut workbook, Some("图")).unwrap_err().to_string();
+    assert_eq!(chart, "expected one of the sheets `字典`, `x`, `客户`, found `图`");
 }
 
 /// A workbook of these parts, beside those that every one has.

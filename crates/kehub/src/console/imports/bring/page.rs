@@ -16,10 +16,13 @@ use crate::console::show::{Contacts, Shower, count};
 use crate::console::visitor::Visitor;
 use crate::console::words::{Language, fill};
 use crate::files::clean::{Cleaner, Misfit};
-use crate::files::headings::Above;
+use crate::files::headings::{Above, Sheets};
 use crate::files::mapping::Column;
 use crate::files::source::Form;
 use maud::{Markup, html};
+
+/// Sheets that are named, of those that are left out.
+const SHEETS_SHOWN_MAX: usize = 10;
 
 /// What a page shows beside the file.
 #[derive(Default)]
@@ -164,6 +167,9 @@ fn about(file: &File, seen: &Seen, shower: Shower<'_>) -> Markup {
             @if let Some(Above { rows, headings }) = file.first.above {
                 p .note { (fill(words.above, &[&headings.to_string(), &rows.to_string()])) }
             }
+            @if let Some(Sheets { sheet, others }) = &file.first.sheets {
+                p .note { (fill(words.sheets, &[sheet, &left_out(others, words)])) }
+            }
             @if !seen.wrong.is_empty() {
                 ul .plain.note { @for (line, problem) in &seen.wrong {
                     li { (fill(words.line, &[&line.to_string()])) ": "
@@ -173,6 +179,15 @@ fn about(file: &File, seen: &Seen, shower: Shower<'_>) -> Markup {
             }
         }
     }
+}
+
+/// Sheets that are left out, or the first ones.
+fn left_out(others: &[String], words: &Words) -> String {
+    let mut names: Vec<&str> = others.iter().take(SHEETS_SHOWN_MAX).map(String::as_str).collect();
+    if others.len() > names.len() {
+        names.push("…");
+    }
+    names.join(words.and)
 }
 
 fn parted_by(delimiter: u8, words: &Words) -> String {

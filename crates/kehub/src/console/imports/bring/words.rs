@@ -26,6 +26,8 @@ vocabulary! {
     ascii "ASCII" "ASCII";
     columns_seen "{} [column|columns]" "{} 列";
     above "The headings are in line {}: {} [row|rows] above [is|are] passed over." "列标题在第 {} 行，已跳过其上 {} 行。";
+    and ", " "、";
+    sheets "The sheet is {}. Left out: {}. Another one is named below." "工作表：{}。不导入：{}。可在下方指定其他工作表。";
     rows_seen "{} [row|rows]" "{} 行";
     rows_first "the first {} [row|rows] looked at" "已查看前 {} 行";
     rows_fit "all of them fit" "全部符合要求";
@@ -56,7 +58,7 @@ vocabulary! {
     as_told "as its bytes tell" "自动识别";
     delimiter "Between values" "分隔符";
     sheet "Sheet" "工作表";
-    sheet_first "the first one" "第一个";
+    sheet_first "the first one that is shown and has cells" "第一个可见且有内容的";
     as_told_row "as its labels tell" "自动识别";
     header_row "Line of the headings" "列标题所在行";
     raw "Take cells as they are, without removing a ' before them" "按原样读取单元格，不去掉开头的 '";
