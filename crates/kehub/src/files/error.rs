@@ -31,6 +31,22 @@ sentences! {
     PackedTwice "expected a file that is packed once, found one that is packed twice";
     /// It is of before 2007.
     OldWorkbook "expected CSV, XLSX or one JSON object a line, found a workbook of an old Excel (.xls): save it as .xlsx";
+    /// It is a workbook that only who knows its password can read.
+    Protected "expected CSV, XLSX or one JSON object a line, found a workbook that is protected by a password: save it without one";
+    /// It is a sheet of another program.
+    OpenDocument "expected CSV, XLSX or one JSON object a line, found an OpenDocument sheet (.ods): save it as .xlsx";
+    /// It is packed with other files, or as one.
+    NoWorkbookInside "expected CSV, XLSX or one JSON object a line, found a ZIP archive that holds no workbook: unpack it";
+    /// It is packed by another program.
+    OtherArchive "expected CSV, XLSX or one JSON object a line, found an archive (RAR, 7z): unpack it";
+    /// Objects stand in a list.
+    JsonArray "expected CSV, XLSX or one JSON object a line, found a JSON array: write one object a line, without brackets around all";
+    /// Somebody has taken a picture of a table.
+    Picture "expected CSV, XLSX or one JSON object a line, found a picture, which is no table";
+    /// It is for printers.
+    Pdf "expected CSV, XLSX or one JSON object a line, found a PDF, which is no table";
+    /// Some programs call it .xls.
+    WebPage "expected CSV, XLSX or one JSON object a line, found a web page or XML: open it with Excel, and save it as .xlsx";
     /// A workbook has to be held, and is too large for that.
     HeldTooLarge { most: u64 } "expected a workbook of at most {most} bytes where it is packed once more or comes through a pipe, found a larger one: send it as it is, or as CSV";
     /// No sheet is called like this, or there is none.
@@ -201,6 +217,15 @@ mod tests {
         let (part, most) = ("`xl/styles.xml`".to_owned(), 9);
         for unfit in [
             Unfit::PackedTwice,
+            Unfit::OldWorkbook,
+            Unfit::Protected,
+            Unfit::OpenDocument,
+            Unfit::NoWorkbookInside,
+            Unfit::OtherArchive,
+            Unfit::JsonArray,
+            Unfit::Picture,
+            Unfit::Pdf,
+            Unfit::WebPage,
             Unfit::HeldTooLarge { most },
             Unfit::NoSheet { names: "`a`, `b`".to_owned(), found: "`c`".to_owned() },
             Unfit::NoHeadings { line: 9 },

@@ -22,6 +22,7 @@ pub(crate) mod headings;
 mod identities;
 pub(crate) mod import;
 pub(crate) mod job;
+mod kind;
 pub(crate) mod labels;
 mod likely;
 mod lines;

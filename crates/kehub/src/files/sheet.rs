@@ -3,6 +3,7 @@
 
 use super::error::{FileError, NoRow, Unfit};
 use super::headings::{Heads, Sheets};
+use super::kind;
 use super::reading::ROUNDED_FROM;
 use super::rows::{
     BEGINNING_BYTES_MAX, COLUMNS_MAX, ROW_BYTES_MAX, Row, Unreadable, shortened, text_of,
@@ -38,7 +39,7 @@ fn read_within(
     limits: Limits,
     heads: Heads<'_, '_>,
 ) -> Result<(), FileError> {
-    let (bytes, unpacked) = Bounded::new(bytes, limits)?;
+    let (bytes, unpacked) = Bounded::new(kind::zip(bytes)?, limits)?;
     let opened = Xlsx::new(bytes).map_err(|error| unreadable(&error, &unpacked));
     let mut workbook: Xlsx<_> = opened?;
     unpacked.opened();
@@ -121,7 +122,13 @@ fn no_sheet(names: &[&str], wanted: Option<&str>) -> Unfit {
 
 fn unreadable(error: &XlsxError, unpacked: &Unpacked) -> FileError {
     let breach = unpacked.breach();
-    breach.unwrap_or_else(|| Unfit::NoWorkbook { found: error.to_string() }.into())
+    breach.unwrap_or_else(|| {
+        // Every part of a workbook is found from there.
+        if matches!(error, XlsxError::FileNotFound(name) if name == "_rels/.rels") {
+            return Unfit::NoWorkbookInside.into();
+        }
+        Unfit::NoWorkbook { found: error.to_string() }.into()
+    })
 }
 
 /// A sheet that is being read.

@@ -3,6 +3,7 @@
 use super::encoding::{self, Utf8};
 use super::error::{FileError, Unfit};
 use super::headings::{Above, HeaderRow, Heads, Sayings};
+use super::kind::{self, Kind, MAGIC_BYTES};
 use super::rows::Take;
 use super::unpacking::HELD_BYTES_MAX;
 use super::{lines, sheet, table};
@@ -100,7 +101,7 @@ impl Source {
         file.by_ref().take(MAGIC_BYTES).read_to_end(&mut magic)?;
         file.seek(SeekFrom::Start(0))?;
         let extent = Extent { total, ..Extent::default() };
-        if Packing::of(&magic) == Packing::Zip {
+        if Kind::of(&magic) == Kind::Zip {
             let file = BufReader::new(Counted { inner: file, extent: extent.clone() });
             return Ok(Source::workbook(Box::new(file), options, extent));
         }
@@ -122,26 +123,44 @@ impl Source {
         options: &ReadOptions,
         extent: Extent,
     ) -> Result<Source, FileError> {
-        let (packing, bytes) = looked_at(bytes)?;
-        let (inner, bytes): (Packing, Box<dyn Read + Send>) = match packing {
-            Packing::Gzip => looked_at(Box::new(MultiGzDecoder::new(bytes)))?,
-            Packing::Zstd => looked_at(Box::new(zstd::Decoder::new(bytes)?))?,
-            Packing::None | Packing::Zip | Packing::OldWorkbook => (packing, bytes),
+        let (kind, bytes) = looked_at(bytes)?;
+        let (inner, bytes): (Kind, Box<dyn Read + Send>) = match kind {
+            Kind::Gzip => looked_at(Box::new(MultiGzDecoder::new(bytes)))?,
+            Kind::Zstd => looked_at(Box::new(zstd::Decoder::new(bytes)?))?,
+            Kind::Text | Kind::Zip | Kind::Ole | Kind::Archive | Kind::Picture | Kind::Pdf => {
+                (kind, bytes)
+            }
         };
-        match inner {
-            Packing::Zip => {
+        Err(match inner {
+            Kind::Zip => {
                 let held = held(bytes, HELD_BYTES_MAX)?;
-                Ok(Source::workbook(Box::new(Cursor::new(held)), options, extent))
+                return Ok(Source::workbook(Box::new(Cursor::new(held)), options, extent));
             }
-            Packing::OldWorkbook => Err(Unfit::OldWorkbook.into()),
-            Packing::Gzip | Packing::Zstd => Err(Unfit::PackedTwice.into()),
-            Packing::None => {
-                let mut text = Utf8::new(bytes, options.encoding);
-                let form = form_of(text.fill_buf()?, options);
-                let (contents, header) = (Contents::Text(text), options.header);
-                Ok(Source { contents, form, header, extent })
-            }
+            Kind::Text => return Source::text(bytes, options, extent),
+            Kind::Ole => kind::ole(bytes)?.into(),
+            Kind::Gzip | Kind::Zstd => Unfit::PackedTwice.into(),
+            Kind::Archive => Unfit::OtherArchive.into(),
+            Kind::Picture => Unfit::Picture.into(),
+            Kind::Pdf => Unfit::Pdf.into(),
+        })
+    }
+
+    fn text(
+        bytes: Box<dyn Read + Send>,
+        options: &ReadOptions,
+        extent: Extent,
+    ) -> Result<Source, FileError> {
+        let mut text = Utf8::new(bytes, options.encoding);
+        let beginning = text.fill_buf()?;
+        // Whoever names a delimiter has a table.
+        if options.delimiter.is_none()
+            && let Some(unfit) = kind::of_text(beginning)
+        {
+            return Err(unfit.into());
         }
+        let form = form_of(beginning, options);
+        let (contents, header) = (Contents::Text(text), options.header);
+        Ok(Source { contents, form, header, extent })
     }
 
     fn workbook(bytes: Box<dyn Seekable>, options: &ReadOptions, extent: Extent) -> Source {
@@ -182,30 +201,6 @@ impl Source {
     }
 }
 
-/// How many bytes tell how a file is packed.
-const MAGIC_BYTES: u64 = 8;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Packing {
-    None,
-    Gzip,
-    Zstd,
-    Zip,
-    OldWorkbook,
-}
-
-impl Packing {
-    fn of(magic: &[u8]) -> Packing {
-        match magic {
-            [0x1F, 0x8B, ..] => Packing::Gzip,
-            [0x28, 0xB5, 0x2F, 0xFD, ..] => Packing::Zstd,
-            [b'P', b'K', 3, 4, ..] => Packing::Zip,
-            [0xD0, 0xCF, 0x11, 0xE0, ..] => Packing::OldWorkbook,
-            _ => Packing::None,
-        }
-    }
-}
-
 /// All bytes of a workbook that has to be held, if it has no more than so many.
 fn held(bytes: impl Read, most: u64) -> Result<Vec<u8>, FileError> {
     let mut held = Vec::new();
@@ -216,12 +211,12 @@ fn held(bytes: impl Read, most: u64) -> Result<Vec<u8>, FileError> {
     Err(Unfit::HeldTooLarge { most }.into())
 }
 
-/// How bytes are packed, and all of them again.
-fn looked_at(mut bytes: Box<dyn Read + Send>) -> io::Result<(Packing, Box<dyn Read + Send>)> {
+/// What bytes are, and all of them again.
+fn looked_at(mut bytes: Box<dyn Read + Send>) -> io::Result<(Kind, Box<dyn Read + Send>)> {
     let mut magic = Vec::new();
     bytes.by_ref().take(MAGIC_BYTES).read_to_end(&mut magic)?;
-    let packing = Packing::of(&magic);
-    Ok((packing, Box::new(Cursor::new(magic).chain(bytes))))
+    let kind = Kind::of(&magic);
+    Ok((kind, Box::new(Cursor::new(magic).chain(bytes))))
 }
 
 /// What a text is, as its beginning tells.
@@ -294,6 +289,19 @@ mod tests {
         let options = ReadOptions::default();
         let old = read(&[0xD0, 0xCF, 0x11, 0xE0, 0xA1], &options).unwrap_err().to_string();
         assert!(old.contains("save it as .xlsx"), "{old}");
+        for (bytes, why) in [
+            (&b"\x89PNG\r\n\x1A\n"[..], "found a picture, which is no table"),
+            (b"\xFF\xD8\xFF\xE0", "found a picture"),
+            (b"%PDF-1.7\n", "found a PDF, which is no table"),
+            (b"Rar!\x1A\x07\x01\x00", "found an archive (RAR, 7z): unpack it"),
+            (b"[{\"name\":1}]", "found a JSON array: write one object a line"),
+            (b"\xEF\xBB\xBF<html>", "found a web page or XML: open it with Excel"),
+        ] {
+            let error = read(bytes, &options).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        let table = ReadOptions { delimiter: Some(b','), ..ReadOptions::default() };
+        assert_eq!(read(b"[{x}],b\n", &table).unwrap(), "columns [{x}]|b\n");
         let twice = read(&gzipped(&gzipped(b"name\nA\n")), &options).unwrap_err().to_string();
         assert!(twice.contains("packed twice"), "{twice}");
     }

@@ -24,6 +24,14 @@ fn unfit(unfit: &Unfit) -> (String, Option<String>) {
         Unfit::OldWorkbook => {
             "这是旧版 Excel 工作簿（.xls），请另存为 .xlsx；支持 CSV、XLSX、NDJSON".to_owned()
         }
+        Unfit::Protected => "工作簿有密码保护，请去掉密码后另存".to_owned(),
+        Unfit::OpenDocument => "这是 OpenDocument 表格（.ods），请另存为 .xlsx".to_owned(),
+        Unfit::NoWorkbookInside => "这是 ZIP 压缩包，其中没有工作簿，请先解压".to_owned(),
+        Unfit::OtherArchive => "这是压缩包（RAR、7z），请先解压".to_owned(),
+        Unfit::JsonArray => "这是 JSON 数组，请改为每行一个对象，去掉最外层的方括号".to_owned(),
+        Unfit::Picture => "这是图片，不是表格".to_owned(),
+        Unfit::Pdf => "这是 PDF，不是表格".to_owned(),
+        Unfit::WebPage => "这是网页或 XML，请用 Excel 打开后另存为 .xlsx".to_owned(),
         Unfit::HeldTooLarge { most } => {
             format!("再次压缩的工作簿最大 {most} 字节：请直接上传工作簿，或另存为 CSV")
         }
@@ -188,6 +196,12 @@ mod tests {
                 "expected an XLSX workbook, found invalid Zip archive",
                 "不是有效的 XLSX 工作簿：<code lang=\"en\">invalid Zip archive</code>",
             ),
+            ("expected a row of headings in line 9, found none", "第 9 行没有列标题"),
+            (
+                "expected CSV, XLSX or one JSON object a line, found a workbook that is protected by a \
+                 password: save it without one",
+                "工作簿有密码保护，请去掉密码后另存",
+            ),
             // What an earlier version has kept, or the system says.
             ("line up", "<code lang=\"en\">line up</code>"),
         ] {
@@ -221,6 +235,11 @@ mod tests {
                 Misfit::NoRow(NoRow::Cells { most: 2000, found: 2001 }),
                 "expected at most 2000 values, found 2001",
                 "最多 2000 个值，实际为 2001 个",
+            ),
+            (
+                Misfit::NoRow(NoRow::Total { found: "合计" }),
+                "expected a customer, found a total: the row begins with `合计`",
+                "不是客户，而是以“合计”开头的合计行",
             ),
             (
                 Misfit::Refused(Ruled::InConflict(vec![Rule::Distinguishing, Rule::Keep])),

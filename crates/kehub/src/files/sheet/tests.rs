@@ -99,6 +99,15 @@ fn the_first_sheet_that_is_shown_and_holds_cells_is_read() {
     assert_eq!(chart, "expected one of the sheets `字典`, `x`, `客户`, found `图`");
 }
 
+#[test]
+fn an_archive_without_a_workbook_says_so() {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file("a.csv", SimpleFileOptions::default()).unwrap();
+    let archive = writer.finish().unwrap();
+    let error = told(|take| super::read(archive, None, heads(take))).unwrap_err().to_string();
+    assert!(error.ends_with("found a ZIP archive that holds no workbook: unpack it"), "{error}");
+}
+
 /// A workbook of these parts, beside those that every one has.
 fn packed(parts: &[(&str, String)]) -> Cursor<Vec<u8>> {
     let relations = |of: &str, target: &str| {
