@@ -41,3 +41,4 @@ pub(crate) mod source;
 mod table;
 pub(crate) mod turns;
 mod unpacking;
+mod unspaced;

@@ -1,6 +1,7 @@
 //! Records of CSV, one after the other. However long they are, no more of one is held than a row may have.
 
 use super::rows::{BEGINNING_BYTES_MAX, COLUMNS_MAX, ROW_BYTES_MAX, shortened};
+use super::unspaced::Unspaced;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use kehub_core::canonical::is_blank;
 use std::borrow::Cow;
@@ -12,7 +13,7 @@ const HELD_BYTES_MAX: usize = BEGINNING_BYTES_MAX + 4;
 
 /// A text, the record that was read of it last, and what is wrong with that.
 pub(super) struct Records<R> {
-    text: R,
+    text: Unspaced<R>,
     parser: Reader,
     /// The values of the record, one behind the other; there is room for a byte more than a row may have.
     values: Vec<u8>,
@@ -49,7 +50,7 @@ pub(super) enum Fault {
 impl<R: BufRead> Records<R> {
     pub(super) fn new(text: R, delimiter: u8) -> Records<R> {
         Records {
-            text,
+            text: Unspaced::new(text, delimiter),
             parser: ReaderBuilder::new().delimiter(delimiter).build(),
             values: vec![0; ROW_BYTES_MAX + 1],
             ends: vec![0; COLUMNS_MAX],
@@ -168,7 +169,7 @@ struct Marks {
 
 /// Where in a record a byte stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// Where a value begins.
     Beginning,
     /// In a value, or behind its quotes.
@@ -181,7 +182,7 @@ enum Place {
 
 impl Place {
     /// Where the byte behind this one stands.
-    fn behind(self, byte: u8, delimiter: u8) -> Place {
+    pub(super) fn behind(self, byte: u8, delimiter: u8) -> Place {
         match (self, byte) {
             (Place::Quoted, b'"') => Place::Quote,
             (Place::Quoted, _) | (Place::Beginning | Place::Quote, b'"') => Place::Quoted,

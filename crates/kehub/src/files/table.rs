@@ -15,6 +15,9 @@ const DELIMITERS: [u8; 4] = *b",;\t|";
 pub(super) fn delimiter_of(beginning: &[u8], header: HeaderRow) -> u8 {
     let lines = || lines_of(beginning).filter(|(_, line)| !line.trim_ascii().is_empty());
     let first = lines().next().map_or(&b""[..], |(_, line)| line);
+    if let Some(delimiter) = lines().next().and_then(|(number, line)| named(number, line)) {
+        return delimiter;
+    }
     let chosen = match header {
         HeaderRow::At(wanted) => {
             let line = lines().find(|(number, _)| *number == wanted);
@@ -27,6 +30,22 @@ pub(super) fn delimiter_of(beginning: &[u8], header: HeaderRow) -> u8 {
         }
     };
     chosen.unwrap_or_else(|| likeliest(first))
+}
+
+/// The delimiter that the first line names, as Excel reads it: `sep=;`.
+fn named(number: u64, line: &[u8]) -> Option<u8> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let unquoted = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\""));
+    let line = unquoted.unwrap_or(line);
+    let (begin, rest) = line.split_at_checked(4)?;
+    let is_said = number == 1 && begin.eq_ignore_ascii_case(b"sep=");
+    match rest {
+        [delimiter] if is_said && !delimiter.is_ascii_alphanumeric() && delimiter.is_ascii() => {
+            Some(*delimiter)
+        }
+        _ => None,
+    }
 }
 
 /// What parts so many labels in a line.
@@ -79,10 +98,11 @@ pub(super) fn read(
 ) -> Result<(), FileError> {
     let mut records = Records::new(text, delimiter);
     while records.advance()? {
-        if records.is_blank() {
+        let line = records.line();
+        let names_delimiter = || line == 1 && named(line, records.beginning().as_bytes()).is_some();
+        if records.is_blank() || names_delimiter() {
             continue;
         }
-        let line = records.line();
         let flow = if let Some(fault) = records.fault() {
             let (text, reason) = (records.beginning(), no_row(fault));
             heads.unreadable(Unreadable { line, text, reason })?
@@ -153,6 +173,21 @@ mod tests {
         let text = "name,remark\r\n\"Wang, Fang\",\"one\ntwo \"\"three\"\"\"\r\nLi,x\r\n";
         let told = read(text).unwrap();
         assert_eq!(told, "columns name|remark\n2: Wang, Fang|one\ntwo \"three\"\n4: Li|x\n");
+    }
+
+    #[test]
+    fn a_first_line_names_the_delimiter() {
+        let expected = "columns a,b|c\n3: 1|2\n";
+        assert_eq!(read("sep=;\r\na,b;c\r\n1;2\r\n").unwrap(), expected);
+        assert_eq!(read("\"sep=;\"\na,b;c\n1;2\n").unwrap(), expected);
+        assert_eq!(read("SEP=\t\na,b\tc\n1\t2\n").unwrap(), expected);
+        assert_eq!(read("sep=ab,c\nsep=;,2\n").unwrap(), "columns sep=ab|c\n2: sep=;|2\n");
+    }
+
+    #[test]
+    fn blanks_before_a_quote_are_none_of_the_value() {
+        let told = read("姓名,手机号\n张三, \"1,2\"\n \"李\n四\" , 3\n").unwrap();
+        assert_eq!(told, "columns 姓名|手机号\n2: 张三|1,2\n3: 李\n四 | 3\n");
     }
 
     #[test]
