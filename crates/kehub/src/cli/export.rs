@@ -83,7 +83,7 @@ fn word<T: Word>(text: &str) -> Result<T, String> {
 }
 
 fn fields(text: &str) -> Result<Fields, String> {
-    Fields::named(text).ok_or_else(|| format!("expected {}", Fields::EXPECTED))
+    Fields::named(text).map_err(|unknown| format!("expected {}, found {unknown}", Fields::EXPECTED))
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {

@@ -1,6 +1,7 @@
 //! What an export may be asked for, and what fits together.
 
 use crate::api::customers::body;
+use crate::wire::json::shortened;
 use crate::wire::time;
 use kehub_core::attribute::Attribute;
 use kehub_core::filter::SortKey;
@@ -106,26 +107,27 @@ impl Fields {
     pub(crate) const EXPECTED: &'static str =
         "names of fields, `attr.` and a key, `attr` or `rev`, parted by commas";
 
-    /// The fields of these names, as the lists of `/api` know them.
-    pub(crate) fn named(names: &str) -> Option<Fields> {
+    /// The fields of these names, as the lists of `/api` know them; or the first name that is none.
+    pub(crate) fn named(names: &str) -> Result<Fields, String> {
         let mut of_body = body::Fields::default();
         let mut in_order = vec![Field::Attribute(Attribute::Id)];
         for name in names.split(',').map(str::trim) {
+            let unknown = || format!("`{}`", shortened(name));
             if !of_body.add(name) {
-                return None;
+                return Err(unknown());
             }
             let field = match (name, SortKey::named(name)) {
                 ("rev", _) => Field::Rev,
                 ("attr", _) => Field::AllCustom,
                 (_, Some(SortKey::Attribute(attribute))) => Field::Attribute(attribute),
                 (_, Some(SortKey::Custom(key))) => Field::Custom(key),
-                (_, None) => return None,
+                (_, None) => return Err(unknown()),
             };
             if !in_order.contains(&field) {
                 in_order.push(field);
             }
         }
-        Some(Fields { in_order, of_body })
+        Ok(Fields { in_order, of_body })
     }
 }
 

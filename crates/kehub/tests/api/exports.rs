@@ -178,6 +178,8 @@ async fn what_does_not_fit_is_told() {
     for (query, expected) in cases {
         let answer = hub.reader.get(&format!("/api/exports?{query}")).await;
         assert_eq!(answer.unfit(400, "parametersInvalid"), [expected], "{query}");
+        let names_it = query != "fields=name,x" || answer.text.contains("found `x`");
+        assert!(names_it, "{}", answer.text);
     }
     hub.phone.get("/api/exports").await.refused(403, "permissionMissing");
 }

@@ -160,7 +160,7 @@ fn what_cannot_be_exported_is_refused() {
             &["all.csv", "--filter", "town=x", "--filter", "gender=m"],
             "`gender`: expected 0, 1 or 2",
         ),
-        (&["all.csv", "--fields", "town"], "expected names of fields"),
+        (&["all.csv", "--fields", "name,town"], "parted by commas, found `town`"),
         (&["all.ndjson", "--headings", "zh"], "--headings: expected the format csv or xlsx"),
         (&["all.xlsx", "--delimiter", ";"], "--delimiter: expected the format csv, found xlsx"),
         (&["all.csv", "--utc-offset", "8"], "expected an offset such as `+08:00`"),

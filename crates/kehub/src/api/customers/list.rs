@@ -6,6 +6,7 @@ use crate::api::Call;
 use crate::api::parameters::Parameters;
 use crate::api::problem::Problem;
 use crate::server::problem::json;
+use crate::wire::json::shortened;
 use axum::http::StatusCode;
 use axum::response::Response;
 use kehub_core::directory::Permission;
@@ -82,7 +83,7 @@ fn fields(parameters: &mut Parameters) -> Option<Fields> {
     for name in names.split(',').map(str::trim) {
         if !fields.add(name) {
             let expected = "names of fields, `attr.` and a key, `attr` or `rev`, parted by commas";
-            parameters.unfit("fields", expected, "another name");
+            parameters.unfit("fields", expected, format!("`{}`", shortened(name)));
             break;
         }
     }

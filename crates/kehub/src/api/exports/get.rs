@@ -104,11 +104,16 @@ fn word<T: Word>(parameters: &mut Parameters, name: &'static str) -> Option<T> {
     parameters.parsed(name, format!("one of {}", T::names()), T::named)
 }
 
+fn fields(parameters: &mut Parameters) -> Option<Fields> {
+    let named = Fields::named(&parameters.text("fields")?);
+    named.map_err(|unknown| parameters.unfit("fields", Fields::EXPECTED, unknown)).ok()
+}
+
 fn export(parameters: &mut Parameters) -> Option<Options> {
     let format = word(parameters, "format").unwrap_or(Format::Ndjson);
     let asked = Asked {
         compression: word(parameters, "compression"),
-        fields: parameters.parsed("fields", Fields::EXPECTED, Fields::named),
+        fields: fields(parameters),
         identities: word::<Identities>(parameters, "identities"),
         headings: word::<Headings>(parameters, "headings"),
         delimiter: parameters.parsed("delimiter", options::DELIMITER, options::delimiter),
