@@ -48,7 +48,7 @@ pub enum OnConflict {
     Merge,
     /// Never merge by itself; open a conflict.
     Keep,
-    /// Write nothing and answer the conflicts.
+    /// Merge them unless a guard refuses: then write nothing and answer the conflicts.
     Reject,
 }
 

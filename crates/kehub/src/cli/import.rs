@@ -72,6 +72,9 @@ pub(super) struct Options {
 
     /// What happens when a row brings customers together: merge, keep or reject; as the tenant is
     /// set, unless given
+    ///
+    /// `merge` merges them unless a guard objects, and opens a conflict then. `keep` merges nobody, and opens a
+    /// conflict. `reject` merges them unless a guard objects, and refuses the whole row then.
     #[arg(long, value_name = "WHAT", value_parser = on_conflict)]
     on_conflict: Option<OnConflict>,
 

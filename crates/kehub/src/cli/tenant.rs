@@ -34,6 +34,9 @@ pub(super) enum Command {
         #[arg(value_parser = preset)]
         preset: Preset,
         /// What happens when a request brings customers together: merge, keep or reject
+        ///
+        /// `merge` merges them unless a guard objects, and opens a conflict then. `keep` merges nobody, and
+        /// opens a conflict. `reject` merges them unless a guard objects, and refuses the whole request then.
         #[arg(long, value_parser = on_conflict)]
         on_conflict: Option<OnConflict>,
     },

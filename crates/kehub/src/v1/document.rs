@@ -435,7 +435,8 @@ fn resolution() -> Value {
 }
 
 fn extras() -> Vec<Value> {
-    let on_conflict = "`merge`, `keep` or `reject`, instead of the tenant's setting";
+    let on_conflict = "`merge`, `keep` (merge nobody) or `reject` (as `merge`, but refuse the whole request where \
+                       a guard keeps customers apart), instead of the tenant's setting";
     vec![dry_run(), query("onConflict", on_conflict, "keep"), resolution(), idempotency_key()]
 }
 

@@ -160,6 +160,8 @@ fn upsert_input() -> Value {
     let any_of = |name: &str| json!({ "anyOf": [schema(name), { "type": "null" }] });
     let identities = json!({ "type": ["array", "null"], "items": schema("ApiIdentityInput") });
     let observed = "When the sender saw it; the time of arrival unless given";
+    let on_conflict = "Instead of the tenant's setting: `merge` customers that meet unless a guard objects, `keep` \
+                       them apart, or `reject` the whole request where a guard objects, and merge them otherwise";
     json!({
         "type": "object",
         "description": "A customer and what points at it.",
@@ -168,7 +170,7 @@ fn upsert_input() -> Value {
             "identities": identities,
             "onConflict": {
                 "enum": ["merge", "keep", "reject", null],
-                "description": "Instead of the tenant's setting",
+                "description": on_conflict,
             },
             "observedAt": { "type": ["string", "null"], "description": observed },
         },

@@ -60,6 +60,27 @@ fn one(described: Described) -> Described {
     described.parameter(id("The id of the import")).meets(&[Code::ImportNotFound])
 }
 
+/// How a file is read.
+fn reading(described: Described) -> Described {
+    described
+        .parameter(query(
+            "raw",
+            "`1`: cells of CSV as they are, also a `'` before what a spreadsheet would run, as an export \
+             with `raw` writes them",
+            "1",
+        ))
+        .parameter(query("utcOffset", "How far from UTC times are that name no zone", "+08:00"))
+        .parameter(query("encoding", "The encoding of text, if it does not show", "gb18030"))
+        .parameter(query("delimiter", "What parts the values of CSV, if it does not show", ";"))
+        .parameter(query("sheet", "The sheet of a workbook; the first one that is shown and has cells, unless given", "Members"))
+        .parameter(query(
+            "headerRow",
+            "The line that holds the headings of a table. Unless given, they are the first row that is not \
+             blank; if that has no known label, the first of the first 20 rows in which two or more stand",
+            "3",
+        ))
+}
+
 fn create() -> Described {
     let table = "name,mobile\nWang Fang,13800000001\n";
     let text = json!({ "type": "string" });
@@ -74,7 +95,7 @@ fn create() -> Described {
             "mapping": { "type": "object", "additionalProperties": { "type": "string" } },
         },
     });
-    Described::write(Permission::CustomersWrite)
+    let described = Described::write(Permission::CustomersWrite)
         .parameter(query(
             "source",
             "What the file is called: what was said about the columns of a source is used again. The \
@@ -94,30 +115,20 @@ fn create() -> Described {
             "1",
         ))
         .parameter(query("again", "`1`: begin with the first row, whatever was done before", "1"))
-        .parameter(query("onConflict", "`merge`, `keep` or `reject`; the tenant's, unless given", "keep"))
+        .parameter(query(
+            "onConflict",
+            "`merge`, `keep` (merge nobody) or `reject` (as `merge`, but refuse the whole row where a guard \
+             keeps customers apart); the tenant's, unless given",
+            "keep",
+        ))
         .parameter(query(
             "match",
             "By what a row finds its customer, before all others the first: `identity`, which is always \
              among them, `id`, `mobile` and `email`, parted by commas; `identity,mobile,email` unless \
              given. With `id`, a column `id` or 客户ID is the id of a customer of this hub",
             "id,identity,mobile,email",
-        ))
-        .parameter(query(
-            "raw",
-            "`1`: cells of CSV as they are, also a `'` before what a spreadsheet would run, as an export \
-             with `raw` writes them",
-            "1",
-        ))
-        .parameter(query("utcOffset", "How far from UTC times are that name no zone", "+08:00"))
-        .parameter(query("encoding", "The encoding of text, if it does not show", "gb18030"))
-        .parameter(query("delimiter", "What parts the values of CSV, if it does not show", ";"))
-        .parameter(query("sheet", "The sheet of a workbook; the first one that is shown and has cells, unless given", "Members"))
-        .parameter(query(
-            "headerRow",
-            "The line that holds the headings of a table. Unless given, they are the first row that is not \
-             blank; if that has no known label, the first of the first 20 rows in which two or more stand",
-            "3",
-        ))
+        ));
+    reading(described)
         .takes(&json!({
             "text/csv": { "schema": text, "example": table },
             "application/x-ndjson": { "schema": text, "example": "{\"name\":\"Wang Fang\"}\n" },

@@ -43,7 +43,11 @@ fn policy(preset: &str, version: u32) -> Value {
 
 pub(crate) fn schemas() -> Value {
     let presets = json!({ "enum": ["compat", "guarded"] });
-    let choices = json!({ "enum": ["merge", "keep", "reject"] });
+    let choices = json!({
+        "enum": ["merge", "keep", "reject"],
+        "description": "What happens to customers that meet: `merge` them unless a guard objects, `keep` them apart, \
+                        or `reject` the whole request where a guard objects, and merge them otherwise",
+    });
     let version =
         json!({ "type": "integer", "minimum": 1, "description": "Rises with every change" });
     let answered = json!({ "preset": presets, "onConflict": choices, "version": version });

@@ -18,7 +18,7 @@ vocabulary! {
     on_conflict "When a request brings customers together" "一个请求关联到多个客户时";
     conflict_merge "Merge them, unless a rule speaks against it" "合并，除非规则不允许";
     conflict_keep "Never merge by itself: ask in the review" "不自动合并，列入复核";
-    conflict_reject "Write nothing, and answer the conflict" "不写入，返回冲突";
+    conflict_reject "Merge them, unless a rule speaks against it: then write nothing, and answer the conflict" "合并；规则不允许时不写入，返回冲突";
     kind "Type" "类型";
     rank "Rank" "优先级";
     role "What it says about people" "含义";

@@ -49,9 +49,9 @@ vocabulary! {
     no_ids "Matching by id takes a column of ids, such as id or 客户ID." "按 ID 匹配需要 id 或 客户ID 列。";
     on_conflict "On conflict" "冲突时";
     as_set "as the tenant is set" "按租户设置";
-    merge "merge" "合并";
+    merge "merge, unless a rule speaks against it" "合并，除非规则不允许";
     keep "keep apart" "保持分开";
-    reject "refuse the row" "拒绝该行";
+    reject "merge, or refuse the row where a rule speaks against it" "合并；规则不允许时拒绝该行";
     zone "Times without a zone" "无时区的时间";
     reading "If it is read wrongly" "读取有误时";
     encoding "Encoding" "编码";
