@@ -66,6 +66,11 @@ impl Terminal {
         self.bar.finish_and_clear();
     }
 
+    /// Prints something while the line is out of the way.
+    pub(super) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
     fn style(&self, total: u64) -> &'static str {
         match (total, self.told_as) {
             (0, _) => STEP,

@@ -2,7 +2,7 @@
 
 use super::progress::Terminal;
 use super::store::{apply, default_tenant, must_be_there, tenant, with_store};
-use super::{DEFAULT_TENANT, listed, say};
+use super::{DEFAULT_TENANT, counted, listed, say};
 use crate::api::wechat_accounts::body::callback_path;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{StoreLocation, WechatArgs};
@@ -331,16 +331,57 @@ fn step(import: &FanImport) -> String {
     if outcomes.is_empty() { what.to_owned() } else { format!("{what}, {outcomes}") }
 }
 
+/// What is shown while it is not known whether another process is at work.
+const WAITING: &str = "waiting for another process";
+
+/// Another process that an import is held by. One that was killed a moment ago looks like one that is at
+/// work, for as long as it could be.
+#[derive(Default)]
+struct Other {
+    /// Until when, as it was first seen.
+    until: Option<Micros>,
+    is_there: bool,
+}
+
+impl Other {
+    /// Whether it may be that nobody is there.
+    fn is_awaited(&self) -> bool {
+        self.until.is_some() && !self.is_there
+    }
+
+    /// What is to be said now that it holds the import still, if anything.
+    fn met(&mut self, import: &FanImport, now: Micros) -> Option<String> {
+        let read = import.counts.read + import.under_way.read;
+        let total = import.total.unwrap_or_default().max(read);
+        let Some(first) = self.until else {
+            self.until = Some(import.held_until);
+            let left = import.held_until.saturating_sub(now).max(0);
+            let seconds = u64::try_from(left).unwrap_or(0).div_ceil(1_000_000);
+            return Some(format!(
+                "another process was at work on it a moment ago, with {read} of {total} fans: looking whether it is, \
+                 for at most {}",
+                counted(seconds, "second")
+            ));
+        };
+        if self.is_there || import.held_until <= first {
+            return None;
+        }
+        self.is_there = true;
+        Some("it is: this one shows how far that one comes".to_owned())
+    }
+}
+
 /// Works on an import until it ends, or watches the process that does.
 async fn follow(importer: &Importer<'_>, id: WechatId) -> Result<FanImport> {
     let terminal = Terminal::counting("fans");
-    let show = |import: &FanImport| {
+    let show = |import: &FanImport, is_waiting: bool| {
         let read = import.counts.read + import.under_way.read;
-        terminal.at(&step(import), read, import.total.unwrap_or_default().max(read));
+        let step = if is_waiting { WAITING.to_owned() } else { step(import) };
+        terminal.at(&step, read, import.total.unwrap_or_default().max(read));
     };
-    let mut stop = importer.stop.clone();
+    let (mut stop, mut other) = (importer.stop.clone(), Other::default());
     loop {
-        let ended = importer.run(id, &show).await?;
+        let ended = importer.run(id, &|import| show(import, false)).await?;
         let tenant = importer.tenant;
         let account = importer.store.wechat_accounts(Some(tenant)).await?.remove(&(tenant, id));
         let import = account.context("the account was unbound meanwhile")?.import;
@@ -348,7 +389,15 @@ async fn follow(importer: &Importer<'_>, id: WechatId) -> Result<FanImport> {
             terminal.clear();
             return Ok(import);
         }
-        show(&import);
+        let held = import.held_until > importer.clock.now() && import.holder != importer.holder;
+        if held && ended == Ended::NotMine {
+            if let Some(said) = other.met(&import, importer.clock.now()) {
+                terminal.aside(|| say!("{said}"))?;
+            }
+        } else {
+            other = Other::default();
+        }
+        show(&import, other.is_awaited());
         tokio::select! {
             () = tokio::time::sleep(LOOK_PERIOD) => (),
             _ = stop.wait_for(|stop| *stop) => (),
@@ -406,6 +455,23 @@ fn stands(account: Option<WechatAccount>) -> Result<WechatAccount> {
 mod tests {
     use super::*;
     use kehub_core::wechat::{FanCounts, FanFailure};
+
+    #[test]
+    fn one_that_is_held_by_another_process_waits_and_says_so_once() {
+        let counts = FanCounts { read: 10_000, ..FanCounts::default() };
+        let under_way = FanCounts { read: 300, ..FanCounts::default() };
+        let total = Some(11_000);
+        let held =
+            |held_until| FanImport { counts, under_way, total, held_until, ..FanImport::default() };
+        let mut other = Other::default();
+        let said = other.met(&held(19_000_001), 1_000_000).unwrap();
+        let expected = "at work on it a moment ago, with 10300 of 11000 fans: looking whether it is, for at \
+                        most 19 seconds";
+        assert!(said.ends_with(expected), "{said}");
+        assert_eq!(other.met(&held(19_000_001), 2_000_000), None);
+        assert!(other.met(&held(19_000_002), 3_000_000).unwrap().starts_with("it is"));
+        assert_eq!(other.met(&held(19_000_003), 4_000_000), None);
+    }
 
     #[test]
     fn what_an_import_came_to_tells_why_fans_were_refused() {

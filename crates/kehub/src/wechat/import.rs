@@ -30,6 +30,8 @@ const LOOKS_MAX: usize = 8;
 /// upsert sent again changes nothing. Between two tries there is a pause, of twice the length each time.
 const TRIES_MAX: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// How often an import is held on to within the time for which it is held.
+const RENEWALS: u32 = 4;
 
 /// Where fans go, and who works on it.
 pub(crate) struct Importer<'a> {
@@ -99,8 +101,14 @@ impl Importer<'_> {
         if import.holder != self.holder || import.held_until != until {
             return Ok(Ended::NotMine);
         }
-        let worked =
-            if is_due { self.pages(&account, &mut import, at).await } else { Err(Halt::Stop) };
+        let worked = if is_due {
+            tokio::select! {
+                worked = self.pages(&account, &mut import, at) => worked,
+                () = self.hold_on(id, account.import.run) => Err(Halt::Lost),
+            }
+        } else {
+            Err(Halt::Stop)
+        };
         import.under_way = FanCounts::default();
         import.held_until = 0;
         let ended = match worked {
@@ -151,6 +159,25 @@ impl Importer<'_> {
         self.clock.now().saturating_add(micros(self.wechat.options().lease))
     }
 
+    /// Holds on to an import for as long as it is this process that works on it, however long one step takes.
+    async fn hold_on(&self, id: WechatId, run: u64) {
+        loop {
+            tokio::time::sleep(self.wechat.options().lease / RENEWALS).await;
+            let hold = WechatChange::Hold { id, holder: self.holder, until: self.held_until() };
+            match self.change(hold).await {
+                Ok(Ok(account)) => {
+                    let FanImport { run: now, holder, .. } = account.import;
+                    if (now, holder) != (run, self.holder) {
+                        return;
+                    }
+                }
+                Ok(Err(_)) => return,
+                // Nobody else gets at the store either, or who works on the import hears of it.
+                Err(_) => (),
+            }
+        }
+    }
+
     async fn pages(
         &self,
         account: &WechatAccount,
@@ -181,6 +208,8 @@ impl Importer<'_> {
                 page => page?,
             };
             import.total = Some(page.total);
+            // Whoever looks sees of how many it is about.
+            self.save(account.id, import).await?;
             self.page(&work, &page.openids, import, at).await?;
             import.counts = import.counts.with(import.under_way);
             import.under_way = FanCounts::default();

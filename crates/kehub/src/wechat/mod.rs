@@ -68,7 +68,8 @@ pub struct Options {
     /// The pauses after failures that may pass, one after the other until an import comes on again;
     /// with the last one it is given up.
     pub pauses: Vec<Duration>,
-    /// How long an import is held by whoever works on it. It is renewed long before.
+    /// How long an import is held by whoever works on it. It is renewed four times as often, also while
+    /// WeChat takes its time to answer.
     pub lease: Duration,
     /// How often the progress of an import is written down at most, within a page.
     pub save_period: Duration,
@@ -89,8 +90,8 @@ impl Default for Options {
             token: TokenKind::Stable,
             time_limit: Duration::from_secs(10),
             pauses: short.into_iter().chain(long).collect(),
-            lease: Duration::from_mins(2),
-            save_period: Duration::from_secs(5),
+            lease: Duration::from_secs(20),
+            save_period: Duration::from_secs(1),
             look_period: Duration::from_secs(5),
         }
     }

@@ -5,6 +5,7 @@ use crate::weixin::{APP_ID, APP_SECRET, BATCH_GET, Fault, Weixin, fans};
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const TOKEN: &str = "CallbackToken0123456789";
@@ -146,4 +147,29 @@ async fn ctrl_c_leaves_the_import_to_a_hub() {
     assert!(stopped.contains("waiting: ") || stopped.contains("done: "), "{stopped}");
     let imported = told(kehub(&folder, &weixin, &["import"]), 0).await;
     assert!(imported.contains("done: 11000 of 11000 fans"), "{imported}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_kill_the_next_one_says_why_it_waits_and_goes_on_soon() {
+    let folder = Folder::new();
+    let weixin = Weixin::start(fans(1_000)).await;
+    let mut bind = kehub(&folder, &weixin, &["bind", "--app-id", APP_ID]);
+    bind.env("KEHUB_WECHAT_APP_SECRET", APP_SECRET);
+    told(bind, 0).await;
+    // WeChat takes its time.
+    let gate = weixin.hold(BATCH_GET);
+    let mut command = kehub(&folder, &weixin, &["import"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("it asks for fans", async || weixin.calls(BATCH_GET) > 0).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let listed = told(kehub(&folder, &weixin, &["list"]), 0).await;
+    assert!(listed.contains("of 1000 fans"), "{listed}");
+    gate.add_permits(1);
+    let begun = Instant::now();
+    let imported = told(kehub(&folder, &weixin, &["import"]), 0).await;
+    assert!(begun.elapsed() < Duration::from_secs(25), "{imported}");
+    assert!(imported.contains("at work on it a moment ago"), "{imported}");
+    assert!(imported.contains("of 1000 fans: looking whether it is, for at most"), "{imported}");
+    assert!(imported.contains("done: 1000 of 1000 fans"), "{imported}");
 }
