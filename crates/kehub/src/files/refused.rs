@@ -4,6 +4,7 @@
 use super::cells::guarded;
 use super::clean::CellProblem;
 use super::mapping::{Column, Ignored, LINE_COLUMN, Mapping, REASON_COLUMN, TEXT_COLUMN, Target};
+use super::reading::ROUNDED_FROM;
 use super::rows::{Row, Unreadable, text_of};
 use super::source::Form;
 use crate::wire::json::Json;
@@ -101,7 +102,13 @@ impl Report {
 
     fn one(&mut self, mapping: &Mapping, row: &Row, reason: &str) -> io::Result<()> {
         let is_guarded = self.form == Form::Workbook;
-        let text = |cell| {
+        let text = |cell: &Json<'static>| {
+            if let Json::Real(number) = cell
+                && is_guarded
+                && number.abs() >= ROUNDED_FROM
+            {
+                return rounded(*number);
+            }
             let text = text_of(cell);
             // What a spreadsheet holds as text, it would run when it reads it as CSV.
             let runs = is_guarded && matches!(cell, Json::Text(_));
@@ -194,6 +201,13 @@ impl Report {
         };
         Ok(self.writer.insert(writer))
     }
+}
+
+/// A number of which a spreadsheet has not kept all digits, as it is told from one that somebody wrote: it is
+/// refused again until it is mended.
+fn rounded(number: f64) -> String {
+    let text = format!("{number:E}");
+    if text.contains('.') { text } else { text.replace('E', ".0E") }
 }
 
 /// The columns that the file has of its own, and not from an earlier report.
@@ -362,6 +376,19 @@ mod tests {
                         ''x,8,\"expected a date, found text\"\n\
                         ,9,\"expected at most 9 columns, found a value in one further right\",'=x\t1\n";
         assert_eq!(fs::read_to_string(path).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_number_that_a_spreadsheet_has_rounded_is_told_from_its_digits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.csv");
+        let mapping = mapping(&["card", "points", "id"]);
+        let mut report = Report::new(Place::Named(path.clone()), Form::Workbook);
+        let cells = [6_222_021_234_567_890_000_f64, 6e15, 12.5].map(Json::Real).into();
+        report.row(&mapping, &Row { line: 7, cells, ..Row::default() }, &[]).unwrap();
+        report.flush().unwrap();
+        let written = fs::read_to_string(path).unwrap();
+        assert!(written.ends_with("\n6.22202123456789E18,6.0E15,12.5,7,\n"), "{written}");
     }
 
     #[test]
