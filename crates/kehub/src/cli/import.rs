@@ -283,14 +283,8 @@ impl Run<'_> {
         let counts = import.counts;
         show_refused(&import)?;
         say!("{}", Told(&counts))?;
-        if let Some(report) = import.report.as_ref().and_then(Report::path) {
-            let here = std::env::current_dir().unwrap_or_default();
-            let report = report.strip_prefix(here).unwrap_or(report);
-            say!(
-                "refused rows are in {}: mend them there, and import that file{}",
-                report.display(),
-                said_again(self.options)
-            )?;
+        if let Some(report) = &import.report {
+            show_report(report, self.options)?;
         }
         let name = path.display();
         let on = match content {
@@ -406,6 +400,18 @@ fn show_refused(import: &Import<'_>) -> Result<()> {
         say!("and {} more", import.counts.refused - shown)?;
     }
     Ok(())
+}
+
+/// Says where refused rows are.
+fn show_report(report: &Report, options: &Options) -> Result<()> {
+    let Some(path) = report.path() else { return Ok(()) };
+    let here = std::env::current_dir().unwrap_or_default();
+    let shown = path.strip_prefix(here).unwrap_or(path).display();
+    if report.rows_of_workbook().is_some() {
+        return say!("refused rows so far are in {shown}: a workbook is made of it at the end");
+    }
+    let flags = said_again(options);
+    say!("refused rows are in {shown}: mend them there, and import that file{flags}")
 }
 
 /// What came of rows, for people.

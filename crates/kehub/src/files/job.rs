@@ -13,6 +13,7 @@ use super::mapping::{Choices, Mapping, is_of_report};
 use super::reading::Cells;
 use super::refused::{Place, Report};
 use super::source::{Form, ReadOptions, encoding_named};
+use super::workbook;
 use kehub_core::command::{Command, Matching};
 use kehub_core::import::{
     self, Content, Hold, ImportChange, ImportOutcome, ImportRefusal, Plan, Progress, State,
@@ -56,6 +57,10 @@ pub(crate) struct Job {
     noted_rows: u64,
     noted_at: Instant,
     is_unwanted: bool,
+    /// Whether it can go on where it ends early.
+    may_go_on: bool,
+    /// The sheet of a workbook that is made of refused rows; `None` if none is made.
+    sheet: Option<String>,
 }
 
 /// What an import came to when it was begun.
@@ -80,6 +85,22 @@ impl Job {
             noted_rows: kept.progress.rows,
             noted_at: Instant::now(),
             is_unwanted: kept.is_unwanted,
+            may_go_on: kept.plan.content.is_some(),
+            sheet: None,
+        }
+    }
+
+    /// The same, with a workbook of refused rows in a sheet of this name when it is over.
+    pub(crate) fn making_workbook(self, sheet: String) -> Job {
+        Job { sheet: Some(sheet), ..self }
+    }
+
+    /// Whether no row comes any more when it has ended like this.
+    fn is_over(&self, result: &Result<bool, ImportError>) -> bool {
+        match result {
+            Ok(true) => true,
+            Ok(false) | Err(ImportError::File(_)) => self.is_unwanted || !self.may_go_on,
+            Err(_) => false,
         }
     }
 }
@@ -227,11 +248,58 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Writes down what has become of it.
+    /// Writes down what has become of it. A workbook of its refused rows is there before: killed in between, it
+    /// goes on behind its last row, and makes it again. What it was made of is there until it is written down.
     pub(super) async fn conclude(
         &mut self,
         result: Result<bool, ImportError>,
     ) -> Result<bool, ImportError> {
+        let is_over = self.job.as_ref().is_some_and(|job| job.is_over(&result));
+        let made = if is_over { self.make_workbook().await } else { Ok(None) };
+        let (result, rows) = match made {
+            Ok(rows) => (self.write_down(result).await, rows),
+            Err(error) => (self.write_down(Err(error)).await, None),
+        };
+        if result.is_ok()
+            && let Some(rows) = rows
+        {
+            // What stays says nothing new.
+            std::fs::remove_file(rows).ok();
+        }
+        result
+    }
+
+    /// Makes the workbook of its refused rows, if there are any to be in one; the file that it was made of.
+    async fn make_workbook(&mut self) -> Result<Option<PathBuf>, ImportError> {
+        let sheet = self.job.as_ref().and_then(|job| job.sheet.clone());
+        let rows = self.report.as_ref().and_then(Report::rows_of_workbook).map(Path::to_owned);
+        let (Some(sheet), Some(rows)) = (sheet, rows) else { return Ok(None) };
+        let made_of = rows.clone();
+        let work = move || {
+            let workbook = workbook::make_beside(&made_of, &sheet)?;
+            let bytes = workbook.metadata()?.len();
+            io::Result::Ok((workbook, bytes))
+        };
+        let mut making = tokio::task::spawn_blocking(work);
+        let made = loop {
+            tokio::select! {
+                done = &mut making => break done.map_err(io::Error::other).flatten(),
+                // Others see that this process is there.
+                () = tokio::time::sleep(NOTE_PERIOD) => self.note().await?,
+            }
+        };
+        let (workbook, bytes) = made.map_err(ImportError::Report)?;
+        if let Some(job) = &mut self.job {
+            job.report = Some(workbook.to_string_lossy().into());
+            (job.report_bytes, job.synced_bytes) = (bytes, bytes);
+        }
+        if let Some(report) = &mut self.report {
+            report.becomes(workbook);
+        }
+        Ok(Some(rows))
+    }
+
+    async fn write_down(&mut self, result: Result<bool, ImportError>) -> Result<bool, ImportError> {
         let Some(job) = &self.job else { return result };
         let (id, holder) = (job.id, job.holder);
         let (state, error) = match &result {

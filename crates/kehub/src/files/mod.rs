@@ -3,7 +3,7 @@
 //!
 //! A thread of its own reads ([`rows`]), a [`mapping::Mapping`] says what columns are, a
 //! [`clean::Cleaner`] makes an upsert of a row or says what does not fit, and [`import`] applies
-//! them and writes down what was refused. A [`job`] is what is kept of an import in the store, so that it
+//! them and writes down what was [`refused`], in a [`workbook`] if they came in one. A [`job`] is what is kept of an import in the store, so that it
 //! goes on where it stopped. What was said about columns is [`remembered`], and a tenant has [`names`] for
 //! more. Rows go to a [`destination`], in [`turns`] with others; a [`dry_run`] only tells what would come of
 //! them. Memory does not grow with the file.
@@ -42,3 +42,4 @@ mod table;
 pub(crate) mod turns;
 mod unpacking;
 mod unspaced;
+pub(crate) mod workbook;

@@ -7,6 +7,7 @@ use super::mapping::{Column, Ignored, LINE_COLUMN, Mapping, REASON_COLUMN, TEXT_
 use super::reading::ROUNDED_FROM;
 use super::rows::{Row, Unreadable, text_of};
 use super::source::Form;
+use super::workbook;
 use crate::wire::json::Json;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -24,6 +25,8 @@ pub(crate) struct Report {
     place: Place,
     form: Form,
     writer: Option<Writer>,
+    /// The workbook that was made of them.
+    workbook: Option<PathBuf>,
 }
 
 /// Where a report goes.
@@ -44,7 +47,7 @@ impl Place {
             Place::Named(path) | Place::Begun(path, _) => Ok(path),
             Place::Near(path) => {
                 let mut names = numbered(&path);
-                let free = names.find(|name| !name.exists());
+                let free = names.find(|name| is_free(name));
                 free.ok_or_else(|| io::ErrorKind::AlreadyExists.into())
             }
         }
@@ -56,8 +59,19 @@ enum Writer {
     Lines(PathBuf, BufWriter<File>),
 }
 
-/// What a report of this file is called: `customers.refused.csv`. One of a workbook is CSV, which
-/// every spreadsheet program opens.
+/// Whether nothing stands there, nor where rows are that become a workbook there.
+pub(crate) fn is_free(path: &Path) -> bool {
+    !path.exists() && !workbook::rows_of(path).exists()
+}
+
+/// Where refused rows of a file are written until a report has all of them, which is going to be there: at
+/// its place, but for a workbook.
+pub(crate) fn written_at(path: PathBuf, form: Form) -> PathBuf {
+    let is_made = form == Form::Workbook && workbook::is_named(&path);
+    if is_made { workbook::rows_of(&path) } else { path }
+}
+
+/// What a report of this file is called: `customers.refused.csv`.
 pub(crate) fn near(input: &Path, form: Form) -> PathBuf {
     let packed = |path: &Path| {
         let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
@@ -66,7 +80,8 @@ pub(crate) fn near(input: &Path, form: Form) -> PathBuf {
     let unpacked = if packed(input) { input.with_extension("") } else { input.to_owned() };
     let own = unpacked.extension().map(|it| it.to_string_lossy().into_owned());
     let extension = match (form, own) {
-        (Form::Workbook, _) | (Form::Table(_), None) => "csv".to_owned(),
+        (Form::Workbook, _) => "xlsx".to_owned(),
+        (Form::Table(_), None) => "csv".to_owned(),
         (Form::Lines, None) => "ndjson".to_owned(),
         (Form::Table(_) | Form::Lines, Some(own)) => own,
     };
@@ -78,15 +93,27 @@ pub(crate) fn near(input: &Path, form: Form) -> PathBuf {
 
 impl Report {
     pub(crate) fn new(place: Place, form: Form) -> Report {
-        Report { place, form, writer: None }
+        Report { place, form, writer: None, workbook: None }
     }
 
     /// Where it is, if there is one.
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.writer {
+            _ if self.workbook.is_some() => self.workbook.as_deref(),
             None => None,
             Some(Writer::Table(path, _) | Writer::Lines(path, _)) => Some(path),
         }
+    }
+
+    /// The CSV of which a workbook is to be made when it is whole.
+    pub(crate) fn rows_of_workbook(&self) -> Option<&Path> {
+        self.path().filter(|path| self.workbook.is_none() && workbook::made_of(path).is_some())
+    }
+
+    /// Takes note of the workbook that was made of its rows: nothing is added from here on.
+    pub(super) fn becomes(&mut self, workbook: PathBuf) {
+        self.workbook = Some(workbook);
+        self.writer = None;
     }
 
     /// Writes a row, and those that were put together with it, and why it was refused.
@@ -261,7 +288,7 @@ fn create(place: &Place) -> io::Result<(PathBuf, File)> {
 }
 
 /// A name, and what is tried instead of it, with numbers.
-fn numbered(path: &Path) -> impl Iterator<Item = PathBuf> {
+pub(super) fn numbered(path: &Path) -> impl Iterator<Item = PathBuf> {
     let extension = path.extension().map(|it| it.to_string_lossy().into_owned());
     (1..=NAMES_MAX).map(move |number| match (&extension, number) {
         (_, 1) | (None, _) => path.to_owned(),
@@ -331,7 +358,8 @@ mod tests {
         for (input, form, report) in [
             ("a/shop.csv", Form::Table(b','), "a/shop.refused.csv"),
             ("shop.txt.gz", Form::Table(b'\t'), "shop.refused.txt"),
-            ("shop.XLSX", Form::Workbook, "shop.refused.csv"),
+            ("shop.XLSX", Form::Workbook, "shop.refused.xlsx"),
+            ("shop.xlsx.gz", Form::Workbook, "shop.refused.xlsx"),
             ("shop.jsonl.zst", Form::Lines, "shop.refused.jsonl"),
             ("shop", Form::Lines, "shop.refused.ndjson"),
             ("-", Form::Table(b','), "stdin.refused.csv"),

@@ -28,14 +28,14 @@ fn imported(folder: &Folder, arguments: &[&str]) -> Output {
 }
 
 /// What a run that came to this exit code printed.
-fn told(folder: &Folder, arguments: &[&str], code: i32) -> String {
+pub(crate) fn told(folder: &Folder, arguments: &[&str], code: i32) -> String {
     let output = imported(folder, arguments);
     let said = said(&output);
     assert_eq!(output.status.code(), Some(code), "{said}");
     said
 }
 
-async fn list(hub: &Hub, filter: &str) -> Vec<Value> {
+pub(crate) async fn list(hub: &Hub, filter: &str) -> Vec<Value> {
     let token = hub.token().await;
     let answer = hub.get(&format!("/v1/customers?access_token={token}&{filter}")).await;
     answer["rows"].as_array().unwrap().clone()
@@ -131,8 +131,6 @@ async fn a_workbook_keeps_its_dates_and_digits() {
     let said = told(&folder, &arguments, 1);
     assert!(said.contains("members.xlsx: XLSX, 6 columns"), "{said}");
     assert!(said.contains("2 rows: 1 created") && said.contains("line 4 refused: 生日"), "{said}");
-    let refused = fs::read_to_string(folder.path().join("members.refused.csv")).unwrap();
-    assert!(refused.contains("李雷,,soon,,,,4,"), "{refused}");
     let again = told(&folder, &arguments, 1);
     assert!(again.contains("2 rows: 0 created, 0 updated, 1 unchanged"), "{again}");
 
@@ -319,7 +317,7 @@ fn members(rows: u64) -> String {
 }
 
 /// Starts an import of a file in a folder, of which nobody hears.
-fn started(folder: &Folder, arguments: &[&str]) -> Child {
+pub(crate) fn started(folder: &Folder, arguments: &[&str]) -> Child {
     let mut command = folder.kehub(&["import"]);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
@@ -331,7 +329,7 @@ fn signal(process: &Child, name: &str) {
 }
 
 /// What the store of a folder keeps of the newest import; it is looked at as a hub would beside it.
-async fn newest(folder: &Folder) -> Option<Import> {
+pub(crate) async fn newest(folder: &Folder) -> Option<Import> {
     let options = SqliteOptions { syncs_beside: false, ..SqliteOptions::default() };
     let store = SqliteStore::open(folder.path().join("kehub-data/kehub.db"), options).unwrap();
     let found = store.imports(TenantId(1), None, 1).await.unwrap();
@@ -339,7 +337,7 @@ async fn newest(folder: &Folder) -> Option<Import> {
     found.into_iter().next()
 }
 
-async fn rows_noted(folder: &Folder) -> u64 {
+pub(crate) async fn rows_noted(folder: &Folder) -> u64 {
     newest(folder).await.map_or(0, |import| import.progress.rows)
 }
 

@@ -28,6 +28,7 @@ mod first_run;
 mod hub;
 mod hubs;
 mod import;
+mod refused;
 mod round_trip;
 mod shutdown;
 mod tables;

@@ -8,13 +8,14 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::files::clean::{Cleaner, ROW_TYPE};
 use crate::files::destination::Destination;
 use crate::files::import::{Counts, Import};
-use crate::files::job::{self, Begun, Settings, Wishes};
+use crate::files::job::{self, Begun, Job, Settings, Wishes};
 use crate::files::mapping::Choices;
 use crate::files::names::Names;
-use crate::files::refused::{Place, Report, near};
+use crate::files::refused::{Place, Report, is_free, near, written_at};
 use crate::files::remembered::Said;
 use crate::files::rows::{Chunk, Rows};
 use crate::files::source::{Extent, Form};
+use crate::files::workbook;
 use anyhow::{Context as _, Result, bail, ensure};
 use kehub_core::directory::Tenant;
 use kehub_core::import::{self, Plan};
@@ -56,15 +57,18 @@ impl Run<'_> {
         let content = job::content_of(path).with_context(named)?;
         let settings = Settings::of(&wishes, &opened.mapping).text()?;
         let plan = Plan { source: clean.source.as_str().into(), content, settings, spool: None };
-        let report = self.check_report(&known, &plan)?;
+        let report = self.check_report(&known, &plan, opened.form)?;
         let destination = destination(store, &tenant);
         let mut kept = self.hold(&destination, &plan).await.with_context(named)?;
         let fresh = || {
             let near = || Place::Near(near(path, opened.form));
-            std::path::absolute(report.map_or_else(near, Place::Named).free()?)
+            let place = report.map_or_else(near, Place::Named).free()?;
+            Ok(written_at(std::path::absolute(place)?, opened.form))
         };
         let place = job::report_of(&mut kept, fresh)?;
         let place_path = place.clone().free()?;
+        let sheet = options.sheet.clone().unwrap_or_else(|| workbook::SHEET.to_owned());
+        let job = Job::of(&kept, Some(&place_path), BATCH_ROWS).making_workbook(sheet);
         let mut import = Import {
             destination: Some(destination),
             dry_run: None,
@@ -75,7 +79,7 @@ impl Run<'_> {
             counts: Counts::default(),
             refused: Vec::new(),
             knows_row_type: policy.type_named(ROW_TYPE).is_some(),
-            job: Some(job::Job::of(&kept, Some(&place_path), BATCH_ROWS)),
+            job: Some(job),
         };
         import.go_on(&kept).await?;
         if kept.progress.rows > 0 {
@@ -87,15 +91,21 @@ impl Run<'_> {
     }
 
     /// The report that somebody named: it must not be there, unless it is of the import that goes on.
-    fn check_report(&self, known: &[import::Import], plan: &Plan) -> Result<Option<PathBuf>> {
+    fn check_report(
+        &self,
+        known: &[import::Import],
+        plan: &Plan,
+        form: Form,
+    ) -> Result<Option<PathBuf>> {
         let Some(path) = &self.options.refused else { return Ok(None) };
         let whole = std::path::absolute(path)?;
+        let written = written_at(whole.clone(), form);
         let is_its = |import: &import::Import| {
             import.may_go_on()
                 && import.plan.content == plan.content
-                && import.progress.report.as_deref().map(Path::new) == Some(&whole)
+                && import.progress.report.as_deref().map(Path::new) == Some(&written)
         };
-        let is_free = !path.exists() || known.iter().any(is_its);
+        let is_free = is_free(&whole) || known.iter().any(is_its);
         ensure!(is_free, "--refused {}: it is there already", path.display());
         Ok(Some(whole))
     }
