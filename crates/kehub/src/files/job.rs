@@ -421,7 +421,7 @@ pub(crate) struct Settings {
     skip: u64,
     delimiter: Option<char>,
     encoding: Option<String>,
-    sheet: Option<String>,
+    pub(crate) sheet: Option<String>,
     /// Where the headings are, unless in the first row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) header_row: Option<u64>,

@@ -2,6 +2,7 @@
 //! where exports are written, in files without a name.
 //! They hold personal data: nobody but the user of the hub may read them.
 
+use crate::files::source::Form;
 use axum::body::Bytes;
 use kehub_core::Micros;
 use kehub_core::import::Content;
@@ -29,7 +30,7 @@ const STRAY_LIFE: Duration = Duration::from_hours(1);
 /// What the names of files end with: while they arrive, whole, and reports.
 const ARRIVING: &str = "part";
 const WHOLE: &str = "file";
-const REPORTS: [&str; 2] = ["refused.csv", "refused.ndjson"];
+const REPORTS: [&str; 3] = ["refused.csv", "refused.ndjson", "refused.xlsx.csv"];
 
 /// Files that are looked at at once, and as many again of which all rows are decided, which may take hours:
 /// nobody who only looks waits for those. Each is read by a thread of its own, and a workbook may hold its
@@ -191,10 +192,16 @@ impl Spool {
         Ok(true)
     }
 
-    /// The place of the report about a file, which is NDJSON for one of NDJSON, else CSV.
-    pub(crate) fn report(&self, name: &str, is_lines: bool) -> PathBuf {
-        let [table, lines] = REPORTS;
-        self.folder.join(format!("{name}.{}", if is_lines { lines } else { table }))
+    /// The place of the report about a file of this form, which is NDJSON for one of NDJSON, else CSV: that of
+    /// a workbook is called like the one that is made of it for whoever asks.
+    pub(crate) fn report(&self, name: &str, form: Form) -> PathBuf {
+        let [table, lines, workbook] = REPORTS;
+        let kind = match form {
+            Form::Table(_) => table,
+            Form::Lines => lines,
+            Form::Workbook => workbook,
+        };
+        self.folder.join(format!("{name}.{kind}"))
     }
 
     /// Whether a report is one of this spool.
@@ -369,6 +376,10 @@ mod tests {
             if *path != fresh {
                 file.set_modified(old).unwrap();
             }
+        }
+        for form in [Form::Table(b','), Form::Lines, Form::Workbook] {
+            let report = spool.report(&"f".repeat(2 * NAME_BYTES), form);
+            File::create(report).unwrap().set_modified(old).unwrap();
         }
         let kept = spool.file(&"d".repeat(2 * NAME_BYTES));
         File::create(&kept).unwrap().set_modified(old).unwrap();

@@ -282,7 +282,7 @@ impl Worker {
             // It lies where another hub is: all of it is done here once more, which changes nothing.
             kept.progress = Progress::default();
         }
-        let fresh = || Ok(spool.report(&name, is_lines));
+        let fresh = || Ok(spool.report(&name, opened.form));
         let place = job::report_of(kept, fresh).map_err(|error| error.to_string())?;
         let path = place.clone().free().map_err(|error| error.to_string())?;
         let report = (Report::new(place, opened.form), path);

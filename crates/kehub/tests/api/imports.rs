@@ -1,12 +1,14 @@
 //! `/api/imports`: files whose rows become customers.
 
 use crate::hub::{Actor, Answer, Endless, TestHub, on_every_engine, request};
-use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE};
+use calamine::{Data, Reader as _, Xlsx};
 use kehub::imports::{Importer, Spool};
 use kehub::server::Settings;
 use kehub_core::TenantId;
 use kehub_store::Store as _;
+use rust_xlsxwriter::Workbook;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs;
@@ -20,6 +22,7 @@ use zip::write::SimpleFileOptions;
 
 on_every_engine! {
     a_file_goes_in_and_its_refused_rows_come_back,
+    refused_rows_of_a_workbook_come_back_as_one,
     a_form_says_what_columns_are,
     what_was_said_about_columns_is_used_again,
     rows_find_their_customers_as_is_asked_for,
@@ -202,6 +205,45 @@ fn form(parts: &[(&str, &str)]) -> axum::http::Request<Body> {
     let media = "multipart/form-data; boundary=limit".parse().unwrap();
     request.headers_mut().insert(CONTENT_TYPE, media);
     request
+}
+
+async fn refused_rows_of_a_workbook_come_back_as_one(hub: TestHub) {
+    let folder = spool(&hub);
+    let importer = Importer::start(hub.hub.clone());
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet().set_name("六月").unwrap();
+    for (row, cells) in [["姓名", "卡号", "生日"], ["李雷", "0012345", "soon"]].iter().enumerate()
+    {
+        for (column, cell) in (0..).zip(cells) {
+            sheet.write_string(u32::try_from(row).unwrap(), column, *cell).unwrap();
+        }
+    }
+    let sent = book.save_to_buffer().unwrap();
+    let query = "source=members.xlsx&sheet=%E5%85%AD%E6%9C%88";
+    send(&hub.writer, query, sent).await.was(202);
+    assert_eq!(ended(&hub, 1).await["counts"]["refused"], 1);
+    let mut call = request("GET", "/api/imports/1/refused", "");
+    let token = format!("Bearer {}", hub.reader.token).parse().unwrap();
+    call.headers_mut().insert(AUTHORIZATION, token);
+    let answer = hub.app.answer(call).await;
+    let header = |name| answer.headers()[name].to_str().unwrap();
+    let media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    assert_eq!(header(CONTENT_TYPE), media);
+    let name = "attachment; filename=\"import-1.refused.xlsx\"";
+    assert_eq!(header(CONTENT_DISPOSITION), name);
+    let report = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    let mut read: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(report.clone())).unwrap();
+    let range = read.worksheet_range("六月").unwrap();
+    let cells: Vec<&Data> = range.rows().nth(1).unwrap().iter().collect();
+    let text = |text: &str| Data::String(text.to_owned());
+    assert_eq!(cells[..4], [&text("李雷"), &text("0012345"), &text("soon"), &text("2")]);
+    // It goes in again, and its columns are those that it has of its file.
+    send(&hub.writer, query, report).await.was(202);
+    let again = ended(&hub, 2).await;
+    assert_eq!((&again["counts"]["rows"], &again["counts"]["refused"]), (&json!(1), &json!(1)));
+    assert_eq!(again["columns"].as_array().unwrap().len(), 5, "{again}");
+    importer.stop().await;
+    assert_eq!(files(&folder), 2);
 }
 
 async fn a_form_says_what_columns_are(hub: TestHub) {

@@ -4,8 +4,10 @@ use crate::browser::Browser;
 use crate::console_review::signed_in;
 use crate::hub::{Folder, Hub};
 use base64::Engine as _;
+use calamine::{Reader as _, Xlsx};
 use rust_xlsxwriter::Workbook;
 use serde_json::json;
+use std::io::Cursor;
 
 /// A file to be dropped: a script that makes it, as `file`.
 fn made(name: &str, bytes: &[u8]) -> String {
@@ -121,9 +123,13 @@ async fn a_spreadsheet_is_dropped_mapped_tried_and_imported() {
     browser.leave(|browser| browser.click("[name=act][value=import]")).unwrap();
     browser.wait("!document.querySelector('[data-live]')").unwrap();
     says(&mut browser, &["done", "3 rows done", "Download the refused rows"]);
-    let report = "fetch(document.querySelector('a[download]').href).then(it => it.text())";
-    let report = browser.run(report).unwrap().as_str().unwrap().to_owned();
-    assert!(report.contains("赵敏,13700000009,3/5/1990,VIP-8,3,"), "{report}");
+    let report = "fetch(document.querySelector('a[download]').href).then(it => it.arrayBuffer())\
+                  .then(it => Array.from(new Uint8Array(it)))";
+    let report: Vec<u8> = serde_json::from_value(browser.run(report).unwrap()).unwrap();
+    let mut report: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(report)).unwrap();
+    let report = report.worksheet_range_at(0).unwrap().unwrap();
+    let row: Vec<String> = report.rows().nth(1).unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(row[..5], ["赵敏", "13700000009", "3/5/1990", "VIP-8", "3"]);
     let there =
         "fetch('/console/customers/1').then(it => it.text()).then(it => it.includes('1990-03-05'))";
     assert_eq!(browser.run(there).unwrap(), true);

@@ -36,9 +36,13 @@ pub(crate) fn operation(name: &str) -> Option<Described> {
                         "\u{FEFF}name,birthday,kehub line,kehub reason\nWang,3/5/1990,2,birthday: …\n",
                     ),
                     ("application/x-ndjson", "{\"name\":\"Wang\",\"kehub line\":2,\"kehub reason\":\"…\"}\n"),
+                    (
+                        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+                        "(a spreadsheet, of the refused rows of one)",
+                    ),
                 ],
             )
-            .meets(&[Code::RefusedNotFound]),
+            .meets(&[Code::RefusedNotFound, Code::Busy]),
         "api_import_refused_delete" => one(Described::read(Permission::CustomersWrite))
             .parameter(query("dryRun", "`1`: only say what would happen", "1"))
             .done("They are removed, or would be")
