@@ -371,3 +371,21 @@ async fn a_read_that_finds_all_readers_busy_is_answered_and_who_may_ask_is_read(
     let (found, ()) = tokio::join!(futures_util::future::join_all(busy), late);
     assert_eq!(found.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [vec![], vec![]]);
 }
+
+/// Rows are sent as the table had them when the session began.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_somebody_widens_beside_a_hub_takes_the_next_write() {
+    let database = TestDatabase::new().await;
+    let store = first(&database.url()).await;
+    let before =
+        resolution(run(&store, request(TENANT, upsert(&["o1"]))).await.unwrap()).customer.id;
+    for table in ["customer", "home", "identity", "journal", "trail", "updated"] {
+        database.run(&format!("ALTER TABLE {table} ADD COLUMN noted text")).await;
+        let (known, new) = (upsert(&["o1", "a1"]), upsert(&[&format!("o-{table}")]));
+        let again = resolution(run(&store, request(TENANT, known)).await.unwrap()).customer.id;
+        assert_eq!(again, before);
+        let other = resolution(run(&store, request(TENANT, new)).await.unwrap()).customer.id;
+        assert_ne!(other, before);
+    }
+    store.close().await.unwrap();
+}
