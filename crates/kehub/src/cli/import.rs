@@ -368,7 +368,13 @@ fn show_mapping(path: &Path, opened: &Opened) -> Result<()> {
             names.join(", ")
         )?;
     }
-    show_columns(mapping, 0)
+    show_columns(mapping, 0)?;
+    if opened.form != Form::Lines && mapping.says_something() && !mapping.names_anybody() {
+        say!(
+            "no column tells who a row is (a mobile, an e-mail address, an identity): each is a new customer"
+        )?;
+    }
+    Ok(())
 }
 
 /// Shows what columns are, from this one on.

@@ -458,6 +458,18 @@ impl Mapping {
         self.columns.iter().any(|column| !matches!(column.target, Target::Ignored(_)))
     }
 
+    /// Whether any column tells who a row is. Without one, only the same row finds its customer again.
+    pub(crate) fn names_anybody(&self) -> bool {
+        self.columns.iter().any(|column| match &column.target {
+            Target::Attribute(attribute) => {
+                [Attribute::Mobile, Attribute::Email].contains(attribute)
+            }
+            Target::Identity(_) | Target::Identities | Target::Customer => true,
+            Target::Part(part) => *part == Part::Value,
+            Target::Custom(_) | Target::Ignored(_) => false,
+        })
+    }
+
     /// The heading of a column; its number if it has none.
     pub(crate) fn heading(&self, place: usize) -> String {
         let heading = self.columns.get(place).map(|column| column.heading.clone());

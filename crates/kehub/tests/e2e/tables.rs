@@ -40,8 +40,15 @@ fn a_table_with_a_title_goes_in_and_so_does_what_was_refused() {
     assert!(unknown.contains("or with --header-row in which line"), "{unknown}");
     let map = ["members.csv", "--map", "卡号=identity:card", "--header-row", "2"];
     let mapped = told(&folder, &map, 0);
+    assert!(!mapped.contains("no column tells who a row is"), "{mapped}");
     assert!(mapped.contains("the headings are in line 2; 1 row above is passed over"), "{mapped}");
     assert!(mapped.contains("1 row: 1 created"), "{mapped}");
+    fs::write(folder.path().join("names.csv"), "姓名,城市\n张三,北京\n").unwrap();
+    let nobody = told(&folder, &["--dry-run", "names.csv"], 0);
+    assert!(
+        nobody.contains("no column tells who a row is (a mobile, an e-mail address"),
+        "{nobody}"
+    );
     let none = told(&folder, &["members.csv", "--header-row", "9"], 2);
     assert!(none.contains("expected a row of headings in line 9, found none"), "{none}");
 }

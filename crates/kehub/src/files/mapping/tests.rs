@@ -131,6 +131,20 @@ fn a_report_of_refused_rows_is_read_without_what_it_added() {
 }
 
 #[test]
+fn columns_that_tell_who_a_row_is_are_known() {
+    let names = |columns: &str| {
+        let headings: Vec<String> = columns.split(',').map(str::to_owned).collect();
+        Mapping::new(&headings, Choices::default(), false).unwrap().names_anybody()
+    };
+    for columns in ["name,手机", "Email", "openid,name", "identityType,identityValue"] {
+        assert!(names(columns), "{columns}");
+    }
+    for columns in ["name,city", "手机备用,姓名", "attr.size", "identityType"] {
+        assert!(!names(columns), "{columns}");
+    }
+}
+
+#[test]
 fn a_note_at_the_end_of_a_heading_does_not_matter() {
     assert_eq!(
         mapped(

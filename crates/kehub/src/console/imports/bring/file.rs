@@ -94,6 +94,11 @@ impl File {
         self.is_lines() || self.chosen.mapping.says_something()
     }
 
+    /// Whether anything tells who a row is.
+    pub(super) fn names_anybody(&self) -> bool {
+        self.is_lines() || self.chosen.mapping.names_anybody()
+    }
+
     /// Whether it can be brought in like this.
     pub(super) fn fits(&self) -> Result<(), Problem> {
         let fits = self.chosen.wrong.is_empty() && !self.lacks_ids && self.says_something();

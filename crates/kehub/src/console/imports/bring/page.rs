@@ -123,6 +123,8 @@ fn state(asked: &Asked, file: &File, words: &Words) -> Markup {
             p .alert role="alert" {
                 (if asked.picks.is_empty() { words.nothing_known } else { words.says_nothing })
             }
+        } @else if !file.names_anybody() {
+            p .alert.info { (words.nobody_named) }
         }
         @if let Some(before) = &file.remembered {
             p .alert.info {

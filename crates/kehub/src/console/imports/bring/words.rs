@@ -37,6 +37,7 @@ vocabulary! {
     afresh "Begin afresh" "重新设置";
     nothing_known "No heading is known. Say below what the columns are, or in which line the headings stand." "没有可识别的列标题，请在下方指定各列的含义，或指定列标题所在的行。";
     says_nothing "No column says anything yet: choose at least one." "还没有任何列被使用，请至少指定一列。";
+    nobody_named "No column tells who a row is: a mobile, an e-mail or an identity. Each row becomes a new customer." "没有能识别客户的列（手机、邮箱或身份），每一行都会成为新客户。";
     still_wrong "Some columns need another choice, marked below." "部分列需要重新选择，见下方标记。";
     how "How it is brought in" "导入方式";
     source "Name of the source" "来源名称";
