@@ -46,7 +46,8 @@ pub(crate) fn bare_mobile(text: &str) -> String {
     text.chars().map(fold_width).filter(|c| !is_separator(*c)).collect()
 }
 
-fn is_mainland(text: &str) -> bool {
+/// Whether a canonical mobile is a mainland number: eleven digits, the first of which is 1.
+pub fn is_mainland(text: &str) -> bool {
     text.len() == 11 && text.starts_with('1') && all_digits(text)
 }
 

@@ -8,7 +8,7 @@ mod text;
 
 pub use email::email;
 pub(crate) use mobile::bare_mobile;
-pub use mobile::{mobile, mobile_beginning};
+pub use mobile::{is_mainland, mobile, mobile_beginning};
 use text::is_plain;
 pub use text::{cleaned, folded, is_blank, type_key};
 

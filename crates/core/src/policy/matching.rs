@@ -9,7 +9,7 @@ pub fn is_blocked(type_key: &str, canonical: &str) -> bool {
         || is_masked(canonical, MASK_MIN)
         || match type_key {
             "mobile" => {
-                is_no_number(canonical) || is_masked(&lower, 1) || is_made_up_mobile(canonical)
+                is_no_number(&lower) || is_masked(&lower, 1) || is_made_up_mobile(canonical)
             }
             "email" => !lower.contains('@') || is_masked(&lower, 1) || is_made_up_email(&lower),
             _ => false,
@@ -81,9 +81,8 @@ fn is_masked(text: &str, stars: usize) -> bool {
 }
 
 /// Whether a mobile is none: it has no digit, or letters stand for some that are hidden (`138xxxx0001`).
-fn is_no_number(text: &str) -> bool {
-    let has_digits = text.chars().any(char::is_numeric);
-    !has_digits || text.to_lowercase().contains("xxx")
+fn is_no_number(lower: &str) -> bool {
+    !lower.chars().any(char::is_numeric) || lower.contains("xxx")
 }
 
 /// Digits of a mobile that is one key behind the other, at least.

@@ -254,7 +254,7 @@ fn decimal(text: String) -> Json<'static> {
 /// or none, it stays as it stands.
 fn mobile(text: &str) -> String {
     let whole = canonical::mobile(text);
-    if is_mainland(&whole) {
+    if canonical::is_mainland(&whole) {
         return whole;
     }
     let text = text.trim();
@@ -265,11 +265,7 @@ fn mobile(text: &str) -> String {
         .filter(|part| part.chars().any(char::is_numeric))
         .map(canonical::mobile);
     match (found.next(), found.next()) {
-        (Some(number), None) if is_mainland(&number) => number,
+        (Some(number), None) if canonical::is_mainland(&number) => number,
         _ => whole,
     }
-}
-
-fn is_mainland(text: &str) -> bool {
-    text.len() == 11 && text.starts_with('1') && text.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -94,6 +94,7 @@ const JOURNAL_REWRITE: &str = "
     INSERT INTO journal (key, at, entry)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])
     ON CONFLICT (key) DO UPDATE SET entry = excluded.entry";
+
 /// The statements of this file, for tests that look at all of them.
 #[cfg(any(test, feature = "testing"))]
 pub(super) const STATEMENTS: &[(&str, &str)] = &[
