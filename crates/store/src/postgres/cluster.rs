@@ -55,23 +55,38 @@ const IDENTITY_NUMBERS: &str = "
 /// Hubs that start at once take turns.
 const LOCK: &str = "SELECT pg_advisory_lock(1264937077, hashtext(current_schema()))";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(1264937077, hashtext(current_schema()))";
-/// What each worker holds prepared, and whether it answered.
+/// What each node holds prepared, and whether it answered: the workers, and the coordinator, which is none
+/// of them and may have shards all the same.
 const PREPARED: &str = "
     SELECT success, result FROM run_command_on_workers($command$
         SELECT coalesce(string_agg(gid, ' '), '') FROM pg_prepared_xacts
         WHERE gid LIKE 'citus\\_%' AND database = current_database()
-    $command$)";
+    $command$)
+    UNION ALL
+    SELECT true, coalesce(string_agg(gid, ' '), '') FROM pg_prepared_xacts
+    WHERE gid LIKE 'citus\\_%' AND database = current_database()";
 const RECOVER: &str = "SELECT recover_prepared_transactions()";
-/// Else a writer makes a connection for each shard of a worker, and drops all but one at the end of
-/// every group. Who has set another number knows why.
+/// What a session sets of a cluster, unless somebody has set something else than a cluster has by itself. How long
+/// a worker that does not answer is waited for: half a minute is all the time that a request has, and then
+/// nobody can say whether it was applied. And how often it is looked whether the workers have answered what
+/// all of them are asked, as each group does.
+const SESSION: &str = "
+    SELECT set_config(name, ours, false) FROM (VALUES
+        ('citus.node_connection_timeout', '30s', '5s'),
+        ('citus.remote_task_check_interval', '10ms', '1ms')
+    ) AS setting (name, by_itself, ours)
+    WHERE current_setting(name, true) = by_itself";
+/// Rows of an upsert take a connection for each shard that they go to, of which all but one would be dropped at
+/// the end of every group. There are two kinds of shards: of what goes by numbers, and of identities.
 const KEEP_CONNECTIONS: &str = "
-    SELECT set_config('citus.max_cached_conns_per_worker', '16', false)
-    WHERE coalesce(current_setting('citus.max_cached_conns_per_worker', true), '1') = '1'";
-/// How long a worker that does not answer is waited for: its own half a minute is all the time that a request
-/// has, and then nobody can say whether it was applied.
-const GIVE_UP_SOON: &str = "
-    SELECT set_config('citus.node_connection_timeout', '5s', false)
-    WHERE current_setting('citus.node_connection_timeout', true) = '30s'";
+    SELECT set_config('citus.max_cached_conns_per_worker', wanted::text, false) FROM (
+        SELECT 2 * ceil(count(*)::float8 / (
+            SELECT greatest(count(*), 1) FROM pg_dist_node
+            WHERE isactive AND shouldhaveshards AND noderole = 'primary'
+        )) AS wanted
+        FROM pg_dist_shard WHERE logicalrelid = to_regclass($1)
+    ) AS shards
+    WHERE wanted > 1 AND current_setting('citus.max_cached_conns_per_worker', true) = '1'";
 /// All shards of a worker are asked in one transaction.
 const ONE_CONNECTION: &str =
     "SELECT set_config('citus.max_adaptive_executor_pool_size', '1', false)";
@@ -85,8 +100,9 @@ const NO_CLUSTER: &str = "it cannot be distributed: it has no extension `citus` 
 
 /// For how long a group waits for what others have prepared.
 const SETTLING: Duration = Duration::from_secs(2);
-/// How often it looks.
-const PAUSE: Duration = Duration::from_millis(10);
+/// How long it leaves the nodes alone between two looks, at first and at most: each look makes a connection to
+/// each of them.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(80));
 
 /// Whether the tables of a database are spread over a cluster.
 pub(super) async fn is_distributed(conn: &Connection) -> Result<bool, Trouble> {
@@ -162,11 +178,15 @@ impl Spread {
     }
 }
 
+/// Makes ready a session of a cluster.
+pub(super) async fn set_up(conn: &Connection) -> Result<(), Trouble> {
+    conn.all(SESSION, &[]).await.map(drop)
+}
+
 /// Makes ready a connection that is going to write.
 pub(super) async fn keep_connections(conn: &Connection) -> Result<(), Trouble> {
     if conn.is_distributed() {
-        conn.all(KEEP_CONNECTIONS, &[]).await?;
-        conn.all(GIVE_UP_SOON, &[]).await?;
+        conn.all(KEEP_CONNECTIONS, &[&"customer"]).await?;
     }
     Ok(())
 }
@@ -178,15 +198,17 @@ pub(super) async fn settled(conn: &Connection) -> Result<(), Trouble> {
         return Ok(());
     }
     let until = Instant::now() + SETTLING;
+    let mut pause = PAUSES.0;
     let mut open = prepared(conn).await?;
     while !open.is_empty() {
         if Instant::now() > until {
             let count = open.len();
             return Err(Trouble::Unsettled(format!(
-                "{count} transactions are prepared on workers of the cluster, and not settled"
+                "{count} transactions are prepared on nodes of the cluster, and not settled"
             )));
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSES.1);
         // What others have begun since is not about what is locked.
         let still = prepared(conn).await?;
         open.retain(|transaction| still.contains(transaction));
@@ -243,4 +265,47 @@ pub(super) async fn begin_at_one_moment(server: &Server) -> Result<Connection, T
     policy::held(&conn, &BTreeMap::from([(0, CustomerId(1))])).await?;
     holding.batch("ROLLBACK").await?;
     Ok(conn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TestDatabase;
+    use crate::postgres::schema;
+
+    const SET: [&str; 3] = [
+        "citus.node_connection_timeout",
+        "citus.remote_task_check_interval",
+        "citus.max_cached_conns_per_worker",
+    ];
+
+    /// What a writer's session of a cluster has set, on which these values are set for everybody.
+    async fn set(values: [&str; 3]) -> Vec<String> {
+        let database = TestDatabase::on_stand_in().await;
+        let name = database.url();
+        let name = name.rsplit('/').next().and_then(|it| it.split('?').next()).unwrap();
+        for (setting, value) in SET.iter().zip(values) {
+            database.run(&format!("ALTER DATABASE {name} SET {setting} = '{value}'")).await;
+        }
+        let server = Server::of(&database.url()).unwrap();
+        let conn = server.connect().await.unwrap();
+        schema::migrate(&conn).await.unwrap();
+        distribute(&conn, true).await.unwrap();
+        server.look(conn).await.unwrap();
+        let conn = server.connect().await.unwrap();
+        keep_connections(&conn).await.unwrap();
+        let mut found = Vec::new();
+        for setting in SET {
+            let row = conn.one("SELECT current_setting($1)", &[&setting]).await.unwrap();
+            found.push(row.get(0));
+        }
+        found
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_session_sets_what_a_cluster_has_by_itself() {
+        // 32 shards of each kind on two workers.
+        assert_eq!(set(["30s", "10ms", "1"]).await, ["5s", "1ms", "32"]);
+        assert_eq!(set(["20s", "4ms", "8"]).await, ["20s", "4ms", "8"], "somebody knows why");
+    }
 }

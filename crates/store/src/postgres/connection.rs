@@ -104,6 +104,9 @@ impl Server {
     pub(super) async fn look(&self, mut conn: Connection) -> Result<Connection, Trouble> {
         let found = cluster::is_distributed(&conn).await?;
         conn.is_distributed = *self.distributed.get_or_init(|| found);
+        if conn.is_distributed {
+            cluster::set_up(&conn).await?;
+        }
         Ok(conn)
     }
 
@@ -176,8 +179,11 @@ impl Server {
         let (statements, types) = (Mutex::default(), KnownTypes::default());
         let settings = Arc::clone(&self.settings);
         let conn = Connection { client, statements, is_distributed, types, settings };
-        let begun = tokio::time::timeout(patience, conn.set_up()).await;
-        begun.map_err(silent)??;
+        let begun = async {
+            conn.set_up().await?;
+            if is_distributed { cluster::set_up(&conn).await } else { Ok(()) }
+        };
+        tokio::time::timeout(patience, begun).await.map_err(silent)??;
         Ok(conn)
     }
 }

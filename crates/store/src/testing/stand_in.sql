@@ -9,6 +9,18 @@ CREATE TABLE stand_in.pg_dist_partition (
     partkey      text     NOT NULL
 );
 
+CREATE TABLE stand_in.pg_dist_node (
+    nodename         text    PRIMARY KEY,
+    noderole         text    NOT NULL DEFAULT 'primary',
+    isactive         boolean NOT NULL DEFAULT true,
+    shouldhaveshards boolean NOT NULL DEFAULT true
+);
+INSERT INTO stand_in.pg_dist_node (nodename) VALUES ('worker-1'), ('worker-2');
+CREATE TABLE stand_in.pg_dist_shard (
+    shardid      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    logicalrelid regclass NOT NULL
+);
+
 CREATE FUNCTION stand_in.create_distributed_table(
     table_name regclass, distribution_column text, colocate_with text DEFAULT 'default'
 ) RETURNS void LANGUAGE plpgsql AS $$
@@ -33,6 +45,7 @@ BEGIN
         RAISE undefined_table USING MESSAGE = format('%s is not distributed', colocate_with);
     END IF;
     INSERT INTO stand_in.pg_dist_partition VALUES (table_name, 'h', distribution_column);
+    INSERT INTO stand_in.pg_dist_shard (logicalrelid) SELECT table_name FROM generate_series(1, 32);
     EXECUTE format(
         'CREATE TRIGGER planned BEFORE INSERT OR UPDATE OR DELETE ON %s
              FOR EACH STATEMENT EXECUTE FUNCTION stand_in.refuse_one_plan()', table_name);

@@ -8,7 +8,9 @@ use kehub_store::{
     CUSTOMERS_AT_ONCE, CopyOptions, Place, PostgresOptions, PostgresStore, Silent, SqliteOptions,
     SqliteStore, Store, TestDatabase,
 };
+use std::pin::pin;
 use std::time::Duration;
+use tokio::time::timeout;
 
 async fn distributed(database: &TestDatabase) -> PostgresStore {
     let options = PostgresOptions { distributed: true, ..PostgresOptions::default() };
@@ -50,6 +52,22 @@ async fn a_group_sees_what_a_worker_has_prepared_and_not_committed_yet() {
     };
     let (outcome, ()) = tokio::join!(writing, settling);
     assert_eq!(resolution(outcome.unwrap()).customer.id, CustomerId(1));
+}
+
+/// A coordinator may have shards, and is none of its workers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_sees_what_the_coordinator_has_prepared_and_not_committed_yet() {
+    let database = TestDatabase::on_stand_in().await;
+    let store = hub(&database).await;
+    let workers = "CREATE OR REPLACE FUNCTION stand_in.run_command_on_workers(command text)
+         RETURNS TABLE (nodename text, nodeport int, success boolean, result text)
+         LANGUAGE sql AS $$ SELECT 'worker-1', 5432, true, '' $$";
+    database.run(workers).await;
+    database.run("BEGIN; CREATE TABLE aside (x int); PREPARE TRANSACTION 'citus_0_1_1_1'").await;
+    let mut writing = pin!(run(&store, request(TENANT, upsert(&["o1", "m1"]))));
+    assert!(timeout(Duration::from_millis(200), &mut writing).await.is_err());
+    database.run("COMMIT PREPARED 'citus_0_1_1_1'").await;
+    assert_eq!(resolution(writing.await.unwrap()).customer.id, CustomerId(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
