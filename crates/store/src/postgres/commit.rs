@@ -1,6 +1,7 @@
 //! The end of a group's transaction: what is written is sent with its COMMIT. If that is not answered,
 //! another session is asked what became of it.
 
+use super::cluster;
 use super::connection::{Bound, Connection, Server};
 use super::trouble::{PAUSES, Trouble};
 use futures_util::FutureExt as _;
@@ -95,5 +96,9 @@ pub(super) async fn settle(server: &Server, number: i64, last_group: i64) -> Opt
 async fn settled(server: &Server, number: i64) -> Result<Option<i64>, Trouble> {
     let conn = server.connect().await?;
     let found = conn.first(SETTLE, &[&number]).await?;
+    // What is answered now is to be seen now. That it is there is known, whether the nodes show it or not.
+    if let Err(trouble) = cluster::settled(&conn).await {
+        tracing::debug!(%trouble, "the cluster does not show all that was committed");
+    }
     Ok(found.map(|row| row.try_get(0)).transpose()?)
 }

@@ -271,8 +271,10 @@ impl Query {
 
     fn limited(mut self, limit: u32, offset: u64) -> Query {
         self.sql.push_str(" LIMIT ? OFFSET ?");
-        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-        self.args.extend([Arg::Integer(i64::from(limit)), Arg::Integer(offset)]);
+        // A cluster asks each shard for as many rows as both are together.
+        let limit = i64::from(limit);
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX).min(i64::MAX - limit);
+        self.args.extend([Arg::Integer(limit), Arg::Integer(offset)]);
         self
     }
 
@@ -542,4 +544,15 @@ pub(super) async fn snapshot(conn: &Connection, tenant: TenantId) -> Result<Snap
         conflicts: rows::read(&all(ALL_CONFLICTS).await?, rows::conflict)?,
         undecided: rows::read(&all(ALL_UNDECIDED).await?, rows::undecided)?,
     })
+}
+
+#[test]
+fn an_offset_and_a_limit_can_be_added_up() {
+    let filter = Filter { conditions: Vec::new() };
+    let all = Part::all(TenantId(1));
+    let query = Query::part("key", TenantId(1), &filter, &Order::default(), all);
+    let query = query.limited(100, u64::MAX);
+    assert!(query.sql.ends_with(" LIMIT ? OFFSET ?"), "{}", query.sql);
+    let [.., Arg::Integer(limit), Arg::Integer(offset)] = &query.args[..] else { panic!() };
+    assert_eq!((*limit, limit.checked_add(*offset)), (100, Some(i64::MAX)));
 }

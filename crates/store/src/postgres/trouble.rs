@@ -25,6 +25,9 @@ const IN_THE_WAY: &[&str] = &["40001", "40P01", "55P03", "57014"];
 const OF_THE_SESSION: &[&str] = &[READ_ONLY, "25P02", "26000", "53300"];
 /// A server is ending, crashed, or not there yet.
 const AWAY: &[&str] = &["57P01", "57P02", "57P03"];
+/// What a coordinator says when a node is gone: an internal error, or one of reading and writing if that had to
+/// take rows.
+const OF_A_NODE: &[&str] = &["XX000", "58030"];
 /// What a standby says to who wants to write.
 const READ_ONLY: &str = "25006";
 /// Where the server says that a prepared statement would answer in another form than before, and that rows which
@@ -104,10 +107,10 @@ impl Trouble {
             || self.is_stale_plan()
     }
 
-    /// Whether it may be a node of a cluster that was lost in the middle: its coordinator has no other word
-    /// for that. Of one server it is a fault of the server itself.
+    /// Whether it may be a node of a cluster that was lost in the middle: its coordinator has no other words
+    /// for that. Of one server it is a fault of the server itself, or of its disk.
     pub(super) fn may_be_of_a_node(&self) -> bool {
-        !self.is_lost() && self.is_one_of(&["XX000"])
+        !self.is_lost() && self.is_one_of(OF_A_NODE)
     }
 
     /// Whether the server refuses who asks, or has no such database: somebody has to mend the address.

@@ -30,6 +30,9 @@ use tokio_postgres::Row;
 /// For how long a group that was certainly not applied is tried again, if the reason may pass: a
 /// restart of the server takes some seconds.
 const TRYING: Duration = Duration::from_secs(10);
+/// How long the end of a transaction may take to be answered. A server whose disk, standby or worker is away does
+/// not answer for as long as it likes: no timeout of a statement is about that.
+const ENDING: Duration = Duration::from_secs(8);
 /// How long plans are kept. One that was made while a table was empty is bad once it is not.
 const PLANNING: Duration = Duration::from_secs(5);
 const FORGET_PLANS: &str = "DISCARD PLANS";
@@ -344,7 +347,9 @@ impl Worker {
         let begun = self.begin_next(group, &session, requests);
         drop(writes);
         drop(last);
-        let Err(trouble) = commit.await else {
+        let committed = tokio::time::timeout(ENDING, commit).await;
+        let silent = |_| Trouble::Unreachable("COMMIT is not answered".into());
+        let Err(trouble) = committed.unwrap_or_else(|late| Err(silent(late))) else {
             session.last_group += 1;
             session.begun = begun;
             self.session = Some(session);
@@ -401,7 +406,8 @@ impl Worker {
 
     async fn roll_back(&mut self, session: Session) {
         self.cache.clear();
-        if session.conn.batch("ROLLBACK").await.is_ok() {
+        let rolled_back = tokio::time::timeout(ENDING, session.conn.batch("ROLLBACK")).await;
+        if matches!(rolled_back, Ok(Ok(()))) {
             self.session = Some(session);
         }
     }

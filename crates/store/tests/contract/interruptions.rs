@@ -199,9 +199,9 @@ async fn what_is_prepared_on_a_cluster_is_settled_before_a_copy_goes_on() {
     let rig = source().await;
     let to = Arc::new(End::Database(TestDatabase::on_stand_in().await, true));
     assert!(interrupted(&to, &rig.file(), 2, "").await.is_none());
-    to.run("BEGIN; CREATE TABLE aside (x int); PREPARE TRANSACTION 'citus_0_1_1_1'").await;
+    to.run("BEGIN; CREATE TABLE aside (x int); PREPARE TRANSACTION 'citus_0_3_1_1'").await;
     let refused = to.fill_from(Place::Sqlite(&rig.file()), &Silent).await.unwrap_err();
-    assert!(refused.contains("prepared on workers"), "{refused}");
-    to.run("COMMIT PREPARED 'citus_0_1_1_1'").await;
+    assert!(refused.contains("prepared on nodes"), "{refused}");
+    to.run("COMMIT PREPARED 'citus_0_3_1_1'").await;
     assert!(to.fill_from(Place::Sqlite(&rig.file()), &Silent).await.unwrap().is_verified());
 }

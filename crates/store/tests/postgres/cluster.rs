@@ -63,10 +63,10 @@ async fn a_group_sees_what_the_coordinator_has_prepared_and_not_committed_yet() 
          RETURNS TABLE (nodename text, nodeport int, success boolean, result text)
          LANGUAGE sql AS $$ SELECT 'worker-1', 5432, true, '' $$";
     database.run(workers).await;
-    database.run("BEGIN; CREATE TABLE aside (x int); PREPARE TRANSACTION 'citus_0_1_1_1'").await;
+    database.run("BEGIN; CREATE TABLE aside (x int); PREPARE TRANSACTION 'citus_0_2_1_1'").await;
     let mut writing = pin!(run(&store, request(TENANT, upsert(&["o1", "m1"]))));
     assert!(timeout(Duration::from_millis(200), &mut writing).await.is_err());
-    database.run("COMMIT PREPARED 'citus_0_1_1_1'").await;
+    database.run("COMMIT PREPARED 'citus_0_2_1_1'").await;
     assert_eq!(resolution(writing.await.unwrap()).customer.id, CustomerId(1));
 }
 
@@ -167,13 +167,14 @@ async fn rows_that_were_there_before_do_not_stay_beside_those_that_were_spread()
     database.run(emptied).await;
 }
 
-/// A coordinator tells of a worker that was lost in the middle as of a fault of its own.
+/// A coordinator tells of a worker that was lost in the middle as of a fault of its own, or of its disk.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_a_lost_worker_broke_off_is_applied_again() {
-    for place in ["AFTER INSERT ON journal FOR EACH STATEMENT", "COMMIT"] {
+    let writing = "AFTER INSERT ON journal FOR EACH STATEMENT";
+    for (place, code) in [(writing, "XX000"), ("COMMIT", "XX000"), (writing, "58030")] {
         let database = TestDatabase::on_stand_in().await;
         let store = hub(&database).await;
-        go_wrong(&database, place, &raise("XX000"), 2).await;
+        go_wrong(&database, place, &raise(code), 2).await;
         let outcome = run(&store, request(TENANT, upsert(&["o1", "m1"]))).await.unwrap();
         assert_eq!(resolution(outcome).customer.id, CustomerId(1));
     }

@@ -248,6 +248,22 @@ async fn come_behind_a_lost_commit(others: usize) {
     is_sound(&store, 1).await;
 }
 
+/// As of a server that waits for a standby or a worker which is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_ever_for_a_commit_that_is_not_answered() {
+    let database = TestDatabase::new().await;
+    let store = first(&database.url()).await;
+    go_wrong(&database, "COMMIT", "PERFORM pg_sleep(100)", 1).await;
+    let answer = run(&store, request(TENANT, upsert(&["o1"]))).await;
+    assert!(matches!(answer, Err(StoreError::Unknown(_))), "{answer:?}");
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    database.run(end).await;
+    let outcome = run(&store, request(TENANT, upsert(&["o1"]))).await.unwrap();
+    assert_eq!(resolution(outcome).seq, Some(Seq(1)));
+    is_sound(&store, 1).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_was_made_read_only_is_left_alone_and_says_so() {
     let database = TestDatabase::new().await;
