@@ -7,13 +7,12 @@ use super::query::{
 };
 use super::rows;
 use super::trouble::Trouble;
+use super::windows;
 use crate::tables::codec::{keys_of, number_of};
 use crate::tables::compare::{Difference, Kind, Walk, customer_parts, identity_parts, whole};
-use futures_util::TryStreamExt as _;
 use kehub_core::TenantId;
 use kehub_core::facts::{Part, TenantFacts};
 use kehub_core::identity::Identity;
-use std::pin::pin;
 use tokio_postgres::Row;
 
 /// Everything of one kind of row that differs, in a part of a tenant.
@@ -106,15 +105,24 @@ impl Table<'_> {
         read: impl Fn(&Row) -> Result<A, Trouble>,
         parts: impl Fn(&E, &A) -> Option<String>,
     ) -> Result<(), Trouble> {
-        let (first, last) = keys_of(self.tenant, &self.kind.numbers(self.part));
-        let mut rows = pin!(self.conn.each(sql, &[&first, &last]).await?);
-        let mut walk = Walk::new(self.kind, expected, self.found);
-        while let Some(row) = rows.try_next().await? {
-            let key = key_of(&row)?;
-            if self.kind.is_of(self.part, key.0) {
-                walk.row(key, read(&row), &parts);
+        let nearest = match self.kind {
+            Kind::Customer => windows::CUSTOMERS,
+            Kind::Home => windows::HOMES,
+            Kind::Identity => windows::IDENTITIES,
+            Kind::Merge | Kind::CannotLink | Kind::Conflict | Kind::Undecided => {
+                windows::OF_ONE_PLACE
             }
-        }
+        };
+        let keys = keys_of(self.tenant, &self.kind.numbers(self.part));
+        let mut walk = Walk::new(self.kind, expected, self.found);
+        windows::each(self.conn, nearest, sql, keys, |row| {
+            let key = key_of(row)?;
+            if self.kind.is_of(self.part, key.0) {
+                walk.row(key, read(row), &parts);
+            }
+            Ok(())
+        })
+        .await?;
         walk.end();
         Ok(())
     }

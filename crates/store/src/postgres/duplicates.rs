@@ -3,13 +3,12 @@
 
 use super::connection::{Connection, LONG};
 use super::trouble::Trouble;
+use super::windows::{self, Nearest, OF_ONE_PLACE};
 use super::{policy, query, rows};
 use crate::tables::codec::{self, key_range, number_of};
-use futures_util::TryStreamExt as _;
 use kehub_core::duplicates::{Duplicates, Finder, Suspect, Traits};
 use kehub_core::{CustomerId, TenantId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::pin::pin;
 use tokio_postgres::Row;
 
 const TRAITS: &str = "
@@ -38,7 +37,7 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
         return Ok(Duplicates::default());
     };
     let mut redirects = HashMap::new();
-    each(conn, REDIRECTS, tenant, |row| {
+    each(conn, windows::REDIRECTS, REDIRECTS, tenant, |row| {
         let (from, to) = (number_of(row.try_get(0)?), number_of(row.try_get(1)?));
         redirects.insert(CustomerId(from), CustomerId(to));
         Ok(())
@@ -47,7 +46,7 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
     let answers = |home: CustomerId| redirects.get(&home).copied().unwrap_or(home);
 
     let mut finder = Finder::new(&policy);
-    each(conn, TRAITS, tenant, |row| {
+    each(conn, windows::CUSTOMERS, TRAITS, tenant, |row| {
         let traits = Traits {
             mobile: row.try_get(1)?,
             email: row.try_get(2)?,
@@ -59,7 +58,7 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
         Ok(())
     })
     .await?;
-    each(conn, OWNED, tenant, |row| {
+    each(conn, windows::IDENTITIES, OWNED, tenant, |row| {
         let owner = answers(CustomerId(number_of(row.try_get(2)?)));
         finder.identity(codec::type_of(row.try_get(0)?), row.try_get(1)?, owner);
         Ok(())
@@ -67,7 +66,7 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
     .await?;
 
     let mut apart = HashSet::new();
-    each(conn, CANNOT_LINKS, tenant, |row| {
+    each(conn, OF_ONE_PLACE, CANNOT_LINKS, tenant, |row| {
         let (link, _) = rows::cannot_link(row)?;
         let (one, other) = (answers(link.low), answers(link.high));
         apart.insert((one.min(other), one.max(other)));
@@ -96,14 +95,10 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
 /// Every row of a statement about the keys of a tenant, one at a time.
 async fn each(
     conn: &Connection,
+    nearest: Nearest,
     sql: &str,
     tenant: TenantId,
-    mut take: impl FnMut(&Row) -> Result<(), Trouble>,
+    take: impl FnMut(&Row) -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
-    let (first, last) = key_range(tenant);
-    let mut rows = pin!(conn.each(sql, &[&first, &last]).await?);
-    while let Some(row) = rows.try_next().await? {
-        take(&row)?;
-    }
-    Ok(())
+    windows::each(conn, nearest, sql, key_range(tenant), take).await
 }

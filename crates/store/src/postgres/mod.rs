@@ -57,6 +57,7 @@ mod upkeep;
 mod walk;
 mod webhooks;
 mod wechat;
+mod windows;
 mod write;
 mod writer;
 

@@ -7,16 +7,14 @@
 use super::check::Steps;
 use super::connection::Connection;
 use super::trouble::Trouble;
-use super::{load, query, rows};
+use super::{load, query, rows, windows};
 use crate::report::Progress;
 use crate::tables::codec::{self, key_range, keys_of};
 use crate::tables::compare::{journal_step, same_value};
-use futures_util::TryStreamExt as _;
 use kehub_core::facts::{Foresight, Part, Retelling, Retold, TenantFacts};
 use kehub_core::identity::Identity;
 use kehub_core::policy::Policy;
 use kehub_core::{IdentityNumber, Seq, TenantId, TypeNumber};
-use std::pin::pin;
 use tokio_postgres::Row;
 
 /// How many problems of one kind are asked for.
@@ -77,17 +75,18 @@ impl<'a> Telling<'a> {
         self.retelling.begin(identities);
         let step = journal_step(&part);
         let total = u64::try_from(self.noted.0).unwrap_or_default();
-        let (first, last) = keys_of(self.tenant, &self.retelling.due_between());
-        let mut found = pin!(self.conn.each(JOURNAL, &[&first, &last]).await?);
-        while let Some(row) = found.try_next().await? {
-            let number = codec::number_of(rows::key(&row)?);
+        let keys = keys_of(self.tenant, &self.retelling.due_between());
+        windows::each(self.conn, windows::ENTRIES, JOURNAL, keys, |row| {
+            let number = codec::number_of(rows::key(row)?);
             if number % TOLD_EVERY == 0 {
                 self.progress.at(&step, u64::try_from(number).unwrap_or_default(), total);
             }
             if self.retelling.is_due(Seq(number)) {
-                self.tell(number, &row, &part)?;
+                self.tell(number, row, &part)?;
             }
-        }
+            Ok(())
+        })
+        .await?;
         Ok(Some((self.retelling.told(), part)))
     }
 
@@ -104,12 +103,13 @@ impl<'a> Telling<'a> {
 
     /// The identities of a part that can be read.
     async fn identities(&self, part: &Part) -> Result<Vec<Identity>, Trouble> {
-        let (first, last) = keys_of(self.tenant, &part.identities());
+        let keys = keys_of(self.tenant, &part.identities());
         let mut identities = Vec::new();
-        let mut found = pin!(self.conn.each(IDENTITIES, &[&first, &last]).await?);
-        while let Some(row) = found.try_next().await? {
-            identities.extend(rows::identity(&row).ok());
-        }
+        windows::each(self.conn, windows::IDENTITIES, IDENTITIES, keys, |row| {
+            identities.extend(rows::identity(row).ok());
+            Ok(())
+        })
+        .await?;
         Ok(identities)
     }
 
@@ -137,21 +137,22 @@ async fn foresight(
     tenant: TenantId,
     progress: &dyn Progress,
 ) -> Result<Foresight, Trouble> {
-    let (first, last) = key_range(tenant);
     let mut foresight = Foresight::default();
     progress.at("the journal", 0, 0);
-    let mut found = pin!(conn.each(KINDS, &[&first, &last]).await?);
-    while let Some(row) = found.try_next().await? {
-        let number = IdentityNumber(codec::number_of(rows::key(&row)?));
+    windows::each(conn, windows::IDENTITIES, KINDS, key_range(tenant), |row| {
+        let number = IdentityNumber(codec::number_of(rows::key(row)?));
         foresight.know(number, codec::type_of(row.try_get(1)?));
-    }
-    let mut found = pin!(conn.each(JOURNAL, &[&first, &last]).await?);
-    while let Some(row) = found.try_next().await? {
+        Ok(())
+    })
+    .await?;
+    windows::each(conn, windows::ENTRIES, JOURNAL, key_range(tenant), |row| {
         // What cannot be read is told with the first part.
-        if let Ok(entry) = rows::entry(&row) {
+        if let Ok(entry) = rows::entry(row) {
             foresight.see(&entry);
         }
-    }
+        Ok(())
+    })
+    .await?;
     Ok(foresight)
 }
 

@@ -5,7 +5,7 @@
 use super::{
     audit, begin, check, cluster, commit, copy, duplicates, identified, imports, inserted, load,
     lookup, named, owners, past, people, policy, query, rebuild, retold, review, trial, webhooks,
-    wechat, write, writer,
+    wechat, windows, write, writer,
 };
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -21,6 +21,7 @@ pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
     review::STATEMENTS,
     trial::STATEMENTS,
     duplicates::STATEMENTS,
+    windows::STATEMENTS,
     write::STATEMENTS,
     webhooks::STATEMENTS,
     wechat::STATEMENTS,

@@ -7,7 +7,9 @@ use super::query::{self, COLUMNS, Query};
 use super::render::Part;
 use super::rows;
 use super::trouble::Trouble;
+use super::windows::{self, Windows};
 use crate::StoreError;
+use crate::tables::codec::key_range;
 use crate::walk::{CHUNK, CLOSED, Outline, Step, Survey, Walk, Walks};
 use kehub_core::customer::Customer;
 use kehub_core::filter::{Filter, Order};
@@ -69,41 +71,31 @@ impl Walker {
         types: &BTreeMap<TypeNumber, IdentityType>,
     ) -> Result<(), StoreError> {
         let filter = query::with_survivors(conn, self.tenant, &self.filter).await?;
-        let (order, all) = (Order::default(), Part::all(self.tenant));
-        let everybody = Query::part(COLUMNS, self.tenant, &filter, &order, all);
         let mut outline = Outline::default();
         match self.survey {
             Survey::Count => {
                 outline.customers = query::matching(conn, self.tenant, &filter).await?;
             }
             Survey::Fields => {
-                everybody.declare(conn, CURSOR).await?;
-                loop {
-                    let customers = next(conn).await?;
-                    if customers.is_empty() {
-                        break;
-                    }
+                let mut everybody = Everybody::of(conn, self.tenant, &filter);
+                while let Some(customers) = everybody.next().await? {
                     for customer in &customers {
                         outline.see(customer);
                     }
                 }
-                conn.batch(CLOSE).await?;
             }
         }
         outline.types = types.values().map(|kind| kind.name.clone()).collect();
         self.tell(Step::Outline(outline)).await;
-        everybody.declare(conn, CURSOR).await?;
-        loop {
-            let customers = next(conn).await?;
-            if customers.is_empty() {
-                return Ok(());
-            }
+        let mut everybody = Everybody::of(conn, self.tenant, &filter);
+        while let Some(customers) = everybody.next().await? {
             if self.walks.is_closed() {
                 return Err(StoreError::NotApplied(CLOSED.into()));
             }
             let whole = query::made_whole(conn, self.tenant, customers, types).await?;
             self.tell(Step::Customers(whole)).await;
         }
+        Ok(())
     }
 
     /// Tells a step, however long it takes. Where nobody listens any more, the walk is given up.
@@ -112,8 +104,37 @@ impl Walker {
     }
 }
 
-/// The next customers of the cursor; none at its end.
-async fn next(conn: &Connection) -> Result<Vec<Customer>, Trouble> {
-    let fetch = format!("FETCH FORWARD {CHUNK} FROM {CURSOR}");
-    rows::read(&conn.all(&fetch, &[]).await?, |row| Ok(rows::customer(row)?.0))
+/// Everybody who matches, in the order of their ids.
+struct Everybody<'c> {
+    conn: &'c Connection,
+    tenant: TenantId,
+    filter: &'c Filter,
+    windows: Windows<'c>,
+    is_declared: bool,
+}
+
+impl<'c> Everybody<'c> {
+    fn of(conn: &'c Connection, tenant: TenantId, filter: &'c Filter) -> Everybody<'c> {
+        let windows = Windows::new(conn, windows::CUSTOMERS, key_range(tenant));
+        Everybody { conn, tenant, filter, windows, is_declared: false }
+    }
+
+    /// The next of them; `None` behind the last.
+    async fn next(&mut self) -> Result<Option<Vec<Customer>>, Trouble> {
+        loop {
+            if self.is_declared {
+                let fetch = format!("FETCH FORWARD {CHUNK} FROM {CURSOR}");
+                let found = self.conn.all(&fetch, &[]).await?;
+                if !found.is_empty() {
+                    return rows::read(&found, |row| Ok(rows::customer(row)?.0)).map(Some);
+                }
+                self.conn.batch(CLOSE).await?;
+            }
+            let Some(keys) = self.windows.next().await? else { return Ok(None) };
+            let (order, part) = (Order::default(), Part { keys, condition: None });
+            let query = Query::part(COLUMNS, self.tenant, self.filter, &order, part);
+            query.declare(self.conn, CURSOR).await?;
+            self.is_declared = true;
+        }
+    }
 }

@@ -4,10 +4,12 @@
 use super::failures::{go_wrong, raise};
 use super::{TENANT, first, open, request, resolution, run, upsert};
 use kehub_core::CustomerId;
+use kehub_core::filter::Filter;
 use kehub_store::{
     CUSTOMERS_AT_ONCE, CopyOptions, Place, PostgresOptions, PostgresStore, Silent, SqliteOptions,
-    SqliteStore, Store, TestDatabase,
+    SqliteStore, Store, Survey, TestDatabase,
 };
+use std::fmt::Write as _;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -165,6 +167,41 @@ async fn rows_that_were_there_before_do_not_stay_beside_those_that_were_spread()
             ASSERT emptied = 'customer identity journal trail updated', emptied;
         END $$";
     database.run(emptied).await;
+}
+
+/// What a store reads that reads everything, after numbers have gaps that are wider than what a cluster is asked
+/// for at once.
+async fn read_with_gaps(database: &TestDatabase, store: &PostgresStore) -> [String; 3] {
+    for words in [&["o1", "m1"][..], &["o2", "m2"]] {
+        run(store, request(TENANT, upsert(words))).await.unwrap();
+        let gap = "UPDATE tenant SET last_customer = last_customer + 70000,
+            last_identity = last_identity + 150000, last_seq = last_seq + 60000";
+        database.run(gap).await;
+    }
+    for words in [&["o3"][..], &["a4", "m3"], &["o3", "a4"]] {
+        run(store, request(TENANT, upsert(words))).await.unwrap();
+    }
+    let everybody = Filter::default();
+    let mut walk = store.walk(TENANT, &everybody, Survey::Fields).await.unwrap();
+    let mut walked = format!("{:?}", walk.outline().await.unwrap());
+    while let Some(customers) = walk.next().await.unwrap() {
+        for whole in customers {
+            write!(walked, "\n{} {:?}", whole.customer.id, whole.merged).unwrap();
+        }
+    }
+    let duplicates = store.duplicates(TENANT).await.unwrap();
+    let findings = store.check(None).await.unwrap().findings;
+    [walked, format!("{duplicates:?}"), format!("{findings:?}")]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_read_as_on_one_server_however_large_the_gaps_between_numbers() {
+    let one = TestDatabase::new().await;
+    let on_one = read_with_gaps(&one, &first(&one.url()).await).await;
+    assert!(on_one[0].contains("140003"), "{}", on_one[0]);
+    let cluster = TestDatabase::on_cluster().await;
+    first(&cluster.url()).await.close().await.unwrap();
+    assert_eq!(read_with_gaps(&cluster, &distributed(&cluster).await).await, on_one);
 }
 
 /// A coordinator tells of a worker that was lost in the middle as of a fault of its own, or of its disk.
