@@ -14,6 +14,23 @@ pub struct Migration {
 }
 
 impl Migration {
+    /// Its statements, each of which ends at the end of a line.
+    pub(crate) fn statements(&self) -> impl Iterator<Item = &'static str> {
+        let ends =
+            |line: &str| !line.trim_start().starts_with("--") && line.trim_end().ends_with(';');
+        let mut rest = self.sql;
+        std::iter::from_fn(move || {
+            let mut end = 0;
+            let end = rest.split_inclusive('\n').find_map(|line| {
+                end += line.len();
+                ends(line).then_some(end)
+            })?;
+            let (statement, others) = rest.split_at(end);
+            rest = others;
+            Some(statement)
+        })
+    }
+
     /// What tells its text from any other.
     pub(crate) fn checksum(&self) -> String {
         hex::encode(Sha256::digest(self.sql.as_bytes()))
@@ -79,6 +96,14 @@ mod tests {
 
     fn applied(numbers: &[usize]) -> Vec<(i64, String)> {
         numbers.iter().map(|number| (ALL[number - 1].number, ALL[number - 1].checksum())).collect()
+    }
+
+    #[test]
+    fn a_statement_ends_with_its_line_but_not_with_a_comment() {
+        let sql = "-- First;\nSELECT ';' AS x,\n    1; \n\nSELECT 2;\n-- No more.\n";
+        let migration = Migration { number: 1, name: "0001_one", sql };
+        let found: Vec<&str> = migration.statements().map(str::trim).collect();
+        assert_eq!(found, ["-- First;\nSELECT ';' AS x,\n    1;", "SELECT 2;"]);
     }
 
     #[test]

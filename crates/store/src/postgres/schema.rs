@@ -1,8 +1,8 @@
 //! The tables: numbered migrations, each applied once, in order.
 
 use super::connection::{Connection, LONG};
-use super::copy;
 use super::trouble::Trouble;
+use super::{cluster, copy};
 use crate::migration::{self, Migration, migration};
 
 /// The migrations, oldest first.
@@ -113,9 +113,17 @@ pub(super) async fn migrate(conn: &Connection) -> Result<&'static [Migration], T
     conn.batch(LONG).await?;
     let due = due(conn).await?;
     conn.batch(MIGRATIONS_TABLE).await?;
+    let is_spread = cluster::is_distributed(conn).await?;
     for migration in due {
         let failed = |trouble| Trouble::broken(format!("migration {}: {trouble}", migration.name));
-        conn.batch(migration.sql).await.map_err(failed)?;
+        if is_spread {
+            // A coordinator passes on to the workers what it was sent, which may be one statement only.
+            for statement in migration.statements() {
+                conn.batch(statement).await.map_err(failed)?;
+            }
+        } else {
+            conn.batch(migration.sql).await.map_err(failed)?;
+        }
         conn.run(MIGRATION_INSERT, &[&migration.number, &migration.checksum()]).await?;
     }
     let mut token_key = [0_u8; 32];
@@ -134,6 +142,8 @@ mod tests {
     use crate::TestDatabase;
     use crate::tables::codec::{OwnColumns, older, own_key};
     use kehub_core::TenantId;
+    use sqlparser::dialect::PostgreSqlDialect;
+    use sqlparser::parser::Parser;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn hubs_that_bring_a_database_up_to_date_at_once_take_turns() {
@@ -152,6 +162,32 @@ mod tests {
         applied.sort_unstable();
         assert_eq!(applied, [0, behind.len()]);
         assert!(due(&hubs[1]).await.unwrap().is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_cluster_is_sent_one_statement_at_a_time() {
+        let database = TestDatabase::on_stand_in().await;
+        let conn = Server::of(&database.url()).unwrap().connect().await.unwrap();
+        conn.batch(MIGRATIONS_TABLE).await.unwrap();
+        for migration in &MIGRATIONS[..4] {
+            conn.batch(migration.sql).await.unwrap();
+            let args: Args<'_> = &[&migration.number, &migration.checksum()];
+            conn.run(MIGRATION_INSERT, args).await.unwrap();
+        }
+        cluster::distribute(&conn, true).await.unwrap();
+        let at_once = conn.batch(MIGRATIONS[4].sql).await.unwrap_err().to_string();
+        assert!(at_once.contains("multiple utility events"), "{at_once}");
+        assert_eq!(migrate(&conn).await.unwrap(), &MIGRATIONS[4..]);
+    }
+
+    #[test]
+    fn the_statements_of_a_migration_are_all_of_it() {
+        for migration in MIGRATIONS {
+            let parse = |sql: &str| Parser::parse_sql(&PostgreSqlDialect {}, sql).unwrap();
+            let each: Vec<_> = migration.statements().map(parse).collect();
+            assert!(each.iter().all(|found| found.len() == 1), "{}", migration.name);
+            assert_eq!(each.concat(), parse(migration.sql), "{}", migration.name);
+        }
     }
 
     /// Values that had no columns before the fifth are found in theirs, and are the same values.

@@ -77,3 +77,18 @@ BEGIN
 END $$;
 
 CREATE FUNCTION stand_in.recover_prepared_transactions() RETURNS int LANGUAGE sql AS 'SELECT 0';
+
+-- A coordinator sends its workers the text that it was sent, and they take one statement.
+CREATE FUNCTION stand_in.refuse_several() RETURNS event_trigger LANGUAGE plpgsql AS $$
+DECLARE
+    sent text := rtrim(regexp_replace(current_query(), '--[^\n]*', '', 'g'), E'; \n');
+BEGIN
+    IF strpos(sent, ';') > 0 AND EXISTS (
+        SELECT 1 FROM pg_event_trigger_ddl_commands() AS command
+        LEFT JOIN pg_index ON indexrelid = command.objid
+        JOIN stand_in.pg_dist_partition ON logicalrelid IN (command.objid, indrelid)) THEN
+        RAISE feature_not_supported USING MESSAGE = 'cannot execute multiple utility events';
+    END IF;
+END $$;
+CREATE EVENT TRIGGER several ON ddl_command_end WHEN TAG IN ('ALTER TABLE', 'CREATE INDEX')
+    EXECUTE FUNCTION stand_in.refuse_several();
