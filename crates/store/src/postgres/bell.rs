@@ -12,8 +12,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long a lost connection is left alone.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 
-const LISTEN: &str = "LISTEN kehub_committed";
-const NOTIFY: &str = "SELECT pg_notify('kehub_committed', $1)";
+/// A database may hold several stores, each in a schema of its own.
+const CHANNEL: &str = "SELECT 'kehub_committed_' || hashtext(current_schema())";
+const NOTIFY: &str = "SELECT pg_notify('kehub_committed_' || hashtext(current_schema()), $1)";
 
 /// What is rung after a commit.
 pub(super) struct Bell {
@@ -78,7 +79,8 @@ impl Bell {
             }
         };
         let conn = server.listen(Arc::new(hear)).await?;
-        conn.batch(LISTEN).await?;
+        let channel: String = conn.one(CHANNEL, &[]).await?.try_get(0)?;
+        conn.batch(&format!("LISTEN \"{channel}\"")).await?;
         Ok(conn)
     }
 

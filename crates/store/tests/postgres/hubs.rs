@@ -71,6 +71,23 @@ async fn what_another_hub_commits_is_announced() {
     tokio::time::timeout(Duration::from_secs(2), committed.changed()).await.unwrap().unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_to_another_store_of_the_database_is_not() {
+    let database = TestDatabase::new().await;
+    let (one, other) = (first(&database.url()).await, open(&database.url()).await);
+    database.run("CREATE SCHEMA elsewhere").await;
+    let url = format!("{}&options=-csearch_path%3Delsewhere", database.url());
+    let (another, hearing) = (first(&url).await, open(&url).await);
+    let (mut committed, mut heard) = (other.committed(), hearing.committed());
+    run(&another, request(TENANT, upsert(&["o1"]))).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(2), heard.changed()).await.unwrap().unwrap();
+    // Who is told at all is told at the same time.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!committed.has_changed().unwrap());
+    run(&one, request(TENANT, upsert(&["o1"]))).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(2), committed.changed()).await.unwrap().unwrap();
+}
+
 /// A hub that is never without work for a tenant does not keep it from another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_hub_lets_another_one_write_the_same_tenant() {
