@@ -23,6 +23,12 @@ impl Clock for SystemClock {
     }
 }
 
+/// By how much a clock is ahead of another one, at least, in microseconds; less than 0 where it is behind. It showed
+/// `before` and `after` around the moment at which the other one was read.
+pub fn ahead(before: Micros, other: Micros, after: Micros) -> Micros {
+    if other < before { before - other } else { (after - other).min(0) }
+}
+
 /// A clock that stands still until somebody moves it. For tests.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
@@ -43,4 +49,11 @@ impl Clock for ManualClock {
     fn now(&self) -> Micros {
         self.0.load(Ordering::SeqCst)
     }
+}
+
+#[test]
+fn a_slow_answer_is_not_taken_for_another_time() {
+    assert_eq!(ahead(1_000, 5_000, 9_000), 0);
+    assert_eq!(ahead(1_000, 400, 9_000), 600);
+    assert_eq!(ahead(1_000, 9_700, 9_000), -700);
 }

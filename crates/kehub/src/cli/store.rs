@@ -1,20 +1,23 @@
 //! The store as the command line uses it: opened beside a running hub, changed, closed.
 
 use super::DEFAULT_TENANT;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, SystemClock, ahead};
 use crate::config::{StoreLocation, StoreOptions};
 use anyhow::{Context as _, Result, bail};
 use kehub_core::command::{Command, Origin, Request};
 use kehub_core::directory::{App, AppChange, NewTenant, Tenant};
 use kehub_core::outcome::{Outcome, Refusal};
 use kehub_core::policy::Preset;
-use kehub_core::{AppNumber, TenantId};
+use kehub_core::{AppNumber, Micros, TenantId};
 use kehub_store::{Batch, PostgresStore, SqliteStore, Store};
 use std::future::Future;
 use std::sync::Arc;
 
 /// The app number of the command line itself, in journals.
 pub(super) const COMMAND_LINE: AppNumber = AppNumber(0);
+
+/// How far clocks may be apart before somebody is told: two seconds, in microseconds.
+const CLOCKS_APART: Micros = 2_000_000;
 
 /// Why one file is not spread over a cluster.
 pub(super) const NOT_DISTRIBUTED: &str = "--distributed needs a store on a Citus cluster: --store postgres://USER:PASSWORD@HOST/DATABASE";
@@ -28,9 +31,28 @@ pub(super) async fn open(
         StoreLocation::Sqlite(_) if options.distributed => bail!(NOT_DISTRIBUTED),
         StoreLocation::Sqlite(path) => Arc::new(SqliteStore::open(path, options.sqlite())?),
         StoreLocation::Postgres(url) => {
-            Arc::new(PostgresStore::open(url, options.postgres()).await?)
+            let store = PostgresStore::open(url, options.postgres()).await?;
+            compare_clocks(&store).await?;
+            Arc::new(store)
         }
     })
+}
+
+/// Warns if the clock of this machine is not that of the server, and so probably not that of other hubs: what one
+/// of them holds for a while is taken by another one after that, each by its own clock.
+async fn compare_clocks(store: &PostgresStore) -> Result<()> {
+    let before = SystemClock.now();
+    let server = store.time().await?;
+    let ahead = ahead(before, server, SystemClock.now());
+    if ahead.abs() > CLOCKS_APART {
+        let seconds = ahead / 1_000_000;
+        tracing::warn!(
+            seconds,
+            "the clock of this machine is so many seconds ahead of that of the database: keep the \
+             clocks of all hubs together (NTP)"
+        );
+    }
+    Ok(())
 }
 
 /// Refuses a store that is not there, or is of an older Kehub, for whoever only reads it: nothing is made in a

@@ -90,7 +90,8 @@ use kehub_core::policy::Policy;
 use kehub_core::webhook::Webhook;
 use kehub_core::wechat::WechatAccount;
 use kehub_core::{
-    ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Seq, TenantId, WebhookId, WechatId,
+    ConflictId, CustomerId, IdentityNumber, ImportId, MergeId, Micros, Seq, TenantId, WebhookId,
+    WechatId,
 };
 use load::TypesCache;
 use queue::Queue;
@@ -190,6 +191,17 @@ impl PostgresStore {
         Ok(PostgresStore { server, queue, bell, readers, access, walks, workers, listener })
     }
 
+    /// What time it is by the clock of the server.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer.
+    pub async fn time(&self) -> Result<Micros, StoreError> {
+        let read =
+            self.readers.once(|conn| async { Ok(conn.one(TIME, &[]).await?.try_get(0)?) }.boxed());
+        read.await?.ok_or_else(StoreError::closed)
+    }
+
     fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -226,6 +238,7 @@ async fn on_trial(conn: &Connection, requests: &[Request]) -> Result<Vec<Outcome
     Ok(decide_on_trial(requests, facts))
 }
 
+const TIME: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 /// How often a read is begun anew that has seen the halves of what was being committed on a cluster,
 /// and how long it waits for the other half.
 const READ_AGAIN: (u32, Duration) = (20, Duration::from_millis(25));

@@ -89,3 +89,14 @@ async fn what_cannot_be_reached_is_told_without_the_password() {
         assert!(told.starts_with("cannot use ") && !told.contains("secret"), "{told}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_says_what_time_it_is() {
+    let database = TestDatabase::new().await;
+    let store = open(&database.url()).await;
+    let before = store.time().await.unwrap();
+    database.run("SELECT pg_sleep(0.05)").await;
+    let passed = store.time().await.unwrap() - before;
+    assert!(before > 1_700_000_000_000_000, "{before}");
+    assert!(passed >= 50_000, "{passed}");
+}
