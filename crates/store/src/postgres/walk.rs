@@ -110,31 +110,35 @@ struct Everybody<'c> {
     tenant: TenantId,
     filter: &'c Filter,
     windows: Windows<'c>,
-    is_declared: bool,
+    /// How many were told since the cursor was opened, if there is one.
+    told: Option<usize>,
 }
 
 impl<'c> Everybody<'c> {
     fn of(conn: &'c Connection, tenant: TenantId, filter: &'c Filter) -> Everybody<'c> {
         let windows = Windows::new(conn, windows::CUSTOMERS, key_range(tenant));
-        Everybody { conn, tenant, filter, windows, is_declared: false }
+        Everybody { conn, tenant, filter, windows, told: None }
     }
 
     /// The next of them; `None` behind the last.
     async fn next(&mut self) -> Result<Option<Vec<Customer>>, Trouble> {
         loop {
-            if self.is_declared {
+            if let Some(told) = self.told {
                 let fetch = format!("FETCH FORWARD {CHUNK} FROM {CURSOR}");
                 let found = self.conn.all(&fetch, &[]).await?;
                 if !found.is_empty() {
+                    self.told = Some(told + found.len());
                     return rows::read(&found, |row| Ok(rows::customer(row)?.0)).map(Some);
                 }
                 self.conn.batch(CLOSE).await?;
+                self.told = None;
+                self.windows.had(told);
             }
             let Some(keys) = self.windows.next().await? else { return Ok(None) };
             let (order, part) = (Order::default(), Part { keys, condition: None });
             let query = Query::part(COLUMNS, self.tenant, self.filter, &order, part);
             query.declare(self.conn, CURSOR).await?;
-            self.is_declared = true;
+            self.told = Some(0);
         }
     }
 }

@@ -12,6 +12,8 @@ use tokio_postgres::Row;
 
 /// Keys of a range that a cluster is asked for at once.
 const AT_ONCE: i64 = 50_000;
+/// The same where few of them are found.
+const AT_ONCE_MAX: i64 = 16 * AT_ONCE;
 
 /// Asks for the first key between two, in the column by which rows are read.
 #[derive(Clone, Copy)]
@@ -55,12 +57,14 @@ pub(super) struct Windows<'c> {
     conn: &'c Connection,
     nearest: Nearest,
     rest: Option<(i64, i64)>,
+    /// Keys of the next range.
+    width: i64,
 }
 
 impl<'c> Windows<'c> {
     /// Of everything between two keys.
     pub(super) fn new(conn: &'c Connection, nearest: Nearest, keys: (i64, i64)) -> Windows<'c> {
-        Windows { conn, nearest, rest: Some(keys) }
+        Windows { conn, nearest, rest: Some(keys), width: AT_ONCE }
     }
 
     /// The next range; `None` if there are no more rows.
@@ -71,9 +75,18 @@ impl<'c> Windows<'c> {
         };
         let found: Option<i64> = self.conn.one(nearest, &[&first, &last]).await?.try_get(0)?;
         let Some(begin) = found else { return Ok(None) };
-        let end = begin.saturating_add(AT_ONCE - 1).min(last);
+        let end = begin.saturating_add(self.width - 1).min(last);
         self.rest = (end < last).then_some((end + 1, last));
         Ok(Some((begin, end)))
+    }
+
+    /// Told how many rows of a range were read: where few are, ranges are wide.
+    pub(super) fn had(&mut self, rows: usize) {
+        self.width = match i64::try_from(rows) {
+            Ok(rows) if rows < AT_ONCE / 4 => (self.width * 2).min(AT_ONCE_MAX),
+            Ok(rows) if rows < AT_ONCE => self.width,
+            Ok(_) | Err(_) => AT_ONCE,
+        };
     }
 }
 
