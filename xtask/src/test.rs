@@ -7,6 +7,9 @@ use anyhow::{Context as _, Result};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
+/// Names a cluster to be tested on.
+const CLUSTER: &str = "KEHUB_TEST_CITUS_URL";
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Only the tests whose name contains this text
@@ -24,6 +27,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut command = cargo();
     if has_nextest() {
         command.args(["nextest", "run", "--workspace", "--locked"]);
+        if env::var_os(CLUSTER).is_some() {
+            command.args(["--profile", "cluster"]);
+        }
     } else {
         command.args(["test", "--workspace", "--locked", "--lib", "--bins", "--tests"]);
     }

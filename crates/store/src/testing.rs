@@ -75,23 +75,32 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        let sql = if self.is_schema {
-            format!(
+        let (server, name) = (self.server.clone(), self.name.as_str());
+        let (ends, removes) = if self.is_schema {
+            let ends = format!(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                     WHERE application_name = '{name}';
-                 DROP SCHEMA IF EXISTS {name} CASCADE"
-            )
+                 WHERE application_name = '{name}'"
+            );
+            let removes = format!("DROP SCHEMA IF EXISTS {name} CASCADE");
+            (ends, removes)
         } else {
-            format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            (String::new(), format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
         };
         // A runtime cannot wait within another one.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let drop_it = async { client(&server).await.batch_execute(&sql).await };
+            let drop_it = async {
+                let client = client(&server).await;
+                client.batch_execute("SET lock_timeout = '30s'").await?;
+                client.batch_execute(&ends).await?;
+                client.batch_execute(&removes).await
+            };
             runtime.unwrap().block_on(drop_it)
         });
-        drop(dropping.join());
+        #[expect(clippy::print_stderr, reason = "who looks at a test sees what it left")]
+        if let Ok(Err(left)) = dropping.join() {
+            eprintln!("{name} is still there: {left}");
+        }
     }
 }
 

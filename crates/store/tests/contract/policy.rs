@@ -1,6 +1,6 @@
 //! Rules of identity types, what they quarantine, and whom a change of them would affect.
 
-use crate::support::{Rig, TENANT, resolution};
+use crate::support::{Rig, TENANT, resolution, upsert};
 use kehub_core::command::{Command, IdentitySent, SetPolicy, Upsert};
 use kehub_core::identity::Quarantine;
 use kehub_core::outcome::{IdentityVerdict, Outcome, PolicySet, Refusal, Resolution};
@@ -207,11 +207,13 @@ pub(crate) async fn holdings_are_those_of_live_customers(rig: &Rig) {
 }
 
 pub(crate) async fn a_dry_change_of_policy_tells_whom_it_would_affect(rig: &Rig) {
-    for number in 0..2_100 {
-        rig.upsert(&[&format!("o{number}"), &format!("m{number}")], &[]).await;
-        if number % 100 == 0 {
-            rig.upsert(&[&format!("o{number}"), &format!("m{}", 9_000 + number)], &[]).await;
-        }
+    for hundred in (0..2_100).step_by(100) {
+        let pairs = (hundred..hundred + 100).map(|number| (number, number));
+        let requests = pairs.chain([(hundred, 9_000 + hundred)]).map(|(one, other)| {
+            let words = [format!("o{one}"), format!("m{other}")];
+            rig.request(TENANT, upsert(&[&*words[0], &*words[1]], &[]))
+        });
+        rig.batch(requests.collect()).await;
     }
     let impact = |command| async move {
         let mut request = rig.request(TENANT, command);
