@@ -66,6 +66,8 @@ const PREPARED: &str = "
     SELECT true, coalesce(string_agg(gid, ' '), '') FROM pg_prepared_xacts
     WHERE gid LIKE 'citus\\_%' AND database = current_database()";
 const RECOVER: &str = "SELECT recover_prepared_transactions()";
+const MAY_RECOVER: &str =
+    "SELECT has_function_privilege('recover_prepared_transactions()', 'EXECUTE')";
 /// What a session sets of a cluster, unless somebody has set something else than a cluster has by itself. How long
 /// a worker that does not answer is waited for: half a minute is all the time that a request has, and then
 /// nobody can say whether it was applied. And how often it is looked whether the workers have answered what
@@ -235,6 +237,11 @@ pub(super) async fn recover(conn: &Connection) {
     }
 }
 
+/// Whether it may be asked to.
+pub(super) async fn may_recover(conn: &Connection) -> Result<bool, Trouble> {
+    Ok(conn.one(MAY_RECOVER, &[]).await?.try_get(0)?)
+}
+
 /// Begins a transaction that sees one moment of all tables. On a cluster there is no snapshot of all
 /// nodes: there, who wants to write waits until it is over.
 pub(super) async fn begin_exact(conn: &Connection) -> Result<(), Trouble> {
@@ -300,6 +307,21 @@ mod tests {
             found.push(row.get(0));
         }
         found
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_role_may_settle_if_somebody_lets_it() {
+        let database = TestDatabase::on_stand_in().await;
+        let conn = Server::of(&database.url()).unwrap().connect().await.unwrap();
+        let of_everybody = "GRANT USAGE ON SCHEMA stand_in TO pg_monitor;
+            REVOKE EXECUTE ON FUNCTION recover_prepared_transactions() FROM PUBLIC";
+        conn.batch(of_everybody).await.unwrap();
+        conn.batch("SET ROLE pg_monitor").await.unwrap();
+        assert!(!may_recover(&conn).await.unwrap());
+        let let_it =
+            "GRANT EXECUTE ON FUNCTION stand_in.recover_prepared_transactions() TO pg_monitor";
+        database.run(let_it).await;
+        assert!(may_recover(&conn).await.unwrap());
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -166,6 +166,13 @@ impl PostgresStore {
             schema::migrate(&conn).await?;
             cluster::distribute(&conn, options.distributed).await?;
             let conn = server.look(conn).await?;
+            if conn.is_distributed() && !cluster::may_recover(&conn).await? {
+                tracing::warn!(
+                    "the role of this hub may not settle what a lost node leaves prepared, so that \
+                     nobody writes until the cluster does: GRANT EXECUTE ON FUNCTION \
+                     recover_prepared_transactions() to it"
+                );
+            }
             let bell = Arc::new(Bell::new()?);
             // Who asks from now on hears of every commit, and of nothing else.
             let listening = bell.listen(&server).await.ok();
