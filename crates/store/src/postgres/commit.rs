@@ -6,7 +6,8 @@ use super::connection::{Bound, Connection, Server};
 use super::trouble::{PAUSES, Trouble};
 use futures_util::FutureExt as _;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// For how long it is asked what became of a COMMIT that was not answered.
 const SETTLING: Duration = Duration::from_secs(20);
@@ -79,8 +80,10 @@ pub(super) async fn settle(server: &Server, number: i64, last_group: i64) -> Opt
     let until = Instant::now() + SETTLING;
     let mut pause = PAUSES.0;
     loop {
-        match settled(server, number).await {
-            Ok(last) => return Some(last.is_some_and(|last| last > last_group)),
+        let asked = tokio::time::timeout_at(until, is_applied(server, number, last_group)).await;
+        let silent = |_| Err(Trouble::Unreachable("it does not answer".into()));
+        match asked.unwrap_or_else(silent) {
+            Ok(is_applied) => return Some(is_applied),
             Err(trouble) if !trouble.is_corrupt() && Instant::now() < until => {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSES.1);
@@ -93,12 +96,14 @@ pub(super) async fn settle(server: &Server, number: i64, last_group: i64) -> Opt
     }
 }
 
-async fn settled(server: &Server, number: i64) -> Result<Option<i64>, Trouble> {
+/// Whether the group after the last one of a session is there, on all nodes as far as they answer.
+async fn is_applied(server: &Server, number: i64, last_group: i64) -> Result<bool, Trouble> {
     let conn = server.connect().await?;
     let found = conn.first(SETTLE, &[&number]).await?;
-    // What is answered now is to be seen now. That it is there is known, whether the nodes show it or not.
-    if let Err(trouble) = cluster::settled(&conn).await {
+    let last: Option<i64> = found.map(|row| row.try_get(0)).transpose()?;
+    let is_applied = last.is_some_and(|last| last > last_group);
+    if is_applied && let Err(trouble) = cluster::settled(&conn).await {
         tracing::debug!(%trouble, "the cluster does not show all that was committed");
     }
-    Ok(found.map(|row| row.try_get(0)).transpose()?)
+    Ok(is_applied)
 }

@@ -42,7 +42,10 @@ const FORGET_PLANS: &str = "DISCARD PLANS";
 const BY_INDEX: &str = "SET enable_hashjoin = off; SET enable_mergejoin = off";
 /// What it looks up is the same each time, and so is how.
 const ONE_PLAN: &str = "SET plan_cache_mode = force_generic_plan";
-const REGISTER: &str = "INSERT INTO writer (number, last_group) VALUES ($1, 0)";
+/// It does not wait for a disk or a standby: a group of this session does, behind it.
+const REGISTER: &str = "
+    INSERT INTO writer (number, last_group)
+    SELECT $1, 0 FROM set_config('synchronous_commit', 'off', true)";
 
 /// The statements of this file, for tests that look at all of them.
 #[cfg(any(test, feature = "testing"))]
@@ -312,7 +315,13 @@ impl Worker {
         // The session is over by now, with whatever was begun on it.
         let started = Instant::now();
         match self.settle(number, last_group).await {
-            Some(true) => Tried::Answered(outcomes, Some(started.elapsed())),
+            Some(true) => {
+                // It may have been committed only now.
+                if tells {
+                    self.bell.ring();
+                }
+                Tried::Answered(outcomes, Some(started.elapsed()))
+            }
             Some(false) => Tried::NotApplied(trouble),
             None => Tried::Unknown(trouble),
         }
@@ -347,9 +356,7 @@ impl Worker {
         let begun = self.begin_next(group, &session, requests);
         drop(writes);
         drop(last);
-        let committed = tokio::time::timeout(ENDING, commit).await;
-        let silent = |_| Trouble::Unreachable("COMMIT is not answered".into());
-        let Err(trouble) = committed.unwrap_or_else(|late| Err(silent(late))) else {
+        let Err(trouble) = ended(commit).await else {
             session.last_group += 1;
             session.begun = begun;
             self.session = Some(session);
@@ -406,8 +413,7 @@ impl Worker {
 
     async fn roll_back(&mut self, session: Session) {
         self.cache.clear();
-        let rolled_back = tokio::time::timeout(ENDING, session.conn.batch("ROLLBACK")).await;
-        if matches!(rolled_back, Ok(Ok(()))) {
+        if ended(session.conn.batch("ROLLBACK")).await.is_ok() {
             self.session = Some(session);
         }
     }
@@ -457,7 +463,7 @@ impl Worker {
         }
         let probed = requests.iter().any(|request| matches!(request.command, Command::Probe));
         if !is_written && !probed {
-            conn.batch("ROLLBACK").await?;
+            ended(conn.batch("ROLLBACK")).await?;
             last = None;
         }
         Ok(Some(Prepared { outcomes, last, tells }))
@@ -553,6 +559,12 @@ impl Worker {
             group.tell(wrote);
         }
     }
+}
+
+/// The answer to the end of a transaction; the session is lost if it does not come in time.
+async fn ended(answer: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
+    let answered = tokio::time::timeout(ENDING, answer).await;
+    answered.map_err(|_| Trouble::Unreachable("the end of a transaction is not answered".into()))?
 }
 
 /// What is to be committed.

@@ -252,10 +252,14 @@ async fn come_behind_a_lost_commit(others: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_for_ever_for_a_commit_that_is_not_answered() {
     let database = TestDatabase::new().await;
-    let store = first(&database.url()).await;
+    let url = format!("{}&options=-c%20lock_timeout%3D1s", database.url());
+    let store = first(&url).await;
     go_wrong(&database, "COMMIT", "PERFORM pg_sleep(100)", 1).await;
     let answer = run(&store, request(TENANT, upsert(&["o1"]))).await;
     assert!(matches!(answer, Err(StoreError::Unknown(_))), "{answer:?}");
+    // Its session still holds the tenant.
+    let answer = run(&store, request(TENANT, upsert(&["o1"]))).await;
+    assert!(matches!(answer, Err(StoreError::NotApplied(_))), "{answer:?}");
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND wait_event = 'PgSleep'";
     database.run(end).await;
