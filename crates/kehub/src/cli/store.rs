@@ -32,27 +32,27 @@ pub(super) async fn open(
         StoreLocation::Sqlite(path) => Arc::new(SqliteStore::open(path, options.sqlite())?),
         StoreLocation::Postgres(url) => {
             let store = PostgresStore::open(url, options.postgres()).await?;
-            compare_clocks(&store).await?;
+            compare_clocks(&store).await;
             Arc::new(store)
         }
     })
 }
 
 /// Warns if the clock of this machine is not that of the server, and so probably not that of other hubs: what one
-/// of them holds for a while is taken by another one after that, each by its own clock.
-async fn compare_clocks(store: &PostgresStore) -> Result<()> {
+/// of them holds for half a minute ends by the clocks of the others.
+async fn compare_clocks(store: &PostgresStore) {
     let before = SystemClock.now();
-    let server = store.time().await?;
+    // A server that does not answer is no matter of clocks.
+    let Ok(server) = store.time().await else { return };
     let ahead = ahead(before, server, SystemClock.now());
+    let seconds = ahead.abs() / 1_000_000;
+    let told = if ahead > 0 { "ahead of" } else { "behind" };
     if ahead.abs() > CLOCKS_APART {
-        let seconds = ahead / 1_000_000;
         tracing::warn!(
-            seconds,
-            "the clock of this machine is so many seconds ahead of that of the database: keep the \
-             clocks of all hubs together (NTP)"
+            "the clock of this machine is {seconds} s {told} that of the database: keep the clocks of \
+             all hubs together (NTP)"
         );
     }
-    Ok(())
 }
 
 /// Refuses a store that is not there, or is of an older Kehub, for whoever only reads it: nothing is made in a
