@@ -89,9 +89,8 @@ const KEEP_CONNECTIONS: &str = "
         FROM pg_dist_shard WHERE logicalrelid = to_regclass($1)
     ) AS shards
     WHERE wanted > 1 AND current_setting('citus.max_cached_conns_per_worker', true) = '1'";
-/// All shards of a worker are asked in one transaction.
-const ONE_CONNECTION: &str =
-    "SELECT set_config('citus.max_adaptive_executor_pool_size', '1', false)";
+/// All shards of a worker are asked in one transaction, which sees one moment of them.
+const ONE_CONNECTION: &str = "SELECT set_config('citus.max_adaptive_executor_pool_size', '1', $1)";
 /// Sees what is committed while it runs, but nobody commits to what it has locked.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '60s'";
 const LOCK_HUB: &str = "SELECT 1 FROM hub FOR UPDATE";
@@ -254,6 +253,15 @@ pub(super) async fn begin_exact(conn: &Connection) -> Result<(), Trouble> {
     settled(conn).await
 }
 
+/// For the rest of a transaction that sees one moment, each node is asked by one connection, which has one snapshot:
+/// for reads whose statements go on for long.
+pub(super) async fn by_one_connection(conn: &Connection) -> Result<(), Trouble> {
+    if conn.is_distributed() {
+        conn.all(ONE_CONNECTION, &[&true]).await?;
+    }
+    Ok(())
+}
+
 /// A session in a transaction that sees one moment, however long it takes, and holds nobody off. On a
 /// cluster each node takes a snapshot when it is first asked: all of them are asked while nobody writes,
 /// which takes some milliseconds, and by one connection each, which keeps its snapshot.
@@ -263,7 +271,7 @@ pub(super) async fn begin_at_one_moment(server: &Server) -> Result<Connection, T
         conn.batch(READ).await?;
         return Ok(conn);
     }
-    conn.all(ONE_CONNECTION, &[]).await?;
+    conn.all(ONE_CONNECTION, &[&false]).await?;
     let holding = server.connect().await?;
     begin_exact(&holding).await?;
     conn.batch(READ).await?;

@@ -5,9 +5,9 @@ use super::query::{
     ALL_CANNOT_LINKS, ALL_CONFLICTS, ALL_CUSTOMERS, ALL_HOMES, ALL_IDENTITIES, ALL_MERGES,
     ALL_UNDECIDED,
 };
+use super::ranges;
 use super::rows;
 use super::trouble::Trouble;
-use super::windows;
 use crate::tables::codec::{keys_of, number_of};
 use crate::tables::compare::{Difference, Kind, Walk, customer_parts, identity_parts, whole};
 use kehub_core::TenantId;
@@ -105,17 +105,17 @@ impl Table<'_> {
         read: impl Fn(&Row) -> Result<A, Trouble>,
         parts: impl Fn(&E, &A) -> Option<String>,
     ) -> Result<(), Trouble> {
-        let nearest = match self.kind {
-            Kind::Customer => windows::CUSTOMERS,
-            Kind::Home => windows::HOMES,
-            Kind::Identity => windows::IDENTITIES,
+        let first_key = match self.kind {
+            Kind::Customer => ranges::CUSTOMERS,
+            Kind::Home => ranges::HOMES,
+            Kind::Identity => ranges::IDENTITIES,
             Kind::Merge | Kind::CannotLink | Kind::Conflict | Kind::Undecided => {
-                windows::OF_ONE_PLACE
+                ranges::OF_ONE_PLACE
             }
         };
         let keys = keys_of(self.tenant, &self.kind.numbers(self.part));
         let mut walk = Walk::new(self.kind, expected, self.found);
-        windows::each(self.conn, nearest, sql, keys, |row| {
+        ranges::each(self.conn, first_key, sql, keys, |row| {
             let key = key_of(row)?;
             if self.kind.is_of(self.part, key.0) {
                 walk.row(key, read(row), &parts);

@@ -1,9 +1,10 @@
 //! Who looks like one person: everybody is looked at once, in order, for a few traits; then the
 //! rows of those that share one are read. No index is kept for it.
 
+use super::cluster;
 use super::connection::{Connection, LONG};
+use super::ranges::{self, FirstKey, OF_ONE_PLACE};
 use super::trouble::Trouble;
-use super::windows::{self, Nearest, OF_ONE_PLACE};
 use super::{policy, query, rows};
 use crate::tables::codec::{self, key_range, number_of};
 use kehub_core::duplicates::{Duplicates, Finder, Suspect, Traits};
@@ -33,11 +34,12 @@ pub(super) const STATEMENTS: &[(&str, &str)] = &[
 /// What looks like duplicates in a tenant.
 pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Duplicates, Trouble> {
     conn.batch(LONG).await?;
+    cluster::by_one_connection(conn).await?;
     let Some(policy) = policy::policy(conn, tenant).await? else {
         return Ok(Duplicates::default());
     };
     let mut redirects = HashMap::new();
-    each(conn, windows::REDIRECTS, REDIRECTS, tenant, |row| {
+    each(conn, ranges::REDIRECTS, REDIRECTS, tenant, |row| {
         let (from, to) = (number_of(row.try_get(0)?), number_of(row.try_get(1)?));
         redirects.insert(CustomerId(from), CustomerId(to));
         Ok(())
@@ -46,7 +48,7 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
     let answers = |home: CustomerId| redirects.get(&home).copied().unwrap_or(home);
 
     let mut finder = Finder::new(&policy);
-    each(conn, windows::CUSTOMERS, TRAITS, tenant, |row| {
+    each(conn, ranges::CUSTOMERS, TRAITS, tenant, |row| {
         let traits = Traits {
             mobile: row.try_get(1)?,
             email: row.try_get(2)?,
@@ -58,7 +60,7 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
         Ok(())
     })
     .await?;
-    each(conn, windows::IDENTITIES, OWNED, tenant, |row| {
+    each(conn, ranges::IDENTITIES, OWNED, tenant, |row| {
         let owner = answers(CustomerId(number_of(row.try_get(2)?)));
         finder.identity(codec::type_of(row.try_get(0)?), row.try_get(1)?, owner);
         Ok(())
@@ -95,10 +97,10 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
 /// Every row of a statement about the keys of a tenant, one at a time.
 async fn each(
     conn: &Connection,
-    nearest: Nearest,
+    first_key: FirstKey,
     sql: &str,
     tenant: TenantId,
     take: impl FnMut(&Row) -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
-    windows::each(conn, nearest, sql, key_range(tenant), take).await
+    ranges::each(conn, first_key, sql, key_range(tenant), take).await
 }

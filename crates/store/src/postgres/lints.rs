@@ -54,11 +54,11 @@ const ASKS_ALL_NODES: &[&str] = &[
     "further carriers of a mobile",
     "further carriers of an e-mail address",
     "erasure of identities",
-    "nearest customer",
-    "nearest redirect",
-    "nearest home",
-    "nearest identity",
-    "nearest entry",
+    "first customer",
+    "first redirect",
+    "first home",
+    "first identity",
+    "first entry",
 ];
 /// Functions whose result is the same on every node.
 const SAME_EVERYWHERE: &[&str] =

@@ -41,6 +41,7 @@ mod plans;
 mod policy;
 mod query;
 mod queue;
+mod ranges;
 mod rebuild;
 mod render;
 mod retold;
@@ -57,7 +58,6 @@ mod upkeep;
 mod walk;
 mod webhooks;
 mod wechat;
-mod windows;
 mod write;
 mod writer;
 

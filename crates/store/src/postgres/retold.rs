@@ -7,7 +7,7 @@
 use super::check::Steps;
 use super::connection::Connection;
 use super::trouble::Trouble;
-use super::{load, query, rows, windows};
+use super::{load, query, ranges, rows};
 use crate::report::Progress;
 use crate::tables::codec::{self, key_range, keys_of};
 use crate::tables::compare::{journal_step, same_value};
@@ -76,7 +76,7 @@ impl<'a> Telling<'a> {
         let step = journal_step(&part);
         let total = u64::try_from(self.noted.0).unwrap_or_default();
         let keys = keys_of(self.tenant, &self.retelling.due_between());
-        windows::each(self.conn, windows::ENTRIES, JOURNAL, keys, |row| {
+        ranges::each(self.conn, ranges::ENTRIES, JOURNAL, keys, |row| {
             let number = codec::number_of(rows::key(row)?);
             if number % TOLD_EVERY == 0 {
                 self.progress.at(&step, u64::try_from(number).unwrap_or_default(), total);
@@ -105,7 +105,7 @@ impl<'a> Telling<'a> {
     async fn identities(&self, part: &Part) -> Result<Vec<Identity>, Trouble> {
         let keys = keys_of(self.tenant, &part.identities());
         let mut identities = Vec::new();
-        windows::each(self.conn, windows::IDENTITIES, IDENTITIES, keys, |row| {
+        ranges::each(self.conn, ranges::IDENTITIES, IDENTITIES, keys, |row| {
             identities.extend(rows::identity(row).ok());
             Ok(())
         })
@@ -139,13 +139,13 @@ async fn foresight(
 ) -> Result<Foresight, Trouble> {
     let mut foresight = Foresight::default();
     progress.at("the journal", 0, 0);
-    windows::each(conn, windows::IDENTITIES, KINDS, key_range(tenant), |row| {
+    ranges::each(conn, ranges::IDENTITIES, KINDS, key_range(tenant), |row| {
         let number = IdentityNumber(codec::number_of(rows::key(row)?));
         foresight.know(number, codec::type_of(row.try_get(1)?));
         Ok(())
     })
     .await?;
-    windows::each(conn, windows::ENTRIES, JOURNAL, key_range(tenant), |row| {
+    ranges::each(conn, ranges::ENTRIES, JOURNAL, key_range(tenant), |row| {
         // What cannot be read is told with the first part.
         if let Ok(entry) = rows::entry(row) {
             foresight.see(&entry);

@@ -4,8 +4,8 @@
 
 use super::{
     audit, begin, check, cluster, commit, copy, duplicates, identified, imports, inserted, load,
-    lookup, named, owners, past, people, policy, query, rebuild, retold, review, trial, webhooks,
-    wechat, windows, write, writer,
+    lookup, named, owners, past, people, policy, query, ranges, rebuild, retold, review, trial,
+    webhooks, wechat, write, writer,
 };
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -21,7 +21,7 @@ pub(super) const ASKED_ALIKE: &[&[(&str, &str)]] = &[
     review::STATEMENTS,
     trial::STATEMENTS,
     duplicates::STATEMENTS,
-    windows::STATEMENTS,
+    ranges::STATEMENTS,
     write::STATEMENTS,
     webhooks::STATEMENTS,
     wechat::STATEMENTS,

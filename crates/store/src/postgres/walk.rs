@@ -4,10 +4,10 @@
 use super::cluster;
 use super::connection::{Connection, LONG, Server};
 use super::query::{self, COLUMNS, Query};
+use super::ranges::{self, Ranges};
 use super::render::Part;
 use super::rows;
 use super::trouble::Trouble;
-use super::windows::{self, Windows};
 use crate::StoreError;
 use crate::tables::codec::key_range;
 use crate::walk::{CHUNK, CLOSED, Outline, Step, Survey, Walk, Walks};
@@ -109,15 +109,15 @@ struct Everybody<'c> {
     conn: &'c Connection,
     tenant: TenantId,
     filter: &'c Filter,
-    windows: Windows<'c>,
+    ranges: Ranges<'c>,
     /// How many were told since the cursor was opened, if there is one.
     told: Option<usize>,
 }
 
 impl<'c> Everybody<'c> {
     fn of(conn: &'c Connection, tenant: TenantId, filter: &'c Filter) -> Everybody<'c> {
-        let windows = Windows::new(conn, windows::CUSTOMERS, key_range(tenant));
-        Everybody { conn, tenant, filter, windows, told: None }
+        let ranges = Ranges::new(conn, ranges::CUSTOMERS, key_range(tenant));
+        Everybody { conn, tenant, filter, ranges, told: None }
     }
 
     /// The next of them; `None` behind the last.
@@ -132,9 +132,9 @@ impl<'c> Everybody<'c> {
                 }
                 self.conn.batch(CLOSE).await?;
                 self.told = None;
-                self.windows.had(told);
+                self.ranges.had(told);
             }
-            let Some(keys) = self.windows.next().await? else { return Ok(None) };
+            let Some(keys) = self.ranges.next().await? else { return Ok(None) };
             let (order, part) = (Order::default(), Part { keys, condition: None });
             let query = Query::part(COLUMNS, self.tenant, self.filter, &order, part);
             query.declare(self.conn, CURSOR).await?;
