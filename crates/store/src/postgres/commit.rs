@@ -83,7 +83,13 @@ pub(super) async fn settle(server: &Server, number: i64, last_group: i64) -> Opt
         let asked = tokio::time::timeout_at(until, is_applied(server, number, last_group)).await;
         let silent = |_| Err(Trouble::Unreachable("it does not answer".into()));
         match asked.unwrap_or_else(silent) {
-            Ok(is_applied) => return Some(is_applied),
+            Ok((is_applied, conn)) => {
+                // What is answered now is to be seen now. That it is there is known, seen or not.
+                if is_applied && let Err(trouble) = cluster::settled(&conn).await {
+                    tracing::debug!(%trouble, "the cluster does not show all that was committed");
+                }
+                return Some(is_applied);
+            }
             Err(trouble) if !trouble.is_corrupt() && Instant::now() < until => {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSES.1);
@@ -96,14 +102,14 @@ pub(super) async fn settle(server: &Server, number: i64, last_group: i64) -> Opt
     }
 }
 
-/// Whether the group after the last one of a session is there, on all nodes as far as they answer.
-async fn is_applied(server: &Server, number: i64, last_group: i64) -> Result<bool, Trouble> {
+/// Whether the group after the last one of a session is there, and a session that has seen so.
+async fn is_applied(
+    server: &Server,
+    number: i64,
+    last_group: i64,
+) -> Result<(bool, Connection), Trouble> {
     let conn = server.connect().await?;
     let found = conn.first(SETTLE, &[&number]).await?;
     let last: Option<i64> = found.map(|row| row.try_get(0)).transpose()?;
-    let is_applied = last.is_some_and(|last| last > last_group);
-    if is_applied && let Err(trouble) = cluster::settled(&conn).await {
-        tracing::debug!(%trouble, "the cluster does not show all that was committed");
-    }
-    Ok(is_applied)
+    Ok((last.is_some_and(|last| last > last_group), conn))
 }
