@@ -3,14 +3,13 @@
 
 use super::cluster;
 use super::connection::{Connection, LONG};
-use super::ranges::{self, FirstKey, OF_ONE_PLACE};
+use super::ranges::{self, OF_ONE_PLACE};
 use super::trouble::Trouble;
 use super::{policy, query, rows};
 use crate::tables::codec::{self, key_range, number_of};
 use kehub_core::duplicates::{Duplicates, Finder, Suspect, Traits};
 use kehub_core::{CustomerId, TenantId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use tokio_postgres::Row;
 
 const TRAITS: &str = "
     SELECT key, mobile_key, email_key,
@@ -38,8 +37,9 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
     let Some(policy) = policy::policy(conn, tenant).await? else {
         return Ok(Duplicates::default());
     };
+    let keys = key_range(tenant);
     let mut redirects = HashMap::new();
-    each(conn, ranges::REDIRECTS, REDIRECTS, tenant, |row| {
+    ranges::each(conn, ranges::REDIRECTS, REDIRECTS, keys, |row| {
         let (from, to) = (number_of(row.try_get(0)?), number_of(row.try_get(1)?));
         redirects.insert(CustomerId(from), CustomerId(to));
         Ok(())
@@ -48,7 +48,7 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
     let answers = |home: CustomerId| redirects.get(&home).copied().unwrap_or(home);
 
     let mut finder = Finder::new(&policy);
-    each(conn, ranges::CUSTOMERS, TRAITS, tenant, |row| {
+    ranges::each(conn, ranges::CUSTOMERS, TRAITS, keys, |row| {
         let traits = Traits {
             mobile: row.try_get(1)?,
             email: row.try_get(2)?,
@@ -60,7 +60,7 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
         Ok(())
     })
     .await?;
-    each(conn, ranges::IDENTITIES, OWNED, tenant, |row| {
+    ranges::each(conn, ranges::IDENTITIES, OWNED, keys, |row| {
         let owner = answers(CustomerId(number_of(row.try_get(2)?)));
         finder.identity(codec::type_of(row.try_get(0)?), row.try_get(1)?, owner);
         Ok(())
@@ -68,7 +68,7 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
     .await?;
 
     let mut apart = HashSet::new();
-    each(conn, OF_ONE_PLACE, CANNOT_LINKS, tenant, |row| {
+    ranges::each(conn, OF_ONE_PLACE, CANNOT_LINKS, keys, |row| {
         let (link, _) = rows::cannot_link(row)?;
         let (one, other) = (answers(link.low), answers(link.high));
         apart.insert((one.min(other), one.max(other)));
@@ -92,15 +92,4 @@ pub(super) async fn duplicates(conn: &Connection, tenant: TenantId) -> Result<Du
         .collect();
     let suspect = |id| Ok(suspects.get(&id).cloned());
     Duplicates::among(candidates, suspect, |low, high| apart.contains(&(low, high)))
-}
-
-/// Every row of a statement about the keys of a tenant, one at a time.
-async fn each(
-    conn: &Connection,
-    first_key: FirstKey,
-    sql: &str,
-    tenant: TenantId,
-    take: impl FnMut(&Row) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
-    ranges::each(conn, first_key, sql, key_range(tenant), take).await
 }
